@@ -1,0 +1,1 @@
+"""Breeds fast, verified, diverse compute kernels in C."""

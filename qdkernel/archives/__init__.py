@@ -1,0 +1,1 @@
+"""Behaviour of a kernel, and the archive of elites."""

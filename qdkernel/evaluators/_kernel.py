@@ -1,0 +1,134 @@
+"""A kernel and what happened to it when it was evaluated."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NewType
+
+KernelId = NewType("KernelId", str)
+"""SHA-256 of a kernel's source, 64 hexadecimal digits."""
+
+Cell = tuple[int, ...]
+"""One level index per axis of the archive."""
+
+
+class Outcome(enum.StrEnum):
+    """How an evaluation ended; closed: every evaluation has exactly one."""
+
+    OK = "ok"
+    """Compiled, proven correct, timed, plausible."""
+    DUPLICATE = "duplicate"
+    """Equal to an earlier kernel after normalisation, or compiled to the same machine code."""
+    REFUSED = "refused"
+    """Source or object breaks the policy (size, includes, symbols, instructions ...)."""
+    COMPILE_ERROR = "compile_error"
+    """The contained compiler or linker rejected it, or ran out of its limits."""
+    CRASHED = "crashed"
+    """The contained child died or left without finishing its calls."""
+    TIMEOUT = "timeout"
+    """A step passed its deadline."""
+    WRONG = "wrong"
+    """A result outside the error bound, or memory written that is not the kernel's to write."""
+    IMPLAUSIBLE = "implausible"
+    """Faster than the machine's measured ceilings allow."""
+    LOST = "lost"
+    """The evaluator itself was killed or failed; says nothing about the kernel."""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One C translation unit that defines the problem's function."""
+
+    source: str
+
+    @property
+    def id(self) -> KernelId:
+        """Identity: SHA-256 of the source."""
+        return KernelId(hashlib.sha256(self.source.encode("utf-8", "surrogatepass")).hexdigest())
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One scored size, timed in blocks interleaved with a reference kernel (the baseline, or a cell's holder).
+
+    Attributes:
+        size: the scored size, e.g. ``{"m": 512, "n": 512, "k": 512}``.
+        flops: floating-point operations of one call.
+        bytes: bytes one call streams by the problem's convention.
+        block_calls: calls in one timed block.
+        kernel_ns: time of one call in each block, nanoseconds, by the parent's clock.
+        reference_ns: the same for the reference kernel, block ``i`` beside block ``i``.
+        ratio: median over blocks of reference time / kernel time; above 1 the kernel is faster.
+        ratio_low: lower end of the ratio's 95 % bootstrap interval.
+        ratio_high: upper end.
+        gflops: GFLOP/s of the kernel with the machine's drift cancelled: ``ratio`` times the run-long GFLOP/s of
+            the reference.
+    """
+
+    size: Mapping[str, int]
+    flops: float
+    bytes: float
+    block_calls: int
+    kernel_ns: tuple[float, ...]
+    reference_ns: tuple[float, ...]
+    ratio: float
+    ratio_low: float
+    ratio_high: float
+    gflops: float
+
+    @property
+    def gbytes_per_s(self) -> float:
+        """Streamed GB/s at the drift-cancelled speed."""
+        return self.gflops * self.bytes / self.flops
+
+
+@dataclass(frozen=True)
+class Duel:
+    """A challenger timed against the holder of its cell in one interleaved measurement.
+
+    ``ratio`` is holder time / challenger time (median over blocks, geometric mean over sizes); above 1 the
+    challenger is faster. ``low`` and ``high`` bound its 95 % bootstrap interval.
+    """
+
+    holder: KernelId
+    ratio: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What happened to one kernel.
+
+    Attributes:
+        kernel_id: which kernel.
+        outcome: how it ended.
+        detail: text a person or a model can act on; empty when there is nothing to say.
+        cell: measured behaviour as level indices; ``None`` when the evaluation ended before step 5.
+        evidence: the facts behind the behaviour, e.g. ``{"simd": "512-bit FMA x24 in dgemm"}``.
+        objective: GFLOP/s, geometric mean over the scored sizes; ``None`` unless the outcome is ``ok``.
+        timings: one per scored size.
+        error_ratio: largest error met, in units of the arithmetic's rounding error.
+        duel: the challenge to the cell's holder, when there was one.
+        duplicate_of: the earlier kernel this one equals.
+        normal_hash: hash of the token-normal form of the source.
+        object_hash: hash of machine code, data and relocations.
+        step_s: seconds spent in each step, by step name.
+    """
+
+    kernel_id: KernelId
+    outcome: Outcome
+    detail: str = ""
+    cell: Cell | None = None
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    objective: float | None = None
+    timings: tuple[Timing, ...] = ()
+    error_ratio: float | None = None
+    duel: Duel | None = None
+    duplicate_of: KernelId | None = None
+    normal_hash: str | None = None
+    object_hash: str | None = None
+    step_s: Mapping[str, float] = field(default_factory=dict)
