@@ -1,0 +1,253 @@
+"""The contained child that runs a kernel, seen from the parent that supervises it.
+
+The parent owns the clock and the verdict. The child's exit status, its own clock and what it writes to the control
+page are only ever used for messages.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import os
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import cffi
+import numpy as np
+
+from qdkernel.errors import ContainmentError
+from qdkernel.evaluators._memory import PAGE, Layout, MemoryFile
+
+_CONTROL = np.dtype(
+    [(name, "u4") for name in ("command", "armed", "start", "done", "first", "count", "state", "progress")]
+    + [("float_control", "u4"), ("layers", "u4"), ("message", "S256")]
+)
+_READY, _FAILED = 2, 3
+_LATE, _GONE = -1, -2
+
+
+class Layers(enum.IntFlag):
+    """What contains a child; the bits of ``enum qd_layer``."""
+
+    NONE = 0
+    """Nothing: for trusted code only."""
+    LIMITS = 1
+    """Memory, processor time, file size."""
+    LANDLOCK = 2
+    """No file but the candidate itself, no TCP, no signals to others."""
+    SECCOMP = 4
+    """Only the system calls that allocation and the OpenMP runtime need."""
+    ALL = 7
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a contained child may use.
+
+    Attributes:
+        memory_mb: address space beyond the mapped data, MiB (thread stacks and arenas count).
+        cpu_s: processor seconds of all threads together.
+        layers: what contains it.
+    """
+
+    memory_mb: int = 2048
+    cpu_s: int = 120
+    layers: Layers = Layers.ALL
+
+
+class ChildFailed(Exception):
+    """A block that was not done; ``finished`` calls of it were, by the child's own unproven word."""
+
+    def __init__(self, message: str, finished: int) -> None:
+        super().__init__(message)
+        self.finished = finished
+
+
+class ChildCrashed(ChildFailed):
+    """The child died, or left, before its block was done; the message says how far it came."""
+
+
+class ChildLate(ChildFailed):
+    """The block was not done by its deadline; the child has been killed."""
+
+
+@dataclass(frozen=True)
+class Executable:
+    """What a child is started from.
+
+    Attributes:
+        runner: the runner built for the problem's prototype.
+        object: shared object that holds the kernel.
+        symbol: the kernel's function.
+        environment: variables of the child; nothing else of the parent's environment reaches it.
+    """
+
+    runner: Path
+    object: Path
+    symbol: str
+    environment: Mapping[str, str]
+
+
+class Child:
+    """A process that holds one kernel and runs blocks of calls on request.
+
+    Args:
+        native: the supervisor's native half (see ``_native``).
+        executable: what to run.
+        layout: the calls it can be asked for.
+        inputs: input file, mapped read-only there.
+        outputs: output file.
+        cores: processors it may run on.
+        limits: what contains it.
+    """
+
+    def __init__(
+        self,
+        native: Native,
+        executable: Executable,
+        layout: Layout,
+        inputs: MemoryFile,
+        outputs: MemoryFile,
+        cores: tuple[int, ...],
+        limits: Limits,
+    ) -> None:
+        self._native = native
+        self._control = MemoryFile("control", PAGE)
+        self._block = 0
+        plan_bytes = layout.plan()
+        plan = MemoryFile("plan", len(plan_bytes))
+        plan.bytes[: len(plan_bytes)] = np.frombuffer(plan_bytes, np.uint8)
+        data_mb = (inputs.num_bytes + outputs.num_bytes) >> 20
+        read_only = [inputs.read_only_fd(), plan.read_only_fd()]
+        fds = (read_only[0], outputs.fd, self._control.fd, read_only[1])
+        command = [str(executable.runner), *map(str, fds), str(plan.num_bytes), str(os.getpid())]
+        command += [str(limits.memory_mb + 2 * data_mb), str(limits.cpu_s), str(int(limits.layers))]
+        command += [str(executable.object), executable.symbol]
+        try:
+            with _running_on(cores):  # the OpenMP runtime reads the affinity mask before main() runs
+                self._process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    env=dict(executable.environment),
+                    pass_fds=fds,
+                    start_new_session=True,
+                )
+        finally:
+            for fd in read_only:
+                os.close(fd)
+            plan.close()
+
+    def run(self, first: int, count: int, timeout_s: float, *, cpu: int = -1, spin: bool = False) -> int:
+        """Runs calls ``first .. first + count - 1``; the time from go to done in nanoseconds by this process's clock.
+
+        Args:
+            first: index of the first call in the layout.
+            count: number of calls; 0 measures the handshake.
+            timeout_s: deadline of the whole block.
+            cpu: processor on which the parent waits; -1 for any.
+            spin: spin for the answer instead of sleeping; only when the child leaves a core free.
+
+        Raises:
+            ChildCrashed: it died or could not load the kernel.
+            ChildLate: the deadline passed.
+        """
+        self._block += 1
+        elapsed = self._native.block(
+            self._control, self._process.pid, self._block, first, count, int(timeout_s * 1e9), cpu, spin
+        )
+        if elapsed == _LATE:
+            late = ChildLate(f"not done after {timeout_s:g} s, {self._progress(count)}", self._finished)
+            self.close()
+            raise late
+        if elapsed == _GONE:
+            raise ChildCrashed(self._epitaph(count), self._finished)
+        return elapsed
+
+    @property
+    def changed_float_control(self) -> bool:
+        """Whether a call left another rounding, flush-to-zero or exception mode behind."""
+        return bool(self._read_control()["float_control"])
+
+    def stop(self) -> None:
+        """Freezes every thread of the child, so that it takes nothing from whoever is timed now."""
+        self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Undoes ``stop``."""
+        self._signal(signal.SIGCONT)
+
+    def close(self) -> None:
+        """Kills the child, whatever its state, and reaps it."""
+        self._signal(signal.SIGKILL)
+        self._process.wait()
+        self._control.close()
+
+    def __enter__(self) -> Child:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
+
+    def _read_control(self) -> np.void:
+        control: np.void = self._control.bytes[: _CONTROL.itemsize].view(_CONTROL)[0].copy()
+        return control
+
+    @property
+    def _finished(self) -> int:
+        return int(self._read_control()["progress"])
+
+    def _progress(self, count: int) -> str:
+        return f"after {self._finished} of {count} calls"
+
+    def _epitaph(self, count: int) -> str:
+        """How the child ended, in words."""
+        control = self._read_control()
+        code = self._process.wait()
+        if int(control["state"]) == _FAILED:
+            message = bytes(control["message"]).decode(errors="replace")
+            if message.startswith(("Landlock", "seccomp", "no-new-privileges")):
+                raise ContainmentError(f"the child could not be contained: {message}; see `qdkernel doctor`")
+            return message
+        where = self._progress(count) if int(control["state"]) == _READY else "while the kernel was being loaded"
+        if code < 0:
+            return f"killed by {signal.Signals(-code).name} {where}"
+        return f"left with exit status {code} {where}"
+
+
+class Native:
+    """The supervisor's native half: the clock and the handshake, ``native/supervisor.c``."""
+
+    def __init__(self, library: Path) -> None:
+        self._ffi = cffi.FFI()
+        self._ffi.cdef(
+            "int64_t qd_block(void *, int, uint32_t, uint32_t, uint32_t, int64_t, int, int);",
+        )
+        self._library = self._ffi.dlopen(str(library))
+
+    def block(
+        self, control: MemoryFile, pid: int, block: int, first: int, count: int, timeout_ns: int, cpu: int, spin: bool
+    ) -> int:
+        """``qd_block``: elapsed nanoseconds, or a negative code. Releases the interpreter lock."""
+        page = self._ffi.from_buffer(control.bytes)
+        return int(self._library.qd_block(page, pid, block, first, count, timeout_ns, cpu, int(spin)))
+
+
+@contextlib.contextmanager
+def _running_on(cores: tuple[int, ...]) -> Iterator[None]:
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)

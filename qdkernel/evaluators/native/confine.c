@@ -1,0 +1,58 @@
+/* Runs a command (the compiler) with limited time, memory and file size, seeing only what it is shown.
+ *
+ *   confine CPU_S MEMORY_MB FILE_MB WRITE_DIR PARENT_PID READ_PATH... -- COMMAND ARG...
+ *
+ * Exit status 125: the confinement itself failed (126, 127: the command could not be run). */
+#define _GNU_SOURCE
+#include "jail.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int fail(const char *what)
+{
+    fprintf(stderr, "confine: %s: %s\n", what, strerror(errno));
+    return 125;
+}
+
+int main(int argc, char **argv)
+{
+    int command = 6;
+    while (command < argc && strcmp(argv[command], "--") != 0)
+        command++;
+    if (argc < 8 || command + 1 >= argc)
+        return fail("usage");
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != atoi(argv[5])) /* the parent died before the line above */
+        return 125;
+    qd_limit(RLIMIT_CPU, strtoul(argv[1], NULL, 10));
+    qd_limit(RLIMIT_AS, strtoul(argv[2], NULL, 10) << 20);
+    qd_limit(RLIMIT_FSIZE, strtoul(argv[3], NULL, 10) << 20);
+    qd_limit(RLIMIT_CORE, 0);
+    qd_limit(RLIMIT_NOFILE, 64);
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+        return fail("no-new-privileges");
+
+    long abi;
+    int ruleset = qd_landlock_begin(&abi);
+    if (ruleset >= 0) { /* without Landlock the caller has already decided whether to go on */
+        uint64_t look = QD_FS_READ_FILE | QD_FS_READ_DIR | QD_FS_EXECUTE;
+        uint64_t write = QD_FS_READ_FILE | QD_FS_READ_DIR | QD_FS_WRITE_FILE | QD_FS_REMOVE_FILE | QD_FS_MAKE_REG |
+                         QD_FS_TRUNCATE;
+        for (int i = 6; i < command; i++)
+            /* a rule on a plain file may not carry directory rights */
+            if (qd_landlock_permit(ruleset, abi, argv[i], look) &&
+                qd_landlock_permit(ruleset, abi, argv[i], QD_FS_READ_FILE | QD_FS_EXECUTE))
+                return fail(argv[i]);
+        if (qd_landlock_permit(ruleset, abi, argv[4], write) ||
+            qd_landlock_permit(ruleset, abi, "/dev/null", QD_FS_READ_FILE | QD_FS_WRITE_FILE) ||
+            qd_landlock_enforce(ruleset))
+            return fail("Landlock");
+    }
+    execv(argv[command + 1], argv + command + 1);
+    return fail(argv[command + 1]) + 2;
+}

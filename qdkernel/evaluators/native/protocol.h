@@ -1,0 +1,53 @@
+/* What the supervising parent and the contained child share: three memory files and nothing else.
+ *
+ *   plan     read-only in the child: which memory to map, and the arguments of every call
+ *   control  one page both may write: the handshake around a block of calls
+ *   data     inputs (read-only in the child) and outputs, mapped with guard pages as the plan says
+ *
+ * The parent never trusts what the child writes: it keeps its own sequence number and clock and judges the outputs. */
+#ifndef QD_PROTOCOL_H
+#define QD_PROTOCOL_H
+
+#include <stdint.h>
+
+union qd_slot { /* one argument of the kernel */
+    int32_t i;
+    int64_t l;
+    float f;
+    double d;
+    void *p;
+};
+
+enum qd_region { QD_INPUT = 0, QD_OUTPUT = 1 };
+
+struct qd_segment { /* whole pages of a data file; an unmapped page stands before and after each */
+    uint64_t offset, bytes;
+    uint32_t region, unused;
+};
+
+struct qd_argument { /* segment < 0: the slot's eight bytes; otherwise a byte offset into that segment */
+    int64_t segment;
+    uint64_t value;
+};
+
+struct qd_plan { /* followed by the segments, then calls x parameters arguments */
+    uint32_t segments, calls, parameters, unused;
+};
+
+enum qd_state { QD_STARTING = 0, QD_LOADING = 1, QD_READY = 2, QD_FAILED = 3 };
+
+struct qd_control {
+    uint32_t command;  /* parent: number of the block asked for (futex) */
+    uint32_t armed;    /* child: number of the block it stands ready to start */
+    uint32_t start;    /* parent: go */
+    uint32_t done;     /* child: number of the block it has finished (futex) */
+    uint32_t first, count;     /* parent: the calls of the block */
+    uint32_t state, progress;  /* child: for messages only */
+    uint32_t float_control;    /* child: nonzero when a call left another rounding or flush mode behind */
+    uint32_t layers;           /* child: bits of enum qd_layer that are in force */
+    char message[256];         /* child: why it failed before the kernel was called */
+};
+
+enum qd_layer { QD_LIMITS = 1, QD_LANDLOCK = 2, QD_SECCOMP = 4 };
+
+#endif

@@ -1,0 +1,176 @@
+/* The contained child: maps what the plan says, locks itself in, loads the candidate, runs blocks of calls on demand.
+ *
+ *   runner INPUT_FD OUTPUT_FD CONTROL_FD PLAN_FD PLAN_BYTES PARENT_PID MEMORY_MB CPU_S LAYERS OBJECT SYMBOL
+ *
+ * LAYERS: bits of enum qd_layer to put in force; 0 for the trusted baseline. Built once per prototype: call.h holds
+ * qd_call, generated from the problem's declaration. Exit status is for messages only, the parent judges outputs. */
+#define _GNU_SOURCE
+#include "jail.h"
+#include "protocol.h"
+#include "seccomp.h"
+
+#include "call.h"
+
+#include <dlfcn.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xmmintrin.h>
+
+static struct qd_control *control;
+
+static void fail(const char *what, const char *why)
+{
+    snprintf(control->message, sizeof control->message, "%s: %s", what, why ? why : strerror(errno));
+    control->state = QD_FAILED;
+    _exit(90);
+}
+
+static void *map(int fd, size_t bytes, int protection)
+{
+    void *address = mmap(NULL, bytes, protection, MAP_SHARED, fd, 0);
+    if (address == MAP_FAILED)
+        _exit(91);
+    return address;
+}
+
+/* Maps every segment between unmapped pages and returns their addresses. */
+static char **map_segments(const struct qd_plan *plan, const int *region_fd)
+{
+    const struct qd_segment *segment = (const struct qd_segment *)(plan + 1);
+    const size_t page = 4096;
+    size_t total = page;
+    for (uint32_t i = 0; i < plan->segments; i++)
+        total += segment[i].bytes + page;
+    char *next = mmap(NULL, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    char **address = calloc(plan->segments + 1, sizeof *address);
+    if (next == MAP_FAILED || !address)
+        fail("reserving address space", NULL);
+    for (uint32_t i = 0; i < plan->segments; i++) {
+        int writable = segment[i].region == QD_OUTPUT ? PROT_WRITE : 0;
+        address[i] = next + page;
+        if (mmap(address[i], segment[i].bytes, PROT_READ | writable, MAP_SHARED | MAP_FIXED | MAP_POPULATE,
+                 region_fd[segment[i].region], (off_t)segment[i].offset) == MAP_FAILED)
+            fail("mapping a segment", NULL);
+        next = address[i] + segment[i].bytes;
+    }
+    return address;
+}
+
+/* The arguments of every call with addresses in place of segment offsets. */
+static union qd_slot *resolve_arguments(const struct qd_plan *plan, char **address)
+{
+    const struct qd_segment *segment = (const struct qd_segment *)(plan + 1);
+    const struct qd_argument *argument = (const struct qd_argument *)(segment + plan->segments);
+    size_t slots = (size_t)plan->calls * plan->parameters;
+    union qd_slot *slot = calloc(slots + 1, sizeof *slot);
+    if (!slot)
+        fail("allocating the call table", NULL);
+    for (size_t i = 0; i < slots; i++) {
+        if (argument[i].segment >= 0)
+            slot[i].p = address[argument[i].segment] + argument[i].value;
+        else
+            memcpy(&slot[i], &argument[i].value, sizeof slot[i]);
+    }
+    return slot;
+}
+
+/* Only the candidate's own file stays readable; no network, no signals to other processes. */
+static void enter_landlock(const char *object)
+{
+    long abi;
+    int ruleset = qd_landlock_begin(&abi);
+    if (ruleset < 0 || qd_landlock_permit(ruleset, abi, object, QD_FS_READ_FILE) || qd_landlock_enforce(ruleset))
+        fail("Landlock", NULL);
+}
+
+static void enter_limits(unsigned long memory_mb, unsigned long cpu_s)
+{
+    qd_limit(RLIMIT_AS, (rlim_t)memory_mb << 20);
+    qd_limit(RLIMIT_CPU, cpu_s);
+    qd_limit(RLIMIT_FSIZE, 0);
+    qd_limit(RLIMIT_CORE, 0);
+    qd_limit(RLIMIT_NOFILE, 16);
+    qd_limit(RLIMIT_MEMLOCK, 0);
+    qd_limit(RLIMIT_MSGQUEUE, 0);
+}
+
+static unsigned float_control(void)
+{
+    unsigned short x87;
+    __asm__ volatile("fnstcw %0" : "=m"(x87));
+    return (_mm_getcsr() & 0xffc0) << 16 | x87; /* without the sticky exception flags */
+}
+
+static void serve(void (*kernel)(void), const union qd_slot *slots, uint32_t parameters)
+{
+    const unsigned mxcsr = _mm_getcsr(), clean = float_control();
+    for (uint32_t last = 0;;) {
+        uint32_t block;
+        while ((block = __atomic_load_n(&control->command, __ATOMIC_ACQUIRE)) == last)
+            syscall(SYS_futex, &control->command, FUTEX_WAIT, last, NULL, NULL, 0);
+        const uint32_t first = control->first, end = first + control->count;
+        control->progress = 0;
+        /* Awake and ready before the clock starts; the parent answers within microseconds, yet yield if it cannot. */
+        __atomic_store_n(&control->armed, block, __ATOMIC_RELEASE);
+        for (unsigned spins = 1; __atomic_load_n(&control->start, __ATOMIC_ACQUIRE) != block; spins++) {
+            _mm_pause();
+            if (spins % 4096 == 0)
+                sched_yield();
+        }
+        for (uint32_t call = first; call < end; call++) {
+            qd_call(kernel, slots + (size_t)call * parameters);
+            if (float_control() != clean) {
+                control->float_control = 1;
+                _mm_setcsr(mxcsr);
+            }
+            control->progress++;
+        }
+        last = block;
+        __atomic_store_n(&control->done, block, __ATOMIC_RELEASE);
+        syscall(SYS_futex, &control->done, FUTEX_WAKE, 1, NULL, NULL, 0);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 12)
+        return 92;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != atoi(argv[6])) /* the parent died before the line above */
+        return 93;
+    const int data_fd[] = {atoi(argv[1]), atoi(argv[2])}, control_fd = atoi(argv[3]), plan_fd = atoi(argv[4]);
+    control = map(control_fd, 4096, PROT_READ | PROT_WRITE);
+    const struct qd_plan *plan = map(plan_fd, strtoul(argv[5], NULL, 10), PROT_READ);
+    const union qd_slot *slots = resolve_arguments(plan, map_segments(plan, data_fd));
+    const unsigned long layers = strtoul(argv[9], NULL, 10);
+    const char *object = argv[10];
+
+    close(data_fd[0]), close(data_fd[1]), close(control_fd), close(plan_fd);
+    if (layers & QD_LIMITS) {
+        prctl(PR_SET_DUMPABLE, 0);
+        enter_limits(strtoul(argv[7], NULL, 10), strtoul(argv[8], NULL, 10));
+    }
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+        fail("no-new-privileges", NULL);
+    if (layers & QD_LANDLOCK)
+        enter_landlock(object);
+    if ((layers & QD_SECCOMP) && qd_seccomp(QD_STAGE_LOAD))
+        fail("seccomp, first stage", NULL);
+    control->layers = (uint32_t)layers;
+    control->state = QD_LOADING;
+
+    void *library = dlopen(object, RTLD_NOW | RTLD_LOCAL); /* constructors run locked in */
+    if (!library)
+        fail("loading", dlerror());
+    void (*kernel)(void);
+    *(void **)&kernel = dlsym(library, argv[11]);
+    if (!kernel)
+        fail("loading", dlerror());
+    if ((layers & QD_SECCOMP) && qd_seccomp(QD_STAGE_RUN))
+        fail("seccomp, second stage", NULL);
+    control->state = QD_READY;
+    serve(kernel, slots, plan->parameters);
+}
