@@ -1,0 +1,123 @@
+"""Compiling one kernel: alone in its translation unit, by a compiler that is itself contained."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from qdkernel.evaluators._problem import Problem
+from qdkernel.evaluators._toolchain import CODE_FLAGS, LINK_FLAGS, Built, Toolchain
+
+_DIAGNOSTIC_LIMIT = 4096  # characters of compiler text kept: enough for five errors, small in a prompt
+_INTRINSICS = re.compile(r"^\s*#\s*include\s*<(?:immintrin|x86intrin)\.h>", re.MULTILINE)
+
+
+class CompileError(Exception):
+    """The compiler or linker rejected the kernel, or ran out of memory or processor time; carries their words."""
+
+
+class CompileLate(Exception):
+    """The compiler did not finish by the deadline."""
+
+
+@dataclass(frozen=True)
+class CompileLimits:
+    """What compiling one kernel may cost.
+
+    Attributes:
+        wall_s: deadline.
+        memory_mb: address space of each compiler process.
+        file_mb: largest file it may write.
+    """
+
+    wall_s: float = 20.0
+    memory_mb: int = 2048
+    file_mb: int = 64
+
+
+def compile_kernel(
+    source: str, problem: Problem, toolchain: Toolchain, built: Built, folder: Path, limits: CompileLimits
+) -> Path:
+    """The shared object made from a kernel's source; it exports the problem's function and nothing else.
+
+    The problem's prototype is included by force, so a kernel with another signature does not compile.
+
+    Args:
+        source: C text.
+        problem: whose function it defines.
+        toolchain: compiler and flags.
+        built: the confinement and the precompiled header.
+        folder: an empty folder of its own; the only place the compiler may write.
+        limits: deadline and memory.
+
+    Raises:
+        CompileError: rejected, or out of memory or processor time.
+        CompileLate: the deadline passed.
+    """
+    (folder / "kernel.c").write_text(source, encoding="utf-8")
+    (folder / "prototype.h").write_text(f"#include <stddef.h>\n{problem.prototype.rstrip().rstrip(';')};\n")
+    (folder / "export.map").write_text(f"{{ global: {problem.name}; local: *; }};\n")
+    header: list[str] = []
+    if built.intrinsics and _INTRINSICS.search(source):
+        header = ["-include", str(built.intrinsics)]
+    flags = [*toolchain.flags, *CODE_FLAGS, *header, "-include", "prototype.h"]
+    confined = _Confined(toolchain, built, folder, limits)
+    # Always the same file name: the object does not depend on where it was compiled.
+    confined.run([toolchain.command, *flags, "-c", "kernel.c", "-o", "kernel.o"])
+    confined.run([toolchain.linker, *LINK_FLAGS, "--version-script=export.map", "kernel.o", "-o", "kernel.so"])
+    return folder / "kernel.so"
+
+
+@dataclass(frozen=True)
+class _Confined:
+    toolchain: Toolchain
+    built: Built
+    folder: Path
+    limits: CompileLimits
+
+    def run(self, command: Sequence[str]) -> None:
+        """Runs a command under ``native/confine.c``; its standard error goes to a file of limited size."""
+        readable = list(self.toolchain.readable)
+        if self.built.intrinsics:
+            readable.append(str(self.built.intrinsics.parent))
+        cpu_s, limits = str(int(self.limits.wall_s) + 1), self.limits
+        prefix = [str(self.built.confine), cpu_s, str(limits.memory_mb), str(limits.file_mb)]
+        prefix += [str(self.folder), str(os.getpid()), *readable, "--"]
+        words = self.folder / "words.txt"
+        with words.open("wb") as errors:
+            process = subprocess.Popen(
+                [*prefix, *command],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                cwd=self.folder,
+                env={"PATH": self.toolchain.search_path, "TMPDIR": str(self.folder), "LC_ALL": "C"},
+                start_new_session=True,
+            )
+        try:
+            status = process.wait(limits.wall_s)
+        except subprocess.TimeoutExpired:
+            raise CompileLate(f"the compiler was not done after {limits.wall_s:g} s") from None
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # the driver's helpers too
+            process.wait()
+        if status != 0:
+            raise CompileError(_diagnostic(words, status))
+
+
+def _diagnostic(words: Path, status: int) -> str:
+    with words.open("rb") as file:
+        text = file.read(_DIAGNOSTIC_LIMIT + 1).decode("utf-8", "replace")
+    if len(text) > _DIAGNOSTIC_LIMIT:
+        text = text[:_DIAGNOSTIC_LIMIT].rsplit("\n", 1)[0] + "\n[...]"
+    if not text.strip():
+        how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"left with status {status}"
+        text = f"the compiler {how} (it may have run out of memory or processor time)"
+    return text.strip()
