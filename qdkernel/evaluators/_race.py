@@ -1,0 +1,259 @@
+"""Timing two kernels against each other: interleaved blocks, fresh inputs, every timed output checked.
+
+Each kernel lives in its own contained child and the one that is not being timed is stopped: a waiting OpenMP pool
+that spins takes its core from the other and was measured to fake a ratio of 2.05.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from qdkernel.evaluators._child import Child
+from qdkernel.evaluators._memory import Layout, MemoryFile, Placing
+from qdkernel.evaluators._problem import Problem, Role
+from qdkernel.evaluators._statistics import median_ratio
+
+_WARM_BELOW_S = 5e-3  # calls shorter than this are preceded by an untimed one: waking a pool costs up to 0.1 ms
+
+
+class WrongResult(Exception):
+    """A timed call left a wrong result; the message says which."""
+
+
+@dataclass(frozen=True)
+class TimingRule:
+    """When a measurement is long enough.
+
+    Attributes:
+        block_ms: aimed length of a timed block; one wake-up (10-50 us) is in every block.
+        rounds_min: pairs of blocks at least.
+        rounds_max: pairs of blocks at most.
+        half_width: stop when the ratio's 95 % interval is narrower than this, relative.
+        budget_s: stop after this long even if it is wider.
+    """
+
+    block_ms: float = 3.0
+    rounds_min: int = 5
+    rounds_max: int = 15
+    half_width: float = 0.01
+    budget_s: float = 0.25
+
+
+@dataclass(frozen=True)
+class ScoredSize:
+    """One scored size and its calls in the arena.
+
+    Attributes:
+        size: e.g. ``{"m": 512, "n": 512, "k": 512}``.
+        flops: floating-point operations of a call.
+        bytes: bytes a call streams.
+        least_bytes: bytes any implementation must move.
+        first: index of its first call.
+        warm: untimed calls at the start of a block.
+        timed: timed calls of a block.
+    """
+
+    size: Mapping[str, int]
+    flops: float
+    bytes: float
+    least_bytes: float
+    first: int
+    warm: int
+    timed: int
+
+    @property
+    def calls(self) -> range:
+        """Indices of all its calls."""
+        return range(self.first, self.first + self.warm + self.timed)
+
+
+class Arena:
+    """Memory for the timed calls of all scored sizes: one input file, one output file per racer.
+
+    Args:
+        problem: what is computed.
+        sizes: the scored sizes.
+        expected_s: a guess of one call's time for each size; decides how many calls make a block.
+        rule: how long blocks should be.
+        rng: secret; makes the inputs and the checks.
+    """
+
+    _CALLS_MAX = 16  # more would push the working set of a block out of the last-level cache
+
+    def __init__(
+        self,
+        problem: Problem,
+        sizes: Sequence[Mapping[str, int]],
+        expected_s: Sequence[float],
+        rule: TimingRule,
+        rng: np.random.Generator,
+    ) -> None:
+        self.problem = problem
+        self._rng = rng
+        scored: list[ScoredSize] = []
+        for size, call_s in zip(sizes, expected_s, strict=True):
+            case = problem.scored_case(size)
+            timed = int(np.clip(np.ceil(rule.block_ms * 1e-3 / call_s), 1, self._CALLS_MAX))
+            scored.append(
+                ScoredSize(
+                    size=dict(size),
+                    flops=problem.flops(case),
+                    bytes=problem.bytes(case),
+                    least_bytes=problem.least_bytes(case),
+                    first=scored[-1].calls.stop if scored else 0,
+                    warm=1 if call_s < _WARM_BELOW_S else 0,
+                    timed=timed,
+                )
+            )
+        self.sizes = tuple(scored)
+        calls = [(problem.scored_case(s.size), Placing.FRONT) for s in scored for _ in s.calls]
+        self.layout = Layout(problem, calls)
+        self.inputs = MemoryFile("timed-inputs", self.layout.input_bytes)
+        self._outputs: dict[str, MemoryFile] = {}
+        self._sketches: dict[int, Any] = {}  # Any: private to the problem
+
+    def outputs(self, racer: str) -> MemoryFile:
+        """The output file of a racer; made on first use and used again by the next one of that name."""
+        if racer not in self._outputs:
+            self._outputs[racer] = MemoryFile(f"timed-outputs-{racer}", self.layout.output_bytes)
+        return self._outputs[racer]
+
+    def refresh(self, calls: range, racers: Sequence[str]) -> None:
+        """Fresh random inputs for ``calls``, initial outputs for each racer, and the sketches to check them by."""
+        for index in calls:
+            call = self.layout.calls[index]
+            arrays = self.problem.make_inputs("uniform", call.case, self._rng)
+            for placed in call.arrays:
+                fresh = arrays[placed.argument.name]
+                if placed.argument.role is Role.IN:
+                    self.layout.view(self.inputs, placed)[...] = fresh
+                else:
+                    for racer in racers:
+                        self.layout.view(self.outputs(racer), placed)[...] = fresh
+            self._sketches[index] = self.problem.sketch(call.case, arrays, self._rng)
+
+    def check(self, calls: range, racer: str) -> None:
+        """Compares what a racer left in its outputs with the sketches.
+
+        Raises:
+            WrongResult: a call's result is wrong.
+        """
+        for index in calls:
+            call = self.layout.calls[index]
+            arrays = {
+                placed.argument.name: self.layout.view(
+                    self.inputs if placed.argument.role is Role.IN else self.outputs(racer), placed
+                )
+                for placed in call.arrays
+            }
+            error = self.problem.sketch_error(call.case, arrays, self._sketches[index])
+            if not error <= 1.0:
+                size = ", ".join(f"{name}={call.case[name]}" for name in self.problem.size_names)
+                raise WrongResult(f"the result of a timed call ({size}) is wrong: {error:.3g} times the error allowed")
+
+    def close(self) -> None:
+        """Gives the memory back."""
+        self.inputs.close()
+        for file in self._outputs.values():
+            file.close()
+
+
+@dataclass(frozen=True)
+class Racer:
+    """A kernel in its child, and the name of its output file; ``trusted`` outputs are not checked."""
+
+    name: str
+    child: Child
+    trusted: bool = False
+
+
+@dataclass(frozen=True)
+class Track:
+    """How the parent stands beside the child: where it waits, whether it may spin, and the deadline of a block."""
+
+    cpu: int
+    spin: bool
+    timeout_s: float
+
+
+@dataclass(frozen=True)
+class Laps:
+    """Nanoseconds per call in each round, challenger beside reference."""
+
+    kernel_ns: tuple[float, ...]
+    reference_ns: tuple[float, ...]
+
+    @property
+    def ratios(self) -> list[float]:
+        """Reference time over kernel time, round by round."""
+        return [r / k for k, r in zip(self.kernel_ns, self.reference_ns, strict=True)]
+
+
+def probe(arena: Arena, scored: ScoredSize, racer: Racer, track: Track) -> float:
+    """Nanoseconds of one call, by itself, checked; a first look that tells the hopeless from the rest.
+
+    Raises:
+        WrongResult: its result is wrong.
+        ChildFailed: it died or was late.
+    """
+    calls = range(scored.first, scored.first + 1)
+    arena.refresh(calls, [racer.name])
+    racer.child.go_on()
+    elapsed = racer.child.run(calls.start, 1, track.timeout_s, cpu=track.cpu, spin=track.spin)
+    racer.child.stop()
+    arena.check(calls, racer.name)
+    return float(elapsed)
+
+
+def race(
+    arena: Arena,
+    scored: ScoredSize,
+    challenger: Racer,
+    reference: Racer,
+    rule: TimingRule,
+    track: Track,
+    rng: np.random.Generator,
+) -> Laps:
+    """Times two kernels in alternating blocks, in random order, until the ratio is known well enough.
+
+    Raises:
+        WrongResult: a timed call of an untrusted racer left a wrong result.
+        ChildFailed: a racer died or was late.
+    """
+    begin = time.monotonic()
+    laps: dict[str, list[float]] = {challenger.name: [], reference.name: []}
+    racers = [challenger, reference]
+    while True:
+        arena.refresh(scored.calls, [racer.name for racer in racers])
+        for at in rng.permutation(2):
+            laps[racers[at].name].append(_lap(scored, racers[at], track))
+        for racer in racers:
+            if not racer.trusted:
+                arena.check(scored.calls, racer.name)
+        found = Laps(tuple(laps[challenger.name]), tuple(laps[reference.name]))
+        if _enough(found, rule, time.monotonic() - begin, rng):
+            return found
+
+
+def _lap(scored: ScoredSize, racer: Racer, track: Track) -> float:
+    racer.child.go_on()
+    if scored.warm:
+        racer.child.run(scored.first, scored.warm, track.timeout_s, cpu=track.cpu, spin=track.spin)
+    first = scored.first + scored.warm
+    elapsed = racer.child.run(first, scored.timed, track.timeout_s, cpu=track.cpu, spin=track.spin)
+    racer.child.stop()
+    return elapsed / scored.timed
+
+
+def _enough(laps: Laps, rule: TimingRule, elapsed_s: float, rng: np.random.Generator) -> bool:
+    rounds = len(laps.kernel_ns)
+    if elapsed_s > rule.budget_s and (rounds >= rule.rounds_min or elapsed_s > 4 * rule.budget_s):
+        return True
+    if rounds < rule.rounds_min:
+        return False
+    return rounds >= rule.rounds_max or median_ratio([laps.ratios], rng).half_width <= rule.half_width
