@@ -47,7 +47,7 @@ class Kernel:
     @property
     def id(self) -> KernelId:
         """Identity: SHA-256 of the source."""
-        return KernelId(hashlib.sha256(self.source.encode("utf-8", "surrogatepass")).hexdigest())
+        return KernelId(hashlib.sha256(self.source.encode("utf-8", "surrogateescape")).hexdigest())
 
 
 @dataclass(frozen=True)

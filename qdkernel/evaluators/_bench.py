@@ -1,0 +1,187 @@
+"""A worker's place of work: compiler, contained children, memory and baseline for the kernels of one run."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from qdkernel.evaluators._baseline import Baseline, BaselineChoice, kernel_environment, prepare_baseline
+from qdkernel.evaluators._child import Child, Executable, Layers, Limits, Native
+from qdkernel.evaluators._compile import CompileLimits, compile_kernel
+from qdkernel.evaluators._disassembly import Disassembly
+from qdkernel.evaluators._kernel import Cell
+from qdkernel.evaluators._lock import CoreLock
+from qdkernel.evaluators._memory import Layout, MemoryFile
+from qdkernel.evaluators._race import Arena, Racer, ScoredSize, TimingRule, Track, race
+from qdkernel.evaluators._shared_object import SharedObject
+from qdkernel.evaluators._shelf import Shelf
+from qdkernel.evaluators._toolchain import build_native, find_toolchain
+from qdkernel.evaluators._verify import Sheet
+from qdkernel.evaluators.problems import find_problem
+
+Describe = Callable[[str, SharedObject, Disassembly, int, int], tuple[Cell, dict[str, str]]]
+"""``describe(source, shared object, disassembly, extent, nest depth)``: the cell and the evidence for it."""
+
+
+@dataclass(frozen=True)
+class BenchSpec:
+    """Everything needed to evaluate kernels of a run, in any process of the host; plain data.
+
+    Attributes:
+        problem: registry name.
+        sizes: the scored sizes.
+        threads: OpenMP threads while scoring.
+        compiler: compiler command.
+        flags: the run's optimisation flags.
+        shelf: the run's scratch folder (see ``Shelf``).
+        peak_gflops: measured peak at ``threads`` threads, for the plausibility step.
+        triad_gbytes_per_s: measured STREAM triad at ``threads`` threads.
+        llc_bytes: last-level cache.
+        describe: measures a kernel's behaviour.
+        baseline: the user's choice of baseline.
+        baseline_gflops: the baseline's run-long GFLOP/s per scored size; empty until calibrated.
+        rule: how long a kernel is timed against the baseline.
+        duel_rule: how long against the holder of its cell.
+        tie: relative difference below which two kernels are equal.
+        drop_ratio: a kernel this many times slower than its cell's holder is dropped after a call or two.
+        compile_limits: of the compiler.
+        memory_mb: of a contained child.
+        run_s: deadline of a block of calls.
+        layers: what contains a child.
+    """
+
+    problem: str
+    sizes: tuple[Mapping[str, int], ...]
+    threads: int
+    compiler: str
+    flags: tuple[str, ...]
+    shelf: str
+    peak_gflops: float
+    triad_gbytes_per_s: float
+    llc_bytes: int
+    describe: Describe
+    baseline: BaselineChoice = BaselineChoice()
+    baseline_gflops: tuple[float, ...] = ()
+    rule: TimingRule = TimingRule()
+    duel_rule: TimingRule = TimingRule(rounds_min=9, rounds_max=25, half_width=0.005, budget_s=0.5)
+    tie: float = 0.015
+    drop_ratio: float = 1.5
+    compile_limits: CompileLimits = field(default_factory=CompileLimits)
+    memory_mb: int = 2048
+    run_s: float = 10.0
+    layers: Layers = Layers.ALL
+
+
+class Bench:
+    """The place of work made from a spec: one per process, kept for all its evaluations."""
+
+    def __init__(self, spec: BenchSpec) -> None:
+        self.spec = spec
+        self.problem = find_problem(spec.problem)
+        self.shelf = Shelf(Path(spec.shelf))
+        self.lock = CoreLock()
+        self.rng = np.random.default_rng(secrets.randbits(128))  # secret: no kernel may foresee its inputs
+        self.toolchain = find_toolchain(spec.compiler, spec.flags)
+        self.built = build_native(self.toolchain, self.problem)
+        self.native = Native(self.built.supervisor)
+        self.sheet = Sheet(self.problem, self.rng)
+        self.arena = Arena(self.problem, spec.sizes, self._expected_s(), spec.rule, self.rng)
+        self._cores = tuple(sorted(os.sched_getaffinity(0)))
+        self._baseline: tuple[Baseline, Racer] | None = None
+
+    @property
+    def extent(self) -> int:
+        """The longest loop of the scored sizes; a tile at least this long is no tile."""
+        return max(int(value) for size in self.spec.sizes for value in size.values())
+
+    @property
+    def track(self) -> Track:
+        """How this process stands beside a child that is timed with the run's threads."""
+        spare = self.spec.threads < len(self._cores)
+        return Track(cpu=self._cores[-1], spin=spare, timeout_s=self.spec.run_s)
+
+    @property
+    def verify_threads(self) -> tuple[int, ...]:
+        """Thread counts a kernel must be right with: 1, 2 and all."""
+        return tuple(sorted({1, min(2, len(self._cores)), len(self._cores)}))
+
+    def build_folder(self) -> tempfile.TemporaryDirectory[str]:
+        """An empty folder for one compilation."""
+        return tempfile.TemporaryDirectory(prefix="build-", dir=self.shelf.folder)
+
+    def compile(self, source: str, folder: Path) -> Path:
+        """The kernel's shared object; see ``compile_kernel``."""
+        return compile_kernel(source, self.problem, self.toolchain, self.built, folder, self.spec.compile_limits)
+
+    def start(
+        self, shared_object: Path, layout: Layout, inputs: MemoryFile, outputs: MemoryFile, threads: int
+    ) -> Child:
+        """A contained child that holds a kernel."""
+        limits = Limits(memory_mb=self.spec.memory_mb, layers=self.spec.layers)
+        executable = Executable(self.built.runner, shared_object, self.problem.name, kernel_environment(threads))
+        return Child(self.native, executable, layout, inputs, outputs, self._cores, limits)
+
+    def start_racer(self, name: str, shared_object: Path) -> Racer:
+        """A contained child ready to be timed, under the name of its output file."""
+        arena = self.arena
+        child = self.start(shared_object, arena.layout, arena.inputs, arena.outputs(name), self.spec.threads)
+        return Racer(name, child)
+
+    @property
+    def baseline_name(self) -> str:
+        """What the baseline is, with its version."""
+        return self._ready_baseline()[0].name
+
+    @property
+    def baseline_racer(self) -> Racer:
+        """The baseline in its child, which lives as long as the bench and is stopped between its blocks."""
+        return self._ready_baseline()[1]
+
+    def calibrate(self) -> tuple[float, ...]:
+        """The baseline's GFLOP/s for each scored size, alone on its cores."""
+        racer = self.baseline_racer
+        with self.lock.exclusive():
+            return tuple(self._calibrate_size(scored, racer) for scored in self.arena.sizes)
+
+    def close(self) -> None:
+        """Ends the baseline and gives the memory back."""
+        if self._baseline:
+            self._baseline[1].child.close()
+            self._baseline = None
+        self.sheet.close()
+        self.arena.close()
+
+    def _ready_baseline(self) -> tuple[Baseline, Racer]:
+        if self._baseline is None:
+            spec = self.spec
+            made = prepare_baseline(
+                self.problem, spec.baseline, self.toolchain, self.built, spec.threads, self.shelf.folder
+            )
+            limits = Limits(memory_mb=spec.memory_mb, cpu_s=1 << 30, layers=made.layers & spec.layers)
+            arena, cores = self.arena, self._cores[: spec.threads]
+            outputs = arena.outputs("baseline")
+            child = Child(self.native, made.executable, arena.layout, arena.inputs, outputs, cores, limits)
+            self._baseline = made, Racer("baseline", child, trusted=True)
+        return self._baseline
+
+    def _calibrate_size(self, scored: ScoredSize, racer: Racer) -> float:
+        """Half of the laps of a race of the baseline with itself are as good as any."""
+        rule = TimingRule(rounds_min=10, rounds_max=20, half_width=0.005, budget_s=0.6)
+        laps = race(self.arena, scored, racer, racer, rule, self.track, self.rng)
+        return float(scored.flops / np.median([*laps.kernel_ns, *laps.reference_ns]))
+
+    def _expected_s(self) -> list[float]:
+        """One call's time if it ran at the ceilings."""
+        times = []
+        for size in self.spec.sizes:
+            case = self.problem.scored_case(size)
+            compute = self.problem.flops(case) / (self.spec.peak_gflops * 1e9)
+            traffic = self.problem.least_bytes(case) / (self.spec.triad_gbytes_per_s * 1e9)
+            times.append(max(compute, traffic))
+        return times

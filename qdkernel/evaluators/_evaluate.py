@@ -1,0 +1,307 @@
+"""Evaluating one kernel: eight steps, cheap to dear; each failure is an outcome with text one can act on."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from qdkernel.evaluators._bench import Bench
+from qdkernel.evaluators._child import ChildCrashed, ChildLate
+from qdkernel.evaluators._compile import CompileError, CompileLate
+from qdkernel.evaluators._disassembly import Disassembly, disassemble
+from qdkernel.evaluators._kernel import Cell, Duel, Evaluation, Kernel, KernelId, Outcome, Timing
+from qdkernel.evaluators._normal_form import normal_hash
+from qdkernel.evaluators._object_policy import refuse_object
+from qdkernel.evaluators._race import Laps, Racer, ScoredSize, WrongResult, probe, race
+from qdkernel.evaluators._shared_object import SharedObject, read_shared_object
+from qdkernel.evaluators._shelf import Holder
+from qdkernel.evaluators._source_policy import refuse_source
+from qdkernel.evaluators._statistics import geometric_mean, median_ratio
+
+_NEAR = 0.97  # a kernel measured below this share of its holder's objective is not worth a duel: noise is 1-3 %
+_PEAK_MARGIN = 1.02  # best window of the peak benchmark against a median: 2 % above it is no measurement error
+_TRIAD_MARGIN = 1.10  # reading and writing one array each can beat triad's mix of two reads and a write a little
+
+
+class Stop(Exception):
+    """Ends an evaluation at a step, with its outcome."""
+
+    def __init__(self, outcome: Outcome, detail: str, duplicate_of: KernelId | None = None) -> None:
+        super().__init__(detail)
+        self.outcome = outcome
+        self.detail = detail
+        self.duplicate_of = duplicate_of
+
+
+@dataclass
+class Draft:
+    """What is known of a kernel so far."""
+
+    kernel: Kernel
+    cell: Cell | None = None
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    timings: tuple[Timing, ...] = ()
+    error_ratio: float | None = None
+    duel: Duel | None = None
+    normal_hash: str | None = None
+    object_hash: str | None = None
+    detail: str = ""
+    step_s: dict[str, float] = field(default_factory=dict)
+
+    @contextlib.contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Adds the time spent inside to the step's."""
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self.step_s[name] = self.step_s.get(name, 0.0) + time.monotonic() - start
+
+    def finish(self, outcome: Outcome, detail: str, duplicate_of: KernelId | None = None) -> Evaluation:
+        """The finished evaluation."""
+        objective = geometric_mean([t.gflops for t in self.timings]) if outcome is Outcome.OK else None
+        return Evaluation(
+            kernel_id=self.kernel.id,
+            outcome=outcome,
+            detail=detail,
+            cell=self.cell,
+            evidence=self.evidence,
+            objective=objective,
+            timings=self.timings,
+            error_ratio=self.error_ratio,
+            duel=self.duel,
+            duplicate_of=duplicate_of,
+            normal_hash=self.normal_hash,
+            object_hash=self.object_hash,
+            step_s=self.step_s,
+        )
+
+
+def evaluate(bench: Bench, kernel: Kernel) -> Evaluation:
+    """What happened to a kernel on the way through the eight steps.
+
+    A kernel that looks at least as fast as the holder of its cell is also timed against it; one that is clearly
+    slower is dropped after a call or two.
+
+    Args:
+        bench: the place of work; its shelf tells known hashes and holders.
+        kernel: the candidate.
+
+    Raises:
+        ContainmentError: this machine cannot contain the kernel; nothing was run.
+        ToolchainError: the project's own C or the baseline cannot be built.
+    """
+    draft = Draft(kernel)
+    try:
+        with bench.build_folder() as folder:
+            with _held(draft, bench.lock.shared()):
+                check_source(bench, draft)
+                made = compile_step(bench, draft, Path(folder))
+                shared_object, disassembly = check_object(bench, draft, made)
+                with draft.step("behaviour"):
+                    draft.cell, draft.evidence = bench.spec.describe(
+                        kernel.source, shared_object, disassembly, bench.extent, bench.problem.nest_depth
+                    )
+                with draft.step("verify"):
+                    verify(bench, draft, made)
+            time_and_duel(bench, draft, made)
+            shutil.move(made, bench.shelf.object_path(kernel.id))
+    except Stop as stop:
+        return draft.finish(stop.outcome, stop.detail, stop.duplicate_of)
+    return draft.finish(Outcome.OK, draft.detail)
+
+
+@contextlib.contextmanager
+def _held(draft: Draft, lock: contextlib.AbstractContextManager[None]) -> Iterator[None]:
+    """Holds a lock; the time it took to get it is the step ``wait``."""
+    with contextlib.ExitStack() as stack:
+        with draft.step("wait"):
+            stack.enter_context(lock)
+        yield
+
+
+def check_source(bench: Bench, draft: Draft) -> None:
+    """Steps 1 and 4a: the source policy, and whether an earlier kernel has the same normal form."""
+    with draft.step("source policy"):
+        raw = draft.kernel.source.encode("utf-8", "surrogateescape")
+        if reason := refuse_source(raw, bench.problem.name):
+            raise Stop(Outcome.REFUSED, reason)
+        draft.normal_hash = normal_hash(draft.kernel.source)
+        _stop_if_known(bench, draft.kernel, draft.normal_hash, "the same source up to names, comments and spacing")
+
+
+def compile_step(bench: Bench, draft: Draft, folder: Path) -> Path:
+    """Step 2: the shared object."""
+    with draft.step("compile"):
+        try:
+            return bench.compile(draft.kernel.source, folder)
+        except CompileError as error:
+            raise Stop(Outcome.COMPILE_ERROR, str(error)) from None
+        except CompileLate as error:
+            raise Stop(Outcome.TIMEOUT, str(error)) from None
+
+
+def check_object(bench: Bench, draft: Draft, made: Path) -> tuple[SharedObject, Disassembly]:
+    """Steps 3 and 4b: the object policy, and whether an earlier kernel compiled to the same code."""
+    with draft.step("object policy"):
+        try:
+            shared_object = read_shared_object(made)
+            disassembly = disassemble(shared_object)
+        except ValueError as error:
+            raise Stop(Outcome.REFUSED, f"the object cannot be read: {error}") from None
+        if reason := refuse_object(shared_object, disassembly, bench.problem.name):
+            raise Stop(Outcome.REFUSED, reason)
+        draft.object_hash = shared_object.code_hash
+        _stop_if_known(bench, draft.kernel, draft.object_hash, "the same machine code")
+        return shared_object, disassembly
+
+
+def _stop_if_known(bench: Bench, kernel: Kernel, code: str, what: str) -> None:
+    earlier = bench.shelf.known(code)
+    if earlier is not None and earlier != kernel.id:
+        raise Stop(Outcome.DUPLICATE, f"{what} as kernel {earlier[:12]}", earlier)
+
+
+def verify(bench: Bench, draft: Draft, made: Path) -> None:
+    """Step 6: every case of the sheet with 1, 2 and all threads, in contained children."""
+    sheet = bench.sheet
+    for threads in bench.verify_threads:
+        sheet.reset()
+        with bench.start(made, sheet.layout, sheet.inputs, sheet.outputs, threads) as child:
+            with _outcomes(lambda call: f" (in case {sheet.describe_case(call)}, {threads} threads)"):
+                child.run(0, len(sheet.layout.calls), bench.spec.run_s)
+            child.stop()
+            changed = child.changed_float_control
+        if changed:
+            raise Stop(
+                Outcome.WRONG, "a call left another rounding or flush-to-zero mode behind; restore it, or do without"
+            )
+        verdict = sheet.judge()
+        draft.error_ratio = max(draft.error_ratio or 0.0, verdict.error_ratio)
+        if verdict.complaint:
+            raise Stop(Outcome.WRONG, f"{verdict.complaint}, {threads} thread{'s' if threads > 1 else ''}")
+
+
+@contextlib.contextmanager
+def _outcomes(where: Callable[[int], str]) -> Iterator[None]:
+    """Turns what can happen to a contained child into outcomes."""
+    try:
+        yield
+    except ChildCrashed as error:
+        raise Stop(Outcome.CRASHED, f"{error}{where(error.finished)}") from None
+    except ChildLate as error:
+        raise Stop(Outcome.TIMEOUT, f"{error}{where(error.finished)}") from None
+    except WrongResult as error:
+        raise Stop(Outcome.WRONG, str(error)) from None
+
+
+def time_and_duel(bench: Bench, draft: Draft, made: Path) -> None:
+    """Steps 7 and 8: timing against the baseline and, when it may win, against the holder of its cell; plausibility."""
+    assert draft.cell is not None
+    holder = bench.shelf.holder(draft.cell)
+    if holder and holder.kernel_id == draft.kernel.id:
+        holder = None  # evaluated again: it cannot challenge itself
+    rival = _object_of(bench, draft, holder) if holder else None
+    baseline = bench.baseline_racer  # started outside the exclusive lock
+    with _held(draft, bench.lock.exclusive()), draft.step("time"):
+        racer = bench.start_racer("challenger", made)
+        with racer.child, _outcomes(lambda _: " while being timed"):
+            draft.timings = look(bench, racer, holder)
+            if not draft.timings:
+                draft.timings = tuple(time_size(bench, s, i, racer, baseline) for i, s in enumerate(bench.arena.sizes))
+                check_plausible(bench, draft.timings)
+                objective = geometric_mean([t.gflops for t in draft.timings])
+                if holder and rival and objective > _NEAR * holder.objective:
+                    draft.duel = duel(bench, racer, holder, rival)
+            else:
+                check_plausible(bench, draft.timings)
+                draft.detail = "dropped after two calls: clearly slower than the holder of its cell"
+
+
+def _object_of(bench: Bench, draft: Draft, holder: Holder) -> Path:
+    """The shared object of a cell's holder; compiled again if a restart has lost it."""
+    path = bench.shelf.object_path(holder.kernel_id)
+    if not path.exists():
+        with _held(draft, bench.lock.shared()), bench.build_folder() as folder:
+            shutil.move(bench.compile(bench.shelf.source(holder.kernel_id), Path(folder)), path)
+    return path
+
+
+def look(bench: Bench, racer: Racer, holder: Holder | None) -> tuple[Timing, ...]:
+    """Rough timings if a call or two show the kernel clearly slower than the holder; otherwise nothing.
+
+    The first call also creates the kernel's threads and touches its buffers, so it alone does not condemn.
+    """
+    best_ns = [float("inf")] * len(bench.arena.sizes)
+    for _ in range(2):
+        for i, scored in enumerate(bench.arena.sizes):
+            best_ns[i] = min(best_ns[i], probe(bench.arena, scored, racer, bench.track))
+        speeds = [s.flops / ns for s, ns in zip(bench.arena.sizes, best_ns, strict=True)]
+        if holder is None or geometric_mean(speeds) * bench.spec.drop_ratio > holder.objective:
+            return ()
+    return tuple(
+        _timing(bench, i, scored, Laps((ns,), (scored.flops / bench.spec.baseline_gflops[i],)))
+        for i, (scored, ns) in enumerate(zip(bench.arena.sizes, best_ns, strict=True))
+    )
+
+
+def time_size(bench: Bench, scored: ScoredSize, index: int, racer: Racer, baseline: Racer) -> Timing:
+    """One scored size against the baseline."""
+    return _timing(
+        bench, index, scored, race(bench.arena, scored, racer, baseline, bench.spec.rule, bench.track, bench.rng)
+    )
+
+
+def _timing(bench: Bench, index: int, scored: ScoredSize, laps: Laps) -> Timing:
+    ratio = median_ratio([laps.ratios], bench.rng)
+    return Timing(
+        size=scored.size,
+        flops=scored.flops,
+        bytes=scored.bytes,
+        block_calls=scored.timed,
+        kernel_ns=laps.kernel_ns,
+        reference_ns=laps.reference_ns,
+        ratio=ratio.median,
+        ratio_low=ratio.low,
+        ratio_high=ratio.high,
+        gflops=ratio.median * bench.spec.baseline_gflops[index],
+    )
+
+
+def duel(bench: Bench, racer: Racer, holder: Holder, rival: Path) -> Duel:
+    """The challenger against the holder of its cell, interleaved, over all scored sizes."""
+    opponent = bench.start_racer("holder", rival)
+    with opponent.child:
+        laps = [
+            race(bench.arena, scored, racer, opponent, bench.spec.duel_rule, bench.track, bench.rng)
+            for scored in bench.arena.sizes
+        ]
+    found = median_ratio([lap.ratios for lap in laps], bench.rng)
+    return Duel(holder.kernel_id, found.median, found.low, found.high)
+
+
+def check_plausible(bench: Bench, timings: tuple[Timing, ...]) -> None:
+    """Step 8: no kernel computes or streams faster than this machine was measured to.
+
+    Traffic is bounded only where the data exceeds the last-level cache, and by what *any* implementation must move.
+    """
+    for timing, scored in zip(timings, bench.arena.sizes, strict=True):
+        median_ns = float(np.median(timing.kernel_ns))
+        gflops, gbytes = scored.flops / median_ns, scored.least_bytes / median_ns
+        size = ", ".join(f"{name}={value}" for name, value in scored.size.items())
+        if gflops > _PEAK_MARGIN * bench.spec.peak_gflops:
+            raise Stop(
+                Outcome.IMPLAUSIBLE,
+                f"{gflops:.1f} GFLOP/s at {size} is above the measured peak of {bench.spec.peak_gflops:.1f}",
+            )
+        if scored.least_bytes > 2 * bench.spec.llc_bytes and gbytes > _TRIAD_MARGIN * bench.spec.triad_gbytes_per_s:
+            raise Stop(
+                Outcome.IMPLAUSIBLE,
+                f"{gbytes:.1f} GB/s at {size} is above the measured triad of {bench.spec.triad_gbytes_per_s:.1f}",
+            )
