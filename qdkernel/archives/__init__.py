@@ -1,1 +1,17 @@
-"""Behaviour of a kernel, and the archive of elites."""
+"""Behaviour of a kernel, measured from what was compiled, and the archive of elites."""
+
+from qdkernel.archives._archive import ArchiveStats, Entry, KernelArchive, Placement
+from qdkernel.archives._axes import AXES, BEHAVIOUR_VERSION, Axis, cell_name, parse_cell, reachable_cells
+
+__all__ = [
+    "AXES",
+    "BEHAVIOUR_VERSION",
+    "ArchiveStats",
+    "Axis",
+    "Entry",
+    "KernelArchive",
+    "Placement",
+    "cell_name",
+    "parse_cell",
+    "reachable_cells",
+]
