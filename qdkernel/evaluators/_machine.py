@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+import hashlib
+import json
+import math
+import os
+import platform
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+CPU_FOLDER = Path("/sys/devices/system/cpu")
+CGROUP_FOLDER = Path("/sys/fs/cgroup")
+UNKNOWN = "unknown"
+
+# By thought: where neither /sys nor the C library tells, the usual size of an outermost cache in a server.
+ASSUMED_LAST_LEVEL_BYTES = 32 << 20
 
 
 @dataclass(frozen=True)
@@ -13,12 +27,13 @@ class Machine:
     Attributes:
         cpu: model name.
         arch: e.g. ``x86_64``.
-        cores: CPUs this process may run on (its affinity mask, not the whole host).
+        cores: CPUs this process may run on: its affinity mask, cut to its control group's quota; not the whole host.
         simd_widths: floating-point SIMD widths in bits, ascending, e.g. (128, 256, 512).
-        caches: data-cache sizes in bytes by name: ``L1d``, ``L2``, ``L3`` (per instance).
+        caches: data-cache sizes in bytes by name: ``L1d``, ``L2``, ``L3`` (per instance); empty when unknown.
         hypervisor: whether the CPU says it is virtual.
         governor: frequency governor, or ``unknown``.
         kernel: operating-system release.
+        last_level_instances: outermost caches that the CPUs of the affinity mask span, e.g. 2 for two sockets.
     """
 
     cpu: str
@@ -29,3 +44,151 @@ class Machine:
     hypervisor: bool
     governor: str
     kernel: str
+    last_level_instances: int = 1
+
+    @property
+    def last_level_bytes(self) -> int:
+        """Size of one outermost cache; an assumed 32 MiB when the machine does not tell."""
+        return max(self.caches.values(), default=ASSUMED_LAST_LEVEL_BYTES)
+
+
+@dataclass(frozen=True)
+class CpuInfo:
+    """What ``/proc/cpuinfo`` tells.
+
+    Attributes:
+        model: a name for people.
+        features: instruction-set flags.
+        hypervisor: whether the ``hypervisor`` flag is set (x86 only).
+    """
+
+    model: str
+    features: frozenset[str]
+    hypervisor: bool
+
+
+def this_machine() -> Machine:
+    """The machine this process runs on, as far as it tells; never fails for want of ``/proc`` or ``/sys`` entries."""
+    info = parse_cpuinfo(_text(Path("/proc/cpuinfo")) or "")
+    cpus = sorted(os.sched_getaffinity(0))
+    quota = cpu_quota(_text(Path("/proc/self/cgroup")) or "", CGROUP_FOLDER)
+    cpu_folder = CPU_FOLDER / f"cpu{cpus[0]}"
+    arch = platform.machine()
+    return Machine(
+        cpu=info.model,
+        arch=arch,
+        cores=usable_cores(len(cpus), quota),
+        simd_widths=simd_widths(arch, info.features),
+        caches=read_caches(cpu_folder / "cache") or sysconf_caches(_sysconf),
+        hypervisor=info.hypervisor,
+        governor=(_text(cpu_folder / "cpufreq" / "scaling_governor") or UNKNOWN).strip(),
+        kernel=platform.release(),
+        last_level_instances=count_last_level_caches(CPU_FOLDER, cpus),
+    )
+
+
+def fingerprint(machine: Machine, compiler_version: str) -> str:
+    """16 hexadecimal digits that change with the machine or the compiler; names a folder of cached measurements."""
+    facts = json.dumps([dataclasses.asdict(machine), compiler_version], sort_keys=True)
+    return hashlib.sha256(facts.encode()).hexdigest()[:16]
+
+
+def parse_cpuinfo(text: str) -> CpuInfo:
+    """The facts of the first CPU in the text of ``/proc/cpuinfo``, x86 or ARM layout."""
+    fields: dict[str, str] = {}
+    for line in text.splitlines():
+        key, colon, value = line.partition(":")
+        if colon:
+            fields.setdefault(key.strip(), value.strip())
+    features = frozenset((fields.get("flags") or fields.get("Features") or "").split())
+    model = fields.get("model name") or fields.get("Model") or UNKNOWN
+    if model == UNKNOWN and "CPU part" in fields:  # ARM kernels print numbers only
+        model = f"ARM implementer {fields.get('CPU implementer', '?')} part {fields['CPU part']}"
+    return CpuInfo(model, features, "hypervisor" in features)
+
+
+def simd_widths(arch: str, features: Collection[str]) -> tuple[int, ...]:
+    """Widths in bits of packed floating-point arithmetic, ascending; empty when there is none.
+
+    256 asks for AVX only: without FMA or AVX2 (Sandy Bridge) the compiler still does 256-bit multiplies and adds.
+    ARM's SVE is left out: its width is not fixed at compile time and GCC's vector extensions use NEON.
+    """
+    if arch in ("aarch64", "arm64"):
+        return (128,) if "asimd" in features else ()
+    by_feature = {"sse2": 128, "avx": 256, "avx512f": 512}
+    return tuple(width for feature, width in by_feature.items() if feature in features)
+
+
+def usable_cores(affinity: int, quota: float) -> int:
+    """Cores that can compute at the same time: the affinity mask, cut to a control group's quota; at least 1."""
+    return max(1, min(affinity, math.floor(quota))) if math.isfinite(quota) else affinity
+
+
+def cpu_quota(membership: str, root: Path) -> float:
+    """CPUs' worth of time that control groups grant this process; infinity for no limit.
+
+    Version 2 only (``cpu.max``); a container on a version 1 host is limited through its affinity mask or not at all.
+
+    Args:
+        membership: text of ``/proc/self/cgroup``.
+        root: where the version 2 hierarchy is mounted.
+    """
+    path = next((line[3:] for line in membership.splitlines() if line.startswith("0::")), "/")
+    folder = root / path.strip("/")
+    least = math.inf
+    for group in (folder, *folder.parents):
+        quota, _, period = (_text(group / "cpu.max") or "max").strip().partition(" ")
+        if quota.isdigit() and period.isdigit() and int(period) > 0:
+            least = min(least, int(quota) / int(period))
+        if group == root:
+            break
+    return least
+
+
+def read_caches(folder: Path) -> dict[str, int]:
+    """Data and unified caches described in a ``/sys/devices/system/cpu/cpuN/cache`` folder, bytes by name."""
+    found: dict[str, int] = {}
+    for index in sorted(folder.glob("index*")):
+        kind, level = (_text(index / "type") or "").strip(), (_text(index / "level") or "").strip()
+        size = parse_size(_text(index / "size") or "")
+        if kind in ("Data", "Unified") and level.isdigit() and size:
+            found["L1d" if level == "1" else f"L{level}"] = size
+    return found
+
+
+def sysconf_caches(sysconf: Callable[[str], int]) -> dict[str, int]:
+    """Data caches by the C library's account, which x86 glibc takes from the CPU itself; absent ones are left out."""
+    names = {"L1d": "SC_LEVEL1_DCACHE_SIZE", "L2": "SC_LEVEL2_CACHE_SIZE", "L3": "SC_LEVEL3_CACHE_SIZE"}
+    sizes = {cache: sysconf(name) for cache, name in names.items()}
+    return {cache: size for cache, size in sizes.items() if size > 0}
+
+
+def count_last_level_caches(cpu_root: Path, cpus: Sequence[int]) -> int:
+    """How many different outermost caches the CPUs use; 1 when the machine does not tell."""
+    sharing = set()
+    for cpu in cpus:
+        indices = sorted((cpu_root / f"cpu{cpu}" / "cache").glob("index*"))
+        sharing.add(_text(indices[-1] / "shared_cpu_list") if indices else None)
+    return max(1, len(sharing))
+
+
+def parse_size(text: str) -> int:
+    """Bytes in a size as ``/sys`` prints it, e.g. ``32K``; 0 for anything else."""
+    text = text.strip()
+    unit = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}.get(text[-1:], 1)
+    digits = text if unit == 1 else text[:-1]
+    return int(digits) * unit if digits.isdecimal() else 0
+
+
+def _sysconf(name: str) -> int:
+    try:
+        return os.sysconf(name)
+    except (ValueError, OSError):  # a C library without these names, or without an answer
+        return 0
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None

@@ -1,0 +1,90 @@
+"""Where files that cost time to make again are kept between runs: ceilings, built helpers."""
+
+from __future__ import annotations
+
+import functools
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from qdkernel.errors import ConfigError
+
+VARIABLE = "QDKERNEL_CACHE"
+
+
+def cache_dir() -> Path:
+    """The folder for this user's cached files; it exists and is writable.
+
+    ``$QDKERNEL_CACHE``, else ``$XDG_CACHE_HOME/qdkernel``, else ``~/.cache/qdkernel``, else (no home, or a read-only
+    one) a folder in the system's temporary one. Folders made here are readable by their owner only; because
+    programs are kept here, one that others may write to is passed over unless ``$QDKERNEL_CACHE`` names it.
+
+    Raises:
+        ConfigError: ``$QDKERNEL_CACHE`` is set but cannot be made or written.
+    """
+    chosen = os.environ.get(VARIABLE)
+    if chosen:
+        folder = Path(os.path.expanduser(chosen)).absolute()
+        if not _made(folder):
+            raise ConfigError(
+                f"{VARIABLE}={chosen}: expected a folder that can be made and written; name another, or unset it"
+            )
+        return folder
+    user_folder = _user_folder()
+    if user_folder is not None and _made(user_folder) and _private(user_folder):
+        return user_folder
+    return _temporary_folder()
+
+
+def write_atomically(path: Path, text: str) -> bool:
+    """Writes a file so that readers see the old text or the new one, never a part; ``False`` when it cannot."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
+            part = Path(file.name)
+            try:
+                file.write(text)
+                file.close()
+                part.replace(path)
+            except BaseException:
+                part.unlink(missing_ok=True)
+                raise
+    except OSError:
+        return False
+    return True
+
+
+def _user_folder() -> Path | None:
+    # The XDG specification: a path in the variable that is not absolute is to be ignored.
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    if os.path.isabs(base):
+        return Path(base) / "qdkernel"
+    home = os.path.expanduser("~")
+    return Path(home) / ".cache" / "qdkernel" if os.path.isabs(home) else None
+
+
+def _made(folder: Path) -> bool:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except (OSError, ValueError):  # ValueError: a NUL in the name
+        return False
+    return os.access(folder, os.W_OK | os.X_OK)
+
+
+def _private(folder: Path) -> bool:
+    """Whether the folder is ours, not a link, and written by nobody else."""
+    facts = folder.lstat()
+    others_write = facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.geteuid() and not others_write
+
+
+def _temporary_folder() -> Path:
+    folder = Path(tempfile.gettempdir()) / f"qdkernel-{os.geteuid()}"
+    # The name is easy to guess: somebody else may have put a folder or a link there first.
+    return folder if _made(folder) and _private(folder) else _fresh_folder()
+
+
+@functools.cache
+def _fresh_folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix="qdkernel-"))
