@@ -1,0 +1,57 @@
+"""What the tests of problems judge with: the evaluator's error rule, drawn cases, honest results by numpy."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from qdkernel.evaluators._problem import Array, Case, Expected, Problem
+
+
+def error_ratio(result: Array, expected: Expected, eps: float) -> float:
+    """The evaluator's rule: NaN is wrong, 0 demands equality, infinity leaves the element unspecified."""
+    checked = np.isfinite(expected.magnitude)
+    difference = np.abs(result.astype(np.longdouble) - expected.value)[checked]
+    if np.isnan(difference).any():
+        return math.inf
+    allowed = eps * expected.magnitude[checked]
+    ratio = np.divide(difference, allowed, out=np.full(difference.shape, np.inf, np.longdouble), where=allowed > 0)
+    return float(np.where(difference == 0, 0, ratio).max(initial=0))
+
+
+def worst(problem: Problem, results: dict[str, Array], expected: dict[str, Expected]) -> float:
+    eps = float(np.finfo(problem.dtype).eps)
+    return max(error_ratio(results[name], expected[name], eps) for name in expected)
+
+
+def drawn_cases(problem: Problem) -> list[tuple[Case, str, dict[str, Array]]]:
+    rng = np.random.default_rng(2026)
+    return [(case, family, problem.make_inputs(family, case, rng)) for case, family in problem.verify_cases(rng)]
+
+
+def honest_gemm(problem: Problem, case: Case, arrays: dict[str, Array]) -> Array:
+    alpha, beta = problem.dtype.type(case["alpha"]), problem.dtype.type(case["beta"])
+    result = np.zeros_like(arrays["C"])
+    if alpha != 0 and case["k"] > 0:
+        result += alpha * (arrays["A"] @ arrays["B"])
+    if beta != 0:
+        result += beta * arrays["C"]
+    return result
+
+
+def honest_jacobi(case: Case, arrays: dict[str, Array], dtype: Any = np.float64) -> dict[str, Array]:
+    grids = [arrays["u"].astype(dtype), arrays["v"].astype(dtype)]
+    for step in range(int(case["t"])):
+        f, to = grids[step % 2], grids[1 - step % 2]
+        to[1:-1, 1:-1] = dtype(0.2) * (f[1:-1, 1:-1] + f[:-2, 1:-1] + f[2:, 1:-1] + f[1:-1, :-2] + f[1:-1, 2:])
+    result = {"u": grids[0].astype(np.float64), "v": grids[1].astype(np.float64)}
+    for name in result:  # a cheat in lower precision would still leave the boundary alone
+        for edge in (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1]):
+            result[name][edge] = arrays[name][edge]
+    return result
+
+
+def honest(problem: Problem, case: Case, arrays: dict[str, Array]) -> dict[str, Array]:
+    return honest_jacobi(case, arrays) if problem.name == "jacobi2d" else {"C": honest_gemm(problem, case, arrays)}
