@@ -1,0 +1,80 @@
+/* dgemm: C = alpha * A * B + beta * C, row major.
+   512-bit vectors, a register tile; one thread. */
+#include <stddef.h>
+#include <string.h>
+
+typedef double vec __attribute__((vector_size(64), aligned(8), may_alias)); /* may lie anywhere */
+
+#define LANES 8 /* doubles in a vector */
+#define MR 6 /* rows of the register tile; MR * NV sums hide the latency of the multiply-add */
+#define NV 4 /* vectors in a row of it; sums, a row of B and an A fill the register file */
+#define NR (NV * LANES) /* columns of the register tile */
+#define AHEAD_B 4 /* tune: 2..64 step 2; steps by which B is fetched before its turn */
+
+static inline int min(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+/* One MR x NR tile of C over kc steps of k: the sums never leave the registers. */
+static inline void tile(int kc, const double *restrict a, int lda, const double *restrict b, int ldb,
+                        double alpha, double beta, double *restrict c, int ldc)
+{
+    vec sum[MR][NV] = {0};
+#pragma GCC unroll 2
+    for (int p = 0; p < kc; p++) {
+        for (int j = 0; j < NR; j += 8)
+            __builtin_prefetch(b + (ptrdiff_t)(p + AHEAD_B) * ldb + j, 0, 0);
+        const vec *row = (const vec *)(b + (ptrdiff_t)p * ldb);
+#pragma GCC unroll 16
+        for (int r = 0; r < MR; r++)
+            for (int v = 0; v < NV; v++)
+                sum[r][v] += a[(ptrdiff_t)r * lda + p] * row[v];
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < MR; r++)
+        for (int v = 0; v < NV; v++) {
+            vec *out = (vec *)(c + (ptrdiff_t)r * ldc) + v;
+            *out = beta == 0 ? alpha * sum[r][v] : alpha * sum[r][v] + beta * *out;
+        }
+}
+
+/* The first `lanes` elements at p, zeros after them; memory past them is not touched. */
+static inline vec load(const double *p, int lanes)
+{
+    vec v = {0};
+    if (lanes >= LANES)
+        return *(const vec *)p;
+    memcpy(&v, p, lanes * sizeof *p);
+    return v;
+}
+
+/* Rows i0 to i1 and columns j0 to j1 of C, a vector at a time; the last one is padded with zeros. */
+static void rest(int i0, int i1, int j0, int j1, int k, double alpha, const double *A, int lda,
+                 const double *B, int ldb, double beta, double *C, int ldc)
+{
+    for (int i = i0; i < i1; i++)
+        for (int j = j0; j < j1; j += LANES) {
+            const int lanes = min(LANES, j1 - j);
+            double *c = C + (ptrdiff_t)i * ldc + j;
+            vec sum = {0};
+            for (int p = 0; p < k; p++)
+                sum += A[(ptrdiff_t)i * lda + p] * load(B + (ptrdiff_t)p * ldb + j, lanes);
+            sum = beta == 0 ? alpha * sum : alpha * sum + beta * load(c, lanes);
+            memcpy(c, &sum, lanes * sizeof *c);
+        }
+}
+
+void dgemm(int m, int n, int k, double alpha, const double *restrict A, int lda,
+           const double *restrict B, int ldb, double beta, double *restrict C, int ldc)
+{
+    if (alpha == 0 || k == 0)
+        alpha = k = 0; /* A and B must not be read, C is still scaled */
+    const int m0 = m - m % MR, n0 = n - n % NR; /* whole tiles end here */
+    for (int j = 0; j < n0; j += NR)
+        for (int i = 0; i < m0; i += MR)
+            tile(k, A + (ptrdiff_t)i * lda, lda, B + j, ldb,
+                 alpha, beta, C + (ptrdiff_t)i * ldc + j, ldc);
+    rest(m0, m, 0, n, k, alpha, A, lda, B, ldb, beta, C, ldc);
+    rest(0, m0, n0, n, k, alpha, A, lda, B, ldb, beta, C, ldc);
+}
