@@ -10,8 +10,9 @@ from typing import Any
 
 from qdkernel.archives import describe
 from qdkernel.config import Config
-from qdkernel.errors import ConfigError
+from qdkernel.errors import ConfigError, unknown
 from qdkernel.evaluators import (
+    SEEDS,
     BaselineChoice,
     Bench,
     BenchSpec,
@@ -129,6 +130,20 @@ def open_workplace(
         shelf.remove()
 
 
+def check_names(config: Config) -> None:
+    """Checks the names in a configuration against the registries.
+
+    Raises:
+        UnknownName: no such problem or mutator; the message lists the known ones.
+    """
+    from qdkernel.mutators import MUTATORS
+
+    find_problem(config.problem)
+    for mutator in config.mutators:
+        if mutator.name not in MUTATORS:
+            raise unknown("mutator", mutator.name, MUTATORS)
+
+
 def resolve_threads(config: Config, machine: Machine) -> int:
     """The scored number of threads.
 
@@ -182,7 +197,7 @@ def _spec(
         compiler=config.compiler.command,
         flags=config.compiler.flags,
         shelf=str(shelf.folder),
-        peak_gflops=ceilings.peak_gflops(problem.dtype.name, threads),
+        peak_gflops=ceilings.plausible_gflops(problem.dtype.name, threads),
         triad_gbytes_per_s=ceilings.triad_gbytes_per_s(threads),
         llc_bytes=machine.last_level_bytes,
         describe=describe,
@@ -206,6 +221,4 @@ def _spec(
 
 def seed_files(config: Config, problem: Problem) -> list[Path]:
     """The kernels a run starts from: the problem's own, then the user's."""
-    from qdkernel.evaluators import SEEDS
-
     return [*(SEEDS / name for name in problem.seeds), *config.seeds]

@@ -29,6 +29,10 @@ Describe = Callable[[str, SharedObject, Disassembly, int, int], tuple[Cell, dict
 """``describe(source, shared object, disassembly, extent, nest depth)``: the cell and the evidence for it."""
 
 
+DUEL_RULE = TimingRule(rounds_min=9, rounds_max=25, half_width=0.005, budget_s=0.5)
+"""A duel decides who holds a cell, so it may take longer than a first timing."""
+
+
 @dataclass(frozen=True)
 class BenchSpec:
     """Everything needed to evaluate kernels of a run, in any process of the host; plain data.
@@ -66,10 +70,10 @@ class BenchSpec:
     triad_gbytes_per_s: float
     llc_bytes: int
     describe: Describe
-    baseline: BaselineChoice = BaselineChoice()
+    baseline: BaselineChoice = field(default_factory=BaselineChoice)
     baseline_gflops: tuple[float, ...] = ()
-    rule: TimingRule = TimingRule()
-    duel_rule: TimingRule = TimingRule(rounds_min=9, rounds_max=25, half_width=0.005, budget_s=0.5)
+    rule: TimingRule = field(default_factory=TimingRule)
+    duel_rule: TimingRule = DUEL_RULE
     tie: float = 0.015
     drop_ratio: float = 1.5
     compile_limits: CompileLimits = field(default_factory=CompileLimits)

@@ -11,6 +11,7 @@ import enum
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -226,9 +227,14 @@ class Child:
 
 
 class Native:
-    """The supervisor's native half: the clock and the handshake, ``native/supervisor.c``."""
+    """The supervisor's native half: the clock and the handshake, ``native/supervisor.c``.
+
+    Attributes:
+        busy_ns: time spent so far in blocks of calls, waking up included; what kernels cost.
+    """
 
     def __init__(self, library: Path) -> None:
+        self.busy_ns = 0
         self._ffi = cffi.FFI()
         self._ffi.cdef(
             "int64_t qd_block(void *, int, uint32_t, uint32_t, uint32_t, int64_t, int, int);",
@@ -240,7 +246,10 @@ class Native:
     ) -> int:
         """``qd_block``: elapsed nanoseconds, or a negative code. Releases the interpreter lock."""
         page = self._ffi.from_buffer(control.bytes)
-        return int(self._library.qd_block(page, pid, block, first, count, timeout_ns, cpu, int(spin)))
+        begin = time.monotonic_ns()
+        elapsed = int(self._library.qd_block(page, pid, block, first, count, timeout_ns, cpu, int(spin)))
+        self.busy_ns += time.monotonic_ns() - begin
+        return elapsed
 
 
 @contextlib.contextmanager

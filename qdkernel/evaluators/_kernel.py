@@ -116,7 +116,8 @@ class Evaluation:
         duplicate_of: the earlier kernel this one equals.
         normal_hash: hash of the token-normal form of the source.
         object_hash: hash of machine code, data and relocations.
-        step_s: seconds spent in each step, by step name.
+        step_s: seconds spent in each step, by step name; ``kernels`` is the part of verify and time in which kernels
+            ran.
     """
 
     kernel_id: KernelId

@@ -118,7 +118,7 @@ def build_native(toolchain: Toolchain, problem: Problem) -> Built:
         runner=_build(
             toolchain,
             "runner",
-            ["runner.c", "-O2", "-fopenmp", "-Wl,-z,relro,-z,now", "-ldl", "-lm"],
+            ["runner.c", "-O2", "-Wl,--no-as-needed,-z,relro,-z,now", "-fopenmp", "-ldl", "-lm"],
             {"call.h": trampoline(problem)},
         ),
         confine=_build(toolchain, "confine", ["confine.c", "-O2"]),

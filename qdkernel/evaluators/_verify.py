@@ -48,6 +48,11 @@ class Sheet:
         self._magnitude = np.zeros(self._flat.size, np.longdouble)  # 0: exact, as canaries must be
         for call, (case, family) in zip(self.layout.calls, cases, strict=True):
             self._write_case(call, case, family, rng)
+        self._rounded = self._value.astype(problem.dtype)
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            unit = (np.finfo(problem.dtype).eps * self._magnitude).astype(problem.dtype)
+            self._surely_right = (problem.error_limit - 1) * unit
+            self._per_unit = np.where((unit > 0) & np.isfinite(unit), 1 / unit, 0)
         self._initial = self.outputs.bytes.copy()
         self._starts, self._placed = self._index_outputs()
 
@@ -65,18 +70,23 @@ class Sheet:
 
     def judge(self) -> Verdict:
         """Compares the whole output file, padding and surroundings included, with what it must hold."""
-        result = self._flat.astype(np.longdouble)
         with np.errstate(invalid="ignore", over="ignore"):
-            error = np.abs(result - self._value)
-            unit = np.finfo(self.problem.dtype).eps * self._magnitude
-            right = (error <= self.problem.error_limit * unit) | (result == self._value)
-            right |= np.isnan(result) & np.isnan(self._value)
-            right |= np.isinf(self._magnitude)
-            scaled = np.where((unit > 0) & np.isfinite(unit), error / np.where(unit > 0, unit, 1), 0)
-        wrong = np.flatnonzero(~right)
-        if wrong.size == 0:
-            return Verdict(None, float(np.nanmax(scaled, initial=0.0)))
-        return Verdict(self._complain(int(wrong[0]), wrong.size), float("inf"))
+            error = np.abs(self._flat - self._rounded)
+            # In the problem's own precision first: the expected value's rounding is half a unit at most.
+            doubtful = np.flatnonzero(~(error <= self._surely_right))
+            wrong = next((int(i) for i in doubtful if not self._is_right(int(i))), None)
+            worst = float(np.nanmax(error * self._per_unit, initial=0.0))
+        if wrong is not None:
+            return Verdict(self._complain(wrong, doubtful.size), float("inf"))
+        return Verdict(None, worst)
+
+    def _is_right(self, index: int) -> bool:
+        """The exact rule for one element."""
+        got, wanted, magnitude = np.longdouble(self._flat[index]), self._value[index], self._magnitude[index]
+        if np.isinf(magnitude) or got == wanted or (np.isnan(got) and np.isnan(wanted)):
+            return True
+        unit = np.finfo(self.problem.dtype).eps * magnitude
+        return bool(abs(got - wanted) <= self.problem.error_limit * unit)
 
     def describe_case(self, index: int) -> str:
         """The case of a call in words, for messages."""
@@ -118,7 +128,7 @@ class Sheet:
         row, column = divmod(element, array.stride) if array.stride else (0, element)
         rows, columns = array.shape
         name, got = array.argument.name, self._flat[index]
-        more = f" ({num_wrong} wrong elements in all)" if num_wrong > 1 else ""
+        more = f" (about {num_wrong} elements are wrong in all cases together)" if num_wrong > 1 else ""
         if 0 <= element < array.num_elements and column < columns:
             wanted = self._value[index]
             what = f"{name}[{row}, {column}] is {got:.17g} and should be {float(wanted):.17g}"

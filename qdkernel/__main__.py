@@ -1,0 +1,5 @@
+"""``python -m qdkernel``."""
+
+from qdkernel.cli import main
+
+main()

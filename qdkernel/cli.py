@@ -1,0 +1,174 @@
+"""The command line: parses and dispatches; each command is a function that returns its exit code.
+
+0 done, 1 the user can mend it, 130 interrupted, 3 our bug. Heavy imports stay inside the commands, so that help is
+instant.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from qdkernel.errors import QdkernelError
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help needs no rich: half the time
+    help="Breeds fast, verified, diverse compute kernels in C.",
+)
+config_app = typer.Typer(no_args_is_help=True, help="The configuration: its schema, and whether a file is sound.")
+app.add_typer(config_app, name="config")
+
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help="Override a configuration entry, e.g. budget.minutes=1."),
+]
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder made by evolve.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+
+
+@app.command()
+def evolve(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML file, e.g. configs/gemm.yaml.")],
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Run folder; default: a new one below runs/.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue the run in --out (or the newest run of this problem).")
+    ] = False,
+    set_: Overrides = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the resolved configuration and what it would cost.")
+    ] = False,
+) -> int:
+    """Breed kernels into an archive until the budget is spent."""
+    from qdkernel.commands.evolve import dry_run as show_plan
+    from qdkernel.commands.evolve import evolve as run
+
+    return show_plan(config, set_ or []) if dry_run else run(config, out, resume, set_ or [])
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> int:
+    """Say what works here: compiler, instruction sets, containment, ceilings."""
+    from qdkernel.commands.doctor import doctor as run
+
+    return run(as_json)
+
+
+@app.command()
+def check(
+    kernel: Annotated[Path, typer.Argument(metavar="KERNEL.c", help="A file that defines the problem's function.")],
+    problem: Annotated[str, typer.Option(help="The problem, e.g. dgemm.")],
+    set_: Overrides = None,
+    as_json: AsJson = False,
+) -> int:
+    """Evaluate one file and explain every step."""
+    from qdkernel.commands.check import check as run
+
+    return run(kernel, problem, set_ or [], as_json)
+
+
+@app.command()
+def bench(
+    target: Annotated[Path, typer.Argument(metavar="RUN|KERNEL.c", help="A run folder, or a kernel file.")],
+    problem: Annotated[str | None, typer.Option(help="The problem of a kernel file.")] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many of a run's elites, fastest first.")] = 10,
+    cell: Annotated[str | None, typer.Option(help="Only the elite of this cell, e.g. packed/512/static/none.")] = None,
+    set_: Overrides = None,
+    as_json: AsJson = False,
+) -> int:
+    """Time elites against the baseline again, in fresh processes, with confidence intervals."""
+    from qdkernel.commands.bench import bench as run
+
+    return run(target, problem, top, cell, set_ or [], as_json)
+
+
+@app.command()
+def show(
+    run: RunArgument,
+    cell: Annotated[str | None, typer.Argument(help="A cell, e.g. packed/512/static/none.")] = None,
+) -> int:
+    """Print a run's standing, or the elite of one cell."""
+    from qdkernel.commands.views import show as command
+
+    return command(run, cell)
+
+
+@app.command()
+def plot(
+    run: RunArgument,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to; default: plots/ in the run.")] = None,
+) -> int:
+    """Draw the archive, its projections, the progress and the roofline."""
+    from qdkernel.commands.views import plot as command
+
+    return command(run, out)
+
+
+@app.command()
+def export(
+    run: RunArgument,
+    to: Annotated[str, typer.Option(metavar="FORMAT", help="jsonl: a record per evaluation; c: elites as files.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="File (jsonl; default: standard output) or folder (c).")
+    ] = None,
+) -> int:
+    """Write a run's evaluations or elites for other programs."""
+    from qdkernel.commands.views import export as command
+
+    return command(run, to, out)
+
+
+@config_app.command("schema")
+def config_schema() -> int:
+    """Print the JSON Schema of a configuration file."""
+    from qdkernel.commands.config import schema
+
+    return schema()
+
+
+@config_app.command("check")
+def config_check(config: Annotated[Path, typer.Argument(metavar="CONFIG")], set_: Overrides = None) -> int:
+    """Say whether a configuration is sound, and print it resolved."""
+    from qdkernel.commands.config import check as run
+
+    return run(config, set_ or [])
+
+
+def main() -> None:
+    """Entry point; turns whatever happens into one of the four exit codes."""
+    sys.exit(_run())
+
+
+def _run() -> int:
+    try:
+        code = app(standalone_mode=False)
+    except QdkernelError as error:
+        print(f"qdkernel: {error}", file=sys.stderr)
+        return 1
+    except (KeyboardInterrupt, typer.Abort):
+        print("qdkernel: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader has gone; Python would complain while shutting down
+        return 1
+    except Exception as error:
+        return _usage_or_bug(error)
+    return code if isinstance(code, int) else 0
+
+
+def _usage_or_bug(error: Exception) -> int:
+    # typer's usage errors come from click or from its own copy of it, depending on its version
+    show = getattr(error, "show", None)
+    if show is not None and hasattr(error, "exit_code"):
+        show()
+        return 1
+    import traceback
+
+    traceback.print_exc()
+    print("qdkernel: this is a bug in qdkernel; please report it with the lines above", file=sys.stderr)
+    return 3

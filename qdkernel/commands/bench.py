@@ -1,0 +1,124 @@
+"""``qdkernel bench``: elites against the baseline again, in fresh processes, with confidence intervals."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from qdkernel.archives import cell_name, parse_cell
+from qdkernel.commands.kernel_file import problem_config, read_kernel
+from qdkernel.config import Config, load_config
+from qdkernel.errors import QdkernelError, RunFolderError
+from qdkernel.evaluators import Cell, Evaluation, EvaluationTask, Kernel, Outcome, Timing, TimingRule, perform
+from qdkernel.evaluators import geometric_mean as mean
+from qdkernel.run_folder import RunFolder, elites
+from qdkernel.workplace import Workplace, open_workplace
+
+_LONGER = TimingRule(block_ms=10.0, rounds_min=15, rounds_max=40, half_width=0.005, budget_s=2.0)
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """A kernel to time; ``held`` is the objective its archive holds for it."""
+
+    kernel: Kernel
+    cell: Cell | None
+    held: float | None
+
+
+def bench(
+    target: Path, problem: str | None, top: int, cell: str | None, overrides: Sequence[str], as_json: bool
+) -> int:
+    """Times a run's elites, or a kernel file, against the baseline."""
+    if target.is_dir():
+        config, entrants = _from_run(target, top, cell, overrides)
+    elif problem is None:
+        raise QdkernelError(f"{target} is not a run folder; to time a kernel file, say which --problem it solves")
+    else:
+        config, entrants = problem_config(problem, overrides), [Entrant(read_kernel(target), None, None)]
+    with open_workplace(config, lambda _: None) as place:
+        spec = replace(place.spec, rule=_LONGER)
+        results = [(entrant, perform(EvaluationTask(spec, entrant.kernel))) for entrant in entrants]
+        failed = [e for _, e in results if e.outcome is not Outcome.OK]
+        for evaluation in failed:
+            print(f"{evaluation.kernel_id[:12]}: {evaluation.outcome.value}: {evaluation.detail}", file=sys.stderr)
+        if as_json:
+            print(json.dumps(_report(place, results), indent=2))
+        else:
+            _print_table(place, results)
+    return 1 if failed else 0
+
+
+def _from_run(path: Path, top: int, cell: str | None, overrides: Sequence[str]) -> tuple[Config, list[Entrant]]:
+    with RunFolder.open(path) as folder:
+        config = load_config(folder.path / "config.yaml", overrides, files_must_exist=False)
+        holders = elites(folder.evaluations())
+    if not holders:
+        raise RunFolderError(f"{path} has no elite yet; let it run longer (qdkernel evolve --resume --out {path})")
+    if cell is not None:
+        wanted = parse_cell(cell)
+        if wanted not in holders:
+            raise RunFolderError(f"the cell {cell} of {path} is empty; qdkernel show {path} lists the filled ones")
+        holders = {wanted: holders[wanted]}
+    ranked = sorted(holders.items(), key=lambda item: -(item[1].evaluation.objective or 0.0))[:top]
+    return config, [Entrant(Kernel(r.source), at, r.evaluation.objective) for at, r in ranked]
+
+
+def _rows(results: list[tuple[Entrant, Evaluation]]) -> Iterator[tuple[Entrant, Evaluation]]:
+    return ((entrant, evaluation) for entrant, evaluation in results if evaluation.outcome is Outcome.OK)
+
+
+def _report(place: Workplace, results: list[tuple[Entrant, Evaluation]]) -> dict[str, Any]:  # Any: JSON
+    """Ratios are medians of elite over baseline, interleaved; over several sizes their geometric mean."""
+    facts = place.facts()
+    rows = []
+    for entrant, evaluation in _rows(results):
+        cell = entrant.cell or evaluation.cell
+        timings = evaluation.timings
+        rows.append(
+            {
+                "id": evaluation.kernel_id,
+                "cell": None if cell is None else cell_name(cell),
+                "sizes": [_size_report(timing) for timing in timings],
+                "threads": place.spec.threads,
+                "gflops": evaluation.objective,
+                "ratio": mean([t.ratio for t in timings]),
+                "ratio_low": mean([t.ratio_low for t in timings]),
+                "ratio_high": mean([t.ratio_high for t in timings]),
+                "held_gflops": entrant.held,
+            }
+        )
+    return {"elites": rows, "baseline": facts["baseline"], "machine": facts["machine"]}
+
+
+def _size_report(timing: Timing) -> dict[str, Any]:  # Any: JSON
+    return {
+        **timing.size,
+        "gflops": timing.gflops,
+        "ratio": timing.ratio,
+        "ratio_low": timing.ratio_low,
+        "ratio_high": timing.ratio_high,
+    }
+
+
+def _print_table(place: Workplace, results: list[tuple[Entrant, Evaluation]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    title = f"{place.problem.name}, {place.spec.threads} threads, against {place.baseline}"
+    table = Table("kernel", "cell", "GFLOP/s", "held", "ratio [95 % interval]", title=title)
+    for entrant, evaluation in _rows(results):
+        cell = entrant.cell or evaluation.cell
+        low, high = (mean([getattr(t, end) for t in evaluation.timings]) for end in ("ratio_low", "ratio_high"))
+        table.add_row(
+            evaluation.kernel_id[:8],
+            "" if cell is None else cell_name(cell),
+            f"{evaluation.objective:.1f}",
+            "" if entrant.held is None else f"{entrant.held:.1f}",
+            f"{mean([t.ratio for t in evaluation.timings]):.3f} [{low:.3f}, {high:.3f}]",
+        )
+    Console().print(table)

@@ -1,0 +1,46 @@
+"""``qdkernel check``: one file through the eight steps, with an account of each."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from qdkernel.archives import AXES, cell_name
+from qdkernel.commands.kernel_file import problem_config, read_kernel
+from qdkernel.evaluators import Evaluation, EvaluationTask, Outcome, perform
+from qdkernel.workplace import Workplace, open_workplace
+
+
+def check(path: Path, problem: str, overrides: Sequence[str], as_json: bool) -> int:
+    """Evaluates a kernel file; exit code 0 when it is a correct kernel, 1 otherwise."""
+    kernel = read_kernel(path)
+    with open_workplace(problem_config(problem, overrides), lambda _: None) as place:
+        evaluation = perform(EvaluationTask(place.spec, kernel))
+        if as_json:
+            print(json.dumps(dataclasses.asdict(evaluation), indent=2))
+        else:
+            _explain(path, place, evaluation)
+    return 0 if evaluation.outcome is Outcome.OK else 1
+
+
+def _explain(path: Path, place: Workplace, evaluation: Evaluation) -> None:
+    print(f"{path}: {evaluation.outcome.value}" + (f"\n{evaluation.detail}" if evaluation.detail else ""))
+    for step, seconds in evaluation.step_s.items():
+        print(f"  {step:14} {1e3 * seconds:8.1f} ms")
+    if evaluation.error_ratio is not None and evaluation.outcome is not Outcome.WRONG:
+        limit = place.problem.error_limit
+        print(f"largest error: {evaluation.error_ratio:.2g} rounding errors (up to {limit:g} are accepted)")
+    if evaluation.cell is not None:
+        print(f"behaviour: {cell_name(evaluation.cell)}")
+        for axis, level in zip(AXES, evaluation.cell, strict=True):
+            print(f"  {axis.name:10} {axis.levels[level]:15} {evaluation.evidence.get(axis.name, '')}")
+    for timing in evaluation.timings:
+        size = ", ".join(f"{name}={value}" for name, value in timing.size.items())
+        share = timing.gflops / place.spec.peak_gflops
+        line = f"{size}: {timing.gflops:.1f} GFLOP/s, {share:.0%} of peak"
+        if place.problem.bandwidth_bound:
+            triad = place.spec.triad_gbytes_per_s
+            line += f", {timing.gbytes_per_s:.1f} GB/s, {timing.gbytes_per_s / triad:.0%} of triad"
+        print(f"{line}; {timing.ratio:.3f} [{timing.ratio_low:.3f}, {timing.ratio_high:.3f}] of {place.baseline}")

@@ -1,0 +1,119 @@
+"""``qdkernel doctor``: what works on this machine, and what is weaker without the rest."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from qdkernel.config import BudgetConfig, Config
+from qdkernel.errors import ContainmentError, QdkernelError
+from qdkernel.evaluators import (
+    Bench,
+    BenchSpec,
+    CoreLock,
+    Layers,
+    Machine,
+    Toolchain,
+    find_problem,
+    find_toolchain,
+    load_or_measure_ceilings,
+    this_machine,
+)
+
+_PROBLEM = "dgemm"  # any problem would do to try the layers on
+_WEAKER = {
+    Layers.LIMITS: "a kernel could take all memory",
+    Layers.LANDLOCK: "a kernel could read and write files and signal other processes (needs Linux 5.13)",
+    Layers.SECCOMP: "a kernel could start processes and open sockets",
+}
+
+
+def doctor(as_json: bool) -> int:
+    """Prints what works here; exit code 1 when kernels cannot be compiled or contained."""
+    machine = this_machine()
+    found: dict[str, Any] = {"machine": _machine(machine)}  # Any: JSON
+    sound = True
+    try:
+        config = Config(problem=_PROBLEM, budget=BudgetConfig(evaluations=1))
+        toolchain = find_toolchain(config.compiler.command, config.compiler.flags)
+        found["compiler"] = toolchain.version
+        found["containment"] = _containment(toolchain)
+        sound = all(state == "in force" for state in found["containment"].values())
+        ceilings = load_or_measure_ceilings(machine, toolchain, exclusive=CoreLock().exclusive())
+        counts = sorted({1, machine.cores})
+        found["peak GFLOP/s"] = {
+            f"{dtype}, {simd}, {n} thread{'s' if n > 1 else ''}": round(ceilings.peak_gflops(dtype, n, simd), 1)
+            for dtype in ("float64", "float32")
+            for simd in ("scalar", *map(str, machine.simd_widths))
+            for n in counts
+        }
+        found["triad GB/s"] = {
+            f"{n} thread{'s' if n > 1 else ''}": round(ceilings.triad_gbytes_per_s(n), 1) for n in counts
+        }
+    except QdkernelError as error:
+        found["problem"] = str(error)
+        sound = False
+    print(json.dumps(found, indent=2) if as_json else _text(found))
+    return 0 if sound else 1
+
+
+def _machine(machine: Machine) -> dict[str, Any]:  # Any: JSON
+    return {
+        "cpu": machine.cpu,
+        "cores": machine.cores,
+        "SIMD widths": list(machine.simd_widths),
+        "caches": {name: f"{size >> 10} KiB" for name, size in machine.caches.items()},
+        "hypervisor": machine.hypervisor,
+        "governor": machine.governor,
+    }
+
+
+def _containment(toolchain: Toolchain) -> dict[str, str]:
+    """Each layer tried on a real child by itself."""
+    states = {}
+    with tempfile.TemporaryDirectory(prefix="qdkernel-doctor-") as folder:
+        spec = BenchSpec(
+            problem=_PROBLEM,
+            sizes=({"m": 8, "n": 8, "k": 8},),
+            threads=1,
+            compiler=toolchain.command,
+            flags=toolchain.flags,
+            shelf=folder,
+            peak_gflops=1.0,
+            triad_gbytes_per_s=1.0,
+            llc_bytes=1,
+            describe=_no_behaviour,
+        )
+        source = find_problem(_PROBLEM).seed_source(find_problem(_PROBLEM).seeds[0])
+        for layer, weaker in _WEAKER.items():
+            bench = Bench(replace(spec, layers=layer))
+            try:
+                with bench.build_folder() as build:
+                    made = bench.compile(source, Path(build))
+                    sheet = bench.sheet
+                    with bench.start(made, sheet.layout, sheet.inputs, sheet.outputs, 1) as child:
+                        child.run(0, 1, 5.0)
+                states[str(layer.name).lower()] = "in force"
+            except ContainmentError as error:
+                states[str(layer.name).lower()] = f"missing: {weaker} ({error})"
+            finally:
+                bench.close()
+    return states
+
+
+def _no_behaviour(*_: object) -> tuple[tuple[int, ...], dict[str, str]]:
+    return (), {}
+
+
+def _text(found: dict[str, Any]) -> str:  # Any: JSON
+    lines = []
+    for name, value in found.items():
+        if isinstance(value, dict):
+            lines.append(name)
+            lines += [f"  {key:28} {entry}" for key, entry in value.items()]
+        else:
+            lines.append(f"{name:30} {value}")
+    return "\n".join(lines)

@@ -1,0 +1,42 @@
+"""A kernel given as a file on the command line, and the configuration to judge it with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from qdkernel.config import BudgetConfig, Config, dump_config, load_config
+from qdkernel.errors import ConfigError, QdkernelError
+from qdkernel.evaluators import Kernel, find_problem
+
+
+def read_kernel(path: Path) -> Kernel:
+    """The kernel in a file; bytes that are not UTF-8 are kept, for the source policy to refuse.
+
+    Raises:
+        QdkernelError: the file cannot be read.
+    """
+    try:
+        return Kernel(path.read_bytes().decode("utf-8", "surrogateescape"))
+    except OSError as error:
+        raise QdkernelError(f"{path} cannot be read ({error.strerror}); expected a C file") from error
+
+
+def problem_config(problem: str, overrides: Sequence[str]) -> Config:
+    """The default configuration of a problem with ``--set`` values applied.
+
+    Raises:
+        UnknownName: no such problem.
+        ConfigError: an override that does not fit.
+    """
+    import tempfile
+
+    find_problem(problem)
+    for override in overrides:
+        if override.startswith("problem="):
+            raise ConfigError(f"--set {override}: the problem is given by --problem")
+    default = Config(problem=problem, budget=BudgetConfig(evaluations=1))
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        file.write(dump_config(default))
+        file.flush()
+        return load_config(Path(file.name), overrides)

@@ -1,0 +1,52 @@
+"""What all tests share: the toolchain, a small problem's bench, and markers for what a machine may lack."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from qdkernel.archives import describe
+from qdkernel.evaluators import Bench, BenchSpec, Shelf, TimingRule, Toolchain, find_problem, find_toolchain
+
+FLAGS = ("-O3", "-march=native", "-fopenmp")
+FAST_RULE = TimingRule(block_ms=0.2, rounds_min=2, rounds_max=3, half_width=0.5, budget_s=0.05)
+
+
+def make_spec(shelf: Path, problem: str = "dgemm", size: int = 48, threads: int = 1) -> BenchSpec:
+    """A bench that evaluates quickly: one small size, a handful of short blocks, ceilings out of reach."""
+    Shelf(shelf)
+    return BenchSpec(
+        problem=problem,
+        sizes=(find_problem(problem).size_from_int(size),),
+        threads=threads,
+        compiler="gcc",
+        flags=FLAGS,
+        shelf=str(shelf),
+        peak_gflops=1e5,
+        triad_gbytes_per_s=1e5,
+        llc_bytes=32 << 20,
+        describe=describe,
+        baseline_gflops=(1.0,),
+        rule=FAST_RULE,
+        duel_rule=FAST_RULE,
+        run_s=2.0,
+    )
+
+
+@pytest.fixture(scope="session")
+def toolchain() -> Toolchain:
+    return find_toolchain("gcc", FLAGS)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(make_spec(tmp_path))
+    yield made
+    made.close()
+
+
+def naive(problem: str = "dgemm") -> str:
+    """The problem's naive seed kernel."""
+    return find_problem(problem).seed_source(find_problem(problem).seeds[0])

@@ -1,0 +1,225 @@
+"""Hostile kernels past the policy, straight into the contained child: the containment alone must hold."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from qdkernel.evaluators import Bench
+from qdkernel.evaluators._child import Child, ChildCrashed, ChildFailed, ChildLate
+from qdkernel.evaluators._compile import CompileError, CompileLate, CompileLimits, compile_kernel
+from tests.conftest import naive
+
+SIGNATURE = """
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <netinet/in.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+"""
+HEAD = """void dgemm(int m, int n, int k, double alpha, const double *restrict A, int lda,
+                      const double *restrict B, int ldb, double beta, double *restrict C, int ldc)"""
+
+
+def start(bench: Bench, folder: Path, body: str, before: str = "") -> Child:
+    made = bench.compile(f"{SIGNATURE}{before}\n{HEAD}\n{{ {body} }}\n", folder)
+    sheet = bench.sheet
+    sheet.reset()
+    return bench.start(made, sheet.layout, sheet.inputs, sheet.outputs, 1)
+
+
+def run_case(bench: Bench, folder: Path, body: str, before: str = "") -> float:
+    """Runs the body on a call with an output and returns C[0] afterwards: 1 means the attack got through."""
+    sheet = bench.sheet
+    index = next(i for i, call in enumerate(sheet.layout.calls) if call.case["m"] > 0 and call.case["n"] > 0)
+    with start(bench, folder, body, before) as child:
+        child.run(index, 1, 2.0)
+        placed = sheet.layout.calls[index].arrays[-1]
+        return float(sheet.layout.elements(sheet.outputs, placed)[0])
+
+
+# What a kernel tries; each leaves 1 in C[0] if it succeeded and minus errno if not.
+REFUSED_CALLS = {
+    "open a file for writing": 'int f = open("{tmp}/pwned", O_WRONLY | O_CREAT, 0666); C[0] = f >= 0 ? 1 : -errno;',
+    "read a file of the host": 'int f = open("/etc/passwd", O_RDONLY); C[0] = f >= 0 ? 1 : -errno;',
+    "read its environment": 'int f = open("/proc/self/environ", O_RDONLY); C[0] = f >= 0 ? 1 : -errno;',
+    "fork": "pid_t p = fork(); if (p == 0) _exit(0); C[0] = p > 0 ? 1 : -errno;",
+    "start a program": 'char *v[] = {"sh", "-c", "true", 0}; C[0] = execv("/bin/sh", v) ? -errno : 1;',
+    "open a TCP socket": "C[0] = socket(AF_INET, SOCK_STREAM, 0) >= 0 ? 1 : -errno;",
+    "open a UDP socket": "C[0] = socket(AF_INET, SOCK_DGRAM, 0) >= 0 ? 1 : -errno;",
+    "signal its parent": "C[0] = kill(getppid(), SIGUSR1) == 0 ? 1 : -errno;",
+    "trace its parent": "C[0] = ptrace(PTRACE_ATTACH, getppid(), 0, 0) == 0 ? 1 : -errno;",
+    "handle signals": "C[0] = signal(SIGTERM, SIG_IGN) != SIG_ERR ? 1 : -errno;",
+    "get executable memory": "void *p = mmap(0, 4096, 7, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);"
+    "C[0] = p != MAP_FAILED ? 1 : -errno;",
+    "rewrite its code": "C[0] = mprotect((void *)((unsigned long)dgemm & ~4095ul), 4096, 7) == 0 ? 1 : -errno;",
+    "outlive its parent": "C[0] = prctl(PR_SET_PDEATHSIG, 0) == 0 ? 1 : -errno;",
+    "raise a limit": "C[0] = syscall(SYS_setrlimit, 0, 0) == 0 ? 1 : -errno;",
+    "make an io_uring": "char p[128] = {0}; C[0] = syscall(425, 8, p) >= 0 ? 1 : -errno;",
+    "share memory": "C[0] = syscall(SYS_shmget, 0, 4096, 01600) >= 0 ? 1 : -errno;",
+    "count cycles of others": "char p[128] = {0}; p[4] = 112; C[0] = syscall(298, p, 0, -1, -1, 0) >= 0 ? 1 : -errno;",
+}
+
+
+@pytest.mark.parametrize("attempt", REFUSED_CALLS)
+def test_a_kernel_may_not(attempt: str, bench: Bench, tmp_path: Path) -> None:
+    folder = tmp_path / "build"
+    folder.mkdir()
+    result = run_case(bench, folder, REFUSED_CALLS[attempt].replace("{tmp}", str(tmp_path)))
+    assert result < 0, f"C[0] = {result}"
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_a_constructor_runs_locked_in(bench: Bench, tmp_path: Path) -> None:
+    folder = tmp_path / "build"
+    folder.mkdir()
+    before = f"""static int read_error, write_error, fork_error;
+    __attribute__((constructor)) static void early(void) {{
+        read_error = open("/etc/passwd", O_RDONLY) >= 0 ? 0 : errno;
+        write_error = open("{tmp_path}/pwned", O_WRONLY | O_CREAT, 0666) >= 0 ? 0 : errno;
+        pid_t p = fork(); if (p == 0) _exit(0);
+        fork_error = p > 0 ? 0 : errno;
+    }}"""
+    assert run_case(bench, folder, "C[0] = read_error && write_error && fork_error ? -1 : 1;", before) == -1
+    assert not (tmp_path / "pwned").exists()
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("*(volatile int *)8 = 1;", "killed by SIGSEGV"),
+        ("exit(0);", "left with exit status 0"),
+        ("syscall(SYS_exit_group, 0);", "left with exit status 0"),
+        ("((volatile double *)A)[0] = 0;", "killed by SIGSEGV"),
+        ("char *p = malloc(10ul << 30); memset(p, 1, 10ul << 30); C[0] = p[5];", "killed by SIGSEGV"),
+        ("__builtin_trap();", "killed by SIGILL"),
+    ],
+)
+def test_a_kernel_that_dies_is_a_crash_with_the_cause(body: str, said: str, bench: Bench, tmp_path: Path) -> None:
+    folder = tmp_path / "build"
+    folder.mkdir()
+    with start(bench, folder, body) as child, pytest.raises(ChildCrashed, match=said):
+        child.run(0, len(bench.sheet.layout.calls), 5.0)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "volatile int x = 1; while (x) {}",
+        "for (;;) sleep(100);",
+        "sigset_t all; sigfillset(&all); sigprocmask(SIG_BLOCK, &all, 0); volatile int x = 1; while (x) {}",
+    ],
+)
+def test_a_kernel_that_does_not_end_is_killed_at_its_deadline(body: str, bench: Bench, tmp_path: Path) -> None:
+    folder = tmp_path / "build"
+    folder.mkdir()
+    child = start(bench, folder, body)
+    with child, pytest.raises(ChildLate, match=r"not done after 0\.3 s, after 0 of"):
+        child.run(0, len(bench.sheet.layout.calls), 0.3)
+    assert not psutil.pid_exists(child._process.pid)
+
+
+def test_threads_that_spin_on_die_with_the_child(bench: Bench, tmp_path: Path) -> None:
+    folder = tmp_path / "build"
+    folder.mkdir()
+    before = "static void *spin(void *x) { volatile int v = 1; while (v) {} return x; }"
+    body = "pthread_t t; for (int i = 0; i < 20; i++) pthread_create(&t, 0, spin, 0); C[0] = 1;"
+    with start(bench, folder, body, before) as child:
+        child.run(0, 1, 5.0)
+        pid = child._process.pid
+    assert not psutil.pid_exists(pid)
+
+
+def test_output_goes_nowhere(bench: Bench, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "build"
+    folder.mkdir()
+    assert run_case(bench, folder, 'printf("hello"); fflush(stdout); C[0] = write(1, "x", 1) == 1 ? 1 : -1;') == -1
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_child_dies_with_a_killed_parent(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(
+        textwrap.dedent(
+            """
+            import sys, time
+            from pathlib import Path
+            from qdkernel.evaluators import Bench
+            from tests.conftest import make_spec, naive
+            bench = Bench(make_spec(Path(sys.argv[1])))
+            made = bench.compile(naive(), Path(sys.argv[2]))
+            sheet = bench.sheet
+            child = bench.start(made, sheet.layout, sheet.inputs, sheet.outputs, 1)
+            child.run(0, 1, 5.0)
+            child.stop()
+            print(child._process.pid, flush=True)
+            time.sleep(60)
+            """
+        )
+    )
+    (tmp_path / "build").mkdir()
+    (tmp_path / "shelf").mkdir()
+    root = Path(__file__).parents[2]
+    parent = subprocess.Popen(
+        [sys.executable, script, tmp_path / "shelf", tmp_path / "build"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(root)},
+    )
+    assert parent.stdout is not None
+    with parent.stdout:
+        child = int(parent.stdout.readline())
+    assert psutil.pid_exists(child)
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    deadline = time.monotonic() + 5
+    while psutil.pid_exists(child) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not psutil.pid_exists(child)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '#include "/etc/passwd"\n',
+        '__asm__(".incbin \\"/etc/passwd\\"");\n',
+        "#define A(x) x x x x x x x x x x\nint v[] = {A(A(A(A(A(A(A(A(A(A(1,))))))))))};\n",
+        "int big[1ul << 33] = {1};\n",
+    ],
+)
+def test_the_contained_compiler_reads_no_files_and_spends_no_fortune(source: str, bench: Bench, tmp_path: Path) -> None:
+    folder = tmp_path / "build"
+    folder.mkdir()
+    limits = CompileLimits(wall_s=5.0, memory_mb=512, file_mb=16)
+    with pytest.raises((CompileError, CompileLate)) as refused:
+        compile_kernel(source + naive(), bench.problem, bench.toolchain, bench.built, folder, limits)
+    assert "root:" not in str(refused.value)
+    assert len(str(refused.value)) < 5000
+
+
+def test_a_fork_bomb_leaves_nothing_behind(bench: Bench, tmp_path: Path) -> None:
+    folder = tmp_path / "build"
+    folder.mkdir()
+    before = {process.pid for process in psutil.process_iter()}
+    with start(bench, folder, "for (;;) fork();") as child, pytest.raises(ChildFailed):
+        child.run(0, 1, 0.3)
+    mine = [p for p in psutil.process_iter(["name"]) if p.pid not in before and p.info["name"] == "runner"]
+    assert mine == []

@@ -1,0 +1,194 @@
+"""Whole evaluations: every kind of bad kernel ends in its outcome, with text one can act on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import psutil
+import pytest
+
+from qdkernel.evaluators import Bench, Kernel, Outcome, evaluate, find_problem
+from tests.conftest import make_spec, naive
+
+HEAD = """#include <stdlib.h>
+#include <string.h>
+#include <stddef.h>
+void dgemm(int m, int n, int k, double alpha, const double *restrict A, int lda,
+           const double *restrict B, int ldb, double beta, double *restrict C, int ldc)"""
+
+# body -> outcome and words of the detail
+BAD_BODIES = {
+    "volatile int x = 1; while (x) {}": (Outcome.TIMEOUT, "not done after"),
+    "*(volatile int *)8 = 1;": (Outcome.CRASHED, "killed by SIGSEGV"),
+    "exit(0);": (Outcome.REFUSED, "exit"),
+    "extern int fork(void); for (;;) fork();": (Outcome.REFUSED, "fork"),
+    'extern int puts(const char *); puts("hello");': (Outcome.REFUSED, "puts"),
+    "char *p = malloc(10ul << 30); memset(p, 1, 10ul << 30); C[0] = p[7];": (Outcome.CRASHED, "killed by SIGSEGV"),
+    "C[0] = 1;": (Outcome.CRASHED, "SIGSEGV"),  # m = 0 first: C has no element
+    "": (Outcome.WRONG, "should be"),
+    "int x = ;": (Outcome.COMPILE_ERROR, "error:"),
+}
+
+
+@pytest.mark.parametrize("body", BAD_BODIES)
+def test_a_bad_kernel_ends_in_one_outcome_with_its_reason(body: str, bench: Bench) -> None:
+    outcome, words = BAD_BODIES[body]
+    found = evaluate(bench, Kernel(f"{HEAD}\n{{ {body} }}\n"))
+    assert found.outcome is outcome, found.detail
+    assert words in found.detail
+    assert found.objective is None
+
+
+@pytest.mark.parametrize(
+    ("source", "outcome", "words"),
+    [
+        ("", Outcome.REFUSED, "empty"),
+        ("/* " + "x" * 10_000_000 + " */" + naive(), Outcome.REFUSED, "64 KiB"),
+        (naive() + "/* \udcff */", Outcome.REFUSED, "UTF-8"),
+        ("int dgemm(float x) { return 0; }", Outcome.COMPILE_ERROR, "conflicting types"),
+        ("void other(void) {}", Outcome.REFUSED, "dgemm"),
+    ],
+    ids=["empty", "10 MB", "not UTF-8", "wrong prototype", "no such function"],
+)
+def test_a_file_that_is_no_kernel_is_turned_away(source: str, outcome: Outcome, words: str, bench: Bench) -> None:
+    found = evaluate(bench, Kernel(source))
+    assert (found.outcome, words in found.detail) == (outcome, True), found.detail
+
+
+def test_the_naive_kernel_is_correct_timed_and_placed(bench: Bench) -> None:
+    found = evaluate(bench, Kernel(naive()))
+    assert found.outcome is Outcome.OK, found.detail
+    assert found.cell is not None
+    assert found.objective is not None
+    assert found.objective > 0
+    assert found.error_ratio is not None
+    assert 0 < found.error_ratio < 16
+    assert len(found.timings[0].kernel_ns) == len(found.timings[0].reference_ns) >= 2
+    assert bench.shelf.object_path(found.kernel_id).exists()
+
+
+WRONG = {
+    "stops a row early": ("i < m; i++", "i < m - 1; i++"),
+    "ignores alpha": ("alpha *", "1.0 *"),
+    "computes in single precision": ("double sum", "float sum"),
+}
+
+
+def test_the_wrong_kernels_below_differ_from_the_naive_one() -> None:
+    assert [name for name, (old, _) in WRONG.items() if old not in naive()] == []
+
+
+@pytest.mark.parametrize("mistake", WRONG)
+def test_a_plausible_mistake_is_found(mistake: str, bench: Bench) -> None:
+    old, new = WRONG[mistake]
+    found = evaluate(bench, Kernel(naive().replace(old, new)))
+    assert found.outcome is Outcome.WRONG, found.detail
+    assert "case m=" in found.detail
+
+
+def test_a_kernel_that_remembers_its_answer_is_wrong_when_timed(bench: Bench) -> None:
+    # right on every verify case, as those differ in shape; stale on the timed calls, which do not
+    memo = (
+        naive().replace("void dgemm(", "static void honest(")
+        + """
+    static int last;
+    void dgemm(int m, int n, int k, double alpha, const double *restrict A, int lda,
+               const double *restrict B, int ldb, double beta, double *restrict C, int ldc)
+    {
+        static double saved[4096];
+        if (m == 48 && n == 48 && k == 48 && last++) {
+            for (int i = 0; i < m; i++) for (int j = 0; j < n; j++) C[i * ldc + j] = saved[i * n + j];
+            return;
+        }
+        honest(m, n, k, alpha, A, lda, B, ldb, beta, C, ldc);
+        if (m == 48 && n == 48 && k == 48)
+            for (int i = 0; i < m; i++) for (int j = 0; j < n; j++) saved[i * n + j] = C[i * ldc + j];
+    }
+    """
+    )
+    found = evaluate(bench, Kernel(memo))
+    assert found.outcome is Outcome.WRONG, found.detail
+    assert "timed call" in found.detail
+
+
+def test_a_kernel_that_flushes_subnormals_for_its_caller_is_wrong(bench: Bench) -> None:
+    body = "#include <immintrin.h>\n" + naive()
+    changed = body.replace("void dgemm(", "static void honest(") + (
+        "void dgemm(int m, int n, int k, double alpha, const double *restrict A, int lda, const double *restrict B,"
+        "int ldb, double beta, double *restrict C, int ldc) { _mm_setcsr(_mm_getcsr() | 0x8040);"
+        "honest(m, n, k, alpha, A, lda, B, ldb, beta, C, ldc); }"
+    )
+    found = evaluate(bench, Kernel(changed))
+    assert found.outcome in (Outcome.REFUSED, Outcome.WRONG), found.detail
+
+
+def test_an_equal_kernel_is_a_duplicate_before_and_after_compiling(bench: Bench) -> None:
+    first = evaluate(bench, Kernel(naive()))
+    assert first.normal_hash is not None
+    assert first.object_hash is not None
+    bench.shelf.add_known(first.normal_hash, first.kernel_id)
+    bench.shelf.add_known(first.object_hash, first.kernel_id)
+    respelt = evaluate(bench, Kernel(naive() + "\n/* a comment */\n"))
+    assert (respelt.outcome, respelt.duplicate_of) == (Outcome.DUPLICATE, first.kernel_id)
+    assert "compile" not in respelt.step_s
+    rewritten = evaluate(bench, Kernel(naive().replace("i++", "i = i + 1")))
+    assert (rewritten.outcome, rewritten.duplicate_of) == (Outcome.DUPLICATE, first.kernel_id)
+    assert "compile" in rewritten.step_s
+
+
+def test_a_challenger_is_timed_against_the_holder_of_its_cell(bench: Bench) -> None:
+    holder = evaluate(bench, Kernel(naive()))
+    assert holder.cell is not None
+    bench.shelf.set_holder(holder.cell, Kernel(naive()), 1e-9)
+    found = evaluate(bench, Kernel(naive().replace("int i = 0", "int i = 0 * 1")))
+    assert found.duel is not None
+    assert found.duel.holder == holder.kernel_id
+    assert found.duel.low <= found.duel.ratio <= found.duel.high
+
+
+def test_a_kernel_far_behind_its_holder_is_dropped_after_two_calls(bench: Bench) -> None:
+    holder = evaluate(bench, Kernel(naive()))
+    assert holder.cell is not None
+    bench.shelf.set_holder(holder.cell, Kernel(naive()), 1e9)
+    found = evaluate(bench, Kernel(naive().replace("int i = 0", "int i = 0 * 1")))
+    assert found.outcome is Outcome.OK
+    assert found.duel is None
+    assert len(found.timings[0].kernel_ns) == 1
+    assert "dropped" in found.detail
+
+
+def test_faster_than_the_machine_is_implausible(tmp_path: Path) -> None:
+    import dataclasses
+
+    slow_machine = Bench(dataclasses.replace(make_spec(tmp_path), peak_gflops=1e-6))
+    try:
+        found = evaluate(slow_machine, Kernel(naive()))
+    finally:
+        slow_machine.close()
+    assert found.outcome is Outcome.IMPLAUSIBLE
+    assert "above the measured peak" in found.detail
+
+
+@pytest.mark.parametrize("file", find_problem("jacobi2d").seeds)
+def test_the_other_problem_goes_through_the_same_steps(file: str, tmp_path: Path) -> None:
+    bench = Bench(make_spec(tmp_path, "jacobi2d", size=96, threads=min(2, os.cpu_count() or 1)))
+    try:
+        found = evaluate(bench, Kernel(bench.problem.seed_source(file)))
+    finally:
+        bench.close()
+    assert found.outcome is Outcome.OK, found.detail
+
+
+def test_evaluations_leave_no_process_descriptor_or_file_behind(tmp_path: Path) -> None:
+    bench = Bench(make_spec(tmp_path))
+    me = psutil.Process()
+    evaluate(bench, Kernel(naive()))  # makes what a bench keeps: baseline, output files
+    descriptors, children = me.num_fds(), len(me.children(recursive=True))
+    for body in ("*(volatile int *)8 = 1;", "C[0] = 1;", "int x = ;"):
+        evaluate(bench, Kernel(f"{HEAD}\n{{ {body} }}\n"))
+    evaluate(bench, Kernel(naive().replace("int i = 0", "int i = 0 * 1")))
+    assert (me.num_fds(), len(me.children(recursive=True))) == (descriptors, children)
+    bench.close()
+    assert me.children(recursive=True) == []
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith("build-")] == []
