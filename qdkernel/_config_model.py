@@ -144,15 +144,15 @@ class TimingConfig(Section):
         default=9,
         description="Fewest rounds, one block of each kernel; the median of 9 shrugs off four disturbed ones.",
     )
-    rounds_max: PositiveInt = Field(default=60, description="Most rounds; past 60 the interval hardly narrows.")
+    rounds_max: PositiveInt = Field(default=10, description="Most rounds; past them the next kernel teaches more.")
     block_ms: PositiveFloat = Field(
-        default=5.0, description="Length of a timed block in milliseconds; 5 hides the cost of the go signal (80 us)."
+        default=2.0, description="Length of a timed block in milliseconds; makes waking up (10-50 us) a small part."
     )
     half_width: Annotated[float, Field(gt=0, lt=1)] = Field(
-        default=0.01, description="Rounds end when the ratio's 95 % interval is this narrow, as a fraction to a side."
+        default=0.015, description="Rounds end when the ratio's 95 % interval is this narrow, as a fraction to a side."
     )
     budget_s: PositiveFloat = Field(
-        default=2.0, description="Most seconds spent timing one kernel at one size, reached or not; 2 by measurement."
+        default=0.15, description="Seconds spent timing one kernel at one size before fewer rounds have to do."
     )
     tie: Annotated[float, Field(ge=0, lt=1)] = Field(
         default=0.015, description="Relative difference that counts as a tie; 1.5 % is the noise of paired medians."
@@ -172,9 +172,6 @@ class TimingConfig(Section):
 class LimitsConfig(Section):
     """What one kernel may use before it is stopped."""
 
-    source_kib: PositiveInt = Field(
-        default=256, description="Largest kernel source in KiB; hand-written kernels stay under 100."
-    )
     compile_s: PositiveFloat = Field(
         default=20.0, description="Wall seconds for one compile; an ordinary one takes 0.1 to 0.5."
     )

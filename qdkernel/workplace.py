@@ -12,6 +12,7 @@ from qdkernel.archives import describe
 from qdkernel.config import Config
 from qdkernel.errors import ConfigError, unknown
 from qdkernel.evaluators import (
+    DUEL_RULE,
     SEEDS,
     BaselineChoice,
     Bench,
@@ -180,6 +181,23 @@ def resolve_sizes(config: Config, problem: Problem, machine: Machine) -> tuple[M
     return tuple(sizes)
 
 
+def recorded_baseline(facts: Mapping[str, Any], config: Config) -> tuple[float, ...] | None:  # Any: JSON
+    """The baseline's speeds in a run's ``machine.json``; ``None`` when they do not apply here and to this configuration.
+
+    A run's objectives are ratios times these speeds, so they compare only on the same CPU with the same threads,
+    sizes and problem.
+    """
+    problem, machine = find_problem(config.problem), this_machine()
+    here = (machine.cpu, resolve_threads(config, machine), config.problem)
+    if here != (facts["machine"]["cpu"], facts["threads"], facts["problem"]):
+        return None
+    recorded = facts["baseline"]["gflops"]
+    sizes = [dict(size) for size in resolve_sizes(config, problem, machine)]
+    if sizes != [entry["size"] for entry in recorded]:
+        return None
+    return tuple(float(entry["gflops"]) for entry in recorded)
+
+
 def _spec(
     config: Config,
     problem: Problem,
@@ -211,7 +229,7 @@ def _spec(
             half_width=timing.half_width,
             budget_s=timing.budget_s,
         ),
-        tie=timing.tie,
+        duel_rule=replace(DUEL_RULE, block_ms=timing.block_ms, tie=timing.tie),
         drop_ratio=timing.drop_ratio,
         compile_limits=CompileLimits(wall_s=limits.compile_s, memory_mb=limits.compile_memory_mb),
         memory_mb=limits.memory_mb,

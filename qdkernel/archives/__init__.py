@@ -2,6 +2,7 @@
 
 from qdkernel.archives._archive import ArchiveStats, Entry, KernelArchive, Placement
 from qdkernel.archives._axes import AXES, BEHAVIOUR_VERSION, Axis, cell_name, parse_cell, reachable_cells
+from qdkernel.archives._behaviour import describe
 
 __all__ = [
     "AXES",
@@ -12,6 +13,7 @@ __all__ = [
     "KernelArchive",
     "Placement",
     "cell_name",
+    "describe",
     "parse_cell",
     "reachable_cells",
 ]

@@ -16,7 +16,7 @@ from qdkernel.errors import QdkernelError, RunFolderError
 from qdkernel.evaluators import Cell, Evaluation, EvaluationTask, Kernel, Outcome, Timing, TimingRule, perform
 from qdkernel.evaluators import geometric_mean as mean
 from qdkernel.run_folder import RunFolder, elites
-from qdkernel.workplace import Workplace, open_workplace
+from qdkernel.workplace import Workplace, open_workplace, recorded_baseline
 
 _LONGER = TimingRule(block_ms=10.0, rounds_min=15, rounds_max=40, half_width=0.005, budget_s=2.0)
 
@@ -35,12 +35,12 @@ def bench(
 ) -> int:
     """Times a run's elites, or a kernel file, against the baseline."""
     if target.is_dir():
-        config, entrants = _from_run(target, top, cell, overrides)
+        config, entrants, known = _from_run(target, top, cell, overrides)
     elif problem is None:
         raise QdkernelError(f"{target} is not a run folder; to time a kernel file, say which --problem it solves")
     else:
-        config, entrants = problem_config(problem, overrides), [Entrant(read_kernel(target), None, None)]
-    with open_workplace(config, lambda _: None) as place:
+        config, entrants, known = problem_config(problem, overrides), [Entrant(read_kernel(target), None, None)], ()
+    with open_workplace(config, lambda _: None, known) as place:
         spec = replace(place.spec, rule=_LONGER)
         results = [(entrant, perform(EvaluationTask(spec, entrant.kernel))) for entrant in entrants]
         failed = [e for _, e in results if e.outcome is not Outcome.OK]
@@ -53,10 +53,14 @@ def bench(
     return 1 if failed else 0
 
 
-def _from_run(path: Path, top: int, cell: str | None, overrides: Sequence[str]) -> tuple[Config, list[Entrant]]:
+def _from_run(
+    path: Path, top: int, cell: str | None, overrides: Sequence[str]
+) -> tuple[Config, list[Entrant], tuple[float, ...]]:
+    """What to time, and the baseline's speeds that the run's objectives refer to (none if they do not apply here)."""
     with RunFolder.open(path) as folder:
         config = load_config(folder.path / "config.yaml", overrides, files_must_exist=False)
         holders = elites(folder.evaluations())
+        known = recorded_baseline(folder.machine, config)
     if not holders:
         raise RunFolderError(f"{path} has no elite yet; let it run longer (qdkernel evolve --resume --out {path})")
     if cell is not None:
@@ -65,7 +69,7 @@ def _from_run(path: Path, top: int, cell: str | None, overrides: Sequence[str]) 
             raise RunFolderError(f"the cell {cell} of {path} is empty; qdkernel show {path} lists the filled ones")
         holders = {wanted: holders[wanted]}
     ranked = sorted(holders.items(), key=lambda item: -(item[1].evaluation.objective or 0.0))[:top]
-    return config, [Entrant(Kernel(r.source), at, r.evaluation.objective) for at, r in ranked]
+    return config, [Entrant(Kernel(r.source), at, r.evaluation.objective) for at, r in ranked], known or ()
 
 
 def _rows(results: list[tuple[Entrant, Evaluation]]) -> Iterator[tuple[Entrant, Evaluation]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -18,7 +17,14 @@ from qdkernel.evaluators import find_problem, this_machine
 from qdkernel.evolve import Evolution, StopReason
 from qdkernel.progress import make_progress
 from qdkernel.run_folder import RunFolder, write_elites
-from qdkernel.workplace import Workplace, check_names, open_workplace, resolve_sizes, resolve_threads
+from qdkernel.workplace import (
+    Workplace,
+    check_names,
+    open_workplace,
+    recorded_baseline,
+    resolve_sizes,
+    resolve_threads,
+)
 
 _REASONS = {
     StopReason.EVALUATIONS: "the budgeted number of evaluations is done",
@@ -36,7 +42,7 @@ def evolve(path: Path, out: Path | None, resume: bool, overrides: Sequence[str])
     if resume:
         target = _run_to_resume(config, out)
         with RunFolder.open(target, writable=True) as folder:
-            known = _known_baseline(folder.path, config)
+            known = _known_baseline(folder, config)
             with open_workplace(config, _say, known) as place:
                 return _run(place, folder)
     if out is not None and (out / "run.db").exists():
@@ -104,26 +110,19 @@ def _run_to_resume(config: Config, out: Path | None) -> Path:
     return found[-1].parent
 
 
-def _known_baseline(folder: Path, config: Config) -> tuple[float, ...]:
+def _known_baseline(folder: RunFolder, config: Config) -> tuple[float, ...]:
     """The baseline's speeds that the run's objectives refer to.
 
     Raises:
         RunFolderError: the run was made on another machine, or scores something else.
     """
-    facts = json.loads((folder / "machine.json").read_text(encoding="utf-8"))
-    problem, machine = find_problem(config.problem), this_machine()
-    here = (machine.cpu, resolve_threads(config, machine), config.problem)
-    there = (facts["machine"]["cpu"], facts["threads"], facts["problem"])
-    if here != there:
+    known = recorded_baseline(folder.machine, config)
+    if known is None:
         raise RunFolderError(
-            f"{folder} was made with {there[1]} threads on {there[0]} for {there[2]}, this is {here[1]} threads on "
-            f"{here[0]} for {here[2]}: their timings do not compare; start a new run"
+            f"{folder.path} was made on another machine, or with other sizes or threads, than the configuration asks "
+            "for here; its timings do not compare: start a new run"
         )
-    sizes = [dict(size) for size in resolve_sizes(config, problem, machine)]
-    recorded = [entry["size"] for entry in facts["baseline"]["gflops"]]
-    if sizes != recorded:
-        raise RunFolderError(f"{folder} scores the sizes {recorded}, the configuration {sizes}; start a new run")
-    return tuple(float(entry["gflops"]) for entry in facts["baseline"]["gflops"])
+    return known
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from qdkernel.evaluators._disassembly import Disassembly
 from qdkernel.evaluators._kernel import Cell
 from qdkernel.evaluators._lock import CoreLock
 from qdkernel.evaluators._memory import Layout, MemoryFile
-from qdkernel.evaluators._race import Arena, Racer, ScoredSize, TimingRule, Track, race
+from qdkernel.evaluators._race import Arena, Entry, Racer, ScoredSize, TimingRule, Track, race
 from qdkernel.evaluators._shared_object import SharedObject
 from qdkernel.evaluators._shelf import Shelf
 from qdkernel.evaluators._toolchain import build_native, find_toolchain
@@ -29,7 +29,7 @@ Describe = Callable[[str, SharedObject, Disassembly, int, int], tuple[Cell, dict
 """``describe(source, shared object, disassembly, extent, nest depth)``: the cell and the evidence for it."""
 
 
-DUEL_RULE = TimingRule(rounds_min=9, rounds_max=25, half_width=0.005, budget_s=0.5)
+DUEL_RULE = TimingRule(rounds_min=7, rounds_max=20, half_width=0.005, budget_s=0.4, tie=0.015)
 """A duel decides who holds a cell, so it may take longer than a first timing."""
 
 
@@ -51,8 +51,7 @@ class BenchSpec:
         baseline: the user's choice of baseline.
         baseline_gflops: the baseline's run-long GFLOP/s per scored size; empty until calibrated.
         rule: how long a kernel is timed against the baseline.
-        duel_rule: how long against the holder of its cell.
-        tie: relative difference below which two kernels are equal.
+        duel_rule: how long against the holder of its cell; its ``tie`` is where a duel counts as decided.
         drop_ratio: a kernel this many times slower than its cell's holder is dropped after a call or two.
         compile_limits: of the compiler.
         memory_mb: of a contained child.
@@ -74,7 +73,6 @@ class BenchSpec:
     baseline_gflops: tuple[float, ...] = ()
     rule: TimingRule = field(default_factory=TimingRule)
     duel_rule: TimingRule = DUEL_RULE
-    tie: float = 0.015
     drop_ratio: float = 1.5
     compile_limits: CompileLimits = field(default_factory=CompileLimits)
     memory_mb: int = 2048
@@ -175,9 +173,10 @@ class Bench:
         return self._baseline
 
     def _calibrate_size(self, scored: ScoredSize, racer: Racer) -> float:
-        """Half of the laps of a race of the baseline with itself are as good as any."""
+        """From a race of the baseline with itself."""
         rule = TimingRule(rounds_min=10, rounds_max=20, half_width=0.005, budget_s=0.6)
-        laps = race(self.arena, scored, racer, racer, rule, self.track, self.rng)
+        entry = Entry(racer, scored.timed)
+        laps = race(self.arena, scored, entry, entry, rule, self.track, self.rng)
         return float(scored.flops / np.median([*laps.kernel_ns, *laps.reference_ns]))
 
     def _expected_s(self) -> list[float]:

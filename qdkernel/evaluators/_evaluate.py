@@ -19,7 +19,7 @@ from qdkernel.evaluators._disassembly import Disassembly, disassemble
 from qdkernel.evaluators._kernel import Cell, Duel, Evaluation, Kernel, KernelId, Outcome, Timing
 from qdkernel.evaluators._normal_form import normal_hash
 from qdkernel.evaluators._object_policy import refuse_object
-from qdkernel.evaluators._race import Laps, Racer, ScoredSize, WrongResult, probe, race
+from qdkernel.evaluators._race import Entry, Laps, Racer, WrongResult, probe, race
 from qdkernel.evaluators._shared_object import SharedObject, read_shared_object
 from qdkernel.evaluators._shelf import Holder
 from qdkernel.evaluators._source_policy import refuse_source
@@ -239,16 +239,16 @@ def time_and_duel(bench: Bench, draft: Draft, made: Path) -> None:
     with _held(draft, bench.lock.exclusive()), draft.step("time"):
         racer = bench.start_racer("challenger", made)
         with racer.child, _outcomes(lambda _: " while being timed"):
-            draft.timings = look(bench, racer, holder)
-            if not draft.timings:
-                draft.timings = tuple(time_size(bench, s, i, racer, baseline) for i, s in enumerate(bench.arena.sizes))
-                check_plausible(bench, draft.timings)
-                objective = geometric_mean([t.gflops for t in draft.timings])
-                if holder and rival and objective > _NEAR * holder.objective:
-                    draft.duel = duel(bench, racer, holder, rival)
-            else:
-                check_plausible(bench, draft.timings)
+            paces = look(bench, racer, holder)
+            if holder and _hopeless(bench, paces, holder):
+                draft.timings = tuple(_rough_timing(bench, i, ns) for i, ns in enumerate(paces))
                 draft.detail = "dropped after two calls: clearly slower than the holder of its cell"
+            else:
+                draft.timings = tuple(time_size(bench, i, racer, ns, baseline) for i, ns in enumerate(paces))
+            check_plausible(bench, draft.timings)
+            objective = geometric_mean([t.gflops for t in draft.timings])
+            if holder and rival and objective > _NEAR * holder.objective:
+                draft.duel = duel(bench, racer, paces, holder, rival)
 
 
 def _object_of(bench: Bench, draft: Draft, holder: Holder) -> Path:
@@ -260,38 +260,46 @@ def _object_of(bench: Bench, draft: Draft, holder: Holder) -> Path:
     return path
 
 
-def look(bench: Bench, racer: Racer, holder: Holder | None) -> tuple[Timing, ...]:
-    """Rough timings if a call or two show the kernel clearly slower than the holder; otherwise nothing.
+def look(bench: Bench, racer: Racer, holder: Holder | None) -> list[float]:
+    """Nanoseconds of one call at each scored size; the better of two calls where the first looks hopeless.
 
     The first call also creates the kernel's threads and touches its buffers, so it alone does not condemn.
     """
-    best_ns = [float("inf")] * len(bench.arena.sizes)
-    for _ in range(2):
-        for i, scored in enumerate(bench.arena.sizes):
-            best_ns[i] = min(best_ns[i], probe(bench.arena, scored, racer, bench.track))
-        speeds = [s.flops / ns for s, ns in zip(bench.arena.sizes, best_ns, strict=True)]
-        if holder is None or geometric_mean(speeds) * bench.spec.drop_ratio > holder.objective:
-            return ()
-    return tuple(
-        _timing(bench, i, scored, Laps((ns,), (scored.flops / bench.spec.baseline_gflops[i],)))
-        for i, (scored, ns) in enumerate(zip(bench.arena.sizes, best_ns, strict=True))
-    )
+    sizes = bench.arena.sizes
+    paces = [probe(bench.arena, scored, racer, bench.track) for scored in sizes]
+    if holder and _hopeless(bench, paces, holder):
+        again = [probe(bench.arena, scored, racer, bench.track) for scored in sizes]
+        paces = [min(pair) for pair in zip(paces, again, strict=True)]
+    return paces
 
 
-def time_size(bench: Bench, scored: ScoredSize, index: int, racer: Racer, baseline: Racer) -> Timing:
+def _hopeless(bench: Bench, paces: list[float], holder: Holder) -> bool:
+    speeds = [scored.flops / ns for scored, ns in zip(bench.arena.sizes, paces, strict=True)]
+    return geometric_mean(speeds) * bench.spec.drop_ratio < holder.objective
+
+
+def time_size(bench: Bench, index: int, racer: Racer, call_ns: float, baseline: Racer) -> Timing:
     """One scored size against the baseline."""
-    return _timing(
-        bench, index, scored, race(bench.arena, scored, racer, baseline, bench.spec.rule, bench.track, bench.rng)
-    )
+    scored, spec = bench.arena.sizes[index], bench.spec
+    challenger = Entry(racer, scored.timed_for(call_ns, spec.rule))
+    reference = Entry(baseline, scored.timed)
+    laps = race(bench.arena, scored, challenger, reference, spec.rule, bench.track, bench.rng)
+    return _timing(bench, index, challenger.timed, laps)
 
 
-def _timing(bench: Bench, index: int, scored: ScoredSize, laps: Laps) -> Timing:
-    ratio = median_ratio([laps.ratios], bench.rng)
+def _rough_timing(bench: Bench, index: int, call_ns: float) -> Timing:
+    """A single call as a timing, against the baseline's run-long speed."""
+    baseline_ns = bench.arena.sizes[index].flops / bench.spec.baseline_gflops[index]
+    return _timing(bench, index, 1, Laps((call_ns,), (baseline_ns,)))
+
+
+def _timing(bench: Bench, index: int, timed: int, laps: Laps) -> Timing:
+    scored, ratio = bench.arena.sizes[index], median_ratio([laps.ratios], bench.rng)
     return Timing(
         size=scored.size,
         flops=scored.flops,
         bytes=scored.bytes,
-        block_calls=scored.timed,
+        block_calls=timed,
         kernel_ns=laps.kernel_ns,
         reference_ns=laps.reference_ns,
         ratio=ratio.median,
@@ -301,14 +309,19 @@ def _timing(bench: Bench, index: int, scored: ScoredSize, laps: Laps) -> Timing:
     )
 
 
-def duel(bench: Bench, racer: Racer, holder: Holder, rival: Path) -> Duel:
-    """The challenger against the holder of its cell, interleaved, over all scored sizes."""
+def duel(bench: Bench, racer: Racer, paces: list[float], holder: Holder, rival: Path) -> Duel:
+    """The challenger against the holder of its cell, interleaved, over all scored sizes.
+
+    The two are about equally fast, or there would be no duel: their blocks have the same number of calls.
+    """
     opponent = bench.start_racer("holder", rival)
+    rule = bench.spec.duel_rule
     with opponent.child:
-        laps = [
-            race(bench.arena, scored, racer, opponent, bench.spec.duel_rule, bench.track, bench.rng)
-            for scored in bench.arena.sizes
-        ]
+        laps = []
+        for scored, call_ns in zip(bench.arena.sizes, paces, strict=True):
+            timed = scored.timed_for(call_ns, rule)
+            entries = Entry(racer, timed), Entry(opponent, timed)
+            laps.append(race(bench.arena, scored, *entries, rule, bench.track, bench.rng))
     found = median_ratio([lap.ratios for lap in laps], bench.rng)
     return Duel(holder.kernel_id, found.median, found.low, found.high)
 

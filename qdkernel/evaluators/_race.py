@@ -35,13 +35,15 @@ class TimingRule:
         rounds_max: pairs of blocks at most.
         half_width: stop when the ratio's 95 % interval is narrower than this, relative.
         budget_s: stop after this long even if it is wider.
+        tie: when set, stop also as soon as the interval lies on one side of ``1 + tie``: the duel is decided.
     """
 
-    block_ms: float = 3.0
-    rounds_min: int = 5
-    rounds_max: int = 15
-    half_width: float = 0.01
-    budget_s: float = 0.25
+    block_ms: float = 2.0
+    rounds_min: int = 4
+    rounds_max: int = 10
+    half_width: float = 0.015
+    budget_s: float = 0.15
+    tie: float | None = None
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class ScoredSize:
         least_bytes: bytes any implementation must move.
         first: index of its first call.
         warm: untimed calls at the start of a block.
-        timed: timed calls of a block.
+        timed: timed calls of a block, at most.
     """
 
     size: Mapping[str, int]
@@ -70,6 +72,10 @@ class ScoredSize:
     def calls(self) -> range:
         """Indices of all its calls."""
         return range(self.first, self.first + self.warm + self.timed)
+
+    def timed_for(self, call_ns: float, rule: TimingRule) -> int:
+        """Timed calls that make a block of the aimed length for a kernel this fast; slow ones need only one."""
+        return int(np.clip(np.ceil(rule.block_ms * 1e6 / call_ns), 1, self.timed))
 
 
 class Arena:
@@ -173,6 +179,14 @@ class Racer:
 
 
 @dataclass(frozen=True)
+class Entry:
+    """A racer and how many timed calls make its block."""
+
+    racer: Racer
+    timed: int
+
+
+@dataclass(frozen=True)
 class Track:
     """How the parent stands beside the child: where it waits, whether it may spin, and the deadline of a block."""
 
@@ -213,8 +227,8 @@ def probe(arena: Arena, scored: ScoredSize, racer: Racer, track: Track) -> float
 def race(
     arena: Arena,
     scored: ScoredSize,
-    challenger: Racer,
-    reference: Racer,
+    challenger: Entry,
+    reference: Entry,
     rule: TimingRule,
     track: Track,
     rng: np.random.Generator,
@@ -226,28 +240,35 @@ def race(
         ChildFailed: a racer died or was late.
     """
     begin = time.monotonic()
-    laps: dict[str, list[float]] = {challenger.name: [], reference.name: []}
-    racers = [challenger, reference]
+    entries = (challenger, reference)
+    laps: tuple[list[float], list[float]] = ([], [])
     while True:
-        arena.refresh(scored.calls, [racer.name for racer in racers])
+        used = [_used(scored, entry) for entry in entries]
+        arena.refresh(max(used, key=len), [entry.racer.name for entry in entries])
         for at in rng.permutation(2):
-            laps[racers[at].name].append(_lap(scored, racers[at], track))
-        for racer in racers:
-            if not racer.trusted:
-                arena.check(scored.calls, racer.name)
-        found = Laps(tuple(laps[challenger.name]), tuple(laps[reference.name]))
+            laps[at].append(_lap(scored, entries[at], track))
+        for entry, calls in zip(entries, used, strict=True):
+            if not entry.racer.trusted:
+                arena.check(calls, entry.racer.name)
+        found = Laps(tuple(laps[0]), tuple(laps[1]))
         if _enough(found, rule, time.monotonic() - begin, rng):
             return found
 
 
-def _lap(scored: ScoredSize, racer: Racer, track: Track) -> float:
-    racer.child.go_on()
+def _used(scored: ScoredSize, entry: Entry) -> range:
+    return range(scored.first, scored.first + scored.warm + entry.timed)
+
+
+def _lap(scored: ScoredSize, entry: Entry, track: Track) -> float:
+    """Nanoseconds per call of one block; the child runs only meanwhile."""
+    child = entry.racer.child
+    child.go_on()
     if scored.warm:
-        racer.child.run(scored.first, scored.warm, track.timeout_s, cpu=track.cpu, spin=track.spin)
+        child.run(scored.first, scored.warm, track.timeout_s, cpu=track.cpu, spin=track.spin)
     first = scored.first + scored.warm
-    elapsed = racer.child.run(first, scored.timed, track.timeout_s, cpu=track.cpu, spin=track.spin)
-    racer.child.stop()
-    return elapsed / scored.timed
+    elapsed = child.run(first, entry.timed, track.timeout_s, cpu=track.cpu, spin=track.spin)
+    child.stop()
+    return elapsed / entry.timed
 
 
 def _enough(laps: Laps, rule: TimingRule, elapsed_s: float, rng: np.random.Generator) -> bool:
@@ -256,4 +277,8 @@ def _enough(laps: Laps, rule: TimingRule, elapsed_s: float, rng: np.random.Gener
         return True
     if rounds < rule.rounds_min:
         return False
-    return rounds >= rule.rounds_max or median_ratio([laps.ratios], rng).half_width <= rule.half_width
+    if rounds >= rule.rounds_max:
+        return True
+    found = median_ratio([laps.ratios], rng)
+    decided = rule.tie is not None and not found.low <= 1 + rule.tie <= found.high
+    return decided or found.half_width <= rule.half_width

@@ -1,0 +1,239 @@
+"""Whole runs through the command line: budget, resume, interrupt, kill -9, hostile seeds."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+import pytest
+
+from qdkernel.evaluators import Outcome
+from qdkernel.run_folder import RunFolder, elites
+from tests.conftest import naive
+
+CONFIGS = Path(__file__).parent.parent / "configs"
+QUICK = ("sizes=[48]", "threads=1", "timing.budget_s=0.02", "timing.rounds_min=2", "timing.rounds_max=3")
+
+
+def command(config: str, run: Path, *settings: str, more: Sequence[str] = ()) -> list[str]:
+    pairs = [part for setting in (*QUICK, *settings) for part in ("--set", setting)]
+    return [sys.executable, "-m", "qdkernel", "evolve", str(CONFIGS / config), "--out", str(run), *more, *pairs]
+
+
+def evolve(config: str, run: Path, *settings: str, more: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(command(config, run, *settings, more=more), capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def read(run: Path) -> RunFolder:
+    return RunFolder.open(run)
+
+
+def kernel_processes() -> list[psutil.Process]:
+    return [p for p in psutil.process_iter(["name", "status"]) if p.info["name"] == "runner"]
+
+
+def wait_until_none(seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while kernel_processes() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert kernel_processes() == []
+
+
+@pytest.fixture(scope="module")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    run = tmp_path_factory.mktemp("runs") / "run"
+    return run, evolve("gemm.yaml", run, "budget.minutes=null", "budget.evaluations=14")
+
+
+def test_a_run_spends_its_budget_and_leaves_a_whole_folder(
+    small_run: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    run, done = small_run
+    with read(run) as folder:
+        records = list(folder.evaluations())
+        assert len(records) == 14
+        assert records[0].proposal.operator == "seed"
+        assert {r.proposal.operator for r in records} <= {"seed", "schedule", "tune"}
+        filled = elites(records)
+        assert folder.unfinished() == []
+    assert len(filled) >= 5
+    assert len(list((run / "elites").glob("*.c"))) == len(filled)
+    assert {p.name for p in (run / "plots").iterdir()} >= {"archive.png", "progress.png", "roofline.png"}
+    assert "stopped: the budgeted number of evaluations is done" in done.stdout
+    assert "evaluated" in done.stderr
+    assert kernel_processes() == []
+
+
+def test_every_command_reads_the_run(small_run: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path) -> None:
+    run = str(small_run[0])
+    for arguments in (
+        ["show", run],
+        ["plot", run, "--out", str(tmp_path / "plots")],
+        ["export", run, "--to", "jsonl", "--out", str(tmp_path / "records.jsonl")],
+        ["export", run, "--to", "c", "--out", str(tmp_path / "c")],
+    ):
+        subprocess.run([sys.executable, "-m", "qdkernel", *arguments], check=True, capture_output=True)
+    assert len((tmp_path / "records.jsonl").read_text().splitlines()) == 14
+    assert (tmp_path / "plots" / "archive.png").exists()
+
+
+def test_bench_times_elites_again_and_reports_the_agreed_form(
+    small_run: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    arguments = ["bench", str(small_run[0]), "--top", "2", "--json"]
+    done = subprocess.run([sys.executable, "-m", "qdkernel", *arguments], capture_output=True, text=True, check=True)
+    report = json.loads(done.stdout)
+    assert set(report) == {"elites", "baseline", "machine"}
+    assert len(report["elites"]) == 2
+    for elite in report["elites"]:
+        assert {"id", "cell", "sizes", "threads", "gflops", "ratio", "ratio_low", "ratio_high"} <= set(elite)
+        assert elite["ratio_low"] <= elite["ratio"] <= elite["ratio_high"]
+
+
+def test_the_same_seed_proposes_the_same_kernels_first(tmp_path: Path) -> None:
+    firsts = []
+    for name in ("a", "b"):
+        evolve("gemm.yaml", tmp_path / name, "budget.minutes=null", "budget.evaluations=2", "workers=1")
+        with read(tmp_path / name) as folder:
+            firsts.append(sorted(r.evaluation.kernel_id for r in folder.evaluations()))
+    assert firsts[0] == firsts[1]
+
+
+@pytest.mark.slow
+def test_a_resumed_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    evolve("gemm.yaml", run, "budget.minutes=null", "budget.evaluations=6")
+    evolve("gemm.yaml", run, "budget.minutes=null", "budget.evaluations=12", more=["--resume"])
+    with read(run) as folder:
+        records = list(folder.evaluations())
+    assert len(records) == 12
+    assert len({r.proposal_id for r in records}) == 12
+    assert [r.proposal.operator for r in records].count("seed") == 1
+
+
+@pytest.mark.slow
+def test_an_interrupt_drains_and_the_folder_resumes(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    process = subprocess.Popen(command("gemm.yaml", run), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    wait_for_evaluations(run, 3)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "finishing what is under way" in err
+    assert "interrupted; continue with --resume" in out
+    with read(run) as folder:
+        assert folder.unfinished() == []
+        before = folder.num_evaluations
+    evolve("gemm.yaml", run, "budget.minutes=null", f"budget.evaluations={before + 3}", more=["--resume"])
+    wait_until_none()
+
+
+def wait_for_evaluations(run: Path, count: int) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        if (run / "run.db").exists():
+            with read(run) as folder:
+                if folder.num_evaluations >= count:
+                    return
+        time.sleep(0.1)
+    raise AssertionError("the run made no progress")
+
+
+@pytest.mark.slow
+def test_kill_9_loses_no_committed_evaluation_and_leaves_nothing_running(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    evaluated = 0
+    for attempt in range(3):
+        more = ["--resume"] if attempt else []
+        process = subprocess.Popen(
+            command("gemm.yaml", run, more=more), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        )
+        wait_for_evaluations(run, evaluated + 2)
+        time.sleep(random.random())
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        with read(run) as folder:
+            assert folder.num_evaluations >= evaluated + 2
+            evaluated = folder.num_evaluations
+        wait_until_none()
+    evolve("gemm.yaml", run, "budget.minutes=null", f"budget.evaluations={evaluated + 5}", more=["--resume"])
+    with read(run) as folder:
+        records = list(folder.evaluations())
+        assert len(records) == evaluated + 5
+        assert len({r.proposal_id for r in records}) == len(records)
+        assert folder.unfinished() == []
+
+
+@pytest.mark.slow
+def test_a_killed_worker_costs_no_evaluation(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    settings = ("budget.minutes=null", "budget.evaluations=14")
+    process = subprocess.Popen(
+        command("gemm.yaml", run, *settings), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    wait_for_evaluations(run, 3)
+    workers = [p for p in psutil.Process(process.pid).children(recursive=True) if "popen_loky" in " ".join(p.cmdline())]
+    assert workers
+    os.kill(workers[0].pid, signal.SIGKILL)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    with read(run) as folder:
+        assert folder.num_evaluations == 14
+    wait_until_none()
+
+
+HEAD = """void dgemm(int m, int n, int k, double alpha, const double *restrict A, int lda,
+           const double *restrict B, int ldb, double beta, double *restrict C, int ldc)"""
+HOSTILE = {
+    "empty.c": ("", Outcome.REFUSED),
+    "big.c": ("/*" + "x" * 10_000_000 + "*/", Outcome.REFUSED),
+    "latin1.c": ("/* \udce9 */" + naive(), Outcome.REFUSED),
+    "prototype.c": ("int dgemm(float x) { return 1; }", Outcome.COMPILE_ERROR),
+    "loop.c": (HEAD + "{ volatile int x = 1; while (x) {} }", Outcome.TIMEOUT),
+    "segfault.c": (HEAD + "{ *(volatile int *)8 = 1; }", Outcome.CRASHED),
+    "exit.c": ("void exit(int);" + HEAD + "{ exit(0); }", Outcome.REFUSED),
+    "fork.c": ("int fork(void);" + HEAD + "{ for (;;) fork(); }", Outcome.REFUSED),
+    "memory.c": (
+        "#include <stdlib.h>\n#include <string.h>\n"
+        + HEAD
+        + "{ char *p = malloc(10ul << 30); memset(p, 1, 10ul << 30); }",
+        Outcome.CRASHED,
+    ),
+    "output.c": ("int puts(const char *);" + HEAD + '{ puts("hello"); }', Outcome.REFUSED),
+}
+
+
+@pytest.mark.slow
+def test_bad_kernels_as_seeds_each_get_their_outcome_and_the_run_goes_on(tmp_path: Path) -> None:
+    for name, (source, _) in HOSTILE.items():
+        (tmp_path / name).write_bytes(source.encode("utf-8", "surrogateescape"))
+    seeds = ", ".join(str(tmp_path / name) for name in HOSTILE)
+    run = tmp_path / "run"
+    evolve("gemm.yaml", run, f"seeds=[{seeds}]", "budget.minutes=null", "budget.evaluations=16", "limits.run_s=1")
+    with read(run) as folder:
+        found = {r.proposal.idea.removeprefix("seed kernel "): r.evaluation for r in folder.evaluations()}
+    assert {name: found[name].outcome for name in HOSTILE} == {name: outcome for name, (_, outcome) in HOSTILE.items()}
+    assert all(found[name].detail for name in HOSTILE)
+    assert found["dgemm_naive.c"].outcome is Outcome.OK
+    wait_until_none()
+
+
+@pytest.mark.slow
+def test_the_other_problem_grows_an_archive_from_hand_written_seeds(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    evolve("jacobi2d.yaml", run, "budget.minutes=null", "budget.evaluations=14")
+    with read(run) as folder:
+        records = list(folder.evaluations())
+    assert len(records) == 14
+    assert {r.proposal.operator for r in records} == {"seed", "tune"}
+    assert len(elites(records)) >= 3

@@ -1,0 +1,147 @@
+"""Exports: every record fits the shipped schema, every elite compiles alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from qdkernel.archives import parse_cell
+from qdkernel.errors import ConfigError, RunFolderError
+from qdkernel.evaluators import Duel, Evaluation, Kernel, KernelId, Outcome
+from qdkernel.export import FAILURE_REWARDS, FORMATS, export_c, export_jsonl, record_id, record_schema
+from qdkernel.mutators import Proposal
+from qdkernel.run_folder import RunFolder
+from tests.fake_runs import add_elite, breed, kernel, new_run, ok
+
+CELL = parse_cell("packed/512/static/near")
+
+
+def records(folder: RunFolder) -> list[dict[str, Any]]:
+    out = io.StringIO()
+    export_jsonl(folder, out)
+    return [json.loads(line, parse_constant=pytest.fail) for line in out.getvalue().splitlines()]
+
+
+def test_every_record_fits_the_schema(tmp_path: Path) -> None:
+    schema = record_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
+    with new_run(tmp_path) as folder:
+        breed(folder, 60)
+        found = records(folder)
+    assert len(found) == 60
+    for record in found:
+        validator.validate(record)
+    assert {record["outcome"] for record in found} > {"ok", "compile_error"}
+
+
+def test_a_record_that_is_not_one_is_refused_by_the_schema(tmp_path: Path) -> None:
+    with new_run(tmp_path) as folder:
+        add_elite(folder, CELL, 50.0)
+        [record] = records(folder)
+    for broken in (
+        {**record, "outcome": "great"},
+        {**record, "extra": 1},
+        {k: v for k, v in record.items() if k != "id"},
+    ):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(broken, record_schema())
+
+
+def test_a_record_tells_the_whole_evaluation(tmp_path: Path) -> None:
+    parent, child = kernel("parent"), kernel("child")
+    with new_run(tmp_path) as folder:
+        first = folder.add_proposal(Proposal(parent, "seed", "by the definition"))
+        folder.add_evaluation(first, ok(parent, CELL, 40.0), "new", {})
+        second = folder.add_proposal(Proposal(child, "tune", "kc 384", (parent.id,), CELL))
+        evaluation = dataclasses.replace(ok(child, CELL, 80.0), duel=Duel(parent.id, 2.0, 1.9, 2.1))
+        folder.add_evaluation(second, evaluation, "improved", {})
+        old, new = records(folder)
+    assert new["schema"] == "qdkernel.record/1"
+    assert new["id"] == record_id(child.id, evaluation.normal_hash, ("-O3", "-march=native", "-fopenmp"))
+    assert (new["kernel_id"], new["source"]) == (child.id, child.source)
+    assert new["parent_ids"] == [old["id"]]
+    assert (new["operator"], new["idea"], new["outcome"], new["placement"]) == ("tune", "kc 384", "ok", "improved")
+    assert (new["task"], new["dtype"]) == ("dgemm", "f64")
+    assert (new["size_names"], new["sizes"]) == (["m", "n", "k"], [[256, 256, 256], [768, 768, 768]])
+    assert (new["cell"], new["cell_name"]) == (list(CELL), "packed/512/static/near")
+    assert new["descriptors"] == new["target"] == {"blocking": 4, "simd": 3, "threading": 1, "prefetch": 1}
+    assert (new["descriptor_version"], new["seed"], new["compiler"]) == ("behaviour/1", 7, "gcc 12.2.0")
+    assert new["duel"] == {"holder_id": old["id"], "ratio_median": 2.0, "ratio_ci95": [1.9, 2.1]}
+    assert new["timing"]["gflops"] == new["reward"]["gflops"] == new["reward"]["sqd"] == evaluation.objective
+    assert new["timing"]["ref"] == "OpenBLAS 0.3.34/2t"
+    size = new["timing"]["per_size"][1]
+    assert size["samples_s"] == pytest.approx([time * 1e-9 for time in evaluation.timings[1].kernel_ns])
+    assert (size["n"], size["block_calls"], size["mdape"]) == (3, 4, pytest.approx(0.01))
+    assert new["step_s"] == dict(evaluation.step_s)
+    assert [new[key] for key in ("prompt", "completion", "model", "sampling", "stage", "asm_hash_O0")] == [None] * 6
+
+
+@pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if outcome is not Outcome.OK])
+def test_a_failure_has_its_reason_and_its_tier(tmp_path: Path, outcome: Outcome) -> None:
+    subject = kernel("bad")
+    with new_run(tmp_path) as folder:
+        number = folder.add_proposal(Proposal(subject, "llm", ""))
+        earlier = KernelId("f" * 64) if outcome is Outcome.DUPLICATE else None
+        failed = Evaluation(subject.id, outcome, "because", error_ratio=float("inf"), duplicate_of=earlier)
+        folder.add_evaluation(number, failed, "none", {})
+        [record] = records(folder)
+    jsonschema.validate(record, record_schema())
+    assert record["detail"] == "because"
+    assert record["reward"] == {
+        "gflops": None,
+        "ratio": None,
+        "sqd": FAILURE_REWARDS.get(outcome),
+        "tier": outcome.value,
+    }
+    assert record["timing"] is None
+    assert record["sizes"] == [[256, 256, 256], [768, 768, 768]]
+
+
+def test_a_run_on_an_unknown_machine_and_odd_bytes_still_fit_the_schema(tmp_path: Path) -> None:
+    subject = Kernel(b"/* caf\xe9 */".decode("utf-8", "surrogateescape"))
+    with new_run(tmp_path, machine={}) as folder:
+        (folder.path / "config.yaml").write_text("just text\n")
+        number = folder.add_proposal(Proposal(subject, "llm", ""))
+        folder.add_evaluation(number, Evaluation(subject.id, Outcome.REFUSED, "not UTF-8"), "none", {})
+        [record] = records(folder)
+    jsonschema.validate(record, record_schema())
+    assert record["source"] == "/* caf\ufffd */"
+
+
+def test_kernels_that_differ_in_spacing_only_share_an_id_under_the_same_flags() -> None:
+    a, b = kernel("a").id, kernel("b").id
+    assert record_id(a, "n", ("-O3",)) == record_id(b, "n", ("-O3",)) != record_id(a, "n", ("-O2",))
+    assert record_id(a, None, ()) != record_id(b, None, ())
+
+
+def test_every_elite_compiles_on_its_own(tmp_path: Path) -> None:
+    with new_run(tmp_path) as folder:
+        breed(folder, 6)
+        paths = export_c(folder, tmp_path / "out" / "elites")
+    assert len(paths) > 1
+    command = ["gcc", "-O1", "-Wall", "-Werror", "-c", *map(str, paths)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_formats_write_where_they_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert sorted(FORMATS) == ["c", "jsonl"]
+    with new_run(tmp_path) as folder:
+        add_elite(folder, CELL, 50.0)
+        FORMATS["jsonl"](folder, tmp_path / "run.jsonl")
+        FORMATS["jsonl"](folder, None)
+        assert capsys.readouterr().out == (tmp_path / "run.jsonl").read_text()
+        FORMATS["c"](folder, tmp_path / "c")
+        assert [path.name for path in (tmp_path / "c").iterdir()] == ["packed-512-static-near.c"]
+        with pytest.raises(ConfigError, match="writes a folder of files; name it with --out"):
+            FORMATS["c"](folder, None)
+        with pytest.raises(RunFolderError, match="the export cannot be written there"):
+            FORMATS["jsonl"](folder, tmp_path)

@@ -1,0 +1,386 @@
+"""The run folder: what is committed stays, what is broken is told, one writer at a time."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from qdkernel.archives import parse_cell
+from qdkernel.errors import RunFolderError, UnknownName
+from qdkernel.evaluators import Duel, Evaluation, Kernel, KernelId, Outcome
+from qdkernel.mutators import Proposal
+from qdkernel.run_folder import RunFolder, elites
+from tests.fake_runs import CONFIG, MACHINE, add_elite, breed, kernel, new_run, ok
+
+CELL = parse_cell("packed/512/static/near")
+REPOSITORY = Path(__file__).parent.parent
+
+
+def test_a_new_folder_is_named_after_problem_and_time_and_holds_config_and_machine(tmp_path: Path) -> None:
+    with new_run(tmp_path / "runs") as folder:
+        assert folder.path.parent == tmp_path / "runs"
+        assert folder.path.name.startswith("dgemm-20")
+        assert len(folder.path.name.split("-")) == 4
+        assert folder.config_yaml == CONFIG
+        assert folder.machine == MACHINE
+        assert (folder.path / "elites").is_dir()
+        assert (folder.path / "plots").is_dir()
+        assert folder.meta["problem"] == "dgemm"
+
+
+def test_everything_of_a_record_comes_back_as_it_went_in(tmp_path: Path) -> None:
+    parent, child = kernel("parent"), kernel("child")
+    proposal = Proposal(
+        child, "tune", "kc 256 -> 384", (parent.id,), CELL, {"genome": {"kc": 384, "order": ["j", "p"]}}
+    )
+    evaluation = dataclasses.replace(
+        ok(child, CELL, 91.5), duel=Duel(parent.id, 1.04, 1.02, 1.06), detail="noisy machine", error_ratio=float("inf")
+    )
+    with new_run(tmp_path) as folder:
+        number = folder.add_proposal(proposal)
+        folder.add_evaluation(number, evaluation, "improved", {"rng": {"state": 2**127 + 1}})
+    with RunFolder.open(folder.path) as reader:
+        [record] = reader.evaluations()
+        assert record.proposal == proposal
+        assert record.evaluation == evaluation
+        assert (record.placement, record.placed, record.number, record.proposal_id) == ("improved", True, 1, number)
+        assert record.proposed_at <= record.finished_at
+        assert reader.get_state("rng") == {"state": 2**127 + 1}
+        assert reader.kernel(child.id) == child
+
+
+def test_records_come_in_the_order_of_their_commit_across_pages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qdkernel.run_folder._PAGE", 3)
+    with new_run(tmp_path) as folder:
+        numbers = [folder.add_proposal(Proposal(kernel(str(i)), "schedule", "")) for i in range(8)]
+        for number in reversed(numbers):
+            folder.add_evaluation(number, ok(kernel(str(number - 1)), CELL, number), "refused", {})
+        assert [record.proposal_id for record in folder.evaluations()] == numbers[::-1]
+        assert [len(record.evaluation.timings) for record in folder.evaluations()] == [2] * 8
+
+
+def test_numpy_numbers_are_stored_as_plain_ones(tmp_path: Path) -> None:
+    subject = kernel("numpy")
+    cell = tuple(np.array(CELL))
+    evaluation = dataclasses.replace(ok(subject, cell, np.float64(50.0)), step_s={"time": float(np.float64(0.5))})
+    with new_run(tmp_path) as folder:
+        number = folder.add_proposal(Proposal(subject, "schedule", "", notes={"kc": np.int64(256)}, target=cell))
+        folder.add_evaluation(number, evaluation, "new", {"draws": np.int64(3)})
+        [record] = folder.evaluations()
+        assert record.evaluation == dataclasses.replace(evaluation, cell=CELL, step_s={"time": 0.5})
+        assert record.proposal.notes == {"kc": 256}
+        assert folder.get_state("draws") == 3
+
+
+def test_bytes_that_are_not_utf8_survive_in_a_source_and_do_not_stop_a_run_elsewhere(tmp_path: Path) -> None:
+    subject = Kernel(b"/* caf\xe9 */\x00".decode("utf-8", "surrogateescape"))
+    with new_run(tmp_path) as folder:
+        number = folder.add_proposal(Proposal(subject, "llm", "idea \ud800", notes={"said": "\udce9"}))
+        folder.add_evaluation(number, Evaluation(subject.id, Outcome.REFUSED, "byte \udce9"), "none", {})
+        [record] = folder.evaluations()
+    assert record.proposal.kernel == subject
+    assert record.proposal.kernel.id == record.evaluation.kernel_id
+    assert record.proposal.idea == "idea \\ud800"
+    assert record.evaluation.detail == "byte \\udce9"
+
+
+def test_a_proposal_without_an_evaluation_is_in_flight(tmp_path: Path) -> None:
+    first, second = Proposal(kernel("a"), "schedule", "first"), Proposal(kernel("b"), "tune", "second")
+    with new_run(tmp_path) as folder:
+        done, open_number = folder.add_proposal(first), folder.add_proposal(second)
+        folder.add_evaluation(done, ok(first.kernel, CELL, 3.0), "new", {})
+    with RunFolder.open(folder.path, writable=True) as again:
+        assert again.unfinished() == [(open_number, second)]
+
+
+def test_the_same_kernel_may_be_proposed_twice(tmp_path: Path) -> None:
+    with new_run(tmp_path) as folder:
+        numbers = [folder.add_proposal(Proposal(kernel("same"), "schedule", f"try {i}")) for i in range(2)]
+        assert numbers == [1, 2]
+        assert [proposal.idea for _, proposal in folder.unfinished()] == ["try 0", "try 1"]
+
+
+def test_an_evaluation_that_does_not_fit_is_refused_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    with new_run(tmp_path) as folder:
+        number = folder.add_proposal(Proposal(kernel("a"), "schedule", ""))
+        with pytest.raises(ValueError, match=r"expected the number of a proposal of this run, got 99"):
+            folder.add_evaluation(99, ok(kernel("a"), CELL, 1.0), "new", {"rng": 1})
+        with pytest.raises(ValueError, match=r"proposal 1 is of kernel \w{12}, but the evaluation is of \w{12}"):
+            folder.add_evaluation(number, ok(kernel("b"), CELL, 1.0), "new", {"rng": 1})
+        folder.add_evaluation(number, ok(kernel("a"), CELL, 1.0), "new", {"rng": 2})
+        with pytest.raises(ValueError, match=r"proposal 1 was evaluated already \(evaluation 1\)"):
+            folder.add_evaluation(number, ok(kernel("a"), CELL, 1.0), "new", {"rng": 3})
+        assert folder.get_state("rng") == 2
+        assert folder.num_evaluations() == 1
+
+
+def test_an_evaluation_and_its_state_are_committed_together_or_not_at_all(tmp_path: Path) -> None:
+    with new_run(tmp_path) as folder:
+        number = folder.add_proposal(Proposal(kernel("a"), "schedule", ""))
+        with pytest.raises(TypeError, match="expected a JSON value, got object"):
+            folder.add_evaluation(number, ok(kernel("a"), CELL, 1.0), "new", {"fine": 1, "bad": object()})
+        assert folder.num_evaluations() == 0
+        assert folder.get_state("fine", "absent") == "absent"
+        assert [n for n, _ in folder.unfinished()] == [number]
+
+
+def test_elites_are_the_last_to_take_each_cell(tmp_path: Path) -> None:
+    with new_run(tmp_path) as folder:
+        other = parse_cell("none/scalar/serial/none")
+        for gflops, cell, placement in [
+            (5.0, CELL, "new"),
+            (9.0, CELL, "improved"),
+            (8.0, CELL, "refused"),
+            (1.0, other, "new"),
+        ]:
+            subject = kernel(f"{gflops}")
+            folder.add_evaluation(
+                folder.add_proposal(Proposal(subject, "s", "")), ok(subject, cell, gflops), placement, {}
+            )
+        held = elites(folder.evaluations())
+    assert {cell: record.proposal.kernel for cell, record in held.items()} == {
+        other: kernel("1.0"),
+        CELL: kernel("9.0"),
+    }
+    assert list(held) == sorted(held)
+
+
+def test_outcomes_are_counted_in_their_order(tmp_path: Path) -> None:
+    with new_run(tmp_path) as folder:
+        breed(folder, 60)
+        counts = folder.counts_by_outcome()
+        assert sum(counts.values()) == folder.num_evaluations() == 60
+        assert list(counts) == [outcome for outcome in Outcome if outcome in counts]
+        assert Outcome.LOST not in counts
+
+
+def test_active_time_goes_on_where_the_last_session_stopped(tmp_path: Path) -> None:
+    with new_run(tmp_path) as folder:
+        folder.add_event("stop", "interrupted")
+        stopped = folder.events()[0].elapsed_s
+    with RunFolder.open(folder.path) as reader:
+        assert reader.elapsed_s == stopped
+    with RunFolder.open(folder.path, writable=True) as again:
+        assert stopped < again.elapsed_s
+
+
+def test_an_unknown_kernel_is_named(tmp_path: Path) -> None:
+    with new_run(tmp_path) as folder, pytest.raises(UnknownName, match="no kernel 'abc' in"):
+        folder.kernel(KernelId("abc"))
+
+
+def test_a_second_writer_is_told_who_the_first_is(tmp_path: Path) -> None:
+    with (
+        new_run(tmp_path) as folder,
+        pytest.raises(RunFolderError, match=rf"being written by process {os.getpid()} on .*: a run has one writer"),
+    ):
+        RunFolder.open(folder.path, writable=True)
+    RunFolder.open(folder.path, writable=True).close()
+
+
+def test_a_reader_may_not_write(tmp_path: Path) -> None:
+    new_run(tmp_path).close()
+    [path] = tmp_path.iterdir()
+    with (
+        RunFolder.open(path) as reader,
+        pytest.raises(RunFolderError, match="opened for reading; open it with writable"),
+    ):
+        reader.add_event("note", "no")
+
+
+def test_readers_and_the_writer_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    with new_run(tmp_path) as writer:
+        add_elite(writer, CELL, 5.0)
+        with RunFolder.open(writer.path) as reader:
+            rows = reader.evaluations()
+            assert next(rows).number == 1
+            add_elite(writer, CELL, 6.0)  # would wait a minute if the reader kept its lock between pages
+            assert [record.number for record in rows] == [2]
+
+
+def test_a_folder_without_write_rights_can_be_read(tmp_path: Path) -> None:
+    with new_run(tmp_path) as folder:
+        add_elite(folder, CELL, 5.0)
+    for name in ("run.db", "run.lock"):
+        (folder.path / name).chmod(0o444)
+    folder.path.chmod(0o555)
+    try:
+        with RunFolder.open(folder.path) as reader:
+            assert reader.num_evaluations() == 1
+    finally:
+        folder.path.chmod(0o755)
+
+
+def test_a_path_with_odd_characters_can_be_opened(tmp_path: Path) -> None:
+    with new_run(tmp_path / "100% odd? #1 ünï") as folder:
+        add_elite(folder, CELL, 5.0)
+    with RunFolder.open(folder.path) as reader:
+        assert reader.num_evaluations() == 1
+
+
+def _empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def _not_a_database(path: Path) -> None:
+    path.write_bytes(b"once upon a time " * 100)
+
+
+def _cut_short(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def _cut_in_the_header(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:60])
+
+
+def _newer(path: Path) -> None:
+    with sqlite3.connect(path) as database:
+        database.execute("PRAGMA user_version = 99")
+    database.close()
+
+
+def _someone_elses(path: Path) -> None:
+    path.unlink()
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE songs (title TEXT)")
+    database.close()
+
+
+@pytest.mark.parametrize("writable", [False, True])
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (_empty, r"run.db is empty: the run was stopped while it was being made"),
+        (_not_a_database, r"expected the SQLite database of a run, got another kind of file"),
+        (_cut_short, r"damaged or cut short; take a copy from a backup"),
+        (_cut_in_the_header, r"expected the SQLite database of a run|damaged or cut short"),
+        (_newer, r"made by a newer qdkernel \(schema 99; this one reads up to 1\); install that version"),
+        (_someone_elses, r"is an SQLite database, but not that of a run"),
+        (Path.unlink, r"holds no run.db, so it is not a run folder"),
+    ],
+)
+def test_a_damaged_folder_is_told_apart(tmp_path: Path, damage: object, message: str, writable: bool) -> None:
+    with new_run(tmp_path) as folder:
+        breed(folder, 30)
+    assert callable(damage)
+    damage(folder.path / "run.db")
+    with pytest.raises(RunFolderError, match=message):
+        RunFolder.open(folder.path, writable)
+
+
+def test_what_is_not_a_folder_is_told(tmp_path: Path) -> None:
+    with pytest.raises(RunFolderError, match=r"expected a run folder such as .* but .*nowhere does not exist"):
+        RunFolder.open(tmp_path / "nowhere")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunFolderError, match=r"expected a run folder such as .* but .*file is a file"):
+        RunFolder.open(tmp_path / "file")
+    with pytest.raises(RunFolderError, match=r"no run folder can be made there"):
+        new_run(tmp_path / "file" / "runs")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "expected JSON, but"),
+        ("[]", "expected a JSON object, got list"),
+        ('{"threads": "many"}', "unexpected kind"),
+    ],
+)
+def test_a_broken_machine_file_is_told(tmp_path: Path, text: str, message: str) -> None:
+    with new_run(tmp_path) as folder:
+        (folder.path / "machine.json").write_text(text)
+        with pytest.raises(RunFolderError, match=rf"machine.json: .*{message}"):
+            _ = folder.facts
+
+
+HALF_DONE = """
+import os, signal, sys
+from pathlib import Path
+from qdkernel.run_folder import RunFolder
+folder = RunFolder.open(Path(sys.argv[1]), writable=True)
+database = folder._database
+database.execute("PRAGMA cache_size = 1")  # forces pages of the open transaction into the file
+database.execute("BEGIN IMMEDIATE")
+database.execute("UPDATE evaluations SET detail = 'never committed'")
+for number in range(300):
+    database.execute("INSERT INTO events (at, kind, text, elapsed_s) VALUES ('', 'x', ?, 0)", ("x" * 4000,))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("writable", [False, True])
+def test_a_half_finished_write_of_a_killed_writer_is_undone(tmp_path: Path, writable: bool) -> None:
+    with new_run(tmp_path) as folder:
+        breed(folder, 10)
+        before = list(folder.evaluations())
+    child = subprocess.run([sys.executable, "-c", HALF_DONE, folder.path], check=False, cwd=REPOSITORY)
+    assert child.returncode == -signal.SIGKILL
+    assert (folder.path / "run.db-journal").stat().st_size > 0
+    with RunFolder.open(folder.path, writable) as again:
+        assert list(again.evaluations()) == before
+
+
+def test_a_half_finished_write_in_a_read_only_folder_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with new_run(tmp_path) as folder:
+        breed(folder, 10)
+    subprocess.run([sys.executable, "-c", HALF_DONE, folder.path], check=False, cwd=REPOSITORY)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # the tests may run as root, whom rights do not stop
+    with pytest.raises(
+        RunFolderError, match=r"half-finished write \(run.db-journal\), and the folder is read-only; open it"
+    ):
+        RunFolder.open(folder.path)
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from qdkernel.archives import parse_cell
+from qdkernel.mutators import Proposal
+from tests.fake_runs import kernel, new_run, ok
+folder = new_run(Path(sys.argv[1]))
+print(folder.path, flush=True)
+for number in range(1_000_000):
+    subject = kernel(str(number))
+    proposal = folder.add_proposal(Proposal(subject, "schedule", f"idea {number}"))
+    done = ok(subject, parse_cell("packed/512/static/near"), 1.0 + number)
+    print(folder.add_evaluation(proposal, done, "refused", {"number": number}), flush=True)
+"""
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_kill_9_loses_no_committed_evaluation(tmp_path: Path, attempt: int) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, tmp_path], stdout=subprocess.PIPE, text=True, cwd=REPOSITORY
+    ) as child:
+        assert child.stdout is not None
+        path = Path(child.stdout.readline().strip())
+        child.stdout.readline()
+        time.sleep(random.uniform(0.0, 0.2))  # any moment will do; the claim holds for every one
+        child.kill()
+        printed = [1, *(int(line) for line in child.stdout.read().splitlines(keepends=True) if line.endswith("\n"))]
+    with RunFolder.open(path) as reader:
+        found = {record.number: record for record in reader.evaluations()}
+    assert set(printed) <= set(found)
+    with RunFolder.open(path, writable=True) as again:
+        assert again.num_evaluations() + len(again.unfinished()) <= len(printed) + 2
+        assert again.get_state("number") == found[max(found)].evaluation.timings[1].gflops - 1.0
+        assert [len(record.evaluation.timings) for record in found.values()] == [2] * len(found)
+    with sqlite3.connect(path / "run.db") as database:
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert database.execute("PRAGMA foreign_key_check").fetchall() == []
+    database.close()

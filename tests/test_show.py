@@ -1,0 +1,129 @@
+"""Tables of a run: the numbers that matter, in plain text outside a terminal."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from pathlib import Path
+
+import pytest
+
+from qdkernel.archives import parse_cell
+from qdkernel.errors import UnknownName
+from qdkernel.evaluators import Duel, Evaluation, Outcome
+from qdkernel.mutators import Proposal
+from qdkernel.show import print_view, show_cell, show_run, summarise, view_text
+from tests.fake_runs import MACHINE, add_elite, breed, kernel, new_run, ok
+
+CELL = parse_cell("packed/512/static/near")
+OTHER = parse_cell("none/scalar/serial/none")
+
+
+def test_a_run_shows_machine_budget_outcomes_and_its_cells_fastest_first(tmp_path: Path) -> None:
+    with new_run(tmp_path) as folder:
+        add_elite(folder, OTHER, 1.0, operator="seed", idea="by the definition")
+        best = add_elite(folder, CELL, 90.0)
+        number = folder.add_proposal(Proposal(kernel("bad"), "tune", ""))
+        folder.add_evaluation(number, Evaluation(kernel("bad").id, Outcome.WRONG), "none", {})
+        folder.add_event("stopped", "3 evaluations spent")
+        text = view_text(show_run(folder))
+    assert f"run       {folder.path.name}\n" in text
+    assert "problem   dgemm (float64)\nmachine   Imaginary 9000, 2 threads, gcc 12.2.0\n" in text
+    assert "ceilings  peak 108.0 GFLOP/s, triad 24.0 GB/s\nbaseline  OpenBLAS 0.3.34, 91.9 GFLOP/s\n" in text
+    assert "used      3 evaluations, 0 s\nstopped   3 evaluations spent\noutcomes  ok 2, wrong 1\n" in text
+    assert "cells     2 of 320 reachable filled (1%)\nQD score  86.3 GFLOP/s" in text
+    assert (
+        "best      85.4 GFLOP/s, 0.929 [0.920, 0.938] of OpenBLAS 0.3.34, 79% of peak, in packed/512/static/near"
+        in text
+    )
+    rows = [line.split() for line in text.splitlines() if "/" in line.split(" ")[0]]
+    assert rows[0][:8] == [
+        "packed/512/static/near",
+        "85.4",
+        "0.929",
+        "[0.920,",
+        "0.938]",
+        "79%",
+        best.id[:8],
+        "schedule",
+    ]
+    assert rows[1][0] == "none/scalar/serial/none"
+
+
+def test_a_run_that_has_nothing_yet_is_shown(tmp_path: Path) -> None:
+    with new_run(tmp_path, machine={}) as folder:
+        text = view_text(show_run(folder))
+    assert "outcomes  none yet" in text
+    assert "cells     0 of 320 reachable filled (0%)" in text
+
+
+def test_only_the_top_cells_are_listed_and_the_rest_counted(tmp_path: Path) -> None:
+    with new_run(tmp_path) as folder:
+        breed(folder, 120)
+        summary = summarise(folder)
+        text = view_text(show_run(folder, top=4))
+    assert f"fastest cells ({len(summary.held) - 4} more)" in text
+    objectives = [record.evaluation.objective or 0 for _, record in summary.ranked]
+    assert objectives == sorted(objectives, reverse=True)
+    assert summary.qd_score == pytest.approx(sum(objectives))
+
+
+def test_bandwidth_bound_problems_show_gbytes_and_the_share_of_triad(tmp_path: Path) -> None:
+    with new_run(tmp_path, {**MACHINE, "bandwidth_bound": True}) as folder:
+        add_elite(folder, CELL, 90.0)
+        text = view_text(show_run(folder))
+    assert "GB/s" in text
+    assert "3.1 GB/s (13% of triad), in packed" in text
+    [row] = [line.split() for line in text.splitlines() if line.startswith("packed")]
+    assert row[6:8] == ["3.1", "13%"]
+
+
+def test_numbers_survive_a_narrow_window(tmp_path: Path) -> None:
+    with new_run(tmp_path) as folder:
+        add_elite(folder, parse_cell("cache+register/512/dynamic/near"), 90.0)
+        text = view_text(show_run(folder), width=80)
+    assert max(map(len, text.splitlines())) <= 80
+    [row] = [line for line in text.splitlines() if line.startswith("cache+register")]
+    assert all(number in row for number in ("85.4", "0.929", "[0.920, 0.938]", "79%"))
+
+
+def test_a_cell_shows_source_lineage_and_timings(tmp_path: Path) -> None:
+    with new_run(tmp_path) as folder:
+        naive = add_elite(folder, OTHER, 1.0, operator="seed", idea="by the definition")
+        made = kernel("winner")
+        number = folder.add_proposal(Proposal(made, "tune", "kc 384", (naive.id,)))
+        evaluation = dataclasses.replace(ok(made, CELL, 90.0), duel=Duel(naive.id, 1.05, 1.03, 1.07))
+        folder.add_evaluation(number, evaluation, "improved", {})
+        text = view_text(show_cell(folder, CELL))
+    assert f"kernel      {made.id}\n" in text
+    assert "simd        512: 512-bit FMA x24 in dgemm\n" in text
+    assert f"duel        1.050 [1.030, 1.070] times {naive.id[:8]}, the holder then\n" in text
+    assert "m=768 n=768 k=768" in text
+    assert "3 x 4" in text
+    assert text.index("kc 384") < text.index("by the definition")
+    assert text.endswith(made.source)
+
+
+def test_an_empty_cell_is_told(tmp_path: Path) -> None:
+    with (
+        new_run(tmp_path) as folder,
+        pytest.raises(UnknownName, match=r"the cell packed/512/static/near of .* is empty"),
+    ):
+        show_cell(folder, CELL)
+
+
+def test_what_a_model_wrote_is_neither_markup_nor_a_terminal_command(tmp_path: Path) -> None:
+    with new_run(tmp_path) as folder:
+        add_elite(folder, CELL, 9.0, idea="[red]tile[/red] [/nothing] \x1b]0;owned\x07\nnext line")
+        text = view_text(show_run(folder))
+        view_text(show_cell(folder, CELL))
+    assert "[red]tile[/red] [/nothing] \ufffd]0;owned\ufffd next line" in text
+
+
+def test_a_pipe_gets_plain_text_of_full_width(tmp_path: Path) -> None:
+    out = io.StringIO()
+    with new_run(tmp_path) as folder:
+        add_elite(folder, CELL, 9.0, idea="a rather long idea that an eighty column table would have to cut somewhere")
+        print_view(show_run(folder), out)
+    assert "would have to cut somewhere\n" in out.getvalue()
+    assert "\x1b" not in out.getvalue()
