@@ -38,6 +38,14 @@ def test_a_new_folder_is_named_after_problem_and_time_and_holds_config_and_machi
         assert folder.meta["problem"] == "dgemm"
 
 
+def test_a_run_can_be_made_in_a_folder_of_the_users_choice_but_only_one(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    with RunFolder.create(tmp_path / "mine", "dgemm", CONFIG, MACHINE, exact=True) as folder:
+        assert folder.path == tmp_path / "mine"
+    with pytest.raises(RunFolderError, match=r"mine already holds a run; resume that one, or choose another folder"):
+        RunFolder.create(tmp_path / "mine", "dgemm", CONFIG, MACHINE, exact=True)
+
+
 def test_everything_of_a_record_comes_back_as_it_went_in(tmp_path: Path) -> None:
     parent, child = kernel("parent"), kernel("child")
     proposal = Proposal(

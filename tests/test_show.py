@@ -45,7 +45,7 @@ def test_a_run_shows_machine_budget_outcomes_and_its_cells_fastest_first(tmp_pat
         "0.938]",
         "79%",
         best.id[:8],
-        "schedule",
+        "schedule:",
     ]
     assert rows[1][0] == "none/scalar/serial/none"
 
@@ -83,7 +83,7 @@ def test_numbers_survive_a_narrow_window(tmp_path: Path) -> None:
         add_elite(folder, parse_cell("cache+register/512/dynamic/near"), 90.0)
         text = view_text(show_run(folder), width=80)
     assert max(map(len, text.splitlines())) <= 80
-    [row] = [line for line in text.splitlines() if line.startswith("cache+register")]
+    [row] = [line for line in text.splitlines() if line.startswith("cache+register/512/dynamic/near ")]
     assert all(number in row for number in ("85.4", "0.929", "[0.920, 0.938]", "79%"))
 
 

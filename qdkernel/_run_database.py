@@ -1,0 +1,189 @@
+"""The SQLite file of a run folder: its tables, how it is opened, what its errors mean.
+
+Rollback journal, never WAL: home folders of clusters are network file systems, where WAL's shared memory does not work.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from qdkernel.errors import RunFolderError
+
+SCHEMA_VERSION = 1
+APPLICATION_ID = 0x51444B52  # "QDKR"; tells a run's database from any other SQLite file
+
+# A reader holds its lock for one page of rows, so a wait this long means a stopped or hung process.
+BUSY_TIMEOUT_S = 60.0
+
+TABLES = (
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    # BLOB: a kernel's identity is that of its bytes, which need not be UTF-8
+    "CREATE TABLE kernels (id TEXT PRIMARY KEY, source BLOB NOT NULL, normal_hash TEXT)",
+    """CREATE TABLE proposals (
+        id INTEGER PRIMARY KEY, kernel_id TEXT NOT NULL REFERENCES kernels, operator TEXT NOT NULL, idea TEXT NOT NULL,
+        parents TEXT NOT NULL, target TEXT, notes TEXT NOT NULL, proposed_at TEXT NOT NULL)""",
+    """CREATE TABLE evaluations (
+        id INTEGER PRIMARY KEY, proposal_id INTEGER NOT NULL UNIQUE REFERENCES proposals,
+        kernel_id TEXT NOT NULL REFERENCES kernels, outcome TEXT NOT NULL, detail TEXT NOT NULL, cell TEXT,
+        evidence TEXT NOT NULL, objective REAL, error_ratio REAL, duplicate_of TEXT, normal_hash TEXT,
+        object_hash TEXT, duel TEXT, step_s TEXT NOT NULL, placement TEXT NOT NULL, finished_at TEXT NOT NULL,
+        elapsed_s REAL NOT NULL)""",
+    """CREATE TABLE samples (
+        evaluation_id INTEGER NOT NULL REFERENCES evaluations, position INTEGER NOT NULL, size TEXT NOT NULL,
+        flops REAL NOT NULL, bytes REAL NOT NULL, block_calls INTEGER NOT NULL, ratio REAL NOT NULL,
+        ratio_low REAL NOT NULL, ratio_high REAL NOT NULL, gflops REAL NOT NULL, kernel_ns TEXT NOT NULL,
+        reference_ns TEXT NOT NULL, PRIMARY KEY (evaluation_id, position)) WITHOUT ROWID""",
+    """CREATE TABLE model_calls (
+        id INTEGER PRIMARY KEY, operator TEXT NOT NULL, model TEXT NOT NULL, request TEXT NOT NULL, reply TEXT,
+        tokens INTEGER, cost REAL, at TEXT NOT NULL)""",
+    """CREATE TABLE events (
+        id INTEGER PRIMARY KEY, at TEXT NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL, elapsed_s REAL NOT NULL)""",
+    "CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+)
+
+
+def create_database(path: Path, meta: dict[str, str]) -> sqlite3.Connection:
+    """Makes the tables of a new run, all or nothing, and returns the writing connection."""
+    with translated(path):
+        connection = _connect(path.absolute().as_uri() + "?mode=rwc")
+        _set_for_writing(connection)
+        with transaction(connection):
+            for table in TABLES:
+                connection.execute(table)
+            connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    return connection
+
+
+def open_writable(path: Path) -> sqlite3.Connection:
+    """The writing connection of an existing run; what a killed writer left half done is rolled back.
+
+    Raises:
+        RunFolderError: it cannot be read or written, or is not a run of this version.
+    """
+    with translated(path), _closed_on_error(path.absolute().as_uri() + "?mode=rw") as connection:
+        _set_for_writing(connection)
+        _check_version(connection, path)
+    return connection
+
+
+def open_readonly(path: Path) -> sqlite3.Connection:
+    """A reading connection; works beside a writer, in a folder one may not write, and after a killed writer.
+
+    Raises:
+        RunFolderError: it cannot be read, or is not a run of this version.
+    """
+    uri = path.absolute().as_uri()
+    with translated(path):
+        try:
+            return _open_checked(uri + "?mode=ro", path)
+        except sqlite3.OperationalError as error:
+            if _code(error) == sqlite3.SQLITE_READONLY:  # a killed writer's half-finished transaction is in the way
+                _roll_back(path)
+                return _open_checked(uri + "?mode=ro", path)
+            if _code(error) not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR) or _may_change(path):
+                raise
+            # A read-only mount without locks: nobody writes there, so reading without a lock is safe.
+            return _open_checked(uri + "?immutable=1", path)
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All statements inside become durable together when the block ends, or none of them does."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):  # a full disk has rolled back already
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextlib.contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turns SQLite's errors into ones that say what to do."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        hint = _HINTS.get(_code(error))
+        raise RunFolderError(f"{path}: {hint or 'the database cannot be used'} (SQLite: {error})") from error
+
+
+_HINTS = {
+    sqlite3.SQLITE_NOTADB: "expected the SQLite database of a run, got another kind of file; is this a run folder?",
+    sqlite3.SQLITE_CORRUPT: "damaged or cut short; take a copy from a backup, or save what is left with "
+    "`sqlite3 run.db .recover`",
+    sqlite3.SQLITE_BUSY: "another process keeps it locked; end or resume that process and try again",
+    sqlite3.SQLITE_FULL: "no space left on the disk; free some and resume: what was committed is safe",
+    sqlite3.SQLITE_READONLY: "may not be written; check the rights of the file and its folder",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened; check that it exists and may be read",
+    sqlite3.SQLITE_IOERR: "the file system failed to read or write it",
+}
+
+
+def _code(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code; absent on errors of the Python module
+
+
+def _connect(uri: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+@contextlib.contextmanager
+def _closed_on_error(uri: str) -> Iterator[sqlite3.Connection]:
+    connection = _connect(uri)
+    try:
+        yield connection
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _open_checked(uri: str, path: Path) -> sqlite3.Connection:
+    with _closed_on_error(uri) as connection:
+        _check_version(connection, path)
+        return connection
+
+
+def _set_for_writing(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode = DELETE")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _check_version(connection: sqlite3.Connection, path: Path) -> None:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    application = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    if version == 0 and connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0:
+        raise RunFolderError(f"{path} is empty: the run was stopped while it was being made; start a new one")
+    if application != APPLICATION_ID:
+        raise RunFolderError(f"{path} is an SQLite database, but not that of a run; give a folder made by `evolve`")
+    if version > SCHEMA_VERSION:
+        raise RunFolderError(
+            f"{path} was made by a newer qdkernel (schema {version}; this one reads up to {SCHEMA_VERSION}); "
+            "install that version, e.g. `pip install --upgrade qdkernel`"
+        )
+
+
+def _may_change(path: Path) -> bool:
+    return os.access(path.parent, os.W_OK) or path.with_name(path.name + "-journal").exists()
+
+
+def _roll_back(path: Path) -> None:
+    """Lets SQLite undo what a killed writer had begun; its own locks keep a live writer's work safe."""
+    if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+        raise RunFolderError(
+            f"{path}: a killed run left a half-finished write ({path.name}-journal), and the folder is read-only; "
+            "open it once where it may be written, or copy the whole folder and read the copy"
+        )
+    with _closed_on_error(path.absolute().as_uri() + "?mode=rw") as connection:
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    connection.close()

@@ -1,0 +1,292 @@
+"""A run's results for other programs: one JSON record per evaluation, or the elites as C files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import statistics
+import sys
+from collections.abc import Callable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import IO, Any
+
+import yaml
+
+from qdkernel.archives import AXES, BEHAVIOUR_VERSION, cell_name
+from qdkernel.elite_files import ratio_to_baseline, write_elite_files
+from qdkernel.errors import ConfigError, RunFolderError
+from qdkernel.evaluators import Cell, Evaluation, KernelId, Outcome, Timing
+from qdkernel.machine_facts import MachineFacts
+from qdkernel.run_folder import Record, RunFolder
+
+SCHEMA = "qdkernel.record/1"
+
+Json = dict[str, Any]  # Any: JSON values
+
+# Rewards of failures in Staged Quality-Diversity (Mikasa et al. 2026, arXiv 2602.12049); a correct kernel earns its
+# GFLOP/s. Outcomes that say nothing about the kernel have none.
+FAILURE_REWARDS: Mapping[Outcome, float] = {
+    Outcome.REFUSED: -100.0,
+    Outcome.IMPLAUSIBLE: -100.0,
+    Outcome.COMPILE_ERROR: -40.0,
+    Outcome.TIMEOUT: -30.0,
+    Outcome.CRASHED: -20.0,
+    Outcome.WRONG: -10.0,
+}
+
+
+def export_jsonl(folder: RunFolder, out: IO[str]) -> None:
+    """Writes one line per evaluation, in the order of their commit, as ``record_schema`` describes.
+
+    Args:
+        folder: of the run.
+        out: text file, UTF-8.
+    """
+    run = _Run(folder)
+    for record in folder.evaluations():
+        line = json.dumps(_finite(run.record(record)), separators=(",", ":"), allow_nan=False)
+        out.write(line + "\n")
+
+
+def export_c(folder: RunFolder, out_dir: Path) -> list[Path]:
+    """Writes every elite as a C file that compiles on its own, and returns the paths.
+
+    Args:
+        folder: of the run.
+        out_dir: made when missing; files of cells that are empty in this run are removed from it.
+
+    Raises:
+        RunFolderError: the folder cannot be written.
+    """
+    return write_elite_files(folder.evaluations(), folder.facts, Path(out_dir))
+
+
+def record_schema() -> Json:
+    """The JSON Schema of an exported record."""
+    text = (resources.files("qdkernel") / "record.schema.json").read_text(encoding="utf-8")
+    schema: Json = json.loads(text)
+    return schema
+
+
+def _to_jsonl(folder: RunFolder, out: Path | None) -> None:
+    if out is None:
+        export_jsonl(folder, sys.stdout)
+        return
+    try:
+        with out.open("w", encoding="utf-8") as file:
+            export_jsonl(folder, file)
+    except RunFolderError:
+        raise
+    except OSError as error:
+        raise RunFolderError(f"{out}: the export cannot be written there ({error.strerror})") from error
+
+
+def _to_c(folder: RunFolder, out: Path | None) -> None:
+    if out is None:
+        raise ConfigError("export --to c writes a folder of files; name it with --out")
+    export_c(folder, out)
+
+
+FORMATS: dict[str, Callable[[RunFolder, Path | None], None]] = {
+    "jsonl": _to_jsonl,
+    "c": _to_c,
+}
+"""Exports by name; the path is a file or folder, ``None`` standard output where the format allows it."""
+
+
+class _Run:
+    """What all records of a run share, and the ids of the kernels met so far."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._name = folder.path.name
+        self._facts = folder.facts
+        self._harness = folder.meta.get("harness")
+        self._seed = _seed(folder)
+        self._ids: dict[KernelId, str] = {}
+
+    def record(self, record: Record) -> Json:
+        """A record in the order of the schema's fields."""
+        kernel_id, normal_hash = record.evaluation.kernel_id, record.evaluation.normal_hash
+        self._ids[kernel_id] = record_id(kernel_id, normal_hash, self._facts.flags)
+        return {**self._kernel(record), **self._origin(record), **self._result(record), **self._circumstances(record)}
+
+    def _kernel(self, record: Record) -> Json:
+        facts, evaluation, proposal = self._facts, record.evaluation, record.proposal
+        return {
+            "schema": SCHEMA,
+            "id": self._ids[evaluation.kernel_id],
+            "run": self._name,
+            "evaluation": record.number,
+            "kernel_id": evaluation.kernel_id,
+            "task": facts.problem,
+            "dtype": facts.dtype.replace("float", "f"),
+            "size_names": _size_names(evaluation, facts),
+            "sizes": _sizes(evaluation, facts),
+            "source": proposal.kernel.source.encode("utf-8", "surrogateescape").decode("utf-8", "replace"),
+            "flags": list(facts.flags),
+            "compiler": facts.compiler.get("version"),
+            "asm_hash_O0": None,
+            "asm_hash_target": evaluation.object_hash,
+            "normal_hash": evaluation.normal_hash,
+        }
+
+    def _origin(self, record: Record) -> Json:
+        proposal = record.proposal
+        return {
+            "parent_ids": [self._id(parent) for parent in proposal.parents],
+            "inspiration_ids": [],
+            "operator": proposal.operator,
+            "idea": proposal.idea,
+            "target": _named(proposal.target),
+            "stage": None,
+            "prompt": None,
+            "completion": None,
+            "model": None,
+            "sampling": None,
+        }
+
+    def _result(self, record: Record) -> Json:
+        evaluation = record.evaluation
+        return {
+            "outcome": str(evaluation.outcome),
+            "detail": evaluation.detail,
+            "duplicate_of": self._id(evaluation.duplicate_of) if evaluation.duplicate_of else None,
+            "correctness": _correctness(evaluation),
+            "timing": _timing(evaluation, self._facts),
+            "duel": _duel(evaluation, self._id),
+            "descriptors": _named(evaluation.cell),
+            "descriptor_version": BEHAVIOUR_VERSION,
+            "cell": None if evaluation.cell is None else list(evaluation.cell),
+            "cell_name": None if evaluation.cell is None else cell_name(evaluation.cell),
+            "evidence": dict(evaluation.evidence),
+            "placement": record.placement,
+            "reward": _reward(evaluation),
+        }
+
+    def _circumstances(self, record: Record) -> Json:
+        facts = self._facts
+        return {
+            "hardware": {
+                "fingerprint": facts.fingerprint,
+                "cpu": facts.cpu,
+                "cores": facts.cores,
+                "threads": facts.threads,
+                "hypervisor": facts.hypervisor,
+            },
+            "harness": self._harness,
+            "seed": self._seed,
+            "step_s": dict(record.evaluation.step_s),
+            "elapsed_s": record.elapsed_s,
+            "ts": record.finished_at,
+        }
+
+    def _id(self, kernel_id: KernelId) -> str:
+        """The id of a kernel of this run; parents are evaluated before their children, so it has been met."""
+        return self._ids.get(kernel_id) or record_id(kernel_id, None, self._facts.flags)
+
+
+def record_id(kernel_id: KernelId, normal_hash: str | None, flags: tuple[str, ...]) -> str:
+    """SHA-256 of a kernel's normal form and the flags: the same for kernels that differ in names and spacing only.
+
+    A kernel that was turned away before it had a normal form goes by its source instead.
+    """
+    return hashlib.sha256(f"{normal_hash or kernel_id}|{' '.join(flags)}".encode()).hexdigest()
+
+
+def _size_names(evaluation: Evaluation, facts: MachineFacts) -> list[str]:
+    return next((list(size) for size in _all_sizes(evaluation, facts)), [])
+
+
+def _sizes(evaluation: Evaluation, facts: MachineFacts) -> list[list[int]]:
+    return [list(size.values()) for size in _all_sizes(evaluation, facts)]
+
+
+def _all_sizes(evaluation: Evaluation, facts: MachineFacts) -> list[Mapping[str, int]]:
+    """The scored sizes; those of the baseline when the kernel was not timed."""
+    return [timing.size for timing in evaluation.timings] or [speed.size for speed in facts.baseline]
+
+
+def _named(cell: Cell | None) -> dict[str, int] | None:
+    return None if cell is None else {axis.name: level for axis, level in zip(AXES, cell, strict=True)}
+
+
+def _correctness(evaluation: Evaluation) -> Json | None:
+    if evaluation.error_ratio is None:
+        return None
+    return {"ratio": evaluation.error_ratio, "threshold": None, "cases": None, "failed": None, "deterministic": None}
+
+
+def _timing(evaluation: Evaluation, facts: MachineFacts) -> Json | None:
+    if not evaluation.timings:
+        return None
+    ratio = ratio_to_baseline(evaluation)
+    share = evaluation.objective / facts.peak_gflops if evaluation.objective and facts.peak_gflops else None
+    return {
+        "ref": f"{facts.baseline_name}/{facts.threads}t",
+        "ratio_median": ratio.median if ratio else None,
+        "ratio_ci95": [ratio.low, ratio.high] if ratio else None,
+        "gflops": evaluation.objective,
+        "peak_frac": share,
+        "per_size": [_size_timing(timing) for timing in evaluation.timings],
+    }
+
+
+def _size_timing(timing: Timing) -> Json:
+    seconds = [time * 1e-9 for time in timing.kernel_ns]
+    median = statistics.median(seconds) if seconds else None
+    spread = statistics.median(abs(time - median) for time in seconds) / median if median else None
+    return {
+        "size": dict(timing.size),
+        "flops": timing.flops,
+        "bytes": timing.bytes,
+        "block_calls": timing.block_calls,
+        "n": len(seconds),
+        "median_s": median,
+        "min_s": min(seconds, default=None),
+        "mdape": spread,
+        "samples_s": seconds,
+        "ref_samples_s": [time * 1e-9 for time in timing.reference_ns],
+        "ratio_median": timing.ratio,
+        "ratio_ci95": [timing.ratio_low, timing.ratio_high],
+        "gflops": timing.gflops,
+        "gbytes_per_s": timing.gbytes_per_s,
+    }
+
+
+def _duel(evaluation: Evaluation, id_of: Callable[[KernelId], str]) -> Json | None:
+    duel = evaluation.duel
+    if duel is None:
+        return None
+    return {"holder_id": id_of(duel.holder), "ratio_median": duel.ratio, "ratio_ci95": [duel.low, duel.high]}
+
+
+def _reward(evaluation: Evaluation) -> Json:
+    """Raw and shaped, so that a trainer can shape anew."""
+    ratio = ratio_to_baseline(evaluation)
+    ok = evaluation.outcome is Outcome.OK
+    return {
+        "gflops": evaluation.objective,
+        "ratio": ratio.median if ok and ratio else None,
+        "sqd": evaluation.objective if ok else FAILURE_REWARDS.get(evaluation.outcome),
+        "tier": str(evaluation.outcome),
+    }
+
+
+def _seed(folder: RunFolder) -> int | None:
+    try:
+        config = yaml.safe_load(folder.config_yaml)
+    except yaml.YAMLError as error:
+        raise RunFolderError(f"{folder.path / 'config.yaml'}: expected YAML, but {error}") from error
+    seed = config.get("seed") if isinstance(config, dict) else None
+    return seed if isinstance(seed, int) else None
+
+
+def _finite(value: Any) -> Any:  # Any: JSON values
+    """The value with NaN and infinity, which JSON has not, as null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(entry) for key, entry in value.items()}
+    return [_finite(entry) for entry in value] if isinstance(value, list | tuple) else value
