@@ -190,10 +190,10 @@ class SelectionConfig(Section):
     """How the next parent and target cell are chosen; what the two leave over picks an elite at random."""
 
     explore: Probability = Field(
-        default=0.4, description="Probability of aiming at an empty cell next to a filled one; 0.4 fills cells early."
+        default=0.6, description="Probability of aiming at an empty cell next to a filled one; 0.6 fills cells early."
     )
     improve: Probability = Field(
-        default=0.4, description="Probability of aiming at a filled cell that is slow beside its neighbours."
+        default=0.25, description="Probability of aiming at a filled cell that is slow beside its neighbours."
     )
 
     @model_validator(mode="after")

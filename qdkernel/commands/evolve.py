@@ -9,8 +9,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
-from rich.console import Console
-
 from qdkernel.config import Config, dump_config, load_config
 from qdkernel.errors import RunFolderError
 from qdkernel.evaluators import find_problem, this_machine
@@ -84,11 +82,11 @@ def _run(place: Workplace, folder: RunFolder) -> int:
 def _finish(folder: RunFolder, reason: StopReason) -> None:
     """Pictures, elites, and the closing words."""
     from qdkernel.plots import plot_run
-    from qdkernel.show import show_run
+    from qdkernel.show import print_view, show_run
 
     elites = write_elites(folder)
     pictures = plot_run(folder)
-    Console().print(show_run(folder))
+    print_view(show_run(folder))
     print(f"\nstopped: {_REASONS[reason]}")
     print(f"elites   {folder.path / 'elites'} ({len(elites)} files)")
     for picture in pictures:

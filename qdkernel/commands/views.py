@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
-from rich.console import Console
-
 from qdkernel.archives import parse_cell
-from qdkernel.errors import ConfigError, unknown
+from qdkernel.errors import unknown
 from qdkernel.run_folder import RunFolder
 
 
 def show(run: Path, cell: str | None) -> int:
     """Prints a run's standing, or one cell's elite."""
-    from qdkernel.show import show_cell, show_run
+    from qdkernel.show import print_view, show_cell, show_run
 
     with RunFolder.open(run) as folder:
-        Console().print(show_run(folder) if cell is None else show_cell(folder, parse_cell(cell)))
+        print_view(show_run(folder) if cell is None else show_cell(folder, parse_cell(cell)))
     return 0
 
 
@@ -33,18 +30,10 @@ def plot(run: Path, out: Path | None) -> int:
 
 def export(run: Path, to: str, out: Path | None) -> int:
     """Writes the run in a format."""
-    from qdkernel.export import FORMATS, export_c, export_jsonl
+    from qdkernel.export import FORMATS
 
     if to not in FORMATS:
         raise unknown("export format", to, FORMATS)
     with RunFolder.open(run) as folder:
-        if to == "c":
-            if out is None:
-                raise ConfigError("export --to c writes a folder; name it with --out")
-            print(f"{len(export_c(folder, out))} files in {out}", file=sys.stderr)
-        elif out is None:
-            export_jsonl(folder, sys.stdout)
-        else:
-            with out.open("w", encoding="utf-8") as file:
-                export_jsonl(folder, file)
+        FORMATS[to](folder, out)
     return 0

@@ -145,6 +145,11 @@ class Bench:
         """The baseline in its child, which lives as long as the bench and is stopped between its blocks."""
         return self._ready_baseline()[1]
 
+    def baseline_entry(self, index: int, racer: Racer) -> Entry:
+        """The baseline ready to race at a scored size, with its calibrated speed."""
+        scored = self.arena.sizes[index]
+        return Entry(racer, scored.warm, scored.timed, scored.flops / self.spec.baseline_gflops[index])
+
     def calibrate(self) -> tuple[float, ...]:
         """The baseline's GFLOP/s for each scored size, alone on its cores."""
         racer = self.baseline_racer
@@ -173,11 +178,11 @@ class Bench:
         return self._baseline
 
     def _calibrate_size(self, scored: ScoredSize, racer: Racer) -> float:
-        """From a race of the baseline with itself."""
-        rule = TimingRule(rounds_min=10, rounds_max=20, half_width=0.005, budget_s=0.6)
-        entry = Entry(racer, scored.timed)
+        """From a race of the baseline with itself; the faster quartile, as what disturbs only ever slows down."""
+        rule = TimingRule(rounds_min=12, rounds_max=12, budget_s=1.0)
+        entry = Entry(racer, scored.warm, scored.timed)
         laps = race(self.arena, scored, entry, entry, rule, self.track, self.rng)
-        return float(scored.flops / np.median([*laps.kernel_ns, *laps.reference_ns]))
+        return float(scored.flops / np.quantile([*laps.kernel_ns, *laps.reference_ns], 0.25))
 
     def _expected_s(self) -> list[float]:
         """One call's time if it ran at the ceilings."""

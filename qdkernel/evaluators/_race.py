@@ -21,8 +21,18 @@ from qdkernel.evaluators._statistics import median_ratio
 _WARM_BELOW_S = 5e-3  # calls shorter than this are preceded by an untimed one: waking a pool costs up to 0.1 ms
 
 
+# A block of the reference this much slower than it runs on quiet cores was disturbed by something else on the host.
+# Slower drift cancels in the ratio; a disturbance that hits one block of a pair does not.
+_DISTURBED = 1.3
+_PATIENCE = 8  # budgets spent waiting for quiet cores before giving up
+
+
 class WrongResult(Exception):
     """A timed call left a wrong result; the message says which."""
+
+
+class Busy(Exception):
+    """Something else on the host keeps the cores busy; nothing can be said about a kernel's speed."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +54,32 @@ class TimingRule:
     half_width: float = 0.015
     budget_s: float = 0.15
     tie: float | None = None
+
+
+@dataclass(frozen=True)
+class Racer:
+    """A kernel in its child, and the name of its output file; ``trusted`` outputs are not checked."""
+
+    name: str
+    child: Child
+    trusted: bool = False
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A racer, how many calls make its block, and how fast it is on quiet cores if that is known.
+
+    Attributes:
+        racer: the kernel.
+        warm: untimed calls at the start of a block.
+        timed: timed calls.
+        quiet_ns: nanoseconds of one call on quiet cores; rounds in which it is clearly slower do not count.
+    """
+
+    racer: Racer
+    warm: int
+    timed: int
+    quiet_ns: float | None = None
 
 
 @dataclass(frozen=True)
@@ -73,9 +109,14 @@ class ScoredSize:
         """Indices of all its calls."""
         return range(self.first, self.first + self.warm + self.timed)
 
-    def timed_for(self, call_ns: float, rule: TimingRule) -> int:
-        """Timed calls that make a block of the aimed length for a kernel this fast; slow ones need only one."""
-        return int(np.clip(np.ceil(rule.block_ms * 1e6 / call_ns), 1, self.timed))
+    def entry(self, racer: Racer, call_ns: float, rule: TimingRule) -> Entry:
+        """Blocks of the aimed length for a kernel this fast; slow ones need but one call and no warming up."""
+        timed = int(np.clip(np.ceil(rule.block_ms * 1e6 / call_ns), 1, self.timed))
+        return Entry(racer, min(self.warm, _warm_calls(call_ns * 1e-9)), timed)
+
+
+def _warm_calls(call_s: float) -> int:
+    return 1 if call_s < _WARM_BELOW_S else 0
 
 
 class Arena:
@@ -112,7 +153,7 @@ class Arena:
                     bytes=problem.bytes(case),
                     least_bytes=problem.least_bytes(case),
                     first=scored[-1].calls.stop if scored else 0,
-                    warm=1 if call_s < _WARM_BELOW_S else 0,
+                    warm=_warm_calls(call_s),
                     timed=timed,
                 )
             )
@@ -170,23 +211,6 @@ class Arena:
 
 
 @dataclass(frozen=True)
-class Racer:
-    """A kernel in its child, and the name of its output file; ``trusted`` outputs are not checked."""
-
-    name: str
-    child: Child
-    trusted: bool = False
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A racer and how many timed calls make its block."""
-
-    racer: Racer
-    timed: int
-
-
-@dataclass(frozen=True)
 class Track:
     """How the parent stands beside the child: where it waits, whether it may spin, and the deadline of a block."""
 
@@ -238,34 +262,47 @@ def race(
     Raises:
         WrongResult: a timed call of an untrusted racer left a wrong result.
         ChildFailed: a racer died or was late.
+        Busy: no quiet round came for a long time.
     """
     begin = time.monotonic()
     entries = (challenger, reference)
     laps: tuple[list[float], list[float]] = ([], [])
     while True:
+        round_ns = [0.0, 0.0]
         used = [_used(scored, entry) for entry in entries]
         arena.refresh(max(used, key=len), [entry.racer.name for entry in entries])
         for at in rng.permutation(2):
-            laps[at].append(_lap(scored, entries[at], track))
+            round_ns[at] = _lap(scored, entries[at], track)
         for entry, calls in zip(entries, used, strict=True):
             if not entry.racer.trusted:
                 arena.check(calls, entry.racer.name)
-        found = Laps(tuple(laps[0]), tuple(laps[1]))
-        if _enough(found, rule, time.monotonic() - begin, rng):
-            return found
+        elapsed_s = time.monotonic() - begin
+        if reference.quiet_ns is None or round_ns[1] <= _DISTURBED * reference.quiet_ns:
+            laps[0].append(round_ns[0])
+            laps[1].append(round_ns[1])
+        if laps[0]:
+            found = Laps(tuple(laps[0]), tuple(laps[1]))
+            if _enough(found, rule, elapsed_s, rng):
+                return found
+        elif elapsed_s > _PATIENCE * rule.budget_s:
+            raise Busy(
+                f"the reference kernel ran at {reference.quiet_ns / round_ns[1]:.0%} of its speed for {elapsed_s:.1f} s"
+                if reference.quiet_ns
+                else "the cores are busy"
+            )
 
 
 def _used(scored: ScoredSize, entry: Entry) -> range:
-    return range(scored.first, scored.first + scored.warm + entry.timed)
+    return range(scored.first, scored.first + entry.warm + entry.timed)
 
 
 def _lap(scored: ScoredSize, entry: Entry, track: Track) -> float:
     """Nanoseconds per call of one block; the child runs only meanwhile."""
     child = entry.racer.child
     child.go_on()
-    if scored.warm:
-        child.run(scored.first, scored.warm, track.timeout_s, cpu=track.cpu, spin=track.spin)
-    first = scored.first + scored.warm
+    if entry.warm:
+        child.run(scored.first, entry.warm, track.timeout_s, cpu=track.cpu, spin=track.spin)
+    first = scored.first + entry.warm
     elapsed = child.run(first, entry.timed, track.timeout_s, cpu=track.cpu, spin=track.spin)
     child.stop()
     return elapsed / entry.timed
