@@ -141,18 +141,18 @@ class TimingConfig(Section):
     """How a verified kernel is timed: blocks of calls, interleaved with the baseline."""
 
     rounds_min: PositiveInt = Field(
-        default=9,
-        description="Fewest rounds, one block of each kernel; the median of 9 shrugs off four disturbed ones.",
+        default=4,
+        description="Fewest rounds, one block of each kernel; who may take a cell is timed longer, in a duel.",
     )
-    rounds_max: PositiveInt = Field(default=10, description="Most rounds; past them the next kernel teaches more.")
+    rounds_max: PositiveInt = Field(default=8, description="Most rounds; past them the next kernel teaches more.")
     block_ms: PositiveFloat = Field(
-        default=2.0, description="Length of a timed block in milliseconds; makes waking up (10-50 us) a small part."
+        default=1.5, description="Length of a timed block in milliseconds; makes waking up (10-50 us) a small part."
     )
     half_width: Annotated[float, Field(gt=0, lt=1)] = Field(
-        default=0.015, description="Rounds end when the ratio's 95 % interval is this narrow, as a fraction to a side."
+        default=0.025, description="Rounds end when the ratio's 95 % interval is this narrow, as a fraction to a side."
     )
     budget_s: PositiveFloat = Field(
-        default=0.15, description="Seconds spent timing one kernel at one size before fewer rounds have to do."
+        default=0.12, description="Seconds spent timing one kernel at one size before fewer rounds have to do."
     )
     tie: Annotated[float, Field(ge=0, lt=1)] = Field(
         default=0.015, description="Relative difference that counts as a tie; 1.5 % is the noise of paired medians."

@@ -119,9 +119,8 @@ class Child:
         self._native = native
         self._control = MemoryFile("control", PAGE)
         self._block = 0
-        plan_bytes = layout.plan()
-        plan = MemoryFile("plan", len(plan_bytes))
-        plan.bytes[: len(plan_bytes)] = np.frombuffer(plan_bytes, np.uint8)
+        plan = MemoryFile("plan", len(layout.plan))
+        plan.bytes[: len(layout.plan)] = np.frombuffer(layout.plan, np.uint8)
         data_mb = (inputs.num_bytes + outputs.num_bytes) >> 20
         read_only = [inputs.read_only_fd(), plan.read_only_fd()]
         fds = (read_only[0], outputs.fd, self._control.fd, read_only[1])
@@ -129,7 +128,7 @@ class Child:
         command += [str(limits.memory_mb + 2 * data_mb), str(limits.cpu_s), str(int(limits.layers))]
         command += [str(executable.object), executable.symbol]
         try:
-            with _running_on(cores):  # the OpenMP runtime reads the affinity mask before main() runs
+            with running_on(cores):  # the OpenMP runtime reads the affinity mask before main() runs
                 self._process = subprocess.Popen(
                     command,
                     stdin=subprocess.DEVNULL,
@@ -253,7 +252,8 @@ class Native:
 
 
 @contextlib.contextmanager
-def _running_on(cores: tuple[int, ...]) -> Iterator[None]:
+def running_on(cores: tuple[int, ...]) -> Iterator[None]:
+    """This thread, and what it starts meanwhile, on these processors only."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores)
     try:

@@ -238,7 +238,7 @@ def time_and_duel(bench: Bench, draft: Draft, made: Path) -> None:
         holder = None  # evaluated again: it cannot challenge itself
     rival = _object_of(bench, draft, holder) if holder else None
     baseline = bench.baseline_racer  # started outside the exclusive lock
-    with _held(draft, bench.lock.exclusive()), draft.step("time"):
+    with _held(draft, bench.alone()), draft.step("time"):
         racer = bench.start_racer("challenger", made)
         with racer.child, _outcomes(lambda _: " while being timed"):
             paces = look(bench, racer, holder)

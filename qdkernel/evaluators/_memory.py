@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import fcntl
+import functools
 import mmap
 import os
 from collections.abc import Sequence
@@ -122,6 +123,7 @@ class Layout:
         start = placed.file_offset + placed.segment_offset
         return file.bytes[start : start + placed.num_elements * itemsize].view(self.problem.dtype)
 
+    @functools.cached_property
     def plan(self) -> bytes:
         """The layout as the child reads it: ``struct qd_plan`` and what follows it."""
         parameters = parse_prototype(self.problem.prototype).parameters

@@ -48,11 +48,11 @@ class TimingRule:
         tie: when set, stop also as soon as the interval lies on one side of ``1 + tie``: the duel is decided.
     """
 
-    block_ms: float = 2.0
+    block_ms: float = 1.5
     rounds_min: int = 4
-    rounds_max: int = 10
-    half_width: float = 0.015
-    budget_s: float = 0.15
+    rounds_max: int = 8
+    half_width: float = 0.025
+    budget_s: float = 0.12
     tie: float | None = None
 
 
@@ -170,8 +170,11 @@ class Arena:
             self._outputs[racer] = MemoryFile(f"timed-outputs-{racer}", self.layout.output_bytes)
         return self._outputs[racer]
 
-    def refresh(self, calls: range, racers: Sequence[str]) -> None:
-        """Fresh random inputs for ``calls``, initial outputs for each racer, and the sketches to check them by."""
+    def refresh(self, calls: range, racers: Sequence[str], unchecked: int = 0) -> None:
+        """Fresh random inputs for ``calls``, initial outputs for each racer, and the sketches to check them by.
+
+        The first ``unchecked`` calls get no sketch: they only warm up, nothing is claimed of them.
+        """
         for index in calls:
             call = self.layout.calls[index]
             arrays = self.problem.make_inputs("uniform", call.case, self._rng)
@@ -182,7 +185,8 @@ class Arena:
                 else:
                     for racer in racers:
                         self.layout.view(self.outputs(racer), placed)[...] = fresh
-            self._sketches[index] = self.problem.sketch(call.case, arrays, self._rng)
+            if index >= calls.start + unchecked:
+                self._sketches[index] = self.problem.sketch(call.case, arrays, self._rng)
 
     def check(self, calls: range, racer: str) -> None:
         """Compares what a racer left in its outputs with the sketches.
@@ -269,13 +273,14 @@ def race(
     laps: tuple[list[float], list[float]] = ([], [])
     while True:
         round_ns = [0.0, 0.0]
-        used = [_used(scored, entry) for entry in entries]
-        arena.refresh(max(used, key=len), [entry.racer.name for entry in entries])
+        used = [range(scored.first, scored.first + entry.warm + entry.timed) for entry in entries]
+        warm = min(entry.warm for entry in entries)
+        arena.refresh(max(used, key=len), [entry.racer.name for entry in entries], unchecked=warm)
         for at in rng.permutation(2):
             round_ns[at] = _lap(scored, entries[at], track)
         for entry, calls in zip(entries, used, strict=True):
             if not entry.racer.trusted:
-                arena.check(calls, entry.racer.name)
+                arena.check(calls[entry.warm :], entry.racer.name)
         elapsed_s = time.monotonic() - begin
         if reference.quiet_ns is None or round_ns[1] <= _DISTURBED * reference.quiet_ns:
             laps[0].append(round_ns[0])
@@ -292,10 +297,6 @@ def race(
             )
 
 
-def _used(scored: ScoredSize, entry: Entry) -> range:
-    return range(scored.first, scored.first + entry.warm + entry.timed)
-
-
 def _lap(scored: ScoredSize, entry: Entry, track: Track) -> float:
     """Nanoseconds per call of one block; the child runs only meanwhile."""
     child = entry.racer.child
@@ -310,7 +311,7 @@ def _lap(scored: ScoredSize, entry: Entry, track: Track) -> float:
 
 def _enough(laps: Laps, rule: TimingRule, elapsed_s: float, rng: np.random.Generator) -> bool:
     rounds = len(laps.kernel_ns)
-    if elapsed_s > rule.budget_s and (rounds >= rule.rounds_min or elapsed_s > 4 * rule.budget_s):
+    if elapsed_s > rule.budget_s and (rounds >= rule.rounds_min or elapsed_s > 2 * rule.budget_s):
         return True
     if rounds < rule.rounds_min:
         return False

@@ -38,7 +38,7 @@ enum qd_state { QD_STARTING = 0, QD_LOADING = 1, QD_READY = 2, QD_FAILED = 3 };
 
 struct qd_control {
     uint32_t command;  /* parent: number of the block asked for (futex) */
-    uint32_t armed;    /* child: number of the block it stands ready to start */
+    uint32_t armed;    /* child: number of the block it stands ready to start (futex) */
     uint32_t start;    /* parent: go */
     uint32_t done;     /* child: number of the block it has finished (futex) */
     uint32_t first, count;     /* parent: the calls of the block */

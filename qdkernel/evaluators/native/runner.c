@@ -115,6 +115,7 @@ static void serve(void (*kernel)(void), const union qd_slot *slots, uint32_t par
         control->progress = 0;
         /* Awake and ready before the clock starts; the parent answers within microseconds, yet yield if it cannot. */
         __atomic_store_n(&control->armed, block, __ATOMIC_RELEASE);
+        syscall(SYS_futex, &control->armed, FUTEX_WAKE, 1, NULL, NULL, 0);
         for (unsigned spins = 1; __atomic_load_n(&control->start, __ATOMIC_ACQUIRE) != block; spins++) {
             _mm_pause();
             if (spins % 4096 == 0)

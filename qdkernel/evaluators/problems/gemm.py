@@ -97,7 +97,8 @@ def _make_inputs(dtype: np.dtype[Any], family: str, case: Case, rng: np.random.G
     if family == "integers":
         a, b, c = _integers(dtype, (m, n, k), rng)
     else:
-        a, b, c = (_uniform(dtype, shape, rng) for shape in ((m, k), (k, n), (m, n)))
+        a, b = (_uniform(dtype, shape, rng) for shape in ((m, k), (k, n)))
+        c = np.empty((m, n), dtype) if case["beta"] == 0 else _uniform(dtype, (m, n), rng)
         if family == "graded":
             decades = 12 if dtype.itemsize == 8 else 5  # rows then differ by most of the digits the dtype carries
             a *= (10.0 ** rng.uniform(-decades, 0, (m, 1))).astype(dtype)
