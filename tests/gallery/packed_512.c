@@ -1,0 +1,82 @@
+/* expect: packed/512/static/near
+   Panels of A and B, B shared and allocated, A on the stack; m and n are multiples of the tile. */
+#include <stdlib.h>
+#include <string.h>
+typedef double vec __attribute__((vector_size(64), aligned(8), may_alias));
+#define LANES 8
+#define MR 8
+#define NV 3
+#define NR (NV * LANES)
+#define MC 96
+#define KC 256
+#define NC 480
+
+static inline int min(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+static void scale(int m, int n, double beta, double *C, int ldc)
+{
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < n; j++)
+            C[(ptrdiff_t)i * ldc + j] = beta == 0 ? 0 : beta * C[(ptrdiff_t)i * ldc + j];
+}
+
+static inline void tile(int kc, double alpha, const double *restrict a, const double *restrict b, double *C, int ldc)
+{
+    vec sum[MR][NV] = {0};
+    for (int p = 0; p < kc; p++) {
+        __builtin_prefetch(b + (p + 8) * NR, 0, 3);
+        const vec *row = (const vec *)(b + p * NR);
+#pragma GCC unroll 16
+        for (int r = 0; r < MR; r++)
+#pragma GCC unroll 16
+            for (int v = 0; v < NV; v++)
+                sum[r][v] += a[p * MR + r] * row[v];
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < MR; r++)
+#pragma GCC unroll 16
+        for (int v = 0; v < NV; v++)
+            ((vec *)(C + (ptrdiff_t)r * ldc))[v] += alpha * sum[r][v];
+}
+
+static void pack_a(int mc, int kc, const double *A, int lda, double *to)
+{
+    for (int i = 0; i < mc; i += MR)
+        for (int p = 0; p < kc; p++)
+            for (int r = 0; r < MR; r++)
+                *to++ = A[(ptrdiff_t)(i + r) * lda + p];
+}
+
+static void pack_b(int kc, int nc, const double *B, int ldb, double *to)
+{
+    for (int j = 0; j < nc; j += NR)
+        for (int p = 0; p < kc; p++, to += NR)
+            memcpy(to, B + (ptrdiff_t)p * ldb + j, NR * sizeof *to);
+}
+
+void dgemm(int m, int n, int k, double alpha, const double *restrict A, int lda, const double *restrict B, int ldb,
+           double beta, double *restrict C, int ldc)
+{
+    scale(m, n, beta, C, ldc);
+    double *shared = aligned_alloc(64, sizeof(double) * KC * NC);
+    if (!shared)
+        return;
+    for (int jc = 0; jc < n; jc += NC)
+        for (int pc = 0; pc < k; pc += KC) {
+            const int nc = min(NC, n - jc), kc = min(KC, k - pc);
+            pack_b(kc, nc, B + (ptrdiff_t)pc * ldb + jc, ldb, shared);
+#pragma omp parallel for
+            for (int ic = 0; ic < m; ic += MC) {
+                double own[MC * KC] __attribute__((aligned(64)));
+                const int mc = min(MC, m - ic);
+                pack_a(mc, kc, A + (ptrdiff_t)ic * lda + pc, lda, own);
+                for (int j = 0; j < nc; j += NR)
+                    for (int i = 0; i < mc; i += MR)
+                        tile(kc, alpha, own + i * kc, shared + j * kc, C + (ptrdiff_t)(ic + i) * ldc + jc + j, ldc);
+            }
+        }
+    free(shared);
+}
