@@ -43,7 +43,7 @@ class FanOut(Generic[Task, Result]):
     def __init__(self, work: Callable[[Task], Result], workers: int) -> None:
         self._work = work
         self._workers = workers
-        self._waiting: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._tasks: dict[int, Task] = {}
         self._attempts: dict[int, int] = {}
         self._closed = False
@@ -65,9 +65,8 @@ class FanOut(Generic[Task, Result]):
         self._waiting.put(number)
 
     def close(self) -> None:
-        """No more tasks: ``results()`` ends when those pending are done."""
+        """No more new tasks: ``results()`` ends when those pending, and any handed in again, are done."""
         self._closed = True
-        self._waiting.put(None)
 
     def results(self) -> Iterator[Done[Result]]:
         """Results as they finish, until ``close`` has been called and everything pending is done."""
@@ -94,37 +93,46 @@ class FanOut(Generic[Task, Result]):
                 initializer=_enter_worker,
             )
             for number, result in parallel(self._calls()):
-                self._tasks.pop(number, None)
-                yield Done(number, result)
+                if number is not None:
+                    self._tasks.pop(number, None)
+                    yield Done(number, result)
 
     def _calls(self) -> Iterator[Any]:  # Any: joblib's delayed calls
         import joblib
 
         call = joblib.delayed(_numbered)
         waiting = self._waiting  # this call's own: a later call after a death has another
-        while (number := waiting.get()) is not None:
+        while True:
+            try:
+                number = waiting.get_nowait()
+            except queue.Empty:
+                if self._closed:
+                    return
+                # joblib pulls with its own lock held, so waiting here could stop the results as well
+                yield joblib.delayed(_idle)()
+                continue
             if number in self._tasks:
                 self._attempts[number] += 1
                 yield call(self._work, number, self._tasks[number])
 
     def _after_a_death(self) -> Iterator[Done[Result]]:
         """Hands out again what was pending; a task tried often enough is lost."""
-        abandoned, self._waiting = self._waiting, queue.SimpleQueue()
-        while not abandoned.empty():
-            abandoned.get()
-        abandoned.put(None)  # releases joblib's thread if it waits there
+        self._waiting = queue.SimpleQueue()
         for number in list(self._tasks):
             if self._attempts[number] < _ATTEMPTS:
                 self._waiting.put(number)
             else:
                 del self._tasks[number]
                 yield Done(number, None)
-        if self._closed:
-            self._waiting.put(None)
 
 
 def _numbered(work: Callable[[Task], Result], number: int, task: Task) -> tuple[int, Result]:
     return number, work(task)
+
+
+def _idle() -> tuple[None, None]:
+    time.sleep(0.02)
+    return None, None
 
 
 def _worker_death() -> tuple[type[BaseException], ...]:

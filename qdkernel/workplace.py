@@ -182,7 +182,7 @@ def resolve_sizes(config: Config, problem: Problem, machine: Machine) -> tuple[M
 
 
 def recorded_baseline(facts: Mapping[str, Any], config: Config) -> tuple[float, ...] | None:  # Any: JSON
-    """The baseline's speeds in a run's ``machine.json``; ``None`` when they do not apply here and to this configuration.
+    """The baseline's speeds in a run's ``machine.json``; ``None`` when they do not apply here and now.
 
     A run's objectives are ratios times these speeds, so they compare only on the same CPU with the same threads,
     sizes and problem.

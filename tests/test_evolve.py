@@ -133,7 +133,7 @@ def test_an_interrupt_drains_and_the_folder_resumes(tmp_path: Path) -> None:
     assert "interrupted; continue with --resume" in out
     with read(run) as folder:
         assert folder.unfinished() == []
-        before = folder.num_evaluations
+        before = folder.num_evaluations()
     evolve("gemm.yaml", run, "budget.minutes=null", f"budget.evaluations={before + 3}", more=["--resume"])
     wait_until_none()
 
@@ -143,7 +143,7 @@ def wait_for_evaluations(run: Path, count: int) -> None:
     while time.monotonic() < deadline:
         if (run / "run.db").exists():
             with read(run) as folder:
-                if folder.num_evaluations >= count:
+                if folder.num_evaluations() >= count:
                     return
         time.sleep(0.1)
     raise AssertionError("the run made no progress")
@@ -163,8 +163,8 @@ def test_kill_9_loses_no_committed_evaluation_and_leaves_nothing_running(tmp_pat
         process.send_signal(signal.SIGKILL)
         process.wait()
         with read(run) as folder:
-            assert folder.num_evaluations >= evaluated + 2
-            evaluated = folder.num_evaluations
+            assert folder.num_evaluations() >= evaluated + 2
+            evaluated = folder.num_evaluations()
         wait_until_none()
     evolve("gemm.yaml", run, "budget.minutes=null", f"budget.evaluations={evaluated + 5}", more=["--resume"])
     with read(run) as folder:
@@ -188,7 +188,7 @@ def test_a_killed_worker_costs_no_evaluation(tmp_path: Path) -> None:
     _, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     with read(run) as folder:
-        assert folder.num_evaluations == 14
+        assert folder.num_evaluations() == 14
     wait_until_none()
 
 

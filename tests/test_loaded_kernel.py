@@ -48,7 +48,7 @@ def test_arrays_that_do_not_fit_are_refused(
     arrays: tuple[np.ndarray, ...],
     error: type[Exception],
     said: str,
-    kernel: LoadedKernel,  # type: ignore[type-arg]
+    kernel: LoadedKernel,
 ) -> None:
     with pytest.raises(error, match=said):
         kernel(*arrays)

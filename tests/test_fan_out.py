@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from qdkernel.fan_out import FanOut
+
+
+def square(number: int) -> int:
+    return number * number
+
+
+def slow_square(number: int) -> int:
+    time.sleep(0.02 * (number % 3))
+    return number * number
+
+
+def die_once(flag: str) -> str:
+    """Kills its worker the first time, answers the second."""
+    if not Path(flag).exists():
+        Path(flag).write_text("")
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "survived"
+
+
+def die(_: str) -> str:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return "never"
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_every_task_comes_back_once_whatever_the_number_of_workers(workers: int) -> None:
+    fan_out: FanOut[int, int] = FanOut(slow_square, workers)
+    found = {}
+    submitted = fan_out.capacity
+    for number in range(submitted):
+        fan_out.submit(number, number)
+    for done in fan_out.results():
+        assert done.number not in found
+        found[done.number] = done.result
+        if submitted < 25:
+            fan_out.submit(submitted, submitted)
+            submitted += 1
+        elif fan_out.pending == 0:
+            fan_out.close()
+    assert found == {number: number * number for number in range(25)}
+
+
+def test_a_slow_consumer_does_not_stop_the_workers() -> None:
+    fan_out: FanOut[int, int] = FanOut(square, 2)
+    for number in range(10):
+        fan_out.submit(number, number)
+    found = []
+    for done in fan_out.results():
+        time.sleep(0.05)
+        found.append(done.number)
+        if len(found) == 10:
+            fan_out.close()
+    assert sorted(found) == list(range(10))
+
+
+def test_no_task_at_all_ends_at_once() -> None:
+    fan_out: FanOut[int, int] = FanOut(square, 2)
+    fan_out.close()
+    assert list(fan_out.results()) == []
+
+
+def test_a_task_whose_worker_was_killed_is_tried_again(tmp_path: Path) -> None:
+    fan_out: FanOut[str, str] = FanOut(die_once, 2)
+    fan_out.submit(7, str(tmp_path / "flag"))
+    fan_out.close()
+    assert [(done.number, done.result) for done in fan_out.results()] == [(7, "survived")]
+
+
+def test_a_task_that_always_kills_its_worker_is_lost_and_no_other(tmp_path: Path) -> None:
+    fan_out: FanOut[str, str] = FanOut(die, 2)
+    fan_out.submit(1, "")
+    fan_out.close()
+    assert [(done.number, done.result) for done in fan_out.results()] == [(1, None)]
+
+
+def test_a_task_handed_in_again_after_closing_is_done() -> None:
+    fan_out: FanOut[int, int] = FanOut(square, 2)
+    fan_out.submit(3, 3)
+    fan_out.close()
+    seen = []
+    for done in fan_out.results():
+        seen.append(done)
+        if len(seen) == 1:
+            fan_out.submit(3, 5)
+    assert [done.result for done in seen] == [9, 25]
