@@ -129,6 +129,7 @@ def evaluation_row(evaluation: Evaluation) -> dict[str, Any]:  # Any: what SQLit
         "object_hash": evaluation.object_hash,
         "duel": to_json(asdict(evaluation.duel)) if evaluation.duel else None,
         "step_s": to_json(dict(evaluation.step_s)),
+        "began_s": to_json(dict(evaluation.began_s)),
     }
 
 
@@ -148,6 +149,7 @@ def evaluation_of(row: sqlite3.Row, timings: tuple[Timing, ...]) -> Evaluation:
         normal_hash=row["normal_hash"],
         object_hash=row["object_hash"],
         step_s=json.loads(row["step_s"]),
+        began_s=json.loads(row["began_s"]),
     )
 
 

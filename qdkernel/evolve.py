@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import time
 from collections import Counter
@@ -111,15 +112,17 @@ class Evolution:
         for done in fan_out.results():
             proposal = self._under_way[done.number]
             lost = Evaluation(proposal.kernel.id, Outcome.LOST, "the worker was killed while it evaluated this kernel")
-            with self._lock.shared():
-                again = self._fold(done.number, done.result or lost)
-                if again:
-                    fan_out.submit(done.number, EvaluationTask(self._place.spec, proposal.kernel))
-                reason = reason or self._fill(fan_out, proposals)
+            if self._fold(done.number, done.result or lost):
+                fan_out.submit(done.number, EvaluationTask(self._place.spec, proposal.kernel))
+            reason = reason or self._fill(fan_out, proposals)
             self._show(self.standing)
         assert reason is not None
         self._folder.add_event("stopped", reason.value)
         return reason
+
+    def _computing(self) -> contextlib.AbstractContextManager[None]:
+        """Held while this process computes, so not beside a benchmark; not while it waits for the disk."""
+        return self._lock.shared()
 
     # -- proposing ------------------------------------------------------------------------------------------------
 
@@ -127,7 +130,8 @@ class Evolution:
         """Hands out proposals until the workers are busy; closes the fan-out and says why when there are no more."""
         while fan_out.pending < fan_out.capacity:
             reason = self._spent(fan_out.pending)
-            proposal = None if reason else next(proposals, None)
+            with self._computing():
+                proposal = None if reason else next(proposals, None)
             if proposal is None:
                 fan_out.close()
                 return reason or StopReason.EXHAUSTED
@@ -197,23 +201,23 @@ class Evolution:
 
     def _fold(self, number: int, evaluation: Evaluation) -> bool:
         """Places and commits an evaluation; true when it must be evaluated again, against a new holder."""
-        proposal = self._under_way[number]
-        before = self._archive.get(evaluation.cell) if evaluation.cell else None
-        placement = self._archive.offer(evaluation)
-        if placement is Placement.CONTESTED:
-            if self._contests[number] < _CONTESTS:
-                self._contests[number] += 1
-                return True
-            placement = Placement.REFUSED
-        del self._under_way[number]
-        if placement in (Placement.NEW, Placement.IMPROVED):
-            self._enthrone(proposal, evaluation, before)
-        else:
-            self._place.shelf.forget(evaluation.kernel_id)
-        self._remember(evaluation)
+        with self._computing():
+            before = self._archive.get(evaluation.cell) if evaluation.cell else None
+            placement = self._archive.offer(evaluation)
+            if placement is Placement.CONTESTED:
+                if self._contests[number] < _CONTESTS:
+                    self._contests[number] += 1
+                    return True
+                placement = Placement.REFUSED
+            proposal = self._under_way.pop(number)
+            if placement in (Placement.NEW, Placement.IMPROVED):
+                self._enthrone(proposal, evaluation, before)
+            else:
+                self._place.shelf.forget(evaluation.kernel_id)
+            self._remember(evaluation)
+            self._count(evaluation)
         self.standing.elapsed_s = time.monotonic() - self._start
         self._folder.add_evaluation(number, evaluation, placement.value, self._state())
-        self._count(evaluation)
         return False
 
     def _enthrone(self, proposal: Proposal, evaluation: Evaluation, before: Entry | None) -> None:

@@ -55,11 +55,12 @@ class Draft:
     object_hash: str | None = None
     detail: str = ""
     step_s: dict[str, float] = field(default_factory=dict)
+    began_s: dict[str, float] = field(default_factory=dict)
 
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[None]:
         """Adds the time spent inside to the step's."""
-        start = time.monotonic()
+        start = self.began_s[name] = time.monotonic()
         try:
             yield
         finally:
@@ -82,6 +83,7 @@ class Draft:
             normal_hash=self.normal_hash,
             object_hash=self.object_hash,
             step_s=self.step_s,
+            began_s=self.began_s,
         )
 
 

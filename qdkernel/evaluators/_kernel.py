@@ -118,6 +118,7 @@ class Evaluation:
         object_hash: hash of machine code, data and relocations.
         step_s: seconds spent in each step, by step name; ``kernels`` is the part of verify and time in which kernels
             ran.
+        began_s: when each step began, in seconds of the host's monotonic clock; tells what ran beside what.
     """
 
     kernel_id: KernelId
@@ -133,3 +134,4 @@ class Evaluation:
     normal_hash: str | None = None
     object_hash: str | None = None
     step_s: Mapping[str, float] = field(default_factory=dict)
+    began_s: Mapping[str, float] = field(default_factory=dict)

@@ -6,8 +6,10 @@ that spins takes its core from the other and was measured to fake a ratio of 2.0
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +20,7 @@ from qdkernel.evaluators._memory import Layout, MemoryFile, Placing
 from qdkernel.evaluators._problem import Problem, Role
 from qdkernel.evaluators._statistics import median_ratio
 
+_HANDS = 2  # threads that make fresh inputs
 _WARM_BELOW_S = 5e-3  # calls shorter than this are preceded by an untimed one: waking a pool costs up to 0.1 ms
 
 
@@ -141,7 +144,12 @@ class Arena:
         rng: np.random.Generator,
     ) -> None:
         self.problem = problem
-        self._rng = rng
+        # Made before a benchmark confines its thread to one core: fresh inputs come from two cores, between blocks.
+        self._rngs = rng.spawn(_HANDS)
+        self._hands = ThreadPoolExecutor(_HANDS)
+        everybody = threading.Barrier(_HANDS)
+        for _ in self._hands.map(lambda _: everybody.wait(), range(_HANDS)):
+            pass  # each task waits for the others, so each got a thread of its own
         scored: list[ScoredSize] = []
         for size, call_s in zip(sizes, expected_s, strict=True):
             case = problem.scored_case(size)
@@ -175,18 +183,23 @@ class Arena:
 
         The first ``unchecked`` calls get no sketch: they only warm up, nothing is claimed of them.
         """
-        for index in calls:
-            call = self.layout.calls[index]
-            arrays = self.problem.make_inputs("uniform", call.case, self._rng)
-            for placed in call.arrays:
-                fresh = arrays[placed.argument.name]
-                if placed.argument.role is Role.IN:
-                    self.layout.view(self.inputs, placed)[...] = fresh
-                else:
-                    for racer in racers:
-                        self.layout.view(self.outputs(racer), placed)[...] = fresh
-            if index >= calls.start + unchecked:
-                self._sketches[index] = self.problem.sketch(call.case, arrays, self._rng)
+        outputs = [self.outputs(racer) for racer in racers]
+
+        def share(hand: int) -> None:
+            for index in calls[hand::_HANDS]:
+                self._refresh_call(index, outputs, self._rngs[hand], checked=index >= calls.start + unchecked)
+
+        for _ in self._hands.map(share, range(_HANDS)):
+            pass  # waits, and raises what a hand raised
+
+    def _refresh_call(self, index: int, outputs: Sequence[MemoryFile], rng: np.random.Generator, checked: bool) -> None:
+        call = self.layout.calls[index]
+        arrays = self.problem.make_inputs("uniform", call.case, rng)
+        for placed in call.arrays:
+            for file in [self.inputs] if placed.argument.role is Role.IN else outputs:
+                self.layout.view(file, placed)[...] = arrays[placed.argument.name]
+        if checked:
+            self._sketches[index] = self.problem.sketch(call.case, arrays, rng)
 
     def check(self, calls: range, racer: str) -> None:
         """Compares what a racer left in its outputs with the sketches.
@@ -209,6 +222,7 @@ class Arena:
 
     def close(self) -> None:
         """Gives the memory back."""
+        self._hands.shutdown()
         self.inputs.close()
         for file in self._outputs.values():
             file.close()
