@@ -126,16 +126,21 @@ class Evolution:
 
     # -- proposing ------------------------------------------------------------------------------------------------
 
-    def _fill(self, fan_out: FanOut[EvaluationTask, Evaluation], proposals: Iterator[Proposal]) -> StopReason | None:
+    def _fill(
+        self, fan_out: FanOut[EvaluationTask, Evaluation], proposals: Iterator[tuple[int | None, Proposal]]
+    ) -> StopReason | None:
         """Hands out proposals until the workers are busy; closes the fan-out and says why when there are no more."""
         while fan_out.pending < fan_out.capacity:
             reason = self._spent(fan_out.pending)
             with self._computing():
-                proposal = None if reason else next(proposals, None)
-            if proposal is None:
+                offer = None if reason else next(proposals, None)
+            if offer is None:
                 fan_out.close()
                 return reason or StopReason.EXHAUSTED
-            number = self._number(proposal)
+            number, proposal = offer
+            if number is None:
+                number = self._folder.add_proposal(proposal)  # before it is evaluated: a kill loses none
+            self._seen.add(proposal.kernel.id)
             self._under_way[number] = proposal
             fan_out.submit(number, EvaluationTask(self._place.spec, proposal.kernel))
         return None
@@ -150,24 +155,18 @@ class Evolution:
             return StopReason.MINUTES
         return None
 
-    def _proposals(self) -> Iterator[Proposal]:
-        """What a killed session left under way, then the seeds, then what the operators think of."""
-        self._resumed = dict(self._folder.unfinished())
-        yield from self._resumed.values()
+    def _proposals(self) -> Iterator[tuple[int | None, Proposal]]:
+        """Proposals, with their number in the run's folder if they have one already.
+
+        First what a killed session left under way, then the seeds, then what the operators think of.
+        """
+        yield from self._folder.unfinished()
         for file in seed_files(self._place.config, self._place.problem):
             kernel = Kernel(file.read_bytes().decode("utf-8", "surrogateescape"))
             if kernel.id not in self._seen:
-                yield Proposal(kernel, "seed", f"seed kernel {file.name}")
+                yield None, Proposal(kernel, "seed", f"seed kernel {file.name}")
         while (proposal := self._propose()) is not None:
-            yield proposal
-
-    def _number(self, proposal: Proposal) -> int:
-        """The proposal's number in the run's folder, where it is recorded before it is evaluated."""
-        self._seen.add(proposal.kernel.id)
-        for number, resumed in self._resumed.items():
-            if resumed is proposal:
-                return number
-        return self._folder.add_proposal(proposal)
+            yield None, proposal
 
     def _propose(self) -> Proposal | None:
         """A kernel not seen before, if the operators can think of one; ``None`` when none has anything to offer."""

@@ -18,7 +18,7 @@ from qdkernel.evaluators import geometric_mean as mean
 from qdkernel.run_folder import RunFolder, elites
 from qdkernel.workplace import Workplace, open_workplace, recorded_baseline
 
-_LONGER = TimingRule(block_ms=10.0, rounds_min=15, rounds_max=40, half_width=0.005, budget_s=2.0)
+_LONGER = TimingRule(block_ms=5.0, rounds_min=11, rounds_max=25, half_width=0.005, budget_s=0.8)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ _WARM_BELOW_S = 5e-3  # calls shorter than this are preceded by an untimed one: 
 
 # A block of the reference this much slower than it runs on quiet cores was disturbed by something else on the host.
 # Slower drift cancels in the ratio; a disturbance that hits one block of a pair does not.
-_DISTURBED = 1.3
+_DISTURBED = 1.15
 _PATIENCE = 8  # budgets spent waiting for quiet cores before giving up
 
 

@@ -1,0 +1,84 @@
+"""Every command of the README runs as written, on a small run in place of RUN; so do the examples."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.test_evolve import QUICK, small_run  # noqa: F401  (fixture)
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+LINES = [line.split("#")[0].strip() for kind, block in BLOCKS if not kind for line in block.splitlines()]
+COMMANDS = [line for line in LINES if line.startswith("qdkernel ")]
+SET_UP = [line for line in LINES if line.startswith("python -m venv")]
+
+
+def test_the_readme_gives_two_set_up_commands_and_the_usual_ones() -> None:
+    assert len(SET_UP) == 2
+    assert {line.split()[1] for line in COMMANDS} >= {"evolve", "show", "plot", "bench", "export", "check", "doctor"}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_of_the_readme_runs(
+    command: str,
+    small_run: tuple[Path, subprocess.CompletedProcess[str]],  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    (tmp_path / "my_dgemm.c").write_text((ROOT / "qdkernel/evaluators/problems/seeds/dgemm_naive.c").read_text())
+    run = small_run[0]
+    arguments = [str(run) if word == "RUN" else word for word in shlex.split(command)[1:]]
+    if arguments[0] == "show" and len(arguments) == 3:
+        arguments[2] = next((run / "elites").glob("*.c")).stem.replace("-", "/")
+    if arguments[0] == "evolve" and "--dry-run" not in arguments:
+        if "--resume" in arguments:
+            subprocess.run(
+                [sys.executable, "-m", "qdkernel", *short(["evolve", arguments[1]], 2)], cwd=tmp_path, check=True
+            )
+        arguments = short(arguments, 4)
+    done = subprocess.run(
+        [sys.executable, "-m", "qdkernel", *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def short(arguments: list[str], evaluations: int) -> list[str]:
+    settings = [*QUICK, "budget.minutes=null", f"budget.evaluations={evaluations}"]
+    return [*arguments, *(part for setting in settings for part in ("--set", setting))]
+
+
+@pytest.mark.parametrize("example", sorted(path.name for path in (ROOT / "examples").glob("*.py")))
+def test_an_example_runs(
+    example: str,
+    small_run: tuple[Path, subprocess.CompletedProcess[str]],  # noqa: F811
+) -> None:
+    command = [sys.executable, str(ROOT / "examples" / example), str(small_run[0])]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_the_python_of_the_readme_runs(
+    small_run: tuple[Path, subprocess.CompletedProcess[str]],  # noqa: F811
+) -> None:
+    code = next(block for kind, block in BLOCKS if kind == "python").replace('"RUN"', repr(str(small_run[0])))
+    check = "\nnp.testing.assert_allclose(C, A @ B)\n"
+    done = subprocess.run([sys.executable, "-c", code + check], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_the_first_set_up_command_works_in_an_empty_folder(tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
+    brief = " --set budget.minutes=0.1 --set sizes=[64]"
+    done = subprocess.run(["bash", "-c", SET_UP[0] + brief], cwd=clone, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr
+    assert "stopped: the budgeted time is over" in done.stdout
