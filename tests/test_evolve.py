@@ -206,7 +206,7 @@ HOSTILE = {
     "memory.c": (
         "#include <stdlib.h>\n#include <string.h>\n"
         + HEAD
-        + "{ char *p = malloc(10ul << 30); memset(p, 1, 10ul << 30); }",
+        + "{ char *p = malloc(10ul << 30); memset(p, 1, 10ul << 30); C[0] = p[7]; }",
         Outcome.CRASHED,
     ),
     "output.c": ("int puts(const char *);" + HEAD + '{ puts("hello"); }', Outcome.REFUSED),
