@@ -3,7 +3,7 @@
 Question: timed again in fresh processes, how far are elites from the objective that the archive holds for them?
 Method: ``qdkernel bench`` over all elites of a run; an elite keeps its promise when it is within 5 %.
 
-    python benchmarks/revalidate.py RUN
+    python benchmarks/revalidate.py RUN [TOP]      # TOP: only that many, fastest first; about a second each
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 def main() -> None:
     """Times again and prints the share within 5 % and the spread."""
-    command = [sys.executable, "-m", "qdkernel", "bench", sys.argv[1], "--top", "1000", "--json"]
+    command = [sys.executable, "-m", "qdkernel", "bench", sys.argv[1], "--top", *(sys.argv[2:] or ["1000"]), "--json"]
     found = json.loads(subprocess.run(command, check=False, capture_output=True, text=True).stdout)
     change = np.array([elite["gflops"] / elite["held_gflops"] - 1 for elite in found["elites"]])
     print(f"{change.size} elites: {np.mean(np.abs(change) <= 0.05):.1%} within 5 % of the archive's objective")

@@ -126,9 +126,20 @@ def _limits(
     return min(across) / 6, max(across) * 6, min(up) / 2.5, max(up) * 2
 
 
+def _told_apart(peaks: Mapping[str, float]) -> dict[str, float]:
+    """The ceilings with those that would lie on one another as one line: some CPUs run 512 bits as two times 256."""
+    merged: list[tuple[list[str], float]] = []
+    for name, peak in sorted(peaks.items(), key=lambda item: item[1]):
+        if merged and peak < 1.05 * merged[-1][1]:
+            merged[-1] = ([*merged[-1][0], name], peak)
+        else:
+            merged.append(([name], peak))
+    return {", ".join(names): peak for names, peak in merged}
+
+
 def _draw_ceilings(ax: Axes, peaks: Mapping[str, float], triad: float | None) -> None:
     left, right = ax.get_xlim()
-    for name, peak in peaks.items():
+    for name, peak in _told_apart(peaks).items():
         start = max(left, peak / triad) if triad else left
         ax.plot([start, right], [peak, peak], color=style.INK, linewidth=1.4, zorder=1)
         ax.annotate(
