@@ -11,7 +11,7 @@ from qdkernel.archives import describe
 from qdkernel.evaluators import Bench, BenchSpec, Shelf, TimingRule, Toolchain, find_problem, find_toolchain
 
 FLAGS = ("-O3", "-march=native", "-fopenmp")
-FAST_RULE = TimingRule(block_ms=0.2, rounds_min=2, rounds_max=3, half_width=0.5, budget_s=0.05)
+FAST_RULE = TimingRule(block_ms=0.2, rounds_min=2, rounds_max=3, half_width=0.5, budget_s=0.05, rounds_floor=2)
 
 
 def make_spec(shelf: Path, problem: str = "dgemm", size: int = 48, threads: int = 1) -> BenchSpec:

@@ -30,8 +30,8 @@ Describe = Callable[[str, SharedObject, Disassembly, int, int], tuple[Cell, dict
 """``describe(source, shared object, disassembly, extent, nest depth)``: the cell and the evidence for it."""
 
 
-DUEL_RULE = TimingRule(rounds_min=5, rounds_max=15, half_width=0.005, budget_s=0.3, tie=0.015)
-"""A duel decides who holds a cell, so it may take longer than a first timing."""
+DUEL_RULE = TimingRule(rounds_min=5, rounds_max=15, half_width=0.005, budget_s=0.3, rounds_floor=5, tie=0.015)
+"""A duel decides who holds a cell, so it may take longer than a first timing; five equal signs have a chance of 3 %."""
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ class TimingRule:
         rounds_max: pairs of blocks at most.
         half_width: stop when the ratio's 95 % interval is narrower than this, relative.
         budget_s: stop after this long even if it is wider.
+        rounds_floor: rounds whatever they cost: an interval needs samples, however slow the kernel.
         tie: when set, stop also as soon as the interval lies on one side of ``1 + tie``: the duel is decided.
     """
 
@@ -56,6 +57,7 @@ class TimingRule:
     rounds_max: int = 8
     half_width: float = 0.025
     budget_s: float = 0.12
+    rounds_floor: int = 3
     tie: float | None = None
 
 
@@ -325,6 +327,8 @@ def _lap(scored: ScoredSize, entry: Entry, track: Track) -> float:
 
 def _enough(laps: Laps, rule: TimingRule, elapsed_s: float, rng: np.random.Generator) -> bool:
     rounds = len(laps.kernel_ns)
+    if rounds < rule.rounds_floor:
+        return False
     if elapsed_s > rule.budget_s and (rounds >= rule.rounds_min or elapsed_s > 2 * rule.budget_s):
         return True
     if rounds < rule.rounds_min:

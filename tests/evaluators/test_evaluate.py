@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
 import pytest
 
-from qdkernel.evaluators import Bench, Kernel, Outcome, evaluate, find_problem
+from qdkernel.evaluators import DUEL_RULE, Bench, Kernel, Outcome, evaluate, find_problem
 from tests.conftest import make_spec, naive
 
 HEAD = """#include <stdlib.h>
@@ -147,6 +149,28 @@ def test_a_challenger_is_timed_against_the_holder_of_its_cell(bench: Bench) -> N
     assert found.duel.low <= found.duel.ratio <= found.duel.high
 
 
+def test_a_duel_has_enough_rounds_for_its_verdict_however_slow_the_kernels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(dataclasses.replace(make_spec(tmp_path), duel_rule=dataclasses.replace(DUEL_RULE, budget_s=1e-6)))
+    racers_of_rounds: list[tuple[str, ...]] = []
+    refresh = bench.arena.refresh
+
+    def recording(calls: range, racers: Sequence[str], unchecked: int = 0) -> None:
+        racers_of_rounds.append(tuple(racers))
+        refresh(calls, racers, unchecked)
+
+    monkeypatch.setattr(bench.arena, "refresh", recording)
+    try:
+        holder = evaluate(bench, Kernel(naive()))
+        assert holder.cell is not None
+        bench.shelf.set_holder(holder.cell, Kernel(naive()), 1e-9)
+        assert evaluate(bench, Kernel(naive().replace("int i = 0", "int i = 0 * 1"))).duel is not None
+    finally:
+        bench.close()
+    assert racers_of_rounds.count(("challenger", "holder")) >= 5
+
+
 def test_a_kernel_far_behind_its_holder_is_dropped_after_two_calls(bench: Bench) -> None:
     holder = evaluate(bench, Kernel(naive()))
     assert holder.cell is not None
@@ -159,8 +183,6 @@ def test_a_kernel_far_behind_its_holder_is_dropped_after_two_calls(bench: Bench)
 
 
 def test_faster_than_the_machine_is_implausible(tmp_path: Path) -> None:
-    import dataclasses
-
     slow_machine = Bench(dataclasses.replace(make_spec(tmp_path), peak_gflops=1e-6))
     try:
         found = evaluate(slow_machine, Kernel(naive()))
