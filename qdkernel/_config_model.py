@@ -157,6 +157,11 @@ class TimingConfig(Section):
     tie: Annotated[float, Field(ge=0, lt=1)] = Field(
         default=0.015, description="Relative difference that counts as a tie; 1.5 % is the noise of paired medians."
     )
+    disturbed: Annotated[float, Field(gt=1)] = Field(
+        default=1.15,
+        description="Rounds in which the baseline is this many times slower than on quiet cores do not count; raise it "
+        "on a host that is never quiet.",
+    )
     drop_ratio: Annotated[float, Field(gt=1)] = Field(
         default=1.5,
         description="A kernel this many times slower than its cell's holder is dropped after a call or two.",

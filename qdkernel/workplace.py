@@ -228,6 +228,7 @@ def _spec(
             rounds_max=timing.rounds_max,
             half_width=timing.half_width,
             budget_s=timing.budget_s,
+            disturbed=timing.disturbed,
         ),
         duel_rule=replace(DUEL_RULE, block_ms=timing.block_ms, tie=timing.tie),
         drop_ratio=timing.drop_ratio,

@@ -101,6 +101,8 @@ def test_check_explains_a_kernel(tmp_path: Path) -> None:
         "dgemm",
         "--set",
         "sizes=[48]",
+        "--set",
+        "timing.disturbed=1000",
     )
     assert done.returncode == 0, done.stderr
     for words in ("ok", "compile", "verify", "behaviour: ", "GFLOP/s", "rounding errors"):

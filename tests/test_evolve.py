@@ -20,7 +20,14 @@ from qdkernel.run_folder import RunFolder, elites
 from tests.conftest import naive
 
 CONFIGS = Path(__file__).parent.parent / "configs"
-QUICK = ("sizes=[48]", "threads=1", "timing.budget_s=0.02", "timing.rounds_min=2", "timing.rounds_max=3")
+QUICK = (
+    "sizes=[48]",
+    "threads=1",
+    "timing.budget_s=0.02",
+    "timing.rounds_min=2",
+    "timing.rounds_max=3",
+    "timing.disturbed=1000",
+)
 
 
 def command(config: str, run: Path, *settings: str, more: Sequence[str] = ()) -> list[str]:
@@ -90,7 +97,7 @@ def test_every_command_reads_the_run(small_run: tuple[Path, subprocess.Completed
 def test_bench_times_elites_again_and_reports_the_agreed_form(
     small_run: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
-    arguments = ["bench", str(small_run[0]), "--top", "2", "--json"]
+    arguments = ["bench", str(small_run[0]), "--top", "2", "--json", "--set", "timing.disturbed=1000"]
     done = subprocess.run([sys.executable, "-m", "qdkernel", *arguments], capture_output=True, text=True, check=True)
     report = json.loads(done.stdout)
     assert set(report) == {"elites", "baseline", "machine"}

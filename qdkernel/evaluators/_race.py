@@ -24,9 +24,6 @@ _HANDS = 2  # threads that make fresh inputs
 _WARM_BELOW_S = 5e-3  # calls shorter than this are preceded by an untimed one: waking a pool costs up to 0.1 ms
 
 
-# A block of the reference this much slower than it runs on quiet cores was disturbed by something else on the host.
-# Slower drift cancels in the ratio; a disturbance that hits one block of a pair does not.
-_DISTURBED = 1.15
 _PATIENCE = 8  # budgets spent waiting for quiet cores before giving up
 
 
@@ -49,6 +46,8 @@ class TimingRule:
         half_width: stop when the ratio's 95 % interval is narrower than this, relative.
         budget_s: stop after this long even if it is wider.
         rounds_floor: rounds whatever they cost: an interval needs samples, however slow the kernel.
+        disturbed: a round in which the reference is this many times slower than on quiet cores does not count. Slow
+            drift cancels in the ratio; a disturbance that hits one block of a pair does not.
         tie: when set, stop also as soon as the interval lies on one side of ``1 + tie``: the duel is decided.
     """
 
@@ -58,6 +57,7 @@ class TimingRule:
     half_width: float = 0.025
     budget_s: float = 0.12
     rounds_floor: int = 3
+    disturbed: float = 1.15
     tie: float | None = None
 
 
@@ -298,7 +298,7 @@ def race(
             if not entry.racer.trusted:
                 arena.check(calls[entry.warm :], entry.racer.name)
         elapsed_s = time.monotonic() - begin
-        if reference.quiet_ns is None or round_ns[1] <= _DISTURBED * reference.quiet_ns:
+        if reference.quiet_ns is None or round_ns[1] <= rule.disturbed * reference.quiet_ns:
             laps[0].append(round_ns[0])
             laps[1].append(round_ns[1])
         if laps[0]:
