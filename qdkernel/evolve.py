@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from qdkernel.archives import Entry, KernelArchive, Placement, cell_name, reachable_cells
+from qdkernel.archives import Entry, KernelArchive, Placement, cell_name, parse_cell, reachable_cells
 from qdkernel.evaluators import (
     Cell,
     CoreLock,
@@ -21,6 +21,7 @@ from qdkernel.evaluators import (
     Kernel,
     KernelId,
     Outcome,
+    geometric_mean,
     perform,
 )
 from qdkernel.fan_out import FanOut
@@ -61,7 +62,6 @@ class Standing:
     qd_score: float = 0.0
     best: float = 0.0
     best_ratio: float = 0.0
-    best_idea: str = ""
     news: str = ""
     elapsed_s: float = 0.0
 
@@ -228,9 +228,7 @@ class Evolution:
         was = f" (was {before.objective:.1f})" if before else ""
         self.standing.news = f"{objective:.1f} GFLOP/s in {cell_name(cell)}{was}: {proposal.idea}"
         if objective >= self._archive.stats.best:
-            ratios = [timing.ratio for timing in evaluation.timings]
-            self.standing.best_ratio = float(np.exp(np.mean(np.log(ratios))))
-            self.standing.best_idea = proposal.idea
+            self.standing.best_ratio = geometric_mean([timing.ratio for timing in evaluation.timings])
 
     def _remember(self, evaluation: Evaluation) -> None:
         """Makes the kernel known to workers, so that its equals are recognised."""
@@ -257,8 +255,6 @@ class Evolution:
 
     def _restore(self) -> None:
         """Rebuilds everything from the run's log: the archive is a fold over it."""
-        from qdkernel.archives import parse_cell
-
         for record in self._folder.evaluations():
             self._replay(record)
         state = self._folder.get_state("rng")

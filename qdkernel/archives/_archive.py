@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from qdkernel.archives._axes import AXES
-from qdkernel.evaluators import Cell, Duel, Evaluation, KernelId, Outcome
+from qdkernel.evaluators import WORTH_A_DUEL, Cell, Duel, Evaluation, KernelId, Outcome
 
 
 class Placement(enum.StrEnum):
@@ -58,8 +58,6 @@ class KernelArchive:
         tie: relative difference below which two kernels are equal.
     """
 
-    _WORTH_A_CONTEST = 0.97  # below this share of the holder's objective noise cannot explain the difference
-
     def __init__(self, reachable: Iterable[Cell], tie: float = 0.015) -> None:
         self.reachable = frozenset(reachable)
         self._tie = tie
@@ -77,7 +75,7 @@ class KernelArchive:
             self.put(Entry(evaluation.cell, evaluation.kernel_id, evaluation.objective))
             return Placement.NEW
         if evaluation.duel is None or evaluation.duel.holder != holder.kernel_id:
-            contest = evaluation.objective > self._WORTH_A_CONTEST * holder.objective
+            contest = evaluation.objective > WORTH_A_DUEL * holder.objective
             return Placement.CONTESTED if contest else Placement.REFUSED
         if not self._wins(evaluation.duel):
             return Placement.REFUSED

@@ -26,7 +26,9 @@ from qdkernel.evaluators._source_policy import refuse_source
 from qdkernel.evaluators._statistics import geometric_mean, median_ratio
 from qdkernel.evaluators._verify import Sheet
 
-_NEAR = 0.97  # a kernel measured below this share of its holder's objective is not worth a duel: noise is 1-3 %
+WORTH_A_DUEL = 0.97
+"""A kernel measured below this share of its holder's objective cannot have been slowed by noise alone, 1 to 3 %."""
+
 _PEAK_MARGIN = 1.02  # best window of the peak benchmark against a median: 2 % above it is no measurement error
 _TRIAD_MARGIN = 1.25  # triad itself varies by 20 % between runs, and other mixes of reads and writes can beat it
 
@@ -251,7 +253,7 @@ def time_and_duel(bench: Bench, draft: Draft, made: Path) -> None:
                 draft.timings = tuple(time_size(bench, i, racer, ns, baseline) for i, ns in enumerate(paces))
             check_plausible(bench, draft.timings)
             objective = geometric_mean([t.gflops for t in draft.timings])
-            if holder and rival and objective > _NEAR * holder.objective:
+            if holder and rival and objective > WORTH_A_DUEL * holder.objective:
                 draft.duel = duel(bench, racer, paces, holder, rival)
 
 
