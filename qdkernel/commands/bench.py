@@ -12,9 +12,9 @@ from typing import Any
 from qdkernel.archives import cell_name, parse_cell
 from qdkernel.commands.kernel_file import problem_config, read_kernel
 from qdkernel.config import Config, load_config
+from qdkernel.elite_files import ratio_to_baseline
 from qdkernel.errors import QdkernelError, RunFolderError
 from qdkernel.evaluators import Cell, Evaluation, EvaluationTask, Kernel, Outcome, Timing, perform
-from qdkernel.evaluators import geometric_mean as mean
 from qdkernel.run_folder import RunFolder, elites
 from qdkernel.workplace import Workplace, open_workplace, recorded_baseline
 
@@ -88,7 +88,8 @@ def _report(place: Workplace, results: list[tuple[Entrant, Evaluation]]) -> dict
     rows = []
     for entrant, evaluation in _rows(results):
         cell = entrant.cell or evaluation.cell
-        timings = evaluation.timings
+        timings, ratio = evaluation.timings, ratio_to_baseline(evaluation)
+        assert ratio is not None  # an evaluation that ended ok was timed
         rows.append(
             {
                 "id": evaluation.kernel_id,
@@ -96,9 +97,9 @@ def _report(place: Workplace, results: list[tuple[Entrant, Evaluation]]) -> dict
                 "sizes": [_size_report(timing) for timing in timings],
                 "threads": place.spec.threads,
                 "gflops": evaluation.objective,
-                "ratio": mean([t.ratio for t in timings]),
-                "ratio_low": mean([t.ratio_low for t in timings]),
-                "ratio_high": mean([t.ratio_high for t in timings]),
+                "ratio": ratio.median,
+                "ratio_low": ratio.low,
+                "ratio_high": ratio.high,
                 "held_gflops": entrant.held,
             }
         )
@@ -123,12 +124,13 @@ def _print_table(place: Workplace, results: list[tuple[Entrant, Evaluation]]) ->
     table = Table("kernel", "cell", "GFLOP/s", "held", "ratio [95 % interval]", title=title)
     for entrant, evaluation in _rows(results):
         cell = entrant.cell or evaluation.cell
-        low, high = (mean([getattr(t, end) for t in evaluation.timings]) for end in ("ratio_low", "ratio_high"))
+        ratio = ratio_to_baseline(evaluation)
+        assert ratio is not None
         table.add_row(
             evaluation.kernel_id[:8],
             "" if cell is None else cell_name(cell),
             f"{evaluation.objective:.1f}",
             "" if entrant.held is None else f"{entrant.held:.1f}",
-            f"{mean([t.ratio for t in evaluation.timings]):.3f} [{low:.3f}, {high:.3f}]",
+            f"{ratio.median:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]",
         )
     Console().print(table)
