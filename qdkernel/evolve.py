@@ -211,8 +211,8 @@ class Evolution:
             proposal = self._under_way.pop(number)
             if placement in (Placement.NEW, Placement.IMPROVED):
                 self._enthrone(proposal, evaluation, before)
-            else:
-                self._place.shelf.forget(evaluation.kernel_id)
+            elif all(entry.kernel_id != evaluation.kernel_id for entry in self._archive):
+                self._place.shelf.forget(evaluation.kernel_id)  # not a holder that was proposed once more
             self._remember(evaluation)
             self._count(evaluation)
         self.standing.elapsed_s = time.monotonic() - self._start
