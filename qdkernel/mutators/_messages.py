@@ -107,7 +107,7 @@ class Completion:
         prompt_tokens: as the server counted; estimated when it did not say.
         completion_tokens: the same for the reply.
         attempts: HTTP requests it took.
-        cost: US dollars by the configured prices, failed attempts included as far as they were billed.
+        cost: US dollars by the configured prices; failed attempts are taken as not billed.
     """
 
     text: str

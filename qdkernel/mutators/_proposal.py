@@ -118,6 +118,7 @@ class Brief:
         setbacks: recent failures, newest first.
         sweep: the parent under other values of its tunable constants, when it was swept.
         lessons: what the run has learned so far, in a model's words; empty at first.
+        prompt_tokens: the most that a prompt may take.
     """
 
     problem: Problem
@@ -133,6 +134,7 @@ class Brief:
     setbacks: tuple[Setback, ...] = ()
     sweep: Sweep | None = None
     lessons: str = ""
+    prompt_tokens: int = 6000
 
 
 class Mutator(Protocol):

@@ -6,8 +6,12 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import cast
 
-from qdkernel.evaluators import Cell, Kernel, Machine, Problem
-from qdkernel.mutators import Brief, Elite, Notes
+from qdkernel.archives import parse_cell
+from qdkernel.evaluators import Cell, Kernel, Machine, Outcome, Problem, Timing, find_problem
+from qdkernel.mutators import Brief, Elite, Notes, Setback, Sweep, Yardstick
+from qdkernel.mutators._gemm_template import print_gemm
+from qdkernel.mutators._schedule_ideas import summary
+from tests.mutators.genomes import GENOMES
 
 MACHINE = Machine(
     cpu="a test's",
@@ -38,3 +42,107 @@ def brief(
     sizes = ({"m": 512, "n": 512, "k": 512},)
     # The built-in mutators read nothing of a problem but its name.
     return Brief(cast(Problem, SimpleNamespace(name=problem)), MACHINE, threads, sizes, elites, parent, target)
+
+
+def timing(gflops: float, size: int = 512, baseline: float = 104.0) -> Timing:
+    ratio = gflops / baseline
+    sizes = {"m": size, "n": size, "k": size}
+    return Timing(sizes, 2.0 * size**3, 24.0 * size**2, 1, (1.0,), (ratio,), ratio, ratio, ratio, gflops)
+
+
+def printed(genome: str, cell: str, gflops: float) -> Elite:
+    """An elite with the source of a named genome and made-up measurements."""
+    timings = (timing(0.95 * gflops), timing(1.05 * gflops, 1024))
+    evidence = {
+        "blocking": "12 registers carry sums through the hot loop of dgemm; block steps by tiles of 48",
+        "simd": "24 of 24 operations per iteration are 512 bits wide in the hot loop of dgemm",
+        "threading": "shares are fixed when the region starts (GOMP_parallel)",
+        "prefetch": "prefetcht0 in a loop of dgemm",
+    }
+    source = print_gemm(GENOMES[genome], "dgemm")
+    idea = summary(GENOMES[genome])
+    return Elite(Kernel(source), parse_cell(cell), gflops, "schedule", idea, {}, timings, evidence)
+
+
+NAIVE_DGEMM = Elite(
+    Kernel(find_problem("dgemm").seed_source("dgemm_naive.c")),
+    (0, 0, 0, 0),
+    0.912,
+    "seed",
+    "seed kernel dgemm_naive.c",
+    {},
+    (timing(0.95), timing(0.875, 1024)),
+    {"blocking": "1 register carries sums through the hot loop of dgemm", "simd": "2 scalar operations per iteration"},
+)
+
+ARCHIVE = (
+    printed("packed_b", "packed/512/static/near", 71.2),
+    printed("packed_rows", "packed/512/static/both", 66.4),
+    printed("packed_grid", "packed/512/nested/none", 61.0),
+    printed("tiled_dynamic", "cache+register/256/dynamic/none", 30.5),
+    printed("register_wide", "register/512/serial/far", 22.8),
+    NAIVE_DGEMM,
+)
+"""Elites whose sources are real kernels; their cells and speeds are made up."""
+
+YARDSTICK = Yardstick(
+    baseline="OpenBLAS 0.3.34",
+    baseline_gflops=(102.0, 106.1),
+    peak_gflops=116.0,
+    triad_gbytes_per_s=24.3,
+    compiler="gcc 12.2.0, -O3 -march=native -fopenmp",
+)
+
+SETBACKS = (
+    Setback(
+        "unroll the depth of the panels by four",
+        Outcome.COMPILE_ERROR,
+        "kernel.c: In function 'tile':\nkernel.c:31:9: error: 'vec8' undeclared (first use in this function)\n"
+        "   31 |         vec8 sum[MR][NV];\n      |         ^~~~\n",
+    ),
+    Setback(
+        "store C with streaming stores",
+        Outcome.WRONG,
+        "C[6, 0] is 1.25 and should be 2.5 (about 40 elements are wrong in all cases together) in case m=7, n=5, k=3",
+    ),
+    Setback("one barrier less per panel", Outcome.CRASHED, "killed by SIGSEGV after 12 of 160 calls"),
+)
+
+SWEEP = Sweep(
+    ("MC", "KC"),
+    tuple(
+        ((str(mc), str(kc)), None if kc == 512 else 60.0 + mc / 48 - abs(kc - 256) / 64)
+        for mc in (48, 96, 144, 192)
+        for kc in (128, 192, 256, 320, 512)
+    ),
+)
+
+LESSONS = (
+    "Packing both operands paid in all 4 tries (+18 to +40 % over cache+register at 512 bits).\n"
+    "Streaming stores to C lost 2 of 2 times: C is read again soon.\n"
+    "A tile of 8 x 3 vectors beat 6 x 4 once (71.2 against 68.9); one case only."
+)
+
+
+def prompt_brief(
+    parent: Elite | None = ARCHIVE[1],
+    target: str | None = None,
+    problem: str = "dgemm",
+    elites: tuple[Elite, ...] = ARCHIVE,
+    **more: object,
+) -> Brief:
+    """A brief with everything in it, of a real problem; ``more`` replaces fields."""
+    fields: dict[str, object] = {
+        "problem": find_problem(problem),
+        "machine": MACHINE,
+        "threads": 2,
+        "sizes": tuple({"m": size, "n": size, "k": size} for size in (512, 1024)),
+        "elites": {each.cell: each for each in elites},
+        "parent": parent,
+        "target": None if target is None else parse_cell(target),
+        "yardstick": YARDSTICK,
+        "setbacks": SETBACKS,
+        "sweep": SWEEP,
+        "lessons": LESSONS,
+    }
+    return Brief(**{**fields, **more})  # type: ignore[arg-type]
