@@ -6,16 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-OWN_ERROR = "qdkernel"
-"""Type of the errors raised by this file's validators; their ``ctx["text"]`` is the message."""
+from qdkernel._config_llm import LlmConfig, ModelConfig, Models
+from qdkernel._config_section import PositiveFloat, PositiveInt, Probability, Section, Word, mistake
+from qdkernel._config_stages import StageConfig, StageOrder, stage_mistakes
 
-PositiveInt = Annotated[int, Field(gt=0)]
-PositiveFloat = Annotated[float, Field(gt=0)]
-Probability = Annotated[float, Field(ge=0, le=1)]
-Word = Annotated[str, Field(min_length=1)]
 Count = PositiveInt | Literal["all"]
 """A number of cores, or every core that the process may use."""
 
@@ -43,35 +39,25 @@ UNSAFE_MATHS = frozenset(
 EVALUATOR_FLAGS = frozenset({"-c", "-S", "-E", "-o", "-x", "-shared", "-fsyntax-only"})
 
 
-def _mistake(text: str) -> PydanticCustomError:
-    return PydanticCustomError(OWN_ERROR, "{text}", {"text": text})
-
-
 def _check_flag(flag: str) -> str:
     if flag in UNSAFE_MATHS or flag == "-Ofast" or flag.startswith("-mrecip="):
-        raise _mistake(
+        raise mistake(
             f"expected a flag that keeps IEEE arithmetic, got {flag!r}: fast-math lets the compiler change results, "
             "so kernels could no longer be judged by their rounding error; remove it"
         )
     if (flag.startswith("-O") and flag != "-O3") or flag.startswith("--optimize"):
-        raise _mistake(
+        raise mistake(
             f"expected -O3 as the only optimisation level, got {flag!r}: cheaper levels rank kernels differently; "
             "remove it"
         )
     if flag in EVALUATOR_FLAGS:
-        raise _mistake(f"expected an optimisation or target flag, got {flag!r}, which the evaluator sets itself")
+        raise mistake(f"expected an optimisation or target flag, got {flag!r}, which the evaluator sets itself")
     if not flag.startswith("-") or len(flag) == 1:
-        raise _mistake(f"expected a compiler flag that begins with '-', got {flag!r}")
+        raise mistake(f"expected a compiler flag that begins with '-', got {flag!r}")
     return flag
 
 
 Flag = Annotated[str, AfterValidator(_check_flag)]
-
-
-class Section(BaseModel):
-    """A mapping of the configuration: no other keys, no conversions, not changed after loading."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class BudgetConfig(Section):
@@ -83,11 +69,23 @@ class BudgetConfig(Section):
     minutes: PositiveFloat | None = Field(
         default=None, description="Wall time in minutes, counted anew on resume; null for no limit."
     )
+    requests: PositiveInt | None = Field(
+        default=None,
+        description="Requests to models, over all sessions, however often one had to be sent again; null for no limit.",
+    )
+    tokens: PositiveInt | None = Field(
+        default=None, description="Tokens sent to and received from models, over all sessions; null for no limit."
+    )
+    usd: PositiveFloat | None = Field(
+        default=None, description="US dollars by the models' prices, over all sessions; null for no limit."
+    )
 
     @model_validator(mode="after")
     def _something(self) -> Self:
-        if self.evaluations is None and self.minutes is None:
-            raise _mistake("expected evaluations or minutes to be set, got neither; e.g. minutes: 3")
+        if all(limit is None for limit in (self.evaluations, self.minutes, self.requests, self.tokens, self.usd)):
+            raise mistake(
+                "expected evaluations, minutes, requests, tokens or usd to be set, got none of them; e.g. minutes: 3"
+            )
         return self
 
 
@@ -103,16 +101,17 @@ class CompilerConfig(Section):
     @model_validator(mode="after")
     def _optimises(self) -> Self:
         if "-O3" not in self.flags:
-            raise _mistake("expected -O3 among flags: a cheaper level ranks kernels differently; add -O3")
+            raise mistake("expected -O3 among flags: a cheaper level ranks kernels differently; add -O3")
         return self
 
 
 class MutatorConfig(Section):
     """One operator that proposes kernels, and its share of the proposals."""
 
-    name: Word = Field(description="Registry name of the operator, e.g. schedule or tune.")
+    name: Word = Field(description="The operator: schedule, tune; with a model also edit, rewrite, cross, plan.")
     weight: PositiveFloat = Field(
-        default=1.0, description="Share of the proposals relative to the other operators' weights; 1 for equal shares."
+        default=1.0,
+        description="Share of the proposals relative to the other operators, until results are in; 1 for equal ones.",
     )
 
 
@@ -120,7 +119,7 @@ def _each_once(mutators: tuple[MutatorConfig, ...]) -> tuple[MutatorConfig, ...]
     names = [mutator.name for mutator in mutators]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise _mistake(f"expected each mutator once, got {', '.join(twice)} more than once; add up their weights")
+        raise mistake(f"expected each mutator once, got {', '.join(twice)} more than once; add up their weights")
     return mutators
 
 
@@ -166,11 +165,16 @@ class TimingConfig(Section):
         default=1.5,
         description="A kernel this many times slower than its cell's holder is dropped after a call or two.",
     )
+    second_look: bool = Field(
+        default=True,
+        description="Time every elite once more when the run ends; the better of the two looks counts, as what "
+        "disturbs a host only ever slows down.",
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.rounds_min > self.rounds_max:
-            raise _mistake(f"expected rounds_min <= rounds_max, got {self.rounds_min} and {self.rounds_max}")
+            raise mistake(f"expected rounds_min <= rounds_max, got {self.rounds_min} and {self.rounds_max}")
         return self
 
 
@@ -204,7 +208,7 @@ class SelectionConfig(Section):
     @model_validator(mode="after")
     def _at_most_one(self) -> Self:
         if self.explore + self.improve > 1 + 1e-9:  # slack for decimal fractions such as 0.7 + 0.3
-            raise _mistake(f"expected explore + improve <= 1, got {self.explore} + {self.improve}")
+            raise mistake(f"expected explore + improve <= 1, got {self.explore} + {self.improve}")
         return self
 
 
@@ -220,10 +224,37 @@ class Config(Section):
     seed: Annotated[int, Field(ge=0)] = Field(
         default=0, description="The one seed of all randomness; the same seed proposes the same kernels first."
     )
-    budget: BudgetConfig = Field(description="When the run stops; at least one of evaluations and minutes.")
+    budget: BudgetConfig = Field(description="When the run stops; at least one limit.")
     mutators: Annotated[tuple[MutatorConfig, ...], Field(min_length=1), AfterValidator(_each_once)] = Field(
-        default=(MutatorConfig(name="schedule", weight=4.0), MutatorConfig(name="tune", weight=1.0)),
-        description="Operators and their shares; 4 to 1 as schedule finds new cells and tune polishes filled ones.",
+        default=(
+            MutatorConfig(name="schedule", weight=4.0),
+            MutatorConfig(name="tune", weight=1.0),
+            MutatorConfig(name="edit", weight=1.0),
+            MutatorConfig(name="rewrite", weight=1.0),
+            MutatorConfig(name="cross", weight=1.0),
+            MutatorConfig(name="plan", weight=0.5),
+        ),
+        description="Operators and their shares until results are in; 4 to 1 as schedule finds new cells and tune "
+        "polishes filled ones. Without a model, the operators that need one are left out.",
+    )
+    models: Models = Field(
+        default=(),
+        description="Language models that propose kernels, or environment to take one from QDKERNEL_BASE_URL, "
+        "QDKERNEL_MODEL and QDKERNEL_API_KEY; none by default.",
+    )
+    llm: LlmConfig = Field(default=LlmConfig(), description="How the run uses its models.")
+    search: Literal["map-elites", "best-of-n", "random-parents"] = Field(
+        default="map-elites",
+        description="map-elites takes parents and targets from the archive. For comparison, best-of-n starts every "
+        "proposal from the seed kernels and fills the archive only to be looked at; random-parents draws a parent "
+        "uniformly from all correct kernels and aims at no cell.",
+    )
+    stage_order: StageOrder = Field(
+        default="advance",
+        description="advance goes through the stages as each ends; draw takes any of them for each proposal.",
+    )
+    stages: tuple[StageConfig, ...] = Field(
+        default=(), description="Permitted techniques, stage by stage; everything is permitted by default."
     )
     selection: SelectionConfig = Field(
         default=SelectionConfig(), description="How the next parent and target cell are chosen."
@@ -238,3 +269,15 @@ class Config(Section):
     )
     timing: TimingConfig = Field(default=TimingConfig(), description="How a verified kernel is timed.")
     limits: LimitsConfig = Field(default=LimitsConfig(), description="What one kernel may use before it is stopped.")
+
+    @property
+    def known_models(self) -> tuple[ModelConfig, ...]:
+        """The models; none while the environment has not been looked at."""
+        return () if self.models == "environment" else self.models
+
+    @field_validator("stages")
+    @classmethod
+    def _stages_fit(cls, stages: tuple[StageConfig, ...], info: ValidationInfo) -> tuple[StageConfig, ...]:
+        if found := next(stage_mistakes(stages, info.data.get("stage_order")), None):
+            raise mistake(found)
+        return stages

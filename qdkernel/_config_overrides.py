@@ -29,6 +29,7 @@ def override(data: dict[str, Plain], text: str, defaults: Mapping[str, Plain]) -
         OverrideMistake: not ``path=value``, a value that is not YAML, or a part that its holder cannot have.
     """
     where, equals, value_text = text.partition("=")
+    text = without_secrets(text)  # from here on only shown
     path = _parse_path(where.strip())
     if not equals or not path or isinstance(path[0], int):
         raise OverrideMistake(f"--set {text}: expected path=value, got {text!r}; {_EXAMPLE}")
@@ -46,6 +47,14 @@ def override(data: dict[str, Plain], text: str, defaults: Mapping[str, Plain]) -
         else:
             holder = holder.setdefault(part, {}) if isinstance(holder, dict) else holder[part]
     return path
+
+
+def without_secrets(text: str) -> str:
+    """A ``--set`` text as it may be shown: one that says something about a key may hold the key itself."""
+    if "key" not in text.lower():
+        return text
+    where, sign, _ = re.split("([=:])", f"{text}=", maxsplit=1)
+    return f"{where}{sign}..."
 
 
 def _parse_path(text: str) -> EntryPath:

@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from qdkernel._config_model import OWN_ERROR, Config
+from qdkernel._config_model import Config
+from qdkernel._config_section import OWN_ERROR
 from qdkernel._config_yaml import EntryPath, Plain
 from qdkernel.errors import unknown
 
@@ -46,12 +47,13 @@ def _data_path(error: ErrorDetails, data: Plain) -> EntryPath:
     """The error's place in ``data``: pydantic's ``loc`` without the names of union arms that it weaves in."""
     path: list[str | int] = []
     value = data
-    for part in error["loc"]:
+    last = len(error["loc"]) - 1
+    for depth, part in enumerate(error["loc"]):
         if isinstance(value, dict) and part in value:
             value = value[str(part)]
         elif isinstance(value, list) and isinstance(part, int) and part < len(value):
             value = value[part]
-        elif error["type"] != "missing":
+        elif error["type"] != "missing" or depth < last:
             continue
         path.append(part)
     return tuple(path)
@@ -138,6 +140,8 @@ def _describe(node: JsonSchema) -> str:
 def _describe_arm(arm: JsonSchema) -> str:
     if "const" in arm:
         return f"the word {arm['const']!r}"
+    if "enum" in arm:
+        return f"one of the words {', '.join(map(repr, arm['enum']))}"
     kind = arm.get("type")
     if kind in ("integer", "number"):
         return f"a{' whole' if kind == 'integer' else ''} number{_bounds(arm)}"
@@ -148,8 +152,9 @@ def _describe_arm(arm: JsonSchema) -> str:
     if kind == "object" and "properties" in arm:
         return f"a mapping with the keys {', '.join(arm['properties'])}"
     if kind == "object":
-        return f"a mapping from names to values, each {_describe(arm['additionalProperties'])}"
-    return "null" if kind == "null" else "another value"
+        values = arm["additionalProperties"]
+        return f"a mapping from names to values{'' if values is True else f', each {_describe(values)}'}"
+    return {"null": "null", "boolean": "true or false"}.get(str(kind), "another value")
 
 
 def _bounds(arm: JsonSchema) -> str:

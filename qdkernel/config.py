@@ -13,6 +13,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from qdkernel._config_environment import resolve_models
+from qdkernel._config_llm import LlmConfig, ModelConfig, PriceConfig
 from qdkernel._config_model import (
     BaselineConfig,
     BudgetConfig,
@@ -23,8 +25,10 @@ from qdkernel._config_model import (
     SelectionConfig,
     TimingConfig,
 )
-from qdkernel._config_overrides import OverrideMistake, override
+from qdkernel._config_operators import check_operators
+from qdkernel._config_overrides import OverrideMistake, override, without_secrets
 from qdkernel._config_report import complaints, path_text
+from qdkernel._config_stages import StageConfig, UntilConfig, plan_of
 from qdkernel._config_yaml import EntryPath, Plain, dump_yaml, parse_yaml
 from qdkernel.errors import ConfigError
 
@@ -34,12 +38,20 @@ __all__ = [
     "CompilerConfig",
     "Config",
     "LimitsConfig",
+    "LlmConfig",
+    "ModelConfig",
     "MutatorConfig",
+    "PriceConfig",
     "SelectionConfig",
+    "StageConfig",
     "TimingConfig",
+    "UntilConfig",
+    "check_operators",
     "config_schema",
     "dump_config",
     "load_config",
+    "plan_of",
+    "resolve_models",
 ]
 
 MAX_BYTES = 1 << 20  # by thought: a configuration a person wrote is a few KiB; more is the wrong file
@@ -116,7 +128,7 @@ class _Source:
     def complain(self, entry: EntryPath, text: str) -> None:
         overriding = self.overriding_text(entry) if entry else None
         if overriding is not None:
-            where, line = f"--set {overriding}", AFTER_THE_FILE
+            where, line = f"--set {without_secrets(overriding)}", AFTER_THE_FILE
         elif entry in self.faulty:
             return  # its value is a placeholder for text that could not be read
         else:

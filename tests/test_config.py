@@ -23,7 +23,10 @@ from qdkernel.errors import ConfigError
 
 LEAST = "problem: dgemm\nbudget: {minutes: 3}\n"
 CONFIGS = Path(__file__).parent.parent / "configs"
-KNOWN = "baseline, budget, compiler, limits, mutators, problem, seed, seeds, selection, sizes, threads, timing, workers"
+KNOWN = (
+    "baseline, budget, compiler, limits, llm, models, mutators, problem, search, seed, seeds, selection, sizes, "
+    "stage_order, stages, threads, timing, workers"
+)
 
 
 @pytest.fixture
@@ -49,7 +52,15 @@ def test_two_lines_are_a_configuration(write: Path) -> None:
     config = _loaded(write, LEAST)
     assert config == Config(problem="dgemm", budget=BudgetConfig(minutes=3))
     assert (config.sizes, config.threads, config.workers) == ("auto", "all", "all")
-    assert config.mutators == (MutatorConfig(name="schedule", weight=4), MutatorConfig(name="tune"))
+    assert {mutator.name: mutator.weight for mutator in config.mutators} == {
+        "schedule": 4,
+        "tune": 1,
+        "edit": 1,
+        "rewrite": 1,
+        "cross": 1,
+        "plan": 0.5,
+    }
+    assert (config.models, config.search, config.stages) == ((), "map-elites", ())
     assert config.compiler == CompilerConfig(command="gcc", flags=("-O3", "-march=native", "-fopenmp"))
 
 
@@ -128,6 +139,13 @@ def test_a_configuration_cannot_be_changed(write: Path) -> None:
         ),
         ("selection: {explore: 2}", "run.yaml:3: selection.explore: expected a number >= 0 and <= 1, got 2"),
         ("seed: 1\nseed: 2", "run.yaml:4: seed: key given twice, first on line 3; keep one"),
+        ("timing: {second_look: 1}", "run.yaml:3: timing.second_look: expected true or false, got 1"),
+        (
+            "search: random",
+            "run.yaml:3: search: expected one of the words 'map-elites', 'best-of-n', 'random-parents', got 'random'",
+        ),
+        ("llm: {repairs: 6}", "run.yaml:3: llm.repairs: expected a whole number >= 0 and <= 5, got 6"),
+        ("llm: {repair: 1}", "run.yaml:3: llm.repair: no key 'repair'; did you mean 'repairs'?.*"),
         ("compiler: {command: ''}", "run.yaml:3: compiler.command: expected a non-empty text, got ''"),
     ],
 )
@@ -172,7 +190,10 @@ def test_arguments_that_are_the_evaluators_business_are_refused(write: Path, fla
 )
 def test_a_budget_of_nothing_is_an_error(write: Path, budget: str, line: int) -> None:
     (found,) = _complaints(write, f"problem: dgemm\n{budget}\n")
-    assert found == f"run.yaml:{line}: budget: expected evaluations or minutes to be set, got neither; e.g. minutes: 3"
+    assert found == (
+        f"run.yaml:{line}: budget: expected evaluations, minutes, requests, tokens or usd to be set, got none of them; "
+        "e.g. minutes: 3"
+    )
 
 
 def test_a_budget_of_zero_is_an_error(write: Path) -> None:
@@ -188,8 +209,8 @@ def test_missing_keys_are_explained(write: Path) -> None:
     assert found == [
         "run.yaml:1: problem: expected a non-empty text, got nothing; add this key: "
         "what is computed: dgemm, sgemm or jacobi2d",
-        "run.yaml:1: budget: expected a mapping with the keys evaluations, minutes, got nothing; add this key: "
-        "when the run stops; at least one of evaluations and minutes",
+        "run.yaml:1: budget: expected a mapping with the keys evaluations, minutes, requests, tokens, usd, got nothing"
+        "; add this key: when the run stops; at least one limit",
     ]
 
 
@@ -282,7 +303,7 @@ def test_overrides_change_single_entries_in_order(write: Path) -> None:
     )
     assert config.budget.minutes == 1
     assert config.sizes == (256,)
-    assert config.mutators == (MutatorConfig(name="schedule", weight=2), MutatorConfig(name="tune"))
+    assert config.mutators[:2] == (MutatorConfig(name="schedule", weight=2), MutatorConfig(name="tune"))
     assert config.timing.tie == 0.001
 
 
@@ -307,7 +328,7 @@ def test_an_empty_override_means_null(write: Path) -> None:
         ("sed=1", "--set sed=1: sed: no key 'sed'; did you mean 'seed'?"),
         ("budgt.minutes=1", "--set budgt.minutes=1: budgt: no key 'budgt'; did you mean 'budget'?"),
         ("budget.minutes=0", "--set budget.minutes=0: budget.minutes: expected a number > 0 or null, got 0"),
-        ("mutators[7].weight=2", "--set mutators[7].weight=2: mutators has 2 entries, so [7] does not exist; count"),
+        ("mutators[7].weight=2", "--set mutators[7].weight=2: mutators has 6 entries, so [7] does not exist; count"),
         ("budget[0]=1", "--set budget[0]=1: budget is not a list, so it has no entry [0]"),
         ("problem.name=x", "--set problem.name=x: problem is not a mapping, so it has no key 'name'"),
         ("mutators.tune=1", "--set mutators.tune=1: mutators is not a mapping, so it has no key 'tune'"),

@@ -1,0 +1,28 @@
+"""What all sections of a configuration share: strictness, number types, and how they report a mistake."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+OWN_ERROR = "qdkernel"
+"""Type of the errors raised by the sections' own validators; their ``ctx["text"]`` is the message."""
+
+PositiveInt = Annotated[int, Field(gt=0)]
+PositiveFloat = Annotated[float, Field(gt=0)]
+Price = Annotated[float, Field(ge=0)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+Word = Annotated[str, Field(min_length=1)]
+
+
+class Section(BaseModel):
+    """A mapping of the configuration: no other keys, no conversions, not changed after loading."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+def mistake(text: str) -> PydanticCustomError:
+    """An error for a validator to raise, with its whole message."""
+    return PydanticCustomError(OWN_ERROR, "{text}", {"text": text})
