@@ -13,7 +13,7 @@ from pathlib import Path
 
 from qdkernel.errors import RunFolderError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 APPLICATION_ID = 0x51444B52  # "QDKR"; tells a run's database from any other SQLite file
 
 # A reader holds its lock for one page of rows, so a wait this long means a stopped or hung process.
@@ -23,9 +23,20 @@ TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     # BLOB: a kernel's identity is that of its bytes, which need not be UTF-8
     "CREATE TABLE kernels (id TEXT PRIMARY KEY, source BLOB NOT NULL, normal_hash TEXT)",
+    # Numbers before long texts, here and in model_calls: SQLite then counts and sums without reading the texts.
+    """CREATE TABLE conversations (
+        id INTEGER PRIMARY KEY, operator TEXT NOT NULL, model TEXT NOT NULL, started_at TEXT NOT NULL,
+        ended TEXT, ended_at TEXT, reason TEXT NOT NULL, assignment TEXT NOT NULL)""",
+    """CREATE TABLE model_calls (
+        id INTEGER PRIMARY KEY, conversation_id INTEGER NOT NULL REFERENCES conversations, turn INTEGER NOT NULL,
+        asked INTEGER NOT NULL, attempts INTEGER NOT NULL, finish_reason TEXT NOT NULL,
+        prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, cost REAL NOT NULL,
+        asked_at TEXT NOT NULL, answered_at TEXT, latency_s REAL, elapsed_s REAL,
+        failure TEXT, reply TEXT, request TEXT NOT NULL, UNIQUE (conversation_id, turn))""",
     """CREATE TABLE proposals (
         id INTEGER PRIMARY KEY, kernel_id TEXT NOT NULL REFERENCES kernels, operator TEXT NOT NULL, idea TEXT NOT NULL,
-        parents TEXT NOT NULL, target TEXT, notes TEXT NOT NULL, proposed_at TEXT NOT NULL)""",
+        parents TEXT NOT NULL, target TEXT, notes TEXT NOT NULL, proposed_at TEXT NOT NULL,
+        conversation_id INTEGER REFERENCES conversations)""",
     """CREATE TABLE evaluations (
         id INTEGER PRIMARY KEY, proposal_id INTEGER NOT NULL UNIQUE REFERENCES proposals,
         kernel_id TEXT NOT NULL REFERENCES kernels, outcome TEXT NOT NULL, detail TEXT NOT NULL, cell TEXT,
@@ -33,14 +44,15 @@ TABLES = (
         object_hash TEXT, duel TEXT, step_s TEXT NOT NULL, began_s TEXT NOT NULL,
         placement TEXT NOT NULL, finished_at TEXT NOT NULL,
         elapsed_s REAL NOT NULL)""",
+    """CREATE TABLE looks (
+        evaluation_id INTEGER NOT NULL REFERENCES evaluations, look INTEGER NOT NULL CHECK (look > 0),
+        objective REAL NOT NULL, looked_at TEXT NOT NULL, PRIMARY KEY (evaluation_id, look)) WITHOUT ROWID""",
+    # look 0 is the evaluation's own timing
     """CREATE TABLE samples (
-        evaluation_id INTEGER NOT NULL REFERENCES evaluations, position INTEGER NOT NULL, size TEXT NOT NULL,
-        flops REAL NOT NULL, bytes REAL NOT NULL, block_calls INTEGER NOT NULL, ratio REAL NOT NULL,
+        evaluation_id INTEGER NOT NULL REFERENCES evaluations, look INTEGER NOT NULL, position INTEGER NOT NULL,
+        size TEXT NOT NULL, flops REAL NOT NULL, bytes REAL NOT NULL, block_calls INTEGER NOT NULL, ratio REAL NOT NULL,
         ratio_low REAL NOT NULL, ratio_high REAL NOT NULL, gflops REAL NOT NULL, kernel_ns TEXT NOT NULL,
-        reference_ns TEXT NOT NULL, PRIMARY KEY (evaluation_id, position)) WITHOUT ROWID""",
-    """CREATE TABLE model_calls (
-        id INTEGER PRIMARY KEY, operator TEXT NOT NULL, model TEXT NOT NULL, request TEXT NOT NULL, reply TEXT,
-        tokens INTEGER, cost REAL, at TEXT NOT NULL)""",
+        reference_ns TEXT NOT NULL, PRIMARY KEY (evaluation_id, look, position)) WITHOUT ROWID""",
     """CREATE TABLE events (
         id INTEGER PRIMARY KEY, at TEXT NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL, elapsed_s REAL NOT NULL)""",
     "CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -133,7 +145,8 @@ def _code(error: sqlite3.Error) -> int:
 
 
 def _connect(uri: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+    # Several threads use it, one at a time: the store's lock sees to that.
+    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
     connection.row_factory = sqlite3.Row
     return connection
 
@@ -169,8 +182,13 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> None:
         raise RunFolderError(f"{path} is an SQLite database, but not that of a run; give a folder made by `evolve`")
     if version > SCHEMA_VERSION:
         raise RunFolderError(
-            f"{path} was made by a newer qdkernel (schema {version}; this one reads up to {SCHEMA_VERSION}); "
+            f"{path} was made by a newer qdkernel (schema {version}; this one reads {SCHEMA_VERSION}); "
             "install that version, e.g. `pip install --upgrade qdkernel`"
+        )
+    if version < SCHEMA_VERSION:
+        raise RunFolderError(
+            f"{path} was made by an earlier development version of qdkernel (schema {version}; this one reads "
+            f"{SCHEMA_VERSION}) and cannot be read by this one; start a new run, or use the version that made it"
         )
 
 

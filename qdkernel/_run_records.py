@@ -12,8 +12,9 @@ from qdkernel.evaluators import Cell, Duel, Evaluation, Kernel, KernelId, Outcom
 from qdkernel.mutators import Proposal
 
 RECORD_QUERY = """
-    SELECT e.*, p.operator, p.idea, p.parents, p.target, p.notes, p.proposed_at, k.source
+    SELECT e.*, p.operator, p.idea, p.parents, p.target, p.notes, p.proposed_at, p.conversation_id, c.model, k.source
     FROM evaluations e JOIN proposals p ON p.id = e.proposal_id JOIN kernels k ON k.id = e.kernel_id
+    LEFT JOIN conversations c ON c.id = p.conversation_id
     WHERE e.id > ? ORDER BY e.id LIMIT ?"""
 
 
@@ -25,11 +26,14 @@ class Record:
         number: from 1, in the order in which evaluations were committed.
         proposal_id: the proposal's number in its run.
         proposal: the kernel with its origin.
-        evaluation: what happened to it, with timings.
+        evaluation: what happened to it; with several looks, objective and timings of the best one.
         placement: the archive's answer: ``new``, ``improved``, ``refused`` or ``none``.
         proposed_at: UTC, ISO 8601.
         finished_at: UTC, ISO 8601.
         elapsed_s: seconds the run had been active, pauses between sessions left out.
+        conversation_id: the conversation with a model that brought the proposal; ``None`` for built-in operators.
+        model: the model of that conversation.
+        looks: how many times the kernel was timed; 1 without further looks.
     """
 
     number: int
@@ -40,6 +44,9 @@ class Record:
     proposed_at: str
     finished_at: str
     elapsed_s: float
+    conversation_id: int | None
+    model: str | None
+    looks: int
 
     @property
     def source(self) -> str:
@@ -50,6 +57,25 @@ class Record:
     def placed(self) -> bool:
         """Whether the kernel took its cell."""
         return self.placement in ("new", "improved")
+
+
+@dataclass(frozen=True)
+class Looks:
+    """The further looks at one evaluation.
+
+    Attributes:
+        count: how many there are.
+        best: the number of the fastest, from 1.
+        objective: what it measured, GFLOP/s.
+    """
+
+    count: int = 0
+    best: int = 0
+    objective: float = 0.0
+
+    def used(self, own: float | None) -> int:
+        """Which look tells the kernel's speed: the best; 0, the evaluation's own, when none beats it."""
+        return self.best if self.count and (own is None or self.objective > own) else 0
 
 
 def elites(records: Iterable[Record]) -> dict[Cell, Record]:
@@ -133,15 +159,15 @@ def evaluation_row(evaluation: Evaluation) -> dict[str, Any]:  # Any: what SQLit
     }
 
 
-def evaluation_of(row: sqlite3.Row, timings: tuple[Timing, ...]) -> Evaluation:
-    """The evaluation in a row of ``evaluations``."""
+def evaluation_of(row: sqlite3.Row, timings: tuple[Timing, ...], objective: float | None) -> Evaluation:
+    """The evaluation in a row of ``evaluations``, with the objective of the look that the timings are from."""
     return Evaluation(
         kernel_id=KernelId(row["kernel_id"]),
         outcome=Outcome(row["outcome"]),
         detail=row["detail"],
         cell=_cell_of(row["cell"]),
         evidence=json.loads(row["evidence"]),
-        objective=row["objective"],
+        objective=objective,
         timings=timings,
         error_ratio=row["error_ratio"],
         duel=Duel(**json.loads(row["duel"])) if row["duel"] else None,
@@ -185,17 +211,21 @@ def timing_of(row: sqlite3.Row) -> Timing:
     )
 
 
-def record_of(row: sqlite3.Row, timings: Sequence[Timing]) -> Record:
-    """The record in a row of ``RECORD_QUERY``."""
+def record_of(row: sqlite3.Row, timings: Sequence[Timing], looks: Looks) -> Record:
+    """The record in a row of ``RECORD_QUERY``, with the timings of the look that counts."""
+    objective = looks.objective if looks.used(row["objective"]) else row["objective"]
     return Record(
         number=row["id"],
         proposal_id=row["proposal_id"],
         proposal=proposal_of(row),
-        evaluation=evaluation_of(row, tuple(timings)),
+        evaluation=evaluation_of(row, tuple(timings), objective),
         placement=row["placement"],
         proposed_at=row["proposed_at"],
         finished_at=row["finished_at"],
         elapsed_s=row["elapsed_s"],
+        conversation_id=row["conversation_id"],
+        model=row["model"],
+        looks=1 + looks.count,
     )
 
 

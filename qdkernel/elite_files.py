@@ -119,7 +119,8 @@ def _what(record: Record, facts: MachineFacts) -> list[str]:
         f"kernel     {record.proposal.kernel.id}",
     ]
     if evaluation.objective is not None:
-        lines.append(f"objective  {evaluation.objective:.4g} GFLOP/s, geometric mean over the scored sizes")
+        timed = f"; timed {record.looks} times" if record.looks > 1 else ""
+        lines.append(f"objective  {evaluation.objective:.4g} GFLOP/s, geometric mean over the scored sizes{timed}")
     if ratio := ratio_to_baseline(evaluation):
         text = f"baseline   {ratio.median:.3f} times {facts.baseline_name} [{ratio.low:.3f}, {ratio.high:.3f}]"
         lines += _wrapped(text, indent=11)
@@ -143,7 +144,8 @@ def _origin(record: Record, ancestors: Sequence[Record]) -> list[str]:
     lines = ["", "lineage    this kernel first, then its parents and theirs"]
     for ancestor in [record, *ancestors[:_MAX_ANCESTORS]]:
         proposal = ancestor.proposal
-        lines += _wrapped(f"  {proposal.kernel.id[:8]} {proposal.operator}: {proposal.idea}", indent=11)
+        by = f" by {ancestor.model}" if ancestor.model else ""
+        lines += _wrapped(f"  {proposal.kernel.id[:8]} {proposal.operator}{by}: {proposal.idea}", indent=11)
     if len(ancestors) > _MAX_ANCESTORS:
         lines.append(f"  and {len(ancestors) - _MAX_ANCESTORS} more in run.db")
     return lines

@@ -19,7 +19,7 @@ from qdkernel.elite_files import ratio_to_baseline, write_elite_files
 from qdkernel.errors import ConfigError, RunFolderError
 from qdkernel.evaluators import Cell, Evaluation, KernelId, Outcome, Timing
 from qdkernel.machine_facts import MachineFacts
-from qdkernel.run_folder import Record, RunFolder
+from qdkernel.run_folder import Record, RunFolder, StoredConversation
 
 SCHEMA = "qdkernel.record/1"
 
@@ -100,17 +100,26 @@ class _Run:
     """What all records of a run share, and the ids of the kernels met so far."""
 
     def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
         self._name = folder.path.name
         self._facts = folder.facts
         self._harness = folder.meta.get("harness")
-        self._seed = _seed(folder)
+        config = _config(folder)
+        self._seed = config["seed"] if isinstance(config.get("seed"), int) else None
+        self._models = _models(config)
         self._ids: dict[KernelId, str] = {}
 
     def record(self, record: Record) -> Json:
         """A record in the order of the schema's fields."""
         kernel_id, normal_hash = record.evaluation.kernel_id, record.evaluation.normal_hash
         self._ids[kernel_id] = record_id(kernel_id, normal_hash, self._facts.flags)
-        return {**self._kernel(record), **self._origin(record), **self._result(record), **self._circumstances(record)}
+        return {
+            **self._kernel(record),
+            **self._origin(record),
+            **self._words(record),
+            **self._result(record),
+            **self._circumstances(record),
+        }
 
     def _kernel(self, record: Record) -> Json:
         facts, evaluation, proposal = self._facts, record.evaluation, record.proposal
@@ -134,17 +143,29 @@ class _Run:
 
     def _origin(self, record: Record) -> Json:
         proposal = record.proposal
+        stage = proposal.notes.get("stage")
         return {
             "parent_ids": [self._id(parent) for parent in proposal.parents],
             "inspiration_ids": [],
             "operator": proposal.operator,
             "idea": proposal.idea,
             "target": _named(proposal.target),
-            "stage": None,
-            "prompt": None,
-            "completion": None,
-            "model": None,
-            "sampling": None,
+            "stage": stage if isinstance(stage, str) else None,
+        }
+
+    def _words(self, record: Record) -> Json:
+        """What was said to a model and by it; nulls for built-in operators."""
+        if record.conversation_id is None:
+            return dict.fromkeys(("prompt", "completion", "model", "sampling", "conversation"))
+        conversation = self._folder.conversation(record.conversation_id)
+        last = next((call for call in reversed(conversation.calls) if call.reply is not None), None)
+        settings = self._models.get(conversation.model, {})
+        return {
+            "prompt": [{"role": m.role, "content": _utf8(m.content)} for m in last.messages] if last else None,
+            "completion": _utf8(last.reply) if last and last.reply is not None else None,
+            "model": str(settings.get("model") or conversation.model),
+            "sampling": {key: settings[key] for key in ("temperature", "max_tokens") if key in settings} or None,
+            "conversation": _conversation(conversation),
         }
 
     def _result(self, record: Record) -> Json:
@@ -162,6 +183,7 @@ class _Run:
             "cell_name": None if evaluation.cell is None else cell_name(evaluation.cell),
             "evidence": dict(evaluation.evidence),
             "placement": record.placement,
+            "looks": record.looks,
             "reward": _reward(evaluation),
         }
 
@@ -274,13 +296,41 @@ def _reward(evaluation: Evaluation) -> Json:
     }
 
 
-def _seed(folder: RunFolder) -> int | None:
+def _conversation(conversation: StoredConversation) -> Json:
+    """What a conversation took, all of its turns together."""
+    calls = conversation.calls
+    return {
+        "id": conversation.id,
+        "model": conversation.model,
+        "turns": len(calls),
+        "requests": sum(call.attempts for call in calls),
+        "prompt_tokens": sum(call.prompt_tokens for call in calls),
+        "completion_tokens": sum(call.completion_tokens for call in calls),
+        "cost_usd": sum(call.cost for call in calls),
+        "latency_s": sum(call.latency_s or 0.0 for call in calls),
+        "finish_reason": next((call.finish_reason for call in reversed(calls) if call.finish_reason), None),
+        "started_at": conversation.started_at,
+    }
+
+
+def _utf8(text: str) -> str:
+    """``text`` with what UTF-8 cannot hold replaced: strict readers refuse it."""
+    return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+
+
+def _config(folder: RunFolder) -> Json:
     try:
         config = yaml.safe_load(folder.config_yaml)
     except yaml.YAMLError as error:
         raise RunFolderError(f"{folder.path / 'config.yaml'}: expected YAML, but {error}") from error
-    seed = config.get("seed") if isinstance(config, dict) else None
-    return seed if isinstance(seed, int) else None
+    return config if isinstance(config, dict) else {}
+
+
+def _models(config: Json) -> dict[str, Json]:
+    """The run's models by the name that conversations go by; their keys are in the environment, never here."""
+    models = config.get("models")
+    entries = [entry for entry in models if isinstance(entry, dict)] if isinstance(models, list) else []
+    return {str(entry.get("name") or entry.get("model")): entry for entry in entries}
 
 
 def _finite(value: Any) -> Any:  # Any: JSON values

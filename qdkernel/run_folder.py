@@ -1,7 +1,8 @@
 """A run folder: everything needed to resume, replay, plot and export one run.
 
 runs/dgemm-20261120-1412-a1b2/
-  run.db          the log and the source of truth: kernels, proposals, evaluations, samples, events, state
+  run.db          the log and the source of truth: kernels, proposals, evaluations, samples and further looks,
+                  conversations with models, events, state
   run.lock        held by the one writer
   config.yaml     the resolved configuration
   machine.json    machine, ceilings, compiler, baseline
@@ -16,57 +17,64 @@ import json
 import os
 import secrets
 import sqlite3
-import time
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from qdkernel._atomic_file import write_atomically
-from qdkernel._run_database import create_database, open_readonly, open_writable, transaction, translated
+from qdkernel._run_conversation_records import Bill, End, Ended, Spending, StoredCall, StoredConversation
+from qdkernel._run_conversations import ConversationLog
+from qdkernel._run_database import create_database, open_readonly, open_writable
 from qdkernel._run_lock import WriterLock
 from qdkernel._run_records import (
     RECORD_QUERY,
     Event,
+    Looks,
     Record,
     elites,
     evaluation_row,
     insert,
     kernel_of,
     proposal_of,
-    proposal_row,
     record_of,
-    source_bytes,
     storable,
     timing_of,
     timing_row,
-    to_json,
 )
+from qdkernel._run_store import insert_proposal, insert_row, now, put_state
 from qdkernel.elite_files import write_elite_files
 from qdkernel.errors import RunFolderError, UnknownName
 from qdkernel.evaluators import Evaluation, Kernel, KernelId, Outcome, Timing
 from qdkernel.machine_facts import MachineFacts, machine_facts
 from qdkernel.mutators import Proposal
 
-__all__ = ["Event", "MachineFacts", "Record", "RunFolder", "elites", "machine_facts", "write_elites"]
+__all__ = [
+    "Bill",
+    "End",
+    "Ended",
+    "Event",
+    "MachineFacts",
+    "Record",
+    "RunFolder",
+    "Spending",
+    "StoredCall",
+    "StoredConversation",
+    "elites",
+    "machine_facts",
+    "write_elites",
+]
 
 # A reader's lock delays the writer, so readers take their rows in pages; one is read in a few milliseconds.
 _PAGE = 200
 
 
-class RunFolder:
+class RunFolder(ConversationLog):
     """A run on disk, opened for reading or as its one writer; made by ``create`` and ``open``, a context manager.
 
-    Every method raises ``RunFolderError`` when the database cannot be used, and the writing ones when the folder was
-    opened for reading.
+    All methods may be called from several threads of the process that opened it. Every one raises ``RunFolderError``
+    when the database cannot be used, and the writing ones when the folder was opened for reading.
     """
-
-    def __init__(self, path: Path, database: sqlite3.Connection, lock: WriterLock | None) -> None:
-        self.path = path
-        self._database = database
-        self._lock = lock
-        self._started = time.monotonic()
-        self._elapsed_before_s = self._last_elapsed_s()
 
     @classmethod
     def create(
@@ -95,7 +103,7 @@ class RunFolder:
             ) from error
         lock = WriterLock(path / "run.lock")
         try:
-            meta = {"problem": problem, "created_at": _now(), "harness": _harness()}
+            meta = {"problem": problem, "created_at": now(), "harness": _harness()}
             return cls(path, create_database(path / "run.db", meta), lock)
         except BaseException:
             lock.release()
@@ -127,20 +135,6 @@ class RunFolder:
             lock.release()
             raise
 
-    def close(self) -> None:
-        """Closes the database and lets the next writer in; does nothing the second time."""
-        self._database.close()
-        if self._lock:
-            self._lock.release()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     @property
     def config_yaml(self) -> str:
         """The resolved configuration, from which a run is resumed."""
@@ -170,21 +164,10 @@ class RunFolder:
         """``problem``, ``created_at`` (UTC, ISO 8601) and ``harness``, the version of qdkernel that measured."""
         return {row["key"]: row["value"] for row in self._rows("SELECT key, value FROM meta ORDER BY key")}
 
-    @property
-    def elapsed_s(self) -> float:
-        """Seconds the run has been active: earlier sessions, and for a writer this one."""
-        session = time.monotonic() - self._started if self._lock else 0.0
-        return self._elapsed_before_s + session
-
     def add_proposal(self, proposal: Proposal) -> int:
         """Commits a proposal and returns its number; until it has an evaluation it counts as in flight."""
-        row = {**proposal_row(proposal), "proposed_at": _now()}
         with self._transaction() as database:
-            database.execute(
-                "INSERT OR IGNORE INTO kernels (id, source) VALUES (?, ?)",
-                (proposal.kernel.id, source_bytes(proposal.kernel)),
-            )
-            return int(database.execute(insert("proposals", row), row).lastrowid or 0)
+            return insert_proposal(database, proposal, None)
 
     def add_evaluation(
         self,
@@ -208,34 +191,53 @@ class RunFolder:
             **evaluation_row(evaluation),
             "proposal_id": proposal_id,
             "placement": str(placement),
-            "finished_at": _now(),
+            "finished_at": now(),
             "elapsed_s": self.elapsed_s,
         }
         with self._transaction() as database:
             self._check_in_flight(proposal_id, evaluation.kernel_id)
-            number = int(database.execute(insert("evaluations", row), row).lastrowid or 0)
-            for position, timing in enumerate(evaluation.timings):
-                sample = {"evaluation_id": number, "position": position, **timing_row(timing)}
-                database.execute(insert("samples", sample), sample)
+            number = insert_row(database, "evaluations", row)
+            _insert_samples(database, number, 0, evaluation.timings)
             if evaluation.normal_hash:
                 database.execute(
                     "UPDATE kernels SET normal_hash = ? WHERE id = ?", (evaluation.normal_hash, evaluation.kernel_id)
                 )
-            _put_state(database, state)
+            put_state(database, state)
         return number
+
+    def add_look(self, number: int, evaluation: Evaluation) -> int:
+        """Commits another timing of a kernel that was evaluated before and returns its number, from 1.
+
+        Args:
+            number: of the record.
+            evaluation: a later one of the same kernel; its objective and timings are kept.
+
+        Raises:
+            ValueError: no such record, one that is not ``ok``, another kernel's evaluation, or one that is not ``ok``.
+        """
+        if evaluation.outcome is not Outcome.OK or evaluation.objective is None:
+            raise ValueError(f"a look is an evaluation that ended ok, with an objective; got {evaluation.outcome}")
+        with self._transaction() as database:
+            self._check_timed(number, evaluation.kernel_id)
+            query = "SELECT count(*) AS n FROM looks WHERE evaluation_id = ?"
+            look = 1 + int(self._rows(query, (number,))[0]["n"])
+            row = {"evaluation_id": number, "look": look, "objective": float(evaluation.objective), "looked_at": now()}
+            insert_row(database, "looks", row)
+            _insert_samples(database, number, look, evaluation.timings)
+        return look
 
     def add_event(self, kind: str, text: str) -> None:
         """Commits something that happened to the run itself, e.g. ``stop`` with the reason."""
         with self._transaction() as database:
             database.execute(
                 "INSERT INTO events (at, kind, text, elapsed_s) VALUES (?, ?, ?, ?)",
-                (_now(), kind, storable(text), self.elapsed_s),
+                (now(), kind, storable(text), self.elapsed_s),
             )
 
     def set_state(self, key: str, value: Any) -> None:  # Any: a JSON value
         """Commits a value to find again on resume."""
         with self._transaction() as database:
-            _put_state(database, {key: value})
+            put_state(database, {key: value})
 
     def get_state(self, key: str, default: Any = None) -> Any:  # Any: a JSON value
         """The value last committed under ``key``."""
@@ -251,12 +253,18 @@ class RunFolder:
         return [(row["id"], proposal_of(row)) for row in rows]
 
     def evaluations(self) -> Iterator[Record]:
-        """The log: every evaluation in the order of its commit; the archive is a fold over it."""
+        """The log: every evaluation in the order of its commit; the archive is a fold over it.
+
+        A kernel that was timed again has objective and timings of its best look, the one with the highest objective:
+        what disturbs a host only ever slows a kernel down, so the fastest look is the closest to the truth.
+        """
         last = 0
         while rows := self._rows(RECORD_QUERY, (last, _PAGE)):
-            timings = self._timings(last, rows[-1]["id"])
-            last = rows[-1]["id"]
-            yield from (record_of(row, timings.get(row["id"], ())) for row in rows)
+            first, last = last, rows[-1]["id"]
+            looks = self._looks(first, last)  # before the samples: those of a look that is seen here are there
+            used = {row["id"]: looks[row["id"]].used(row["objective"]) for row in rows}
+            timings = self._timings(first, last, used)
+            yield from (record_of(row, timings[row["id"]], looks[row["id"]]) for row in rows)
 
     def num_evaluations(self) -> int:
         """How many evaluations were committed."""
@@ -284,26 +292,38 @@ class RunFolder:
         rows = self._rows("SELECT at, kind, text, elapsed_s FROM events ORDER BY id")
         return [Event(row["at"], row["kind"], row["text"], row["elapsed_s"]) for row in rows]
 
-    def _rows(self, query: str, values: Iterable[Any] = ()) -> list[sqlite3.Row]:
-        with translated(self.path / "run.db"):
-            return self._database.execute(query, tuple(values)).fetchall()
+    def _looks(self, after: int, until: int) -> Mapping[int, Looks]:
+        rows = self._rows(
+            # with max() SQLite takes the other columns from the row that holds the maximum
+            """SELECT evaluation_id, count(*) AS n, look, max(objective) AS objective FROM looks
+            WHERE evaluation_id > ? AND evaluation_id <= ? GROUP BY evaluation_id""",
+            (after, until),
+        )
+        found = {row["evaluation_id"]: Looks(row["n"], row["look"], row["objective"]) for row in rows}
+        return defaultdict(Looks, found)
 
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        if self._lock is None:
-            raise RunFolderError(f"{self.path} was opened for reading; open it with writable=True to add to it")
-        with translated(self.path / "run.db"), transaction(self._database):
-            yield self._database
-
-    def _timings(self, after: int, until: int) -> dict[int, list[Timing]]:
+    def _timings(self, after: int, until: int, used: Mapping[int, int]) -> Mapping[int, list[Timing]]:
+        """Timings of a page of evaluations, each from the look that is used."""
         rows = self._rows(
             "SELECT * FROM samples WHERE evaluation_id > ? AND evaluation_id <= ? ORDER BY evaluation_id, position",
             (after, until),
         )
-        timings: dict[int, list[Timing]] = {}
+        timings: dict[int, list[Timing]] = defaultdict(list)
         for row in rows:
-            timings.setdefault(row["evaluation_id"], []).append(timing_of(row))
+            if row["look"] == used.get(row["evaluation_id"]):
+                timings[row["evaluation_id"]].append(timing_of(row))
         return timings
+
+    def _check_timed(self, number: int, kernel_id: KernelId) -> None:
+        rows = self._rows("SELECT kernel_id, outcome FROM evaluations WHERE id = ?", (number,))
+        if not rows:
+            raise ValueError(f"expected the number of a record of this run, got {number}")
+        if rows[0]["outcome"] != Outcome.OK:
+            raise ValueError(f"record {number} ended {rows[0]['outcome']}; only a kernel that was ok is timed again")
+        if rows[0]["kernel_id"] != kernel_id:
+            raise ValueError(
+                f"record {number} is of kernel {rows[0]['kernel_id'][:12]}, but the look is at {kernel_id[:12]}"
+            )
 
     def _check_in_flight(self, proposal_id: int, kernel_id: KernelId) -> None:
         rows = self._rows(
@@ -321,10 +341,6 @@ class RunFolder:
                 f"but the evaluation is of {kernel_id[:12]}"
             )
 
-    def _last_elapsed_s(self) -> float:
-        query = "SELECT max(elapsed_s) AS s FROM (SELECT elapsed_s FROM evaluations UNION SELECT elapsed_s FROM events)"
-        return float(self._rows(query)[0]["s"] or 0.0)
-
     def _text(self, name: str) -> str:
         try:
             return (self.path / name).read_text(encoding="utf-8")
@@ -341,9 +357,10 @@ def write_elites(folder: RunFolder) -> list[Path]:
     return write_elite_files(folder.evaluations(), folder.facts, folder.path / "elites")
 
 
-def _put_state(database: sqlite3.Connection, state: Mapping[str, Any]) -> None:
-    for key, value in state.items():
-        database.execute("INSERT OR REPLACE INTO state (key, value) VALUES (?, ?)", (key, to_json(value)))
+def _insert_samples(database: sqlite3.Connection, number: int, look: int, timings: Iterable[Timing]) -> None:
+    for position, timing in enumerate(timings):
+        row = {"evaluation_id": number, "look": look, "position": position, **timing_row(timing)}
+        database.execute(insert("samples", row), row)
 
 
 def _new_folder(root: Path, problem: str) -> Path:
@@ -361,10 +378,6 @@ def _exact_folder(path: Path) -> Path:
         raise RunFolderError(f"{path} already holds a run; resume that one, or choose another folder")
     path.mkdir(parents=True, exist_ok=True)
     return path
-
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _harness() -> str:

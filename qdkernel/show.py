@@ -17,6 +17,7 @@ from qdkernel.errors import UnknownName
 from qdkernel.evaluators import Cell, Evaluation, Outcome
 from qdkernel.machine_facts import MachineFacts, geometric_mean
 from qdkernel.run_folder import Record, RunFolder, elites
+from qdkernel.show_models import arms_table, conversation_line, spending_lines
 
 PLAIN_WIDTH = 160  # columns of a table that nobody's window limits
 TOP_CELLS = 15
@@ -34,6 +35,7 @@ class Summary:
         outcomes: evaluations by outcome.
         held: the record that holds each filled cell.
         num_reachable: cells that the machine can fill.
+        spending: lines on what was spent on models; empty when none was asked.
     """
 
     facts: MachineFacts
@@ -43,6 +45,7 @@ class Summary:
     outcomes: Mapping[Outcome, int]
     held: Mapping[Cell, Record]
     num_reachable: int
+    spending: tuple[str, ...] = ()
 
     @property
     def coverage(self) -> float:
@@ -73,11 +76,14 @@ def summarise(folder: RunFolder) -> Summary:
         outcomes=folder.counts_by_outcome(),
         held=elites(folder.evaluations()),
         num_reachable=len(set(reachable_cells(facts.simd_widths))),
+        spending=tuple(spending_lines(folder)),
     )
 
 
 def show_run(folder: RunFolder, top: int = TOP_CELLS) -> RenderableType:
     """The run's standing: problem and machine, budget used, outcomes, coverage, best kernel, the fastest cells.
+
+    When models were asked, also what they cost, and what each operator earned with each model.
 
     Args:
         folder: of the run.
@@ -87,6 +93,8 @@ def show_run(folder: RunFolder, top: int = TOP_CELLS) -> RenderableType:
     parts: list[RenderableType] = [_facts_table(folder.path.name, summary)]
     if summary.held:
         parts += [Text(""), _cells_table(summary, top)]
+    if summary.spending:
+        parts += [Text(""), arms_table(folder.evaluations(), folder.counts_by_ending())]
     return Group(*parts)
 
 
@@ -104,7 +112,7 @@ def show_cell(folder: RunFolder, cell: Cell) -> RenderableType:
         )
     record, facts = held[cell], folder.facts
     return Group(
-        _elite_table(cell, record, facts),
+        _elite_table(cell, record, facts, _conversation_of(folder, record)),
         Text(""),
         _timings_table(record.evaluation, facts),
         Text(""),
@@ -112,6 +120,10 @@ def show_cell(folder: RunFolder, cell: Cell) -> RenderableType:
         Text(""),
         Text(_visible(record.source.rstrip("\n"), keep="\n\t"), no_wrap=True, overflow="ignore"),
     )
+
+
+def _conversation_of(folder: RunFolder, record: Record) -> str:
+    return "" if record.conversation_id is None else conversation_line(folder.conversation(record.conversation_id))
 
 
 def print_view(view: RenderableType, file: TextIO | None = None) -> None:
@@ -144,6 +156,8 @@ def _facts_table(name: str, summary: Summary) -> Table:
     if facts.baseline_gflops:
         table.add_row("baseline", _text(f"{facts.baseline_name}, {facts.baseline_gflops:.1f} GFLOP/s"))
     table.add_row("used", f"{summary.evaluations} evaluations, {_duration(summary.elapsed_s)}")
+    for at, line in enumerate(summary.spending):
+        table.add_row("" if at else "models", _text(line))
     if summary.stop_reason:
         table.add_row("stopped", _text(summary.stop_reason))
     counts = ", ".join(f"{outcome} {count}" for outcome, count in summary.outcomes.items())
@@ -193,10 +207,7 @@ def _cells_table(summary: Summary, top: int) -> Table:
     table.add_column("cell", no_wrap=True, min_width=max(len(cell_name(cell)) for cell, _ in shown))
     widths = {"GFLOP/s": 7, "ratio": 5, "95 % interval": 14, "peak": 4}
     widths |= {"GB/s": 5, "triad": 5} if facts.bandwidth_bound else {}
-    for (
-        name,
-        width,
-    ) in widths.items():
+    for name, width in widths.items():
         table.add_column(name, justify="right", no_wrap=True, min_width=width)
     table.add_column("id", no_wrap=True, min_width=8)
     table.add_column("idea")
@@ -226,15 +237,19 @@ def _numbers(evaluation: Evaluation, facts: MachineFacts) -> list[Text]:
     return [Text(value) for value in row]  # brackets are text here, not markup
 
 
-def _elite_table(cell: Cell, record: Record, facts: MachineFacts) -> Table:
+def _elite_table(cell: Cell, record: Record, facts: MachineFacts, conversation: str) -> Table:
     evaluation = record.evaluation
     table = _plain_table()
     table.add_row("cell", cell_name(cell))
     table.add_row("kernel", record.proposal.kernel.id)
     table.add_row("speed", _text(", ".join(_speed(evaluation, facts))))
+    if record.looks > 1:
+        table.add_row("timed", f"{record.looks} times; the best of them counts")
     if evaluation.error_ratio is not None:
         table.add_row("error", f"{evaluation.error_ratio:.3g} times the arithmetic's rounding error")
     table.add_row("evaluation", f"{record.number}, {record.finished_at}, {record.placement}")
+    if conversation:
+        table.add_row("model", _text(conversation))
     for axis, level in zip(AXES, cell, strict=True):
         evidence = evaluation.evidence.get(axis.name)
         table.add_row(axis.name, _text(axis.levels[level] + (f": {evidence}" if evidence else "")))
@@ -271,7 +286,8 @@ def _timings_table(evaluation: Evaluation, facts: MachineFacts) -> Table:
 
 def _lineage_table(records: list[Record]) -> Table:
     table = Table(title="lineage, this kernel first", title_justify="left", box=None)
-    for name in ("id", "GFLOP/s", "cell", "operator", "idea"):
+    by_model = any(record.model for record in records)
+    for name in ("id", "GFLOP/s", "cell", "operator", *(["model"] if by_model else []), "idea"):
         table.add_column(name, no_wrap=True, overflow="ellipsis", justify="right" if name == "GFLOP/s" else "left")
     for record in records:
         cell, objective = record.evaluation.cell, record.evaluation.objective
@@ -280,6 +296,7 @@ def _lineage_table(records: list[Record]) -> Table:
             "" if objective is None else f"{objective:.1f}",
             "" if cell is None else cell_name(cell),
             _text(record.proposal.operator),
+            *([_text(record.model or "")] if by_model else []),
             _text(record.proposal.idea),
         )
     return table

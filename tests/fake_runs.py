@@ -12,7 +12,7 @@ import numpy as np
 
 from qdkernel.archives import AXES, cell_name, reachable_cells
 from qdkernel.evaluators import Cell, Evaluation, Kernel, Outcome, Timing
-from qdkernel.mutators import Proposal
+from qdkernel.mutators import Assignment, Completion, Expect, Message, Proposal
 from qdkernel.run_folder import RunFolder
 
 SIZES = ({"m": 256, "n": 256, "k": 256}, {"m": 768, "n": 768, "k": 768})
@@ -99,6 +99,40 @@ def add_elite(folder: RunFolder, cell: Cell, gflops: float, **origin: Any) -> Ke
     origin = {"operator": "schedule", "idea": "pack B into panels of 24 columns", "target": cell, **origin}
     number = folder.add_proposal(Proposal(made, **origin))
     folder.add_evaluation(number, ok(made, cell, gflops), "new", {"rng": {"state": number}})
+    return made
+
+
+def assignment(operator: str, text: str = "make it faster") -> Assignment:
+    """A conversation about to be held."""
+    return Assignment(operator, (Message("system", "You write C."), Message("user", text)), Expect.KERNEL)
+
+
+def ask(folder: RunFolder, opening: Assignment, model: str, completion: Completion) -> int:
+    """A conversation that goes on after one reply."""
+    number = folder.add_conversation(opening, model)
+    folder.answer_call(folder.add_call(number, 0, opening.messages), completion)
+    return number
+
+
+def add_by_model(
+    folder: RunFolder,
+    cell: Cell,
+    gflops: float,
+    model: str = "big",
+    operator: str = "edit",
+    tokens: int = 1000,
+    cost: float = 0.01,
+    placement: str = "new",
+    **origin: Any,  # Any: fields of Proposal
+) -> Kernel:
+    """A kernel that a model wrote in its first reply, a tenth of the tokens in it."""
+    made = kernel(f"{cell_name(cell)} at {gflops} by {model}")
+    reply = Completion(f"idea: pack B\n```c\n{made.source}```\n", "stop", tokens - tokens // 10, tokens // 10, 1, cost)
+    conversation = ask(folder, assignment(operator), model, reply)
+    proposal = Proposal(made, operator, **{"idea": "pack B", "target": cell, **origin})
+    number = folder.end_conversation(conversation, "proposal", proposal=proposal).proposal_number
+    assert number is not None
+    folder.add_evaluation(number, ok(made, cell, gflops), placement, {})
     return made
 
 

@@ -12,7 +12,7 @@ from qdkernel.elite_files import lineage, ratio_to_baseline
 from qdkernel.errors import RunFolderError
 from qdkernel.mutators import Proposal
 from qdkernel.run_folder import RunFolder, elites, write_elites
-from tests.fake_runs import add_elite, kernel, new_run, ok, timing
+from tests.fake_runs import add_by_model, add_elite, kernel, new_run, ok, timing
 
 CELL = parse_cell("packed/512/static/near")
 OTHER = parse_cell("cache+register/256/serial/none")
@@ -35,6 +35,16 @@ def test_each_filled_cell_has_a_file_that_tells_what_the_kernel_is(tmp_path: Pat
     assert f" *   {best.id[:8]} schedule: pack B\n *   {naive.id[:8]} seed: by the definition\n" in header
     name = "packed-512-static-near"
     assert f" * compile    gcc -O3 -march=native -fopenmp -fPIC -shared -o {name}.so {name}.c\n" in header
+
+
+def test_a_header_tells_the_model_and_how_often_the_kernel_was_timed(tmp_path: Path) -> None:
+    with new_run(tmp_path) as folder:
+        made = add_by_model(folder, CELL, 80.0, "big */ int evil; /*")
+        folder.add_look(1, ok(made, CELL, 90.0))
+        [path] = write_elites(folder)
+    header = path.read_text().split(" */\n#include")[0]
+    assert " * objective  85.38 GFLOP/s, geometric mean over the scored sizes; timed 2 times\n" in header
+    assert f" *   {made.id[:8]} edit by big * / int evil; / *: pack B\n" in header
 
 
 @pytest.mark.parametrize(

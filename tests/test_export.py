@@ -16,9 +16,9 @@ from qdkernel.archives import parse_cell
 from qdkernel.errors import ConfigError, RunFolderError
 from qdkernel.evaluators import Duel, Evaluation, Kernel, KernelId, Outcome
 from qdkernel.export import FAILURE_REWARDS, FORMATS, export_c, export_jsonl, record_id, record_schema
-from qdkernel.mutators import Proposal
+from qdkernel.mutators import CallFailed, Completion, FailureKind, Message, Proposal
 from qdkernel.run_folder import RunFolder
-from tests.fake_runs import add_elite, breed, kernel, new_run, ok
+from tests.fake_runs import add_by_model, add_elite, ask, assignment, breed, kernel, new_run, ok
 
 CELL = parse_cell("packed/512/static/near")
 
@@ -81,7 +81,66 @@ def test_a_record_tells_the_whole_evaluation(tmp_path: Path) -> None:
     assert size["samples_s"] == pytest.approx([time * 1e-9 for time in evaluation.timings[1].kernel_ns])
     assert (size["n"], size["block_calls"], size["mdape"]) == (3, 4, pytest.approx(0.01))
     assert new["step_s"] == dict(evaluation.step_s)
-    assert [new[key] for key in ("prompt", "completion", "model", "sampling", "stage", "asm_hash_O0")] == [None] * 6
+    nulls = ("prompt", "completion", "model", "sampling", "conversation", "stage", "asm_hash_O0")
+    assert [new[key] for key in nulls] == [None] * len(nulls)
+    assert new["looks"] == 1
+
+
+def test_a_models_kernel_comes_with_what_was_said_and_what_it_cost(tmp_path: Path) -> None:
+    with new_run(tmp_path) as folder:
+        (folder.path / "config.yaml").write_text(
+            "seed: 7\nmodels:\n- name: big\n  model: maker/big-2\n  temperature: 0.8\n  max_tokens: 4000\n"
+        )
+        made = add_by_model(folder, CELL, 50.0, "big", tokens=1000, cost=0.25, notes={"stage": "simd first"})
+        add_by_model(folder, CELL, 40.0, "unheard of", placement="refused")
+        folder.add_look(1, ok(made, CELL, 52.0))
+        known, other = records(folder)
+    jsonschema.validate(known, record_schema())
+    jsonschema.validate(other, record_schema())
+    assert known["prompt"] == [
+        {"role": "system", "content": "You write C."},
+        {"role": "user", "content": "make it faster"},
+    ]
+    assert known["completion"] == f"idea: pack B\n```c\n{made.source}```\n"
+    assert (known["model"], known["sampling"]) == ("maker/big-2", {"temperature": 0.8, "max_tokens": 4000})
+    assert (known["operator"], known["stage"], known["looks"]) == ("edit", "simd first", 2)
+    assert known["timing"]["gflops"] == ok(made, CELL, 52.0).objective
+    conversation = known["conversation"]
+    assert conversation.pop("latency_s") >= 0
+    assert conversation.pop("started_at").startswith("20")
+    assert conversation == {
+        "id": 1,
+        "model": "big",
+        "turns": 1,
+        "requests": 1,
+        "prompt_tokens": 900,
+        "completion_tokens": 100,
+        "cost_usd": 0.25,
+        "finish_reason": "stop",
+    }
+    assert (other["model"], other["sampling"], other["looks"]) == ("unheard of", None, 1)
+
+
+def test_the_prompt_is_that_of_the_reply_which_brought_the_kernel(tmp_path: Path) -> None:
+    made = kernel("second try")
+    with new_run(tmp_path) as folder:
+        opening = assignment("edit", "lone \ud800")
+        number = ask(folder, opening, "big", Completion("prose only", "length", 10, 20, 2, 0.5))
+        more = (*opening.messages, Message("assistant", "prose only"), Message("user", "code, please"))
+        folder.answer_call(folder.add_call(number, 1, more), Completion("int x; \udce9", "stop", 30, 4, 1, 0.25))
+        folder.fail_call(folder.add_call(number, 2, more), CallFailed(FailureKind.SERVER, "500", 3))
+        ended = folder.end_conversation(number, "proposal", proposal=Proposal(made, "edit", ""))
+        assert ended.proposal_number is not None
+        folder.add_evaluation(ended.proposal_number, ok(made, CELL, 5.0), "new", {})
+        [record] = records(folder)
+    jsonschema.validate(record, record_schema())
+    assert [message["role"] for message in record["prompt"]] == ["system", "user", "assistant", "user"]
+    assert record["prompt"][1]["content"] == "lone \ufffd\ufffd\ufffd"
+    assert record["completion"] == "int x; \ufffd\ufffd\ufffd"
+    conversation = record["conversation"]
+    assert (conversation["turns"], conversation["requests"], conversation["finish_reason"]) == (3, 6, "stop")
+    assert (conversation["prompt_tokens"], conversation["completion_tokens"]) == (40, 24)
+    assert conversation["cost_usd"] == 0.75
 
 
 @pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if outcome is not Outcome.OK])

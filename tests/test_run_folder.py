@@ -165,6 +165,43 @@ def test_elites_are_the_last_to_take_each_cell(tmp_path: Path) -> None:
     assert list(held) == sorted(held)
 
 
+def test_a_kernel_timed_again_goes_by_its_best_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qdkernel.run_folder._PAGE", 2)
+    own = [ok(kernel(name), CELL, gflops) for name, gflops in (("a", 50.0), ("b", 60.0), ("c", 70.0))]
+    faster, fastest = ok(kernel("a"), CELL, 55.0), ok(kernel("a"), CELL, 58.0)
+    slower = ok(kernel("c"), CELL, 65.0)
+    with new_run(tmp_path) as folder:
+        for evaluation, name in zip(own, "abc", strict=True):
+            folder.add_evaluation(folder.add_proposal(Proposal(kernel(name), "s", "")), evaluation, "improved", {})
+        assert [folder.add_look(1, look) for look in (faster, fastest, faster)] == [1, 2, 3]
+        assert folder.add_look(3, slower) == 1
+    with RunFolder.open(folder.path) as reader:
+        records = list(reader.evaluations())
+        held = elites(records)
+    expected = [dataclasses.replace(own[0], objective=fastest.objective, timings=fastest.timings), own[1], own[2]]
+    assert [record.evaluation for record in records] == expected
+    assert [record.looks for record in records] == [4, 1, 2]
+    assert held == {CELL: records[2]}
+
+
+def test_a_look_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    look = ok(kernel("a"), CELL, 5.0)
+    with new_run(tmp_path) as folder:
+        for name in "ab":
+            number = folder.add_proposal(Proposal(kernel(name), "s", ""))
+            done = look if name == "a" else Evaluation(kernel("b").id, Outcome.WRONG)
+            folder.add_evaluation(number, done, "new" if name == "a" else "none", {})
+        with pytest.raises(ValueError, match=r"expected the number of a record of this run, got 3"):
+            folder.add_look(3, look)
+        with pytest.raises(ValueError, match=r"record 2 ended wrong; only a kernel that was ok is timed again"):
+            folder.add_look(2, ok(kernel("b"), CELL, 5.0))
+        with pytest.raises(ValueError, match=r"record 1 is of kernel \w{12}, but the look is at \w{12}"):
+            folder.add_look(1, ok(kernel("b"), CELL, 5.0))
+        with pytest.raises(ValueError, match=r"a look is an evaluation that ended ok, with an objective; got timeout"):
+            folder.add_look(1, Evaluation(kernel("a").id, Outcome.TIMEOUT))
+        assert [record.looks for record in folder.evaluations()] == [1, 1]
+
+
 def test_outcomes_are_counted_in_their_order(tmp_path: Path) -> None:
     with new_run(tmp_path) as folder:
         breed(folder, 60)
@@ -260,6 +297,12 @@ def _newer(path: Path) -> None:
     database.close()
 
 
+def _older(path: Path) -> None:
+    with sqlite3.connect(path) as database:
+        database.execute("PRAGMA user_version = 1")
+    database.close()
+
+
 def _someone_elses(path: Path) -> None:
     path.unlink()
     with sqlite3.connect(path) as database:
@@ -275,7 +318,11 @@ def _someone_elses(path: Path) -> None:
         (_not_a_database, r"expected the SQLite database of a run, got another kind of file"),
         (_cut_short, r"damaged or cut short; take a copy from a backup"),
         (_cut_in_the_header, r"expected the SQLite database of a run|damaged or cut short"),
-        (_newer, r"made by a newer qdkernel \(schema 99; this one reads up to 1\); install that version"),
+        (_newer, r"made by a newer qdkernel \(schema 99; this one reads 2\); install that version"),
+        (
+            _older,
+            r"made by an earlier development version of qdkernel \(schema 1; .* cannot be read by this one; start",
+        ),
         (_someone_elses, r"is an SQLite database, but not that of a run"),
         (Path.unlink, r"holds no run.db, so it is not a run folder"),
     ],

@@ -11,9 +11,9 @@ import pytest
 from qdkernel.archives import parse_cell
 from qdkernel.errors import UnknownName
 from qdkernel.evaluators import Duel, Evaluation, Outcome
-from qdkernel.mutators import Proposal
+from qdkernel.mutators import CallFailed, Completion, FailureKind, Proposal
 from qdkernel.show import print_view, show_cell, show_run, summarise, view_text
-from tests.fake_runs import MACHINE, add_elite, breed, kernel, new_run, ok
+from tests.fake_runs import MACHINE, add_by_model, add_elite, ask, assignment, breed, kernel, new_run, ok
 
 CELL = parse_cell("packed/512/static/near")
 OTHER = parse_cell("none/scalar/serial/none")
@@ -102,6 +102,54 @@ def test_a_cell_shows_source_lineage_and_timings(tmp_path: Path) -> None:
     assert "3 x 4" in text
     assert text.index("kc 384") < text.index("by the definition")
     assert text.endswith(made.source)
+
+
+def test_a_run_with_models_shows_what_they_cost_and_what_each_operator_earned(tmp_path: Path) -> None:
+    with new_run(tmp_path) as folder:
+        add_elite(folder, OTHER, 1.0, operator="seed")
+        add_by_model(folder, CELL, 50.0, "big", tokens=3000, cost=0.25)
+        add_by_model(folder, CELL, 60.0, "big", tokens=1000, cost=0.25, placement="improved")
+        add_by_model(folder, OTHER, 0.5, "small", tokens=500, cost=0.0, placement="refused")
+        unread = ask(folder, assignment("edit"), "small", Completion("prose", "stop", 90, 10))
+        folder.end_conversation(unread, "nothing", "no code")
+        failed = folder.add_conversation(assignment("plan"), "big")
+        folder.fail_call(folder.add_call(failed, 0, ()), CallFailed(FailureKind.SERVER, "500", 4))
+        folder.end_conversation(failed, "failed", "500")
+        lines = view_text(show_run(folder)).splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("models"))
+    assert [" ".join(line.split()) for line in lines[at : at + 3]] == [
+        "models 8 requests (1 call failed), 4,600 tokens (4,140 in, 460 out), $0.5000, 1,533 tokens per proposal",
+        "big: 6 requests (1 call failed), 4,000 tokens (3,600 in, 400 out), $0.5000, 2,000 tokens per proposal",
+        "small: 2 requests, 600 tokens (540 in, 60 out), 600 tokens per proposal",
+    ]
+    rows = [line.split() for line in lines[lines.index("operators") + 2 :]]
+    assert rows == [
+        ["edit", "big", "2", "2", "100%", "2", "1", "0", "0"],
+        ["seed", "1", "100%", "1", "1"],
+        ["edit", "small", "2", "1", "100%", "0", "0", "1", "0"],
+        ["plan", "big", "1", "0", "1"],
+    ]
+
+
+def test_a_run_without_models_does_not_speak_of_them(tmp_path: Path) -> None:
+    with new_run(tmp_path) as folder:
+        breed(folder, 10)
+        text = view_text(show_run(folder))
+    assert "models" not in text
+    assert "operators" not in text
+
+
+def test_a_cell_shows_the_model_its_conversation_and_how_often_it_was_timed(tmp_path: Path) -> None:
+    with new_run(tmp_path) as folder:
+        naive = add_elite(folder, OTHER, 1.0, operator="seed", idea="by the definition")
+        made = add_by_model(folder, CELL, 50.0, "big", idea="pack B\x1b[31m", parents=(naive.id,))
+        for _ in range(2):
+            folder.add_look(2, ok(made, CELL, 51.0))
+        text = view_text(show_cell(folder, CELL))
+    assert "model       big, conversation 1, 1 turn, 1,000 tokens, $0.0100\n" in text
+    assert "timed       3 times; the best of them counts\n" in text
+    rows = [line.split() for line in text.splitlines() if line.strip().startswith((made.id[:8], naive.id[:8]))]
+    assert [row[3:] for row in rows] == [["edit", "big", "pack", "B\ufffd[31m"], ["seed", "by", "the", "definition"]]
 
 
 def test_an_empty_cell_is_told(tmp_path: Path) -> None:
