@@ -43,20 +43,56 @@ def evolve(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the resolved configuration and what it would cost.")
     ] = False,
+    replay: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="Evaluate again what RUN proposed, from its stored replies; asks no model."),
+    ] = None,
 ) -> int:
     """Breed kernels into an archive until the budget is spent."""
     from qdkernel.commands.evolve import dry_run as show_plan
     from qdkernel.commands.evolve import evolve as run
 
-    return show_plan(config, set_ or []) if dry_run else run(config, out, resume, set_ or [])
+    return show_plan(config, set_ or []) if dry_run else run(config, out, resume, set_ or [], replay)
 
 
 @app.command()
-def doctor(as_json: AsJson = False) -> int:
+def prompt(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML file, e.g. configs/gemm.yaml.")],
+    show: Annotated[bool, typer.Option("--show", help="Print the whole text, not only its size.")] = False,
+    operator: Annotated[str | None, typer.Option(help="edit, rewrite, cross or plan; default: all.")] = None,
+    run: Annotated[Path | None, typer.Option(metavar="RUN", help="With the elites and lessons of this run.")] = None,
+    set_: Overrides = None,
+) -> int:
+    """Print what a model would be sent."""
+    from qdkernel.commands.prompt import prompt as command
+
+    return command(config, show, operator, run, set_ or [])
+
+
+@app.command()
+def diff(
+    first: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    second: Annotated[Path, typer.Argument(metavar="RUN", help="Another one of the same problem.")],
+    by: Annotated[str, typer.Option(help="Equal cost in evaluations, minutes, tokens or usd.")] = "evaluations",
+    as_json: AsJson = False,
+) -> int:
+    """Compare two runs at equal cost."""
+    from qdkernel.commands.diff import diff as command
+
+    return command(first, second, by, as_json)
+
+
+@app.command()
+def doctor(
+    as_json: AsJson = False,
+    containment: Annotated[
+        bool, typer.Option("--containment", help="Also run hostile kernels and say which defences hold here.")
+    ] = False,
+) -> int:
     """Say what works here: compiler, instruction sets, containment, ceilings."""
     from qdkernel.commands.doctor import doctor as run
 
-    return run(as_json)
+    return run(as_json, containment)
 
 
 @app.command()
@@ -78,13 +114,14 @@ def bench(
     problem: Annotated[str | None, typer.Option(help="The problem of a kernel file.")] = None,
     top: Annotated[int, typer.Option(min=1, help="How many of a run's elites, fastest first.")] = 10,
     cell: Annotated[str | None, typer.Option(help="Only the elite of this cell, e.g. packed/512/static/none.")] = None,
+    looks: Annotated[int, typer.Option(min=1, help="How often, with all others between; the best look counts.")] = 2,
     set_: Overrides = None,
     as_json: AsJson = False,
 ) -> int:
     """Time elites against the baseline again, in fresh processes, with confidence intervals."""
     from qdkernel.commands.bench import bench as run
 
-    return run(target, problem, top, cell, set_ or [], as_json)
+    return run(target, problem, top, cell, looks, set_ or [], as_json)
 
 
 @app.command()

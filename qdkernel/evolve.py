@@ -1,103 +1,74 @@
-"""The loop: propose, evaluate, place, until the budget is spent."""
+"""The loop: propose, evaluate, place, until the budget is spent; then one more look at every elite."""
 
 from __future__ import annotations
 
 import contextlib
-import enum
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
-import numpy as np
-
-from qdkernel.archives import Entry, KernelArchive, Placement, cell_name, parse_cell, reachable_cells
+from qdkernel.archives import Entry, KernelArchive, Placement, cell_name
 from qdkernel.evaluators import (
     Cell,
     CoreLock,
     Evaluation,
     EvaluationTask,
-    Kernel,
     KernelId,
     Outcome,
     geometric_mean,
     perform,
 )
 from qdkernel.fan_out import FanOut
-from qdkernel.mutators import MUTATORS, Brief, Elite, Mutator, Proposal
+from qdkernel.mutators import Proposal
+from qdkernel.proposing import Offer, Source
 from qdkernel.run_folder import Record, RunFolder
-from qdkernel.selection import Selector
-from qdkernel.workplace import Workplace, seed_files
+from qdkernel.standing import Standing, StopReason
+from qdkernel.workplace import Workplace
 
-_TRIES = 8  # draws before a proposal equal to an earlier kernel is accepted: it then costs a duplicate
 _CONTESTS = 2  # evaluations of a kernel whose cell changed hands while it was timed; then the holder stays
 
-
-class StopReason(enum.StrEnum):
-    """Why a run stopped; each has a name of its own."""
-
-    EVALUATIONS = "evaluations"
-    """The budgeted number of evaluations is done."""
-    MINUTES = "minutes"
-    """The budgeted time is over."""
-    INTERRUPTED = "interrupted"
-    """The user asked it to stop; what was under way has been finished."""
-    EXHAUSTED = "exhausted"
-    """No operator had anything left to propose."""
-
-
-@dataclass
-class Standing:
-    """Where a run stands; what the display shows.
-
-    ``evaluations`` counts those of the whole run, ``session_evaluations`` those since it was started or resumed.
-    """
-
-    evaluations: int = 0
-    session_evaluations: int = 0
-    outcomes: Counter[Outcome] = field(default_factory=Counter)
-    elites: int = 0
-    reachable: int = 0
-    qd_score: float = 0.0
-    best: float = 0.0
-    best_ratio: float = 0.0
-    news: str = ""
-    elapsed_s: float = 0.0
-
-
 Show = Callable[[Standing], None]
+Evaluations = FanOut[EvaluationTask, Evaluation]
 
 
 class Evolution:
-    """A run in progress: archive, elites, what is under way.
+    """A run in progress: archive, what is under way, where it stands.
 
     Args:
-        workplace: the configuration on this machine.
+        place: the configuration on this machine.
         folder: the run's folder, open for writing; what it already holds is continued.
+        archive: empty; it is rebuilt from the folder.
+        source: where proposals come from.
+        spent: names the budget that is spent beside evaluations and minutes, e.g. the models'.
+        share: of the budget that a number of evaluations and seconds are.
         show: told the standing after every evaluation.
     """
 
-    def __init__(self, workplace: Workplace, folder: RunFolder, show: Show) -> None:
-        self._place = workplace
+    def __init__(
+        self,
+        place: Workplace,
+        folder: RunFolder,
+        archive: KernelArchive,
+        source: Source,
+        spent: Callable[[], StopReason | None],
+        show: Show,
+    ) -> None:
+        self._place = place
         self._folder = folder
+        self._archive = archive
+        self._source = source
+        self._models_spent = spent
         self._show = show
-        config = workplace.config
         self._lock = CoreLock()
-        reachable = frozenset(reachable_cells(workplace.machine.simd_widths))
-        self._archive = KernelArchive(reachable, config.timing.tie)
-        self._selector = Selector(reachable, config.selection.explore, config.selection.improve)
-        self._mutators: dict[str, Mutator] = {m.name: MUTATORS[m.name]() for m in config.mutators}
-        weights = np.array([m.weight for m in config.mutators])
-        self._shares = weights / weights.sum()
-        self._rng = np.random.default_rng(np.random.SeedSequence(config.seed))
-        self._elites: dict[Cell, Elite] = {}
-        self._seen: set[KernelId] = set()
-        self._under_way: dict[int, Proposal] = {}
+        self._under_way: dict[int, Offer] = {}
         self._contests: Counter[int] = Counter()
+        self._holders: dict[Cell, tuple[int, Proposal]] = {}  # the evaluation that won each cell
+        self._looked_at: set[int] = set()
+        self._judged: set[KernelId] = set()
         self._stopping = False
         self._start = time.monotonic()
-        self.standing = Standing(reachable=len(reachable))
+        self.standing = Standing(reachable=len(archive.reachable))
 
     def stop(self) -> None:
         """No more proposals; what is under way is finished. May be called from a signal handler."""
@@ -106,17 +77,18 @@ class Evolution:
     def run(self) -> StopReason:
         """Runs until a budget is spent, ``stop`` is called or nobody has a proposal left."""
         self._restore()
-        fan_out: FanOut[EvaluationTask, Evaluation] = FanOut(perform, self._place.workers)
-        proposals = self._proposals()
-        reason = self._fill(fan_out, proposals)
+        fan_out: Evaluations = FanOut(perform, self._place.workers)
+        reason = self._fill(fan_out)
         for done in fan_out.results():
-            proposal = self._under_way[done.number]
-            lost = Evaluation(proposal.kernel.id, Outcome.LOST, "the worker was killed while it evaluated this kernel")
-            if self._fold(done.number, done.result or lost):
-                fan_out.submit(done.number, EvaluationTask(self._place.spec, proposal.kernel))
-            reason = reason or self._fill(fan_out, proposals)
-            self._show(self.standing)
+            if done is not None:
+                offer = self._under_way[done.number]
+                if self._fold(done.number, done.result or _lost(offer.proposal.kernel.id)):
+                    fan_out.submit(done.number, self._task(offer))
+                self._show(self.standing)
+            reason = reason or self._fill(fan_out)
         assert reason is not None
+        if self._place.config.timing.second_look and reason is not StopReason.INTERRUPTED:
+            self._look_again()
         self._folder.add_event("stopped", reason.value)
         return reason
 
@@ -126,24 +98,31 @@ class Evolution:
 
     # -- proposing ------------------------------------------------------------------------------------------------
 
-    def _fill(
-        self, fan_out: FanOut[EvaluationTask, Evaluation], proposals: Iterator[tuple[int | None, Proposal]]
-    ) -> StopReason | None:
+    def _fill(self, fan_out: Evaluations) -> StopReason | None:
         """Hands out proposals until the workers are busy; closes the fan-out and says why when there are no more."""
         while fan_out.pending < fan_out.capacity:
             reason = self._spent(fan_out.pending)
-            with self._computing():
-                offer = None if reason else next(proposals, None)
+            offer = None
+            if reason is None:
+                with self._computing():
+                    offer = self._source.next()
             if offer is None:
+                if reason is None and (fan_out.pending or self._source.waiting):
+                    return None
                 fan_out.close()
-                return reason or StopReason.EXHAUSTED
-            number, proposal = offer
+                return reason or self._source.ending
+            number = offer.number
             if number is None:
-                number = self._folder.add_proposal(proposal)  # before it is evaluated: a kill loses none
-            self._seen.add(proposal.kernel.id)
-            self._under_way[number] = proposal
-            fan_out.submit(number, EvaluationTask(self._place.spec, proposal.kernel))
+                number = self._folder.add_proposal(offer.proposal)  # before it is evaluated: a kill loses none
+            self._under_way[number] = offer
+            if (kernel := offer.proposal.kernel.id) in self._judged:
+                self._fold(number, _same_again(kernel))
+            else:
+                fan_out.submit(number, self._task(offer))
         return None
+
+    def _task(self, offer: Offer) -> EvaluationTask:
+        return EvaluationTask(self._place.spec, offer.proposal.kernel, offer.admit)
 
     def _spent(self, pending: int) -> StopReason | None:
         budget = self._place.config.budget
@@ -153,48 +132,7 @@ class Evolution:
             return StopReason.EVALUATIONS
         if budget.minutes is not None and time.monotonic() - self._start >= 60 * budget.minutes:
             return StopReason.MINUTES
-        return None
-
-    def _proposals(self) -> Iterator[tuple[int | None, Proposal]]:
-        """Proposals, with their number in the run's folder if they have one already.
-
-        First what a killed session left under way, then the seeds, then what the operators think of.
-        """
-        yield from self._folder.unfinished()
-        for file in seed_files(self._place.config, self._place.problem):
-            kernel = Kernel(file.read_bytes().decode("utf-8", "surrogateescape"))
-            if kernel.id not in self._seen:
-                yield None, Proposal(kernel, "seed", f"seed kernel {file.name}")
-        while (proposal := self._propose()) is not None:
-            yield None, proposal
-
-    def _propose(self) -> Proposal | None:
-        """A kernel not seen before, if the operators can think of one; ``None`` when none has anything to offer."""
-        proposal = None
-        for _ in range(_TRIES):
-            choice = self._selector.choose(self._elites, self._rng)
-            brief = Brief(
-                problem=self._place.problem,
-                machine=self._place.machine,
-                threads=self._place.spec.threads,
-                sizes=self._place.spec.sizes,
-                elites=self._elites,
-                parent=choice.parent,
-                target=choice.target,
-            )
-            proposal = self._ask(brief) or proposal
-            if proposal is not None and proposal.kernel.id not in self._seen:
-                return proposal
-        return proposal
-
-    def _ask(self, brief: Brief) -> Proposal | None:
-        """The first offer, asking the operators in an order drawn by their weights."""
-        names = list(self._mutators)
-        for at in self._rng.choice(len(names), size=len(names), replace=False, p=self._shares):
-            proposal = self._mutators[names[at]].propose(brief, self._rng)
-            if proposal is not None:
-                return proposal
-        return None
+        return self._models_spent()
 
     # -- placing --------------------------------------------------------------------------------------------------
 
@@ -208,22 +146,26 @@ class Evolution:
                     self._contests[number] += 1
                     return True
                 placement = Placement.REFUSED
-            proposal = self._under_way.pop(number)
+            proposal = self._under_way.pop(number).proposal
             if placement in (Placement.NEW, Placement.IMPROVED):
                 self._enthrone(proposal, evaluation, before)
             elif all(entry.kernel_id != evaluation.kernel_id for entry in self._archive):
                 self._place.shelf.forget(evaluation.kernel_id)  # not a holder that was proposed once more
             self._remember(evaluation)
             self._count(evaluation)
+            gain = self._gain(evaluation, placement, before)
+            self._source.evaluated(number, proposal, evaluation, placement.value, gain, self._cost(evaluation))
         self.standing.elapsed_s = time.monotonic() - self._start
-        self._folder.add_evaluation(number, evaluation, placement.value, self._state())
+        self._source.remark(self.standing)
+        record = self._folder.add_evaluation(number, evaluation, placement.value, self._source.state())
+        if placement in (Placement.NEW, Placement.IMPROVED) and evaluation.cell is not None:
+            self._holders[evaluation.cell] = (record, proposal)
         return False
 
     def _enthrone(self, proposal: Proposal, evaluation: Evaluation, before: Entry | None) -> None:
         cell, objective = evaluation.cell, evaluation.objective
         assert cell is not None
         assert objective is not None
-        self._elites[cell] = Elite(proposal.kernel, cell, objective, proposal.operator, proposal.idea, proposal.notes)
         self._place.shelf.set_holder(cell, proposal.kernel, objective)
         was = f" (was {before.objective:.1f})" if before else ""
         self.standing.news = f"{objective:.1f} GFLOP/s in {cell_name(cell)}{was}: {proposal.idea}"
@@ -232,40 +174,90 @@ class Evolution:
 
     def _remember(self, evaluation: Evaluation) -> None:
         """Makes the kernel known to workers, so that its equals are recognised."""
-        if evaluation.outcome in (Outcome.DUPLICATE, Outcome.LOST, Outcome.TIMEOUT):
+        if evaluation.outcome in (Outcome.DUPLICATE, Outcome.LOST, Outcome.TIMEOUT, Outcome.OUTSIDE_STAGE):
             return  # says nothing lasting about the kernel, or is known by its original
         for code in (evaluation.normal_hash, evaluation.object_hash):
             if code:
                 self._place.shelf.add_known(code, evaluation.kernel_id)
 
     def _count(self, evaluation: Evaluation) -> None:
-        standing, stats = self.standing, self._archive.stats
+        standing = self.standing
+        if evaluation.outcome not in (Outcome.LOST, Outcome.TIMEOUT, Outcome.OUTSIDE_STAGE):
+            self._judged.add(evaluation.kernel_id)  # the others may end otherwise another time
         standing.evaluations += 1
         standing.session_evaluations += 1
         standing.outcomes[evaluation.outcome] += 1
+        self._count_elites()
+
+    def _count_elites(self) -> None:
+        standing, stats = self.standing, self._archive.stats
         standing.elites, standing.qd_score, standing.best = stats.num_elites, stats.qd_score, stats.best
 
-    # -- going on after a stop ------------------------------------------------------------------------------------
+    def _gain(self, evaluation: Evaluation, placement: Placement, before: Entry | None) -> float:
+        """What an evaluation added to the QD score, in units of the best objective."""
+        if placement not in (Placement.NEW, Placement.IMPROVED) or evaluation.objective is None:
+            return 0.0
+        gained = evaluation.objective - (before.objective if before else 0.0)
+        return max(0.0, gained) / self._archive.stats.best
 
-    def _state(self) -> Mapping[str, Any]:  # Any: JSON
-        return {
-            "rng": self._rng.bit_generator.state,
-            "aimed": {cell_name(cell): count for cell, count in self._selector.aimed.items()},
-        }
+    def _cost(self, evaluation: Evaluation) -> float:
+        """An evaluation as a share of the budget: of the evaluations, and of the workers' time."""
+        budget = self._place.config.budget
+        seconds = sum(s for step, s in evaluation.step_s.items() if step not in ("wait", "kernels"))
+        share = 1 / budget.evaluations if budget.evaluations else 0.0
+        if budget.minutes:
+            share += seconds / (60 * budget.minutes * self._place.workers)
+        return share or 1e-6  # neither is limited: every operator's evaluations cost the same next to nothing
+
+    # -- one more look --------------------------------------------------------------------------------------------
+
+    def _look_again(self) -> None:
+        """Times every elite once more; the better look counts, as what disturbs a host only slows it down."""
+        fan_out: Evaluations = FanOut(perform, self._place.workers)
+        tasks = self._looks()
+        total, done_so_far = len(self._holders) - len(self._looked_at), 0
+        _hand_in(fan_out, tasks)
+        for done in fan_out.results():
+            if done is None:
+                continue
+            cell = next(cell for cell, (record, _) in self._holders.items() if record == done.number)
+            if done.result is not None and done.result.objective is not None:
+                self._folder.add_look(done.number, done.result)
+                self._take_look(cell, done.result)
+            done_so_far += 1
+            self.standing.news = f"every elite is timed once more: {done_so_far} of {total}"
+            self.standing.elapsed_s = time.monotonic() - self._start
+            self._show(self.standing)
+            _hand_in(fan_out, tasks)
+
+    def _looks(self) -> Iterator[tuple[int, EvaluationTask]]:
+        for _, (record, proposal) in sorted(self._holders.items()):
+            if self._stopping:
+                return
+            if record not in self._looked_at:
+                yield record, EvaluationTask(self._place.spec, proposal.kernel, again=True)
+
+    def _take_look(self, cell: Cell, evaluation: Evaluation) -> None:
+        entry = self._archive.get(cell)
+        assert entry is not None
+        assert evaluation.objective is not None
+        if evaluation.objective > entry.objective:
+            self._archive.put(replace(entry, objective=evaluation.objective))
+            if evaluation.objective >= self._archive.stats.best:
+                self.standing.best_ratio = geometric_mean([timing.ratio for timing in evaluation.timings])
+        self._count_elites()
+
+    # -- going on after a stop ------------------------------------------------------------------------------------
 
     def _restore(self) -> None:
         """Rebuilds everything from the run's log: the archive is a fold over it."""
         for record in self._folder.evaluations():
             self._replay(record)
-        state = self._folder.get_state("rng")
-        if state is not None:
-            self._rng.bit_generator.state = state
-        for name, count in (self._folder.get_state("aimed") or {}).items():
-            self._selector.aimed[parse_cell(name)] = count
+        self.standing.session_evaluations = 0
+        self._source.restore()
 
     def _replay(self, record: Record) -> None:
         evaluation, proposal = record.evaluation, record.proposal
-        self._seen.add(evaluation.kernel_id)
         self._remember(evaluation)
         if record.placement in (Placement.NEW, Placement.IMPROVED):
             assert evaluation.cell is not None
@@ -273,5 +265,26 @@ class Evolution:
             before = self._archive.get(evaluation.cell)
             self._archive.put(Entry(evaluation.cell, evaluation.kernel_id, evaluation.objective))
             self._enthrone(proposal, evaluation, before)
+            self._holders[evaluation.cell] = (record.number, proposal)
+            if record.looks > 1:
+                self._looked_at.add(record.number)
         self._count(evaluation)
-        self.standing.session_evaluations = 0
+        self._source.evaluated(record.proposal_id, proposal, evaluation, record.placement, 0.0, 0.0)
+
+
+def _hand_in(fan_out: Evaluations, tasks: Iterator[tuple[int, EvaluationTask]]) -> None:
+    while fan_out.pending < fan_out.capacity:
+        task = next(tasks, None)
+        if task is None:
+            fan_out.close()
+            return
+        fan_out.submit(*task)
+
+
+def _same_again(kernel_id: KernelId) -> Evaluation:
+    text = f"the same source, to the byte, as kernel {kernel_id[:12]}"
+    return Evaluation(kernel_id, Outcome.DUPLICATE, text, duplicate_of=kernel_id)
+
+
+def _lost(kernel_id: KernelId) -> Evaluation:
+    return Evaluation(kernel_id, Outcome.LOST, "the worker was killed while it evaluated this kernel")

@@ -18,6 +18,7 @@ from typing import Any, Generic, TypeVar
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
+_IDLE_S = 0.05  # a worker without work looks for some this often; oftener would disturb a benchmark on the other cores
 _ATTEMPTS = 2  # a task is tried again once after its worker was killed
 
 
@@ -68,15 +69,18 @@ class FanOut(Generic[Task, Result]):
         """No more new tasks: ``results()`` ends when those pending, and any handed in again, are done."""
         self._closed = True
 
-    def results(self) -> Iterator[Done[Result]]:
-        """Results as they finish, until ``close`` has been called and everything pending is done."""
+    def results(self) -> Iterator[Done[Result] | None]:
+        """Results as they finish, until ``close`` has been called and everything pending is done.
+
+        While a worker idles ``None`` comes every few hundredths of a second, so that the caller can hand in more.
+        """
         while self._tasks or not self._closed:
             try:
                 yield from self._one_call()
             except _worker_death():
                 yield from self._after_a_death()
 
-    def _one_call(self) -> Iterator[Done[Result]]:
+    def _one_call(self) -> Iterator[Done[Result] | None]:
         import joblib
 
         with warnings.catch_warnings():
@@ -93,9 +97,11 @@ class FanOut(Generic[Task, Result]):
                 initializer=_enter_worker,
             )
             for number, result in parallel(self._calls()):
-                if number is not None:
-                    self._tasks.pop(number, None)
-                    yield Done(number, result)
+                if number is None:
+                    yield None
+                    continue
+                self._tasks.pop(number, None)
+                yield Done(number, result)
 
     def _calls(self) -> Iterator[Any]:  # Any: joblib's delayed calls
         import joblib
@@ -131,7 +137,7 @@ def _numbered(work: Callable[[Task], Result], number: int, task: Task) -> tuple[
 
 
 def _idle() -> tuple[None, None]:
-    time.sleep(0.02)
+    time.sleep(_IDLE_S)
     return None, None
 
 

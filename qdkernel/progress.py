@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 
 from qdkernel.evaluators import Outcome
-from qdkernel.evolve import Standing
+from qdkernel.standing import Standing
 
 _PLAIN_EVERY_S = 5.0
 _LIVE_EVERY_S = 0.25
@@ -59,6 +59,7 @@ class _PlainLines:
         self._next = now + _PLAIN_EVERY_S
         best = _best(standing, self._peak)
         line = f"{standing.elapsed_s:5.0f} s  {_counts(standing)}  cells {_cells(standing)}  {best}"
+        line += "".join(f"  {part}" for part in (standing.stage, standing.models) if part)
         if standing.news != self._news:
             self._news = standing.news
             line += f"  | {standing.news}"
@@ -96,6 +97,10 @@ class _LivePanel:
         table.add_row("outcomes", _outcomes(standing))
         table.add_row("archive", f"{_cells(standing)} cells, QD score {standing.qd_score:.0f} GFLOP/s")
         table.add_row("best", f"[bold]{_best(standing, self._peak)}[/bold] (1 = {self._baseline})")
+        if standing.stage:
+            table.add_row("stage", standing.stage)
+        if standing.models:
+            table.add_row("models", standing.models)
         table.add_row("latest", standing.news)
         return table
 

@@ -137,12 +137,13 @@ def check_names(config: Config) -> None:
     Raises:
         UnknownName: no such problem or mutator; the message lists the known ones.
     """
-    from qdkernel.mutators import MUTATORS
+    from qdkernel.mutators import MODEL_OPERATORS, MUTATORS
 
     find_problem(config.problem)
+    known = {*MUTATORS, *MODEL_OPERATORS}
     for mutator in config.mutators:
-        if mutator.name not in MUTATORS:
-            raise unknown("mutator", mutator.name, MUTATORS)
+        if mutator.name not in known:
+            raise unknown("mutator", mutator.name, known)
 
 
 def resolve_threads(config: Config, machine: Machine) -> int:

@@ -3,11 +3,13 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from qdkernel.fan_out import FanOut
+from qdkernel.fan_out import Done, FanOut
 
 
 def square(number: int) -> int:
@@ -32,6 +34,11 @@ def die(_: str) -> str:
     return "never"
 
 
+def finished(fan_out: FanOut[Any, Any]) -> Iterator[Done[Any]]:
+    """Results without the moments in which a worker idles."""
+    return (done for done in fan_out.results() if done is not None)
+
+
 @pytest.mark.parametrize("workers", [1, 2, 3])
 def test_every_task_comes_back_once_whatever_the_number_of_workers(workers: int) -> None:
     fan_out: FanOut[int, int] = FanOut(slow_square, workers)
@@ -39,7 +46,7 @@ def test_every_task_comes_back_once_whatever_the_number_of_workers(workers: int)
     submitted = fan_out.capacity
     for number in range(submitted):
         fan_out.submit(number, number)
-    for done in fan_out.results():
+    for done in finished(fan_out):
         assert done.number not in found
         found[done.number] = done.result
         if submitted < 25:
@@ -55,7 +62,7 @@ def test_a_slow_consumer_does_not_stop_the_workers() -> None:
     for number in range(10):
         fan_out.submit(number, number)
     found = []
-    for done in fan_out.results():
+    for done in finished(fan_out):
         time.sleep(0.05)
         found.append(done.number)
         if len(found) == 10:
@@ -66,21 +73,21 @@ def test_a_slow_consumer_does_not_stop_the_workers() -> None:
 def test_no_task_at_all_ends_at_once() -> None:
     fan_out: FanOut[int, int] = FanOut(square, 2)
     fan_out.close()
-    assert list(fan_out.results()) == []
+    assert list(finished(fan_out)) == []
 
 
 def test_a_task_whose_worker_was_killed_is_tried_again(tmp_path: Path) -> None:
     fan_out: FanOut[str, str] = FanOut(die_once, 2)
     fan_out.submit(7, str(tmp_path / "flag"))
     fan_out.close()
-    assert [(done.number, done.result) for done in fan_out.results()] == [(7, "survived")]
+    assert [(done.number, done.result) for done in finished(fan_out)] == [(7, "survived")]
 
 
 def test_a_task_that_always_kills_its_worker_is_lost_and_no_other(tmp_path: Path) -> None:
     fan_out: FanOut[str, str] = FanOut(die, 2)
     fan_out.submit(1, "")
     fan_out.close()
-    assert [(done.number, done.result) for done in fan_out.results()] == [(1, None)]
+    assert [(done.number, done.result) for done in finished(fan_out)] == [(1, None)]
 
 
 def test_a_task_handed_in_again_after_closing_is_done() -> None:
@@ -88,8 +95,22 @@ def test_a_task_handed_in_again_after_closing_is_done() -> None:
     fan_out.submit(3, 3)
     fan_out.close()
     seen = []
-    for done in fan_out.results():
+    for done in finished(fan_out):
         seen.append(done)
         if len(seen) == 1:
             fan_out.submit(3, 5)
     assert [done.result for done in seen] == [9, 25]
+
+
+def test_while_a_worker_idles_the_caller_can_hand_in_more() -> None:
+    fan_out: FanOut[int, int] = FanOut(square, 2)
+    moments, found = 0, []
+    for done in fan_out.results():
+        if done is None:
+            moments += 1
+            if moments == 3:
+                fan_out.submit(1, 4)
+        else:
+            found.append(done.result)
+            fan_out.close()
+    assert found == [16]

@@ -37,9 +37,13 @@ class Entrant:
 
 
 def bench(
-    target: Path, problem: str | None, top: int, cell: str | None, overrides: Sequence[str], as_json: bool
+    target: Path, problem: str | None, top: int, cell: str | None, looks: int, overrides: Sequence[str], as_json: bool
 ) -> int:
-    """Times a run's elites, or a kernel file, against the baseline."""
+    """Times a run's elites, or a kernel file, against the baseline.
+
+    Each is timed ``looks`` times with all the others between, and the look with the highest ratio counts: what
+    disturbs a shared host lasts for tens of seconds and only slows a kernel down.
+    """
     if target.is_dir():
         config, entrants, known = _from_run(target, top, cell, overrides)
     elif problem is None:
@@ -48,7 +52,8 @@ def bench(
         config, entrants, known = problem_config(problem, overrides), [Entrant(read_kernel(target), None, None)], ()
     with open_workplace(config, lambda _: None, known) as place:
         spec = replace(place.spec, rule=replace(place.spec.rule, **_LONGER))
-        results = [(entrant, perform(EvaluationTask(spec, entrant.kernel))) for entrant in entrants]
+        passes = [[perform(EvaluationTask(spec, entrant.kernel)) for entrant in entrants] for _ in range(looks)]
+        results = [(entrant, _best(seen)) for entrant, seen in zip(entrants, zip(*passes, strict=True), strict=True)]
         failed = [e for _, e in results if e.outcome is not Outcome.OK]
         for evaluation in failed:
             print(f"{evaluation.kernel_id[:12]}: {evaluation.outcome.value}: {evaluation.detail}", file=sys.stderr)
@@ -57,6 +62,12 @@ def bench(
         else:
             _print_table(place, results)
     return 1 if failed else 0
+
+
+def _best(looks: Sequence[Evaluation]) -> Evaluation:
+    """The fastest look, unless the kernel itself failed in another: that is never disturbance."""
+    failed = [look for look in looks if look.outcome not in (Outcome.OK, Outcome.LOST)]
+    return failed[0] if failed else max(looks, key=lambda look: look.objective or 0.0)
 
 
 def _from_run(

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
-from qdkernel.config import Config, dump_config, load_config
+from qdkernel.assembly import Assembled, assemble
+from qdkernel.config import BudgetConfig, Config, check_operators, dump_config, load_config, resolve_models
 from qdkernel.errors import RunFolderError
 from qdkernel.evaluators import find_problem, this_machine
-from qdkernel.evolve import Evolution, StopReason
+from qdkernel.mutators import MUTATORS
 from qdkernel.progress import make_progress
 from qdkernel.run_folder import RunFolder, write_elites
+from qdkernel.standing import StopReason
 from qdkernel.workplace import (
     Workplace,
     check_names,
@@ -27,32 +30,67 @@ from qdkernel.workplace import (
 _REASONS = {
     StopReason.EVALUATIONS: "the budgeted number of evaluations is done",
     StopReason.MINUTES: "the budgeted time is over",
+    StopReason.REQUESTS: "the budgeted number of requests to models is sent",
+    StopReason.TOKENS: "another request could pass the budgeted number of tokens",
+    StopReason.USD: "another request could pass the budgeted money",
     StopReason.INTERRUPTED: "interrupted; continue with --resume",
     StopReason.EXHAUSTED: "no operator has anything left to propose",
+    StopReason.NO_MODEL: "no model answers, and no other operator is configured; see the messages above, then --resume",
+    StopReason.REPLAYED: "every recorded proposal has been evaluated again",
 }
 _SECONDS_PER_EVALUATION = 0.35  # measured at n = 256 with two workers; for the estimate of a dry run
 
 
-def evolve(path: Path, out: Path | None, resume: bool, overrides: Sequence[str]) -> int:
+def evolve(path: Path, out: Path | None, resume: bool, overrides: Sequence[str], replay: Path | None = None) -> int:
     """Runs a configuration; see ``qdkernel evolve --help``."""
+    config = _sound(path, overrides)
+    with contextlib.ExitStack() as stack:
+        recorded = stack.enter_context(_recorded(replay, config)) if replay else None
+        if recorded:
+            config = _without_budget(config)
+        if resume:
+            folder = stack.enter_context(RunFolder.open(_run_to_resume(config, out), writable=True))
+            place = stack.enter_context(open_workplace(config, _say, _known_baseline(folder, config)))
+            return _run(place, folder, recorded)
+        if out is not None and (out / "run.db").exists():
+            raise RunFolderError(f"{out} already holds a run; add --resume to continue it, or choose another --out")
+        place = stack.enter_context(open_workplace(config, _say))
+        return _run(place, stack.enter_context(_new_folder(config, place, out)), recorded)
+
+
+def _sound(path: Path, overrides: Sequence[str]) -> Config:
+    """The configuration with its models found in the environment, and its names checked."""
     config = load_config(path, overrides)
+    asked = config.models == "environment"
+    config = resolve_models(config, os.environ)
     check_names(config)
-    if resume:
-        target = _run_to_resume(config, out)
-        with RunFolder.open(target, writable=True) as folder:
-            known = _known_baseline(folder, config)
-            with open_workplace(config, _say, known) as place:
-                return _run(place, folder)
-    if out is not None and (out / "run.db").exists():
-        raise RunFolderError(f"{out} already holds a run; add --resume to continue it, or choose another --out")
-    with open_workplace(config, _say) as place, _new_folder(config, place, out) as folder:
-        return _run(place, folder)
+    check_operators(config)
+    if asked and not config.models:
+        builtin = " and ".join(m.name for m in config.mutators if m.name in MUTATORS)
+        _say(f"no model in the environment (QDKERNEL_BASE_URL, QDKERNEL_MODEL): going on with {builtin}")
+    elif config.models:
+        _say("asking " + ", ".join(f"{m.name} at {m.base_url}" for m in config.models if not isinstance(m, str)))
+    return config
+
+
+def _recorded(path: Path, config: Config) -> RunFolder:
+    recorded = RunFolder.open(path)
+    problem = recorded.facts.problem
+    if problem != config.problem:
+        recorded.close()
+        raise RunFolderError(f"{path} is a run of {problem}, the configuration is for {config.problem}; give one of it")
+    return recorded
+
+
+def _without_budget(config: Config) -> Config:
+    """The recording decides how long a replay goes on; and it asks nobody."""
+    most = BudgetConfig(evaluations=sys.maxsize)
+    return config.model_copy(update={"budget": most, "models": ()})
 
 
 def dry_run(path: Path, overrides: Sequence[str]) -> int:
     """Prints the resolved configuration and what it would cost; needs no compiler."""
-    config = load_config(path, overrides)
-    check_names(config)
+    config = _sound(path, overrides)
     problem, machine = find_problem(config.problem), this_machine()
     threads, sizes = resolve_threads(config, machine), resolve_sizes(config, problem, machine)
     print(dump_config(config), end="")
@@ -65,17 +103,33 @@ def dry_run(path: Path, overrides: Sequence[str]) -> int:
     if budget.evaluations is not None:
         minutes = budget.evaluations * _SECONDS_PER_EVALUATION / 60
         costs.append(f"at most {budget.evaluations} evaluations (very roughly {minutes:.1f} minutes)")
-    print(f"# would cost: {' and '.join(costs)}, whichever ends first; no model, no money", file=sys.stderr)
+    if budget.requests is not None:
+        costs.append(f"at most {budget.requests} requests")
+    if budget.tokens is not None:
+        costs.append(f"at most {budget.tokens} tokens")
+    if budget.usd is not None:
+        costs.append(f"at most {budget.usd:g} US dollars")
+    unlimited = budget.requests is None and budget.tokens is None and budget.usd is None
+    models = "no model, no money" if not config.models else "models asked as often as they answer" * unlimited
+    ends = ", whichever ends first" if len(costs) > 1 else ""
+    print(f"# would cost: {' and '.join(costs)}{ends}{'; ' * bool(models)}{models}", file=sys.stderr)
     return 0
 
 
-def _run(place: Workplace, folder: RunFolder) -> int:
+def _run(place: Workplace, folder: RunFolder, recorded: RunFolder | None) -> int:
     _say(f"run folder {folder.path}")
     progress = make_progress(place.spec.peak_gflops, place.baseline)
-    evolution = Evolution(place, folder, progress.show)
-    with _interruptible(evolution), progress:
-        reason = evolution.run()
+    run = assemble(place, folder, progress.show, _say, recorded)
+    with _interruptible(run), progress:
+        try:
+            reason = run.evolution.run()
+        except BaseException:
+            run.close(patience_s=0)
+            raise
+        run.close()
     _finish(folder, reason)
+    if reason is StopReason.NO_MODEL:
+        return 1
     return 130 if reason is StopReason.INTERRUPTED else 0
 
 
@@ -124,12 +178,12 @@ def _known_baseline(folder: RunFolder, config: Config) -> tuple[float, ...]:
 
 
 @contextlib.contextmanager
-def _interruptible(evolution: Evolution) -> Iterator[None]:
+def _interruptible(run: Assembled) -> Iterator[None]:
     """The first interrupt drains the run, the second stops it where it is; both leave a folder that resumes."""
 
     def first(number: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        evolution.stop()
+        run.stop()
         _say("finishing what is under way; interrupt again to stop at once")
 
     before = signal.signal(signal.SIGINT, first)

@@ -6,7 +6,7 @@ from qdkernel.evaluators._ceilings import Ceilings, load_or_measure_ceilings
 from qdkernel.evaluators._child import Layers
 from qdkernel.evaluators._compile import CompileLimits
 from qdkernel.evaluators._disassembly import Disassembly
-from qdkernel.evaluators._evaluate import WORTH_A_DUEL, evaluate, prove
+from qdkernel.evaluators._evaluate import WORTH_A_DUEL, Admit, evaluate, prove
 from qdkernel.evaluators._kernel import Cell, Duel, Evaluation, Kernel, KernelId, Outcome, Timing
 from qdkernel.evaluators._lock import CoreLock
 from qdkernel.evaluators._machine import Machine, fingerprint, this_machine
@@ -24,6 +24,7 @@ __all__ = [
     "PROBLEMS",
     "SEEDS",
     "WORTH_A_DUEL",
+    "Admit",
     "Array",
     "ArrayArgument",
     "BaselineChoice",

@@ -89,7 +89,11 @@ class Draft:
         )
 
 
-def evaluate(bench: Bench, kernel: Kernel) -> Evaluation:
+Admit = Callable[[Cell, Mapping[str, str]], str | None]
+"""``admit(cell, evidence)``: why a kernel that behaves so may not compete; ``None`` when it may."""
+
+
+def evaluate(bench: Bench, kernel: Kernel, admit: Admit | None = None) -> Evaluation:
     """What happened to a kernel on the way through the eight steps.
 
     A kernel that looks at least as fast as the holder of its cell is also timed against it; one that is clearly
@@ -98,6 +102,7 @@ def evaluate(bench: Bench, kernel: Kernel) -> Evaluation:
     Args:
         bench: the place of work; its shelf tells known hashes and holders.
         kernel: the candidate.
+        admit: asked once the behaviour is known; a refusal ends the evaluation as ``outside_stage``.
 
     Raises:
         ContainmentError: this machine cannot contain the kernel; nothing was run.
@@ -115,6 +120,8 @@ def evaluate(bench: Bench, kernel: Kernel) -> Evaluation:
                     draft.cell, draft.evidence = bench.spec.describe(
                         kernel.source, shared_object, disassembly, bench.extent, bench.problem.nest_depth
                     )
+                if admit and (reason := admit(draft.cell, draft.evidence)):
+                    raise Stop(Outcome.OUTSIDE_STAGE, reason)
                 with draft.step("verify"):
                     verify(bench, draft, made)
             time_and_duel(bench, draft, made)
@@ -124,6 +131,27 @@ def evaluate(bench: Bench, kernel: Kernel) -> Evaluation:
     finally:
         draft.step_s["kernels"] = (bench.native.busy_ns - busy_before_ns) * 1e-9  # part of verify and time
     return draft.finish(Outcome.OK, draft.detail)
+
+
+def look_again(bench: Bench, kernel: Kernel) -> Evaluation:
+    """A further timing of an elite in a fresh process; it was proven before, and its timed results are checked again.
+
+    Raises:
+        ContainmentError: this machine cannot contain the kernel; nothing was run.
+    """
+    draft = Draft(kernel)
+    try:
+        made = _object_of(bench, draft, kernel)
+        baseline = bench.baseline_racer
+        with _held(draft, bench.alone()), draft.step("time"):
+            racer = bench.start_racer("challenger", made)
+            with racer.child, _outcomes(lambda _: " while being timed"):
+                paces = look(bench, racer, None)
+                draft.timings = tuple(time_size(bench, i, racer, ns, baseline) for i, ns in enumerate(paces))
+                check_plausible(bench, draft.timings)
+    except Stop as stop:
+        return draft.finish(stop.outcome, stop.detail)
+    return draft.finish(Outcome.OK, "")
 
 
 def prove(bench: Bench, kernel: Kernel, folder: Path) -> tuple[Path | None, str]:
@@ -240,7 +268,7 @@ def time_and_duel(bench: Bench, draft: Draft, made: Path) -> None:
     holder = bench.shelf.holder(draft.cell)
     if holder and holder.kernel_id == draft.kernel.id:
         holder = None  # evaluated again: it cannot challenge itself
-    rival = _object_of(bench, draft, holder) if holder else None
+    rival = _object_of(bench, draft, Kernel(bench.shelf.source(holder.kernel_id))) if holder else None
     baseline = bench.baseline_racer  # started outside the exclusive lock
     with _held(draft, bench.alone()), draft.step("time"):
         racer = bench.start_racer("challenger", made)
@@ -257,12 +285,12 @@ def time_and_duel(bench: Bench, draft: Draft, made: Path) -> None:
                 draft.duel = duel(bench, racer, paces, holder, rival)
 
 
-def _object_of(bench: Bench, draft: Draft, holder: Holder) -> Path:
-    """The shared object of a cell's holder; compiled again if a restart has lost it."""
-    path = bench.shelf.object_path(holder.kernel_id)
+def _object_of(bench: Bench, draft: Draft, elite: Kernel) -> Path:
+    """The shared object of an elite; compiled again if a restart has lost it."""
+    path = bench.shelf.object_path(elite.id)
     if not path.exists():
         with _held(draft, bench.lock.shared()), bench.build_folder() as folder:
-            shutil.move(bench.compile(bench.shelf.source(holder.kernel_id), Path(folder)), path)
+            shutil.move(bench.compile(elite.source, Path(folder)), path)
     return path
 
 

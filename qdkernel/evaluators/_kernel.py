@@ -30,6 +30,8 @@ class Outcome(enum.StrEnum):
     """The contained child died or left without finishing its calls."""
     TIMEOUT = "timeout"
     """A step passed its deadline."""
+    OUTSIDE_STAGE = "outside_stage"
+    """Uses a technique that the stage it was proposed in does not permit, or lacks one that it requires."""
     WRONG = "wrong"
     """A result outside the error bound, or memory written that is not the kernel's to write."""
     IMPLAUSIBLE = "implausible"

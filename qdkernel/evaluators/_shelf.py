@@ -73,7 +73,7 @@ class Shelf:
 
     def source(self, kernel_id: KernelId) -> str:
         """The source of a holder."""
-        return (self.folder / "kernels" / f"{kernel_id}.c").read_text(encoding="utf-8")
+        return (self.folder / "kernels" / f"{kernel_id}.c").read_bytes().decode()  # CR LF stay, and so does the id
 
     def object_path(self, kernel_id: KernelId) -> Path:
         """Where the shared object of a kernel is kept."""
@@ -89,7 +89,7 @@ class Shelf:
 
     def _write(self, path: Path, text: str) -> None:
         draft = path.with_name(path.name + ".new")
-        draft.write_text(text, encoding="utf-8")
+        draft.write_bytes(text.encode())
         draft.replace(path)
 
 

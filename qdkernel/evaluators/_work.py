@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from qdkernel.errors import QdkernelError
 from qdkernel.evaluators._bench import Bench, BenchSpec
-from qdkernel.evaluators._evaluate import evaluate
+from qdkernel.evaluators._evaluate import Admit, evaluate, look_again
 from qdkernel.evaluators._kernel import Evaluation, Kernel, Outcome
 
 _bench: Bench | None = None
@@ -16,10 +16,19 @@ _bench: Bench | None = None
 
 @dataclass(frozen=True)
 class EvaluationTask:
-    """A kernel and the bench to evaluate it on."""
+    """A kernel and the bench to evaluate it on.
+
+    Attributes:
+        spec: of the bench.
+        kernel: the candidate, or an elite.
+        admit: which behaviours may compete; ``None`` for all.
+        again: an elite proven before is only timed once more.
+    """
 
     spec: BenchSpec
     kernel: Kernel
+    admit: Admit | None = None
+    again: bool = False
 
 
 def perform(task: EvaluationTask) -> Evaluation:
@@ -32,7 +41,8 @@ def perform(task: EvaluationTask) -> Evaluation:
         QdkernelError: something the user must mend before any kernel can be evaluated.
     """
     try:
-        return evaluate(_bench_for(task.spec), task.kernel)
+        bench = _bench_for(task.spec)
+        return look_again(bench, task.kernel) if task.again else evaluate(bench, task.kernel, task.admit)
     except QdkernelError:
         raise
     except Exception:

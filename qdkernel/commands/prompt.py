@@ -1,0 +1,94 @@
+"""``qdkernel prompt``: what a model would be sent."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from qdkernel.archives import reachable_cells
+from qdkernel.briefing import elite_of
+from qdkernel.config import Config, load_config
+from qdkernel.errors import unknown
+from qdkernel.evaluators import SEEDS, Kernel, find_problem, this_machine
+from qdkernel.machine_facts import MachineFacts
+from qdkernel.mutators import (
+    MODEL_OPERATORS,
+    Assignment,
+    Brief,
+    Elite,
+    PromptPool,
+    Yardstick,
+    compose_cross,
+    compose_edit,
+    compose_plan,
+    compose_rewrite,
+    estimate_tokens,
+)
+from qdkernel.run_folder import RunFolder, elites
+from qdkernel.selection import Selector
+from qdkernel.workplace import check_names, resolve_sizes, resolve_threads
+
+
+def prompt(path: Path, show: bool, operator: str | None, run: Path | None, overrides: Sequence[str]) -> int:
+    """Prints the first prompts of a configuration, or the next ones of a run; needs no compiler and no model."""
+    config = load_config(path, overrides)
+    check_names(config)
+    if operator is not None and operator not in MODEL_OPERATORS:
+        raise unknown("model operator", operator, MODEL_OPERATORS)
+    rng = np.random.default_rng(config.seed)
+    brief = _brief(config, run, rng)
+    for name in [operator] if operator else MODEL_OPERATORS:
+        assignment = _compose(name, brief, config, rng)
+        if assignment is None:
+            print(f"{name}: nothing to ask yet (it needs more than one elite; give a run with --run)", file=sys.stderr)
+            continue
+        tokens = sum(estimate_tokens(message.content) for message in assignment.messages)
+        print(f"{name}: about {tokens} tokens in {len(assignment.messages)} messages")
+        if show:
+            for message in assignment.messages:
+                print(f"\n--- {message.role} ---\n{message.content}")
+            print()
+    return 0
+
+
+def _compose(name: str, brief: Brief, config: Config, rng: np.random.Generator) -> Assignment | None:
+    sections = PromptPool().choose(rng)
+    if name == "plan":
+        return compose_plan(brief, sections, config.llm.programmers, rng)
+    return {"edit": compose_edit, "rewrite": compose_rewrite, "cross": compose_cross}[name](brief, sections, rng)
+
+
+def _brief(config: Config, run: Path | None, rng: np.random.Generator) -> Brief:
+    problem, machine = find_problem(config.problem), this_machine()
+    held: dict[tuple[int, ...], Elite] = {}
+    yardstick, lessons = Yardstick(), ""
+    if run is not None:
+        with RunFolder.open(run) as folder:
+            found = {
+                cell: elite_of(record.proposal, record.evaluation)
+                for cell, record in elites(folder.evaluations()).items()
+            }
+            held = {cell: elite for cell, elite in found.items() if elite is not None}
+            yardstick, lessons = _yardstick(folder.facts), folder.get_state("lessons", "")
+    if not held:  # before the first evaluation: the naive seed, not timed yet
+        seed = Kernel((SEEDS / problem.seeds[0]).read_text(encoding="utf-8"))
+        held = {(0, 0, 0, 0): Elite(seed, (0, 0, 0, 0), 0.0, "seed", "the naive seed kernel", {})}
+    reachable = frozenset(reachable_cells(machine.simd_widths))
+    choice = Selector(reachable, config.selection.explore, config.selection.improve).choose(held, rng)
+    threads, sizes = resolve_threads(config, machine), resolve_sizes(config, problem, machine)
+    return Brief(
+        problem, machine, threads, sizes, held, choice.parent, choice.target, yardstick=yardstick, lessons=lessons
+    )
+
+
+def _yardstick(facts: MachineFacts) -> Yardstick:
+    return Yardstick(
+        baseline=facts.baseline_name,
+        baseline_gflops=tuple(speed.gflops for speed in facts.baseline),
+        peak_gflops=facts.peak_gflops or 0.0,
+        triad_gbytes_per_s=facts.triad_gbytes_per_s or 0.0,
+        compiler=" ".join([str(facts.compiler.get("version", "")), *facts.flags]),
+    )

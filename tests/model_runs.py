@@ -1,0 +1,64 @@
+"""Runs with a scripted model, through the command line: settings, and kernels for it to answer with."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.conftest import naive
+from tests.test_evolve import CONFIGS, QUICK
+
+ONLY_REWRITE = ("mutators=[{name: rewrite}]", "llm.reflect_every=null", "llm.revise_every=null", "llm.sweep=0")
+KEY = "sk-secret-0123456789abcdef0123456789abcdef"
+
+
+def environment(**more: str) -> dict[str, str]:
+    """This process's, without models."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("QDKERNEL_", "OPENAI_")) or k == "QDKERNEL_CACHE"}
+    return {**kept, **more}
+
+
+def model(url: str, **more: object) -> str:
+    """A ``--set`` text for one scripted model."""
+    fields = {"name": "scripted", "model": "scripted", "base_url": url, "parallel": 2, "timeout_s": 5.0, **more}
+    return "models=[{" + ", ".join(f"{key}: {_yaml(value)}" for key, value in fields.items()) + "}]"
+
+
+def _yaml(value: object) -> str:
+    return f"'{value}'" if isinstance(value, str) and not value.startswith("{") else str(value)
+
+
+def command(run: Path, *settings: str, more: Sequence[str] = (), config: str = "gemm.yaml") -> list[str]:
+    """``qdkernel evolve`` with quick settings."""
+    quick = (*QUICK, "timing.second_look=false", *settings)
+    pairs = [part for setting in quick for part in ("--set", setting)]
+    return [sys.executable, "-m", "qdkernel", "evolve", str(CONFIGS / config), "--out", str(run), *more, *pairs]
+
+
+def evolve(
+    run: Path, *settings: str, more: Sequence[str] = (), config: str = "gemm.yaml", code: int = 0, **env: str
+) -> subprocess.CompletedProcess[str]:
+    """Runs it to its end and checks the exit code."""
+    done = subprocess.run(
+        command(run, *settings, more=more, config=config),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=environment(**env),
+    )
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def kernel(tag: int = 2) -> str:
+    """A correct kernel, other machine code for each tag from 2 to 16; 1 is the seed's."""
+    loop = "                for (int p = 0"
+    return naive().replace(loop, f"#pragma GCC unroll {tag}\n{loop}")
+
+
+def reply(source: str, idea: str = "an idea") -> str:
+    """A model's answer to a rewrite."""
+    return f"IDEA: {idea}\n```c\n{source}\n```\n"
