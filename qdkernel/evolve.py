@@ -85,6 +85,10 @@ class Evolution:
                 if self._fold(done.number, done.result or _lost(offer.proposal.kernel.id)):
                     fan_out.submit(done.number, self._task(offer))
                 self._show(self.standing)
+            elif not fan_out.pending:  # otherwise the display would compute beside a benchmark
+                self.standing.elapsed_s = time.monotonic() - self._start
+                self._source.remark(self.standing)
+                self._show(self.standing)
             reason = reason or self._fill(fan_out)
         assert reason is not None
         if self._place.config.timing.second_look and reason is not StopReason.INTERRUPTED:

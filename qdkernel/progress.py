@@ -15,6 +15,7 @@ from qdkernel.evaluators import Outcome
 from qdkernel.standing import Standing
 
 _PLAIN_EVERY_S = 5.0
+_PLAIN_IDLE_S = 25.0  # while nothing is evaluated, e.g. because a model thinks, a line now and then shows life
 _LIVE_EVERY_S = 0.25
 
 
@@ -45,6 +46,7 @@ class _PlainLines:
         self._peak = peak_gflops
         self._next = 0.0
         self._news = ""
+        self._told = 0
 
     def __enter__(self) -> Progress:
         return self
@@ -54,9 +56,9 @@ class _PlainLines:
 
     def show(self, standing: Standing) -> None:
         now = time.monotonic()
-        if now < self._next:
+        if now < self._next or (standing.evaluations == self._told and now < self._next + _PLAIN_IDLE_S):
             return
-        self._next = now + _PLAIN_EVERY_S
+        self._next, self._told = now + _PLAIN_EVERY_S, standing.evaluations
         best = _best(standing, self._peak)
         line = f"{standing.elapsed_s:5.0f} s  {_counts(standing)}  cells {_cells(standing)}  {best}"
         line += "".join(f"  {part}" for part in (standing.stage, standing.models) if part)

@@ -32,7 +32,7 @@ from qdkernel.selection import Choice, Selector
 from qdkernel.standing import Standing, StopReason
 from qdkernel.workplace import Workplace, seed_files
 
-_TRIES = 8  # draws before a proposal equal to an earlier kernel is accepted: it then costs a duplicate
+_TRIES = 32  # draws, all of them of kernels seen before, after which an operator is taken to have nothing new
 
 
 @dataclass(frozen=True)
@@ -243,18 +243,14 @@ class Proposer:
         return None
 
     def _propose(self, arm: Arm) -> Offer | None:
-        """A kernel not seen before, if the operator can think of one; ``None`` when it has nothing to offer."""
-        made: tuple[Proposal, Brief] | None = None
+        """A kernel not seen before, if the operator can think of one."""
         for _ in range(_TRIES):
             brief = self.brief()
             proposal = self._mutators[arm].propose(brief, self._rng)
-            made = (proposal, brief) if proposal is not None else made
             if proposal is not None and proposal.kernel.id not in self._seen:
-                break
-        if made is None:
-            return None
-        self._portfolio.begin(arm)
-        return self._offer(made[0], arm, made[1])
+                self._portfolio.begin(arm)
+                return self._offer(proposal, arm, brief)
+        return None
 
     def _offer(self, proposal: Proposal, arm: Arm, brief: Brief) -> Offer:
         notes: dict[str, Any] = {**proposal.notes, "arm": list(arm)}  # Any: JSON

@@ -47,7 +47,8 @@ def parent_parts(brief: Brief, parent: Elite) -> dict[str, Variants]:
 
 def standing_words(brief: Brief, elite: Elite) -> str:
     """An elite's cell, speed at each size, and idea."""
-    lines = [f"Cell: {cell_words(elite.cell)}. Speed: {speed_words(brief, elite.objective)}."]
+    speed = speed_words(brief, elite.objective) if elite.objective else "not timed yet"
+    lines = [f"Cell: {cell_words(elite.cell)}. Speed: {speed}."]
     lines += [_timing(timing, brief.problem.bandwidth_bound) for timing in elite.timings]
     if idea := one_line(elite.idea):
         lines.append(f"Its idea: {idea}")
