@@ -32,6 +32,7 @@ class Assembled:
     """A run ready to go: call ``evolution.run()``, then ``close``."""
 
     evolution: Evolution
+    say: Say
     correspondence: Correspondence | None = None
     stopping: threading.Event | None = None
 
@@ -46,6 +47,8 @@ class Assembled:
         if self.stopping:
             self.stopping.set()  # no retries any more
         if self.correspondence:
+            if patience_s and self.correspondence.under_way:
+                self.say(f"waiting up to {patience_s:.0f} s for {self.correspondence.under_way} replies under way")
             self.correspondence.close(patience_s)
 
 
@@ -67,14 +70,14 @@ def assemble(place: Workplace, folder: RunFolder, show: Show, say: Say, recorded
     archive = KernelArchive(reachable, config.timing.tie)
     if recorded is not None:
         replay = Replay(recorded, folder, place.problem.name, config.llm.resamples, say)
-        return Assembled(Evolution(place, folder, archive, replay, lambda: None, show))
+        return Assembled(Evolution(place, folder, archive, replay, lambda: None, show), say)
     chronicle = Chronicle(place)
     rng = np.random.default_rng(np.random.SeedSequence(config.seed))
     portfolio = Portfolio(arms_of(config))
     proposer = Proposer(place, folder, chronicle, portfolio, reachable, rng)
     models = config.known_models
     if not models:
-        return Assembled(Evolution(place, folder, archive, proposer, lambda: None, show))
+        return Assembled(Evolution(place, folder, archive, proposer, lambda: None, show), say)
     stopping = threading.Event()
     ledger = Ledger(config.budget, _spent_before(folder))
     endpoints = {model.name: Endpoint(endpoint_spec(model), wait=stopping.wait) for model in models}
@@ -91,7 +94,7 @@ def assemble(place: Workplace, folder: RunFolder, show: Show, say: Say, recorded
     def spent() -> StopReason | None:
         return desk.lacking() if not desk.under_way and not correspondence.num_ready else None
 
-    return Assembled(Evolution(place, folder, archive, proposer, spent, show), correspondence, stopping)
+    return Assembled(Evolution(place, folder, archive, proposer, spent, show), say, correspondence, stopping)
 
 
 def arms_of(config: Config) -> dict[Arm, float]:

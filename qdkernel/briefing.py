@@ -122,10 +122,13 @@ class Chronicle:
 def yardstick(place: Workplace) -> Yardstick:
     """What speeds are compared with at this workplace."""
     spec = place.spec
+    levels = ("scalar", *map(str, place.machine.simd_widths))
+    dtype, ceilings = place.problem.dtype.name, place.ceilings
     return Yardstick(
         baseline=place.baseline,
         baseline_gflops=spec.baseline_gflops,
-        peak_gflops=place.ceilings.peak_gflops(place.problem.dtype.name, spec.threads),
+        peak_gflops=ceilings.peak_gflops(dtype, spec.threads),
+        peaks={level: ceilings.peak_gflops(dtype, spec.threads, level) for level in levels},
         triad_gbytes_per_s=spec.triad_gbytes_per_s,
         compiler=f"{place.toolchain.version}, {' '.join(place.toolchain.flags)}",
     )

@@ -20,6 +20,7 @@ from qdkernel.mutators import (
     Brief,
     Elite,
     FailureKind,
+    LogLine,
     Message,
     Portfolio,
     PromptPool,
@@ -36,6 +37,7 @@ from qdkernel.mutators import (
 )
 from qdkernel.run_folder import RunFolder
 
+BUILT_IN = frozenset({"seed", "schedule", "tune"})
 _LEAST_LOG = 8  # evaluations before there is anything to reflect on
 
 
@@ -184,6 +186,11 @@ class Correspondence:
         """What a proposal's conversation cost as a share of the budget; asked once, when it is evaluated."""
         return self._paid.pop(number, 0.0)
 
+    @property
+    def under_way(self) -> int:
+        """Conversations that have not ended."""
+        return self._desk.under_way
+
     def close(self, patience_s: float) -> None:
         """Waits a little for what is on its way, commits it, and ends the rest."""
         for held in self._desk.drain(patience_s):
@@ -206,14 +213,14 @@ class Correspondence:
         model = free[int(self._rng.integers(len(free)))]
         if config.reflect_every and self._since_reflection >= config.reflect_every and len(log) >= _LEAST_LOG:
             self._since_reflection = 0
-            lines = tuple(log)[-config.reflect_every :]
+            lines = telling(tuple(log)[-config.reflect_every :])
             brief = self._briefs.brief_on(None, "")
             self._begin(("reflect", model), compose_reflect(brief, lines, self._chronicle.lessons))
             return True
         if config.revise_every and self._since_revision >= config.revise_every and len(log) >= _LEAST_LOG:
             self._since_revision = 0
             section = self._pool.choose_for_revision(self._rng)
-            lines = tuple(line for line in log if line.operator not in ("seed", "schedule", "tune"))
+            lines = tuple(line for line in log if line.operator not in BUILT_IN)
             if lines:
                 self._begin(("revise", model), compose_revise(section, lines[-config.revise_every :], self._rng))
                 return True
@@ -320,6 +327,11 @@ class Correspondence:
         if prompts is not None:
             self._pool = PromptPool.from_json(prompts)
         self._since_reflection, self._since_revision = self._folder.get_state("since", [0, 0])
+
+
+def telling(log: Sequence[LogLine]) -> tuple[LogLine, ...]:
+    """The lines that teach something: all of models, and of the many of built-in operators those that gained."""
+    return tuple(line for line in log if line.operator not in BUILT_IN or (line.gain or 0.0) > 0)
 
 
 def arm_of(notes: Mapping[str, Any]) -> Arm:  # Any: JSON

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.conftest import naive
+from tests.conftest import MODEL_VARIABLES, naive
 from tests.test_evolve import CONFIGS, QUICK
 
 ONLY_REWRITE = ("mutators=[{name: rewrite}]", "llm.reflect_every=null", "llm.revise_every=null", "llm.sweep=0")
@@ -17,7 +17,7 @@ KEY = "sk-secret-0123456789abcdef0123456789abcdef"
 
 def environment(**more: str) -> dict[str, str]:
     """This process's, without models."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("QDKERNEL_", "OPENAI_")) or k == "QDKERNEL_CACHE"}
+    kept = {name: value for name, value in os.environ.items() if name not in MODEL_VARIABLES}
     return {**kept, **more}
 
 

@@ -89,6 +89,7 @@ def _yardstick(facts: MachineFacts) -> Yardstick:
         baseline=facts.baseline_name,
         baseline_gflops=tuple(speed.gflops for speed in facts.baseline),
         peak_gflops=facts.peak_gflops or 0.0,
+        peaks=dict(sorted(facts.peaks.items(), key=lambda item: item[1])),
         triad_gbytes_per_s=facts.triad_gbytes_per_s or 0.0,
         compiler=" ".join([str(facts.compiler.get("version", "")), *facts.flags]),
     )

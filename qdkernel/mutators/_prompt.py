@@ -31,6 +31,7 @@ from qdkernel.mutators._prompt_words import cell_words, listed, stage_words, tar
 from qdkernel.mutators._proposal import Brief, Elite, Notes
 
 _MATES_TRIED = 4
+_MATE_SHARE = 0.25  # by thought: a kernel four times slower has nothing to give
 _PLAN_BEST = 3
 _PLAN_OTHERS = 3
 _PLAN_EMPTY = 6
@@ -61,7 +62,7 @@ def compose_cross(brief: Brief, sections: Sequence[Section], rng: np.random.Gene
     parent = brief.parent
     if parent is None:
         return None
-    mates = others(brief)
+    mates = [elite for elite in others(brief) if elite.objective >= _MATE_SHARE * parent.objective]
     for _ in range(_MATES_TRIED):
         mate = drawn(mates, lambda elite: -len(_donated(parent.cell, elite.cell, brief.target)), rng)
         if mate is None:

@@ -119,7 +119,8 @@ def _sharing(instances: int) -> str:
 def _limits(brief: Brief) -> list[str]:
     yard, known = brief.yardstick, []
     if yard.peak_gflops > 0:
-        known.append(f"peak {number(yard.peak_gflops)} GFLOP/s")
+        widths = ", ".join(f"{level} {number(peak)}" for level, peak in yard.peaks.items())
+        known.append(f"peak {number(yard.peak_gflops)} GFLOP/s" + (f" (by SIMD level: {widths})" if widths else ""))
     if yard.triad_gbytes_per_s > 0:
         known.append(f"memory (STREAM triad) {number(yard.triad_gbytes_per_s)} GB/s")
     if not known:

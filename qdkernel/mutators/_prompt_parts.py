@@ -31,7 +31,7 @@ OUTCOME_WORDS = {
     Outcome.OUTSIDE_STAGE: "outside the stage",
     Outcome.WRONG: "wrong result",
     Outcome.IMPLAUSIBLE: "implausibly fast",
-    Outcome.LOST: "not judged",
+    Outcome.LOST: "not judged (the timing was disturbed; says nothing about the kernel)",
 }
 
 

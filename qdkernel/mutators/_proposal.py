@@ -89,6 +89,7 @@ class Yardstick:
         baseline: name and version of the baseline.
         baseline_gflops: its GFLOP/s, one per scored size.
         peak_gflops: measured peak with the run's threads, in the problem's dtype; 0 when not measured.
+        peaks: the same by SIMD level, narrowest first.
         triad_gbytes_per_s: measured STREAM triad with the run's threads; 0 when not measured.
         compiler: version and flags, as shown to a person.
     """
@@ -96,6 +97,7 @@ class Yardstick:
     baseline: str = ""
     baseline_gflops: tuple[float, ...] = ()
     peak_gflops: float = 0.0
+    peaks: Mapping[str, float] = field(default_factory=dict)
     triad_gbytes_per_s: float = 0.0
     compiler: str = ""
 
@@ -130,7 +132,7 @@ class Brief:
     target: Cell | None
     stage: str = ""
     permitted: frozenset[Cell] | None = None
-    yardstick: Yardstick = Yardstick()
+    yardstick: Yardstick = field(default_factory=Yardstick)
     setbacks: tuple[Setback, ...] = ()
     sweep: Sweep | None = None
     lessons: str = ""

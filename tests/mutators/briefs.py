@@ -89,6 +89,7 @@ YARDSTICK = Yardstick(
     baseline="OpenBLAS 0.3.34",
     baseline_gflops=(102.0, 106.1),
     peak_gflops=116.0,
+    peaks={"scalar": 29.0, "128": 58.0, "256": 116.0, "512": 116.0},
     triad_gbytes_per_s=24.3,
     compiler="gcc 12.2.0, -O3 -march=native -fopenmp",
 )
