@@ -20,6 +20,7 @@ from pathlib import Path
 
 from qdkernel.run_folder import Record, RunFolder
 
+COMPILING = ("compile", "assembly")
 CONFIG = Path(__file__).parent.parent / "configs" / "gemm.yaml"
 
 
@@ -51,14 +52,14 @@ def report(run: Path, workers: int) -> None:
     print(f"\n{len(records)} evaluations in {wall:.1f} s: {len(records) / wall:.2f} per second, {workers} workers")
     for step, seconds in sorted(steps.items(), key=lambda item: -item[1]):
         print(f"  {step:14} {seconds:8.1f} s  {1e3 * seconds / len(records):7.1f} ms each")
-    gcc = union([span for record in records if (span := compile_span(record))])
+    gcc = union([span for record in records for step in COMPILING if (span := span_of(record, step))])
     print(f"wall time: gcc {gcc / wall:.0%}, kernels {steps['kernels'] / wall:.0%}", end=", ")
     print(f"outside of both {1 - (gcc + steps['kernels']) / wall:.0%}")
 
 
-def compile_span(record: Record) -> tuple[float, float] | None:
-    """When the kernel's compile step began and ended, seconds of the host's clock."""
-    began, took = (times.get("compile") for times in (record.evaluation.began_s, record.evaluation.step_s))
+def span_of(record: Record, step: str) -> tuple[float, float] | None:
+    """When a step of the evaluation began and ended, seconds of the host's clock."""
+    began, took = (times.get(step) for times in (record.evaluation.began_s, record.evaluation.step_s))
     return None if began is None or took is None else (began, began + took)
 
 

@@ -28,7 +28,7 @@ def test_a_prompt_has_the_facts_that_a_kernel_depends_on() -> None:
         "x86_64, 2 cores; kernels are timed with 2 threads of OpenMP",
         "128, 256 and 512 bits",
         "L1d 32 KiB, L2 1 MiB, L3 32 MiB",
-        "peak 116 GFLOP/s (by SIMD level: scalar 29, 128 58, 256 116, 512 116), memory (STREAM triad) 24.3 GB/s",
+        "peak 116 GFLOP/s (by SIMD level: scalar 29.0, 128 58.0, 256 116, 512 116), memory (STREAM triad) 24.3 GB/s",
         "gcc 12.2.0, -O3 -march=native -fopenmp",
         "OpenBLAS 0.3.34, 104 GFLOP/s",
         "71.2 GFLOP/s (61 % of peak and 68 % of the baseline)",
