@@ -41,7 +41,7 @@ TABLES = (
         id INTEGER PRIMARY KEY, proposal_id INTEGER NOT NULL UNIQUE REFERENCES proposals,
         kernel_id TEXT NOT NULL REFERENCES kernels, outcome TEXT NOT NULL, detail TEXT NOT NULL, cell TEXT,
         evidence TEXT NOT NULL, objective REAL, error_ratio REAL, duplicate_of TEXT, normal_hash TEXT,
-        object_hash TEXT, duel TEXT, step_s TEXT NOT NULL, began_s TEXT NOT NULL,
+        assembly_hash TEXT, object_hash TEXT, duel TEXT, step_s TEXT NOT NULL, began_s TEXT NOT NULL,
         placement TEXT NOT NULL, finished_at TEXT NOT NULL,
         elapsed_s REAL NOT NULL)""",
     """CREATE TABLE looks (

@@ -136,7 +136,7 @@ class _Run:
             "source": proposal.kernel.source.encode("utf-8", "surrogateescape").decode("utf-8", "replace"),
             "flags": list(facts.flags),
             "compiler": facts.compiler.get("version"),
-            "asm_hash_O0": None,
+            "asm_hash_O0": evaluation.assembly_hash,
             "asm_hash_target": evaluation.object_hash,
             "normal_hash": evaluation.normal_hash,
         }

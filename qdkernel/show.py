@@ -17,6 +17,7 @@ from qdkernel.errors import UnknownName
 from qdkernel.evaluators import Cell, Evaluation, Outcome
 from qdkernel.machine_facts import MachineFacts, geometric_mean
 from qdkernel.run_folder import Record, RunFolder, elites
+from qdkernel.show_duplicates import repetition_view
 from qdkernel.show_models import arms_table, conversation_line, spending_lines
 
 PLAIN_WIDTH = 160  # columns of a table that nobody's window limits
@@ -83,7 +84,8 @@ def summarise(folder: RunFolder) -> Summary:
 def show_run(folder: RunFolder, top: int = TOP_CELLS) -> RenderableType:
     """The run's standing: problem and machine, budget used, outcomes, coverage, best kernel, the fastest cells.
 
-    When models were asked, also what they cost, and what each operator earned with each model.
+    When models were asked, also what they cost, and what each operator earned with each model. From 20 proposals on,
+    also how often operators and models repeat themselves.
 
     Args:
         folder: of the run.
@@ -95,6 +97,8 @@ def show_run(folder: RunFolder, top: int = TOP_CELLS) -> RenderableType:
         parts += [Text(""), _cells_table(summary, top)]
     if summary.spending:
         parts += [Text(""), arms_table(folder.evaluations(), folder.counts_by_ending())]
+    if repeated := repetition_view(folder.evaluations()):
+        parts += [Text(""), repeated]
     return Group(*parts)
 
 

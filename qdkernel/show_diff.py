@@ -12,6 +12,7 @@ from rich.text import Text
 
 from qdkernel.archives import cell_name
 from qdkernel.diff import TIE, CellResult, Comparison, Standing
+from qdkernel.duplicates import LARGEST, Groups, repetition
 from qdkernel.show_models import usd
 from qdkernel.tallies import Tally
 
@@ -101,6 +102,17 @@ def _best(side: Standing) -> str:
     return f"{text}, {ratio.median:.3f} [{ratio.low:.3f}, {ratio.high:.3f}] of {side.history.facts.baseline_name}"
 
 
+def _repeated(side: Standing) -> str:
+    found = repetition(side.records, lambda _: "all").get("all")
+    codes = found.machine_codes if found else Groups()
+    share = codes.share_of_largest
+    return (
+        "no code"
+        if share is None
+        else f"{share:.0%} of {codes.proposals} in the {LARGEST} largest groups of equal code"
+    )
+
+
 _RUN_ROWS: tuple[Row, ...] = (
     ("run", lambda side: side.history.name),
     ("evaluations", _used("evaluations")),
@@ -111,6 +123,7 @@ _RUN_ROWS: tuple[Row, ...] = (
     ("QD score", lambda side: f"{side.qd_score:.1f} GFLOP/s"),
     ("best", _best),
     ("ok", lambda side: f"{side.ok_share:.0%}"),
+    ("repeated", _repeated),
     ("outcomes", lambda side: ", ".join(f"{outcome} {count}" for outcome, count in side.outcomes.items())),
 )
 

@@ -252,6 +252,7 @@ def test_runs_without_an_elite_or_a_baseline_are_shown(tmp_path: Path) -> None:
     lines = [" ".join(line.split()) for line in view_text(show_diff(comparison)).splitlines()]
     assert "best none none" in lines
     assert "outcomes wrong 1 wrong 1" in lines
+    assert "repeated no code no code" in lines
     json.dumps(report(comparison), allow_nan=False)
 
 

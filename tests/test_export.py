@@ -81,8 +81,10 @@ def test_a_record_tells_the_whole_evaluation(tmp_path: Path) -> None:
     assert size["samples_s"] == pytest.approx([time * 1e-9 for time in evaluation.timings[1].kernel_ns])
     assert (size["n"], size["block_calls"], size["mdape"]) == (3, 4, pytest.approx(0.01))
     assert new["step_s"] == dict(evaluation.step_s)
-    nulls = ("prompt", "completion", "model", "sampling", "conversation", "stage", "asm_hash_O0")
+    nulls = ("prompt", "completion", "model", "sampling", "conversation", "stage")
     assert [new[key] for key in nulls] == [None] * len(nulls)
+    hashes = (evaluation.assembly_hash, evaluation.object_hash, evaluation.normal_hash)
+    assert (new["asm_hash_O0"], new["asm_hash_target"], new["normal_hash"]) == hashes
     assert new["looks"] == 1
 
 

@@ -20,6 +20,8 @@ from qdkernel.evaluators import (
     find_problem,
     find_toolchain,
     load_or_measure_ceilings,
+    only_by,
+    run_trials,
     this_machine,
 )
 
@@ -31,8 +33,13 @@ _WEAKER = {
 }
 
 
-def doctor(as_json: bool) -> int:
-    """Prints what works here; exit code 1 when kernels cannot be compiled or contained."""
+def doctor(as_json: bool, containment: bool = False) -> int:
+    """Prints what works here; exit code 1 when kernels cannot be compiled or contained.
+
+    Args:
+        as_json: machine-readable output.
+        containment: also run hostile kernels, and say which of them were stopped and by what.
+    """
     machine = this_machine()
     found: dict[str, Any] = {"machine": _machine(machine)}  # Any: JSON
     sound = True
@@ -42,6 +49,9 @@ def doctor(as_json: bool) -> int:
         found["compiler"] = toolchain.version
         found["containment"] = _containment(toolchain)
         sound = all(state == "in force" for state in found["containment"].values())
+        if containment:
+            found |= _trials(toolchain)
+            sound &= all(words.startswith("stopped") for words in found["hostile kernels"].values())
         ceilings = load_or_measure_ceilings(machine, toolchain, exclusive=CoreLock().exclusive())
         counts = sorted({1, machine.cores})
         found["peak GFLOP/s"] = {
@@ -75,18 +85,7 @@ def _containment(toolchain: Toolchain) -> dict[str, str]:
     """Each layer tried on a real child by itself."""
     states = {}
     with tempfile.TemporaryDirectory(prefix="qdkernel-doctor-") as folder:
-        spec = BenchSpec(
-            problem=_PROBLEM,
-            sizes=({"m": 8, "n": 8, "k": 8},),
-            threads=1,
-            compiler=toolchain.command,
-            flags=toolchain.flags,
-            shelf=folder,
-            peak_gflops=1.0,
-            triad_gbytes_per_s=1.0,
-            llc_bytes=1,
-            describe=_no_behaviour,
-        )
+        spec = _spec(toolchain, folder)
         source = find_problem(_PROBLEM).seed_source(find_problem(_PROBLEM).seeds[0])
         for layer, weaker in _WEAKER.items():
             bench = Bench(replace(spec, layers=layer))
@@ -96,12 +95,54 @@ def _containment(toolchain: Toolchain) -> dict[str, str]:
                     sheet = bench.sheet
                     with bench.start(made, sheet.layout, sheet.inputs, sheet.outputs, 1) as child:
                         child.run(0, 1, 5.0)
-                states[str(layer.name).lower()] = "in force"
+                states[_name(layer)] = "in force"
             except ContainmentError as error:
-                states[str(layer.name).lower()] = f"missing: {weaker} ({error})"
+                states[_name(layer)] = f"missing: {weaker} ({error})"
             finally:
                 bench.close()
     return states
+
+
+def _trials(toolchain: Toolchain) -> dict[str, dict[str, str]]:
+    """What became of each hostile kernel, and what would succeed without each layer."""
+    with tempfile.TemporaryDirectory(prefix="qdkernel-doctor-") as folder:
+        trials = run_trials(_spec(toolchain, folder))
+    fates = {}
+    for trial in trials:
+        by = "memory layout or deadline" if trial.without else ", ".join(_name(layer) for layer in trial.alone)
+        fates[trial.name] = f"stopped ({trial.how}) by {by or 'all layers together'}"
+        if not trial.stopped:
+            fates[trial.name] = "NOT STOPPED"
+    weaker = {}
+    for layer in _WEAKER:
+        names = only_by(trials, layer)
+        weaker[_name(layer)] = (
+            f"nothing else stops: {', '.join(names)}" if names else "another layer stops all of these"
+        )
+    return {
+        "hostile kernels": fates,
+        "without the layer": weaker | {"namespaces": "not used: no layer depends on them"},
+    }
+
+
+def _spec(toolchain: Toolchain, folder: str) -> BenchSpec:
+    """A bench on which kernels are run but not timed."""
+    return BenchSpec(
+        problem=_PROBLEM,
+        sizes=({"m": 8, "n": 8, "k": 8},),
+        threads=1,
+        compiler=toolchain.command,
+        flags=toolchain.flags,
+        shelf=folder,
+        peak_gflops=1.0,
+        triad_gbytes_per_s=1.0,
+        llc_bytes=1,
+        describe=_no_behaviour,
+    )
+
+
+def _name(layer: Layers) -> str:
+    return str(layer.name).lower()
 
 
 def _no_behaviour(*_: object) -> tuple[tuple[int, ...], dict[str, str]]:

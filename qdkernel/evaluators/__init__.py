@@ -16,6 +16,7 @@ from qdkernel.evaluators._shared_object import SharedObject
 from qdkernel.evaluators._shelf import Holder, Shelf
 from qdkernel.evaluators._statistics import geometric_mean
 from qdkernel.evaluators._toolchain import Toolchain, find_toolchain
+from qdkernel.evaluators._trials import Trial, only_by, run_trials
 from qdkernel.evaluators._work import EvaluationTask, perform
 from qdkernel.evaluators.problems import PROBLEMS, find_problem
 
@@ -51,13 +52,16 @@ __all__ = [
     "Timing",
     "TimingRule",
     "Toolchain",
+    "Trial",
     "evaluate",
     "find_problem",
     "find_toolchain",
     "fingerprint",
     "geometric_mean",
     "load_or_measure_ceilings",
+    "only_by",
     "perform",
     "prove",
+    "run_trials",
     "this_machine",
 ]

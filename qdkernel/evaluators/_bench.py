@@ -14,7 +14,7 @@ import numpy as np
 
 from qdkernel.evaluators._baseline import Baseline, BaselineChoice, kernel_environment, prepare_baseline
 from qdkernel.evaluators._child import Child, Executable, Layers, Limits, Native, running_on
-from qdkernel.evaluators._compile import CompileLimits, compile_kernel
+from qdkernel.evaluators._compile import CompileLimits, assembly_hash, compile_kernel
 from qdkernel.evaluators._disassembly import Disassembly
 from qdkernel.evaluators._kernel import Cell
 from qdkernel.evaluators._lock import CoreLock
@@ -134,13 +134,17 @@ class Bench:
         """The kernel's shared object; see ``compile_kernel``."""
         return compile_kernel(source, self.problem, self.toolchain, self.built, folder, self.spec.compile_limits)
 
+    def assembly_hash(self, source: str, folder: Path) -> str | None:
+        """The hash of the assembly at ``-O0`` of a kernel compiled in ``folder``; see the function of that name."""
+        return assembly_hash(source, self.toolchain, self.built, folder, self.spec.compile_limits)
+
     def start(
         self, shared_object: Path, layout: Layout, inputs: MemoryFile, outputs: MemoryFile, threads: int
     ) -> Child:
-        """A contained child that holds a kernel."""
+        """A contained child that holds a kernel, on as many cores as it has threads: asking for more gains nothing."""
         limits = Limits(memory_mb=self.spec.memory_mb, layers=self.spec.layers)
         executable = Executable(self.built.runner, shared_object, self.problem.name, kernel_environment(threads))
-        return Child(self.native, executable, layout, inputs, outputs, self._cores, limits)
+        return Child(self.native, executable, layout, inputs, outputs, self._cores[:threads], limits)
 
     def start_racer(self, name: str, shared_object: Path) -> Racer:
         """A contained child ready to be timed, under the name of its output file."""

@@ -27,8 +27,9 @@ _CONTROL = np.dtype(
     [(name, "u4") for name in ("command", "armed", "start", "done", "first", "count", "state", "progress")]
     + [("float_control", "u4"), ("layers", "u4"), ("message", "S256")]
 )
-_READY, _FAILED = 2, 3
-_LATE, _GONE = -1, -2
+_FAILED = 3
+_LATE, _GONE, _GONE_UNARMED = -1, -2, -3
+_CPU_SLACK, _CPU_SLACK_S = 1.05, 5e-3  # Linux accounts for a running thread at ticks, every 1 to 10 ms
 
 
 class Layers(enum.IntFlag):
@@ -74,6 +75,10 @@ class ChildCrashed(ChildFailed):
 
 class ChildLate(ChildFailed):
     """The block was not done by its deadline; the child has been killed."""
+
+
+class ChildGreedy(ChildFailed):
+    """The child used more processor time than its processors have: it ran on others as well."""
 
 
 @dataclass(frozen=True)
@@ -142,8 +147,11 @@ class Child:
             for fd in read_only:
                 os.close(fd)
             plan.close()
+        self._account = _Account(self._process.pid, len(cores))
 
-    def run(self, first: int, count: int, timeout_s: float, *, cpu: int = -1, spin: bool = False) -> int:
+    def run(
+        self, first: int, count: int, timeout_s: float, *, cpu: int = -1, spin: bool = False, freeze: bool = False
+    ) -> int:
         """Runs calls ``first .. first + count - 1``; the time from go to done in nanoseconds by this process's clock.
 
         Args:
@@ -152,21 +160,28 @@ class Child:
             timeout_s: deadline of the whole block.
             cpu: processor on which the parent waits; -1 for any.
             spin: spin for the answer instead of sleeping; only when the child leaves a core free.
+            freeze: stop the child as ``stop`` does as soon as it says that it is done, and the clock after that.
 
         Raises:
             ChildCrashed: it died or could not load the kernel.
             ChildLate: the deadline passed.
+            ChildGreedy: by the time it was stopped it had used more processors than it was given.
+            ContainmentError: a layer that should contain it could not be put in force.
         """
         self._block += 1
         elapsed = self._native.block(
-            self._control, self._process.pid, self._block, first, count, int(timeout_s * 1e9), cpu, spin
+            self._control, self._process.pid, self._block, first, count, int(timeout_s * 1e9), cpu, spin, freeze
         )
         if elapsed == _LATE:
             late = ChildLate(f"not done after {timeout_s:g} s, {self._progress(count)}", self._finished)
             self.close()
             raise late
-        if elapsed == _GONE:
+        if elapsed == _GONE_UNARMED and self._block == 1:
+            raise ChildCrashed(self._failure(), 0)
+        if elapsed in (_GONE, _GONE_UNARMED):
             raise ChildCrashed(self._epitaph(count), self._finished)
+        if freeze:
+            self._account.pause()
         return elapsed
 
     @property
@@ -177,9 +192,11 @@ class Child:
     def stop(self) -> None:
         """Freezes every thread of the child, so that it takes nothing from whoever is timed now."""
         self._signal(signal.SIGSTOP)
+        self._account.pause()
 
     def go_on(self) -> None:
         """Undoes ``stop``."""
+        self._account.resume()
         self._signal(signal.SIGCONT)
 
     def close(self) -> None:
@@ -210,19 +227,64 @@ class Child:
     def _progress(self, count: int) -> str:
         return f"after {self._finished} of {count} calls"
 
-    def _epitaph(self, count: int) -> str:
-        """How the child ended, in words."""
+    def _failure(self) -> str:
+        """Why the child ended before it ran a kernel; until then the control page holds the runner's own words."""
         control = self._read_control()
+        if int(control["state"]) != _FAILED:
+            return f"{self._end()} while the kernel was being loaded"
+        message = bytes(control["message"]).decode(errors="replace")
+        if message.startswith(("Landlock", "seccomp", "no-new-privileges")):
+            raise ContainmentError(f"the child could not be contained: {message}; see `qdkernel doctor`")
+        return message
+
+    def _epitaph(self, count: int) -> str:
+        """How the child ended, in words; of what a kernel may have written only a number is repeated."""
+        return f"{self._end()} {self._progress(count)}"
+
+    def _end(self) -> str:
         code = self._process.wait()
-        if int(control["state"]) == _FAILED:
-            message = bytes(control["message"]).decode(errors="replace")
-            if message.startswith(("Landlock", "seccomp", "no-new-privileges")):
-                raise ContainmentError(f"the child could not be contained: {message}; see `qdkernel doctor`")
-            return message
-        where = self._progress(count) if int(control["state"]) == _READY else "while the kernel was being loaded"
-        if code < 0:
-            return f"killed by {signal.Signals(-code).name} {where}"
-        return f"left with exit status {code} {where}"
+        return f"killed by {signal.Signals(-code).name}" if code < 0 else f"left with exit status {code}"
+
+
+class _Account:
+    """How long a child has run, and on how much processor time.
+
+    A kernel that moves to cores it was not given is faster by what they add, without being above any ceiling.
+
+    Args:
+        pid: the child.
+        num_cores: processors it was given.
+    """
+
+    def __init__(self, pid: int, num_cores: int) -> None:
+        self._clock = ~pid << 3 | 2  # clock_getcpuclockid(3): processor time of all threads of another process
+        self._num_cores = num_cores
+        self._resumed_s: float | None = time.monotonic()
+        self._awake_s = self._used_s = 0.0
+
+    def resume(self) -> None:
+        """The child goes on."""
+        if self._resumed_s is None:
+            self._resumed_s = time.monotonic()
+
+    def pause(self) -> None:
+        """The child stands still.
+
+        Raises:
+            ChildGreedy: it used more processor time than its processors had.
+        """
+        if self._resumed_s is None:
+            return
+        self._awake_s += time.monotonic() - self._resumed_s
+        self._resumed_s = None
+        with contextlib.suppress(OSError):  # it is gone; how, the next block tells
+            self._used_s = time.clock_gettime(self._clock)
+        if self._used_s > _CPU_SLACK * self._num_cores * self._awake_s + _CPU_SLACK_S:
+            raise ChildGreedy(
+                f"used {1e3 * self._used_s:.0f} ms of processor time in {1e3 * self._awake_s:.0f} ms on "
+                f"{self._num_cores} core{'s' if self._num_cores > 1 else ''}; a kernel stays on the cores it is given",
+                0,
+            )
 
 
 class Native:
@@ -236,17 +298,26 @@ class Native:
         self.busy_ns = 0
         self._ffi = cffi.FFI()
         self._ffi.cdef(
-            "int64_t qd_block(void *, int, uint32_t, uint32_t, uint32_t, int64_t, int, int);",
+            "int64_t qd_block(void *, int, uint32_t, uint32_t, uint32_t, int64_t, int, int, int);",
         )
         self._library = self._ffi.dlopen(str(library))
 
     def block(
-        self, control: MemoryFile, pid: int, block: int, first: int, count: int, timeout_ns: int, cpu: int, spin: bool
+        self,
+        control: MemoryFile,
+        pid: int,
+        block: int,
+        first: int,
+        count: int,
+        timeout_ns: int,
+        cpu: int,
+        spin: bool,
+        freeze: bool,
     ) -> int:
         """``qd_block``: elapsed nanoseconds, or a negative code. Releases the interpreter lock."""
         page = self._ffi.from_buffer(control.bytes)
         begin = time.monotonic_ns()
-        elapsed = int(self._library.qd_block(page, pid, block, first, count, timeout_ns, cpu, int(spin)))
+        elapsed = int(self._library.qd_block(page, pid, block, first, count, timeout_ns, cpu, int(spin), int(freeze)))
         self.busy_ns += time.monotonic_ns() - begin
         return elapsed
 

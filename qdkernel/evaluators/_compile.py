@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import select
 import signal
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from qdkernel.evaluators._problem import Problem
-from qdkernel.evaluators._toolchain import CODE_FLAGS, LINK_FLAGS, Built, Toolchain
+from qdkernel.evaluators._toolchain import CODE_FLAGS, LINK_FLAGS, UNOPTIMISED_FLAGS, Built, Toolchain
 
 _DIAGNOSTIC_LIMIT = 4096  # characters of compiler text kept: enough for five errors, small in a prompt
+_ASSEMBLY_S = 5.0  # 0.02 to 0.04 s is usual; a kernel that takes longer than this just has no assembly hash
+_ASSEMBLY_MB = 4  # 2 to 15 kB is usual
 _INTRINSICS = re.compile(r"^\s*#\s*include\s*<(?:immintrin|x86intrin)\.h>", re.MULTILINE)
 
 
@@ -64,15 +67,48 @@ def compile_kernel(
     (folder / "kernel.c").write_text(source, encoding="utf-8")
     (folder / "prototype.h").write_text(f"#include <stddef.h>\n{problem.prototype.rstrip().rstrip(';')};\n")
     (folder / "export.map").write_text(f"{{ global: {problem.name}; local: *; }};\n")
-    header: list[str] = []
-    if built.intrinsics and _INTRINSICS.search(source):
-        header = ["-include", str(built.intrinsics)]
-    flags = [*toolchain.flags, *CODE_FLAGS, *header, "-include", "prototype.h"]
+    flags = [*toolchain.flags, *CODE_FLAGS, *_headers(source, built.intrinsics)]
     confined = _Confined(toolchain, built, folder, limits)
     # Always the same file name: the object does not depend on where it was compiled.
     confined.run([toolchain.command, *flags, "-c", "kernel.c", "-o", "kernel.o"])
     confined.run([toolchain.linker, *LINK_FLAGS, "--version-script=export.map", "kernel.o", "-o", "kernel.so"])
     return folder / "kernel.so"
+
+
+def assembly_hash(source: str, toolchain: Toolchain, built: Built, folder: Path, limits: CompileLimits) -> str | None:
+    """SHA-256 of the assembly of a kernel at ``-O0``; ``None`` when it cannot be had, e.g. after the deadline.
+
+    Kernels that differ in spacing, comments, or names of variables, types and macros have the same assembly; names
+    of functions and of static objects are in it. Of GCC's output only the ``.file`` directive is left out. Nothing
+    else is normalised, nor needs to be: labels are numbered by the code alone, whatever headers are included and
+    however the file is called.
+
+    Args:
+        source: C text.
+        toolchain: compiler and flags.
+        built: the confinement and the precompiled header.
+        folder: where ``compile_kernel`` compiled this source at the run's flags.
+        limits: of that compilation; here the deadline is at most 5 s and the assembly at most 4 MB.
+    """
+    flags = [*toolchain.flags, *CODE_FLAGS, *UNOPTIMISED_FLAGS, *_headers(source, built.unoptimised_intrinsics)]
+    limits = replace(limits, wall_s=min(limits.wall_s, _ASSEMBLY_S), file_mb=min(limits.file_mb, _ASSEMBLY_MB))
+    try:
+        _Confined(toolchain, built, folder, limits).run([toolchain.command, *flags, "-S", "kernel.c", "-o", "kernel.s"])
+    except (CompileError, CompileLate):
+        # E.g. an intrinsic whose constant operand is known only after inlining, or code for ``__OPTIMIZE__`` alone.
+        return None
+    digest = hashlib.sha256()
+    with (folder / "kernel.s").open("rb") as lines:
+        for line in lines:
+            if not line.startswith(b"\t.file\t"):
+                digest.update(line)
+    return digest.hexdigest()
+
+
+def _headers(source: str, intrinsics: Path | None) -> list[str]:
+    """Options that include the prototype, and before it the precompiled header where the source wants intrinsics."""
+    precompiled = ["-include", str(intrinsics)] if intrinsics and _INTRINSICS.search(source) else []
+    return [*precompiled, "-include", "prototype.h"]
 
 
 @dataclass(frozen=True)
@@ -85,8 +121,8 @@ class _Confined:
     def run(self, command: Sequence[str]) -> None:
         """Runs a command under ``native/confine.c``; its standard error goes to a file of limited size."""
         readable = list(self.toolchain.readable)
-        if self.built.intrinsics:
-            readable.append(str(self.built.intrinsics.parent))
+        headers = (self.built.intrinsics, self.built.unoptimised_intrinsics)
+        readable += [str(header.parent) for header in headers if header]
         cpu_s, limits = str(int(self.limits.wall_s) + 1), self.limits
         prefix = [str(self.built.confine), cpu_s, str(limits.memory_mb), str(limits.file_mb)]
         prefix += [str(self.folder), str(os.getpid()), *readable, "--"]

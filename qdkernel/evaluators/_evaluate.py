@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from qdkernel.evaluators._bench import Bench
-from qdkernel.evaluators._child import ChildCrashed, ChildLate
+from qdkernel.evaluators._child import ChildCrashed, ChildGreedy, ChildLate
 from qdkernel.evaluators._compile import CompileError, CompileLate
 from qdkernel.evaluators._disassembly import Disassembly, disassemble
 from qdkernel.evaluators._kernel import Cell, Duel, Evaluation, Kernel, KernelId, Outcome, Timing
@@ -54,6 +54,7 @@ class Draft:
     error_ratio: float | None = None
     duel: Duel | None = None
     normal_hash: str | None = None
+    assembly_hash: str | None = None
     object_hash: str | None = None
     detail: str = ""
     step_s: dict[str, float] = field(default_factory=dict)
@@ -83,6 +84,7 @@ class Draft:
             duel=self.duel,
             duplicate_of=duplicate_of,
             normal_hash=self.normal_hash,
+            assembly_hash=self.assembly_hash,
             object_hash=self.object_hash,
             step_s=self.step_s,
             began_s=self.began_s,
@@ -192,14 +194,17 @@ def check_source(bench: Bench, draft: Draft) -> None:
 
 
 def compile_step(bench: Bench, draft: Draft, folder: Path) -> Path:
-    """Step 2: the shared object."""
+    """Step 2: the shared object; and once more without optimisation, for the hash that published work groups by."""
     with draft.step("compile"):
         try:
-            return bench.compile(draft.kernel.source, folder)
+            made = bench.compile(draft.kernel.source, folder)
         except CompileError as error:
             raise Stop(Outcome.COMPILE_ERROR, str(error)) from None
         except CompileLate as error:
             raise Stop(Outcome.TIMEOUT, str(error)) from None
+    with draft.step("assembly"):
+        draft.assembly_hash = bench.assembly_hash(draft.kernel.source, folder)
+    return made
 
 
 def check_object(bench: Bench, draft: Draft, made: Path) -> tuple[SharedObject, Disassembly]:
@@ -230,8 +235,7 @@ def verify(bench: Bench, draft: Draft, made: Path) -> None:
         sheet.reset()
         with bench.start(made, sheet.layout, sheet.inputs, sheet.outputs, threads) as child:
             with _outcomes(partial(_where, sheet, threads)):
-                child.run(0, len(sheet.layout.calls), bench.spec.run_s)
-            child.stop()
+                child.run(0, len(sheet.layout.calls), bench.spec.run_s, freeze=True)
             changed = child.changed_float_control
         if changed:
             raise Stop(
@@ -256,6 +260,8 @@ def _outcomes(where: Callable[[int], str]) -> Iterator[None]:
         raise Stop(Outcome.CRASHED, f"{error}{where(error.finished)}") from None
     except ChildLate as error:
         raise Stop(Outcome.TIMEOUT, f"{error}{where(error.finished)}") from None
+    except ChildGreedy as error:
+        raise Stop(Outcome.IMPLAUSIBLE, f"{error}{where(error.finished)}") from None
     except WrongResult as error:
         raise Stop(Outcome.WRONG, str(error)) from None
     except Busy as error:

@@ -117,6 +117,7 @@ class Evaluation:
         duel: the challenge to the cell's holder, when there was one.
         duplicate_of: the earlier kernel this one equals.
         normal_hash: hash of the token-normal form of the source.
+        assembly_hash: hash of the assembly at ``-O0``; ``None`` when there is none.
         object_hash: hash of machine code, data and relocations.
         step_s: seconds spent in each step, by step name; ``kernels`` is the part of verify and time in which kernels
             ran.
@@ -134,6 +135,7 @@ class Evaluation:
     duel: Duel | None = None
     duplicate_of: KernelId | None = None
     normal_hash: str | None = None
+    assembly_hash: str | None = None
     object_hash: str | None = None
     step_s: Mapping[str, float] = field(default_factory=dict)
     began_s: Mapping[str, float] = field(default_factory=dict)

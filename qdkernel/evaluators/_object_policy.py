@@ -37,7 +37,9 @@ IMPORTS = frozenset(
 )
 """Symbols a kernel may import, beside those of the OpenMP runtime's compiler interface."""
 
-_RUNTIME = re.compile(r"GOMP_(?!target|OFFLOAD|offload|PLUGIN|plugin|enable|disable)\w+")
+# Not the half-open calls that compilers stopped emitting in 2014: a team that a kernel opens and does not close goes on
+# computing after the kernel has returned.
+_RUNTIME = re.compile(r"GOMP_(?!target|OFFLOAD|offload|PLUGIN|plugin|enable|disable|parallel_(?:\w*start|end)$)\w+")
 _RUN_AT_LOAD = re.compile(r"\.(?:(?:preinit|init|fini)(?:_array)?|ctors|dtors)(?:\.|$)")
 _LOADER_TAGS = {
     "DT_RPATH": "a library path",

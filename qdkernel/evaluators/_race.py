@@ -262,7 +262,7 @@ def probe(arena: Arena, scored: ScoredSize, racer: Racer, track: Track) -> float
     calls = range(scored.first, scored.first + 1)
     arena.refresh(calls, [racer.name])
     racer.child.go_on()
-    elapsed = racer.child.run(calls.start, 1, track.timeout_s, cpu=track.cpu, spin=track.spin)
+    elapsed = racer.child.run(calls.start, 1, track.timeout_s, cpu=track.cpu, spin=track.spin, freeze=True)
     racer.child.stop()
     arena.check(calls, racer.name)
     return float(elapsed)
@@ -314,13 +314,17 @@ def race(
 
 
 def _lap(scored: ScoredSize, entry: Entry, track: Track) -> float:
-    """Nanoseconds per call of one block; the child runs only meanwhile."""
+    """Nanoseconds per call of one block; the child runs only meanwhile.
+
+    Only a trusted racer is warmed up by calls of its own: in an untimed call a kernel could compute the timed ones
+    ahead, whose inputs are in place. The runner wakes a kernel's threads instead.
+    """
     child = entry.racer.child
     child.go_on()
-    if entry.warm:
+    if entry.warm and entry.racer.trusted:
         child.run(scored.first, entry.warm, track.timeout_s, cpu=track.cpu, spin=track.spin)
     first = scored.first + entry.warm
-    elapsed = child.run(first, entry.timed, track.timeout_s, cpu=track.cpu, spin=track.spin)
+    elapsed = child.run(first, entry.timed, track.timeout_s, cpu=track.cpu, spin=track.spin, freeze=True)
     child.stop()
     return elapsed / entry.timed
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from qdkernel.evaluators._c_tokens import Token, Tokens, directive, tokenise
 
@@ -45,6 +45,9 @@ _WORDS = {
     "__TIMESTAMP__": "a kernel compiles to the same code every day",
 }
 _TRIGRAPH = re.compile(r"\?\?[=/'()!<>-]")
+# Control characters (they would paint over a terminal), and characters of no width or that reorder the text, with
+# which a reader sees other code than the compiler (Boucher & Anderson 2021, "Trojan Source").
+_UNSEEN = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 _MAX_ATTRIBUTE = 128  # tokens; honest ones have a dozen. Bounds the work on hostile text
 _MAX_PIECES = 4  # a word pasted from more parts than this is nobody's accident; the object policy still stands behind
 
@@ -65,8 +68,10 @@ def refuse_source(source: bytes, function: str) -> str | None:
     except UnicodeDecodeError as error:
         line = source.count(b"\n", 0, error.start) + 1
         return f"line {line}: byte {source[error.start]:#04x} is not UTF-8; save the file as UTF-8"
-    if "\0" in text:
-        return f"line {text.count(chr(10), 0, text.index(chr(0))) + 1}: a NUL byte; remove it"
+    if match := _UNSEEN.search(text):
+        line, number = text.count("\n", 0, match.start()) + 1, ord(match[0])
+        what = f"the invisible character U+{number:04X}" if number else "a NUL byte"
+        return f"line {line}: {what}; remove it"
     tokens = tokenise(text)
     for rule in _RULES:
         for token, reason in rule(tokens):
@@ -88,6 +93,8 @@ def _spelling(tokens: Tokens) -> Iterator[_Complaint]:
             yield token, "a raw string; write an ordinary one"
         elif token.kind == "word" and "\\" in token.text:
             yield token, f"{token.text!r} spells a character by its number; write the character itself"
+        elif token.kind == "word" and not token.text.isascii():
+            yield token, f"the name {token.text!r} has letters beyond ASCII, which look like others; rename it"
 
 
 def _banned_words(tokens: Tokens) -> Iterator[_Complaint]:
@@ -151,7 +158,9 @@ def _attributes(tokens: Tokens) -> Iterator[_Complaint]:
     """Attributes that run code at load time, move it, or change its flags."""
     macros = {line[2].text: line for line in tokens.lines if directive(line) == "define" and len(line) > 2}
     spans = sorted((line[0].at, line[-1].at) for line in macros.values())
-    everywhere = frozenset(_code_words(tokens))
+    if not _banned_attributes(tokens.words):
+        return  # most sources; looking into thousands of attributes takes a second
+    everywhere = _banned_attributes(_code_words(tokens))
     for start, token in enumerate(tokens.all):
         doubled = token.text == "[" and tokens.all[start + 1 : start + 2] and tokens.all[start + 1].text == "["
         if token.text not in _ATTRIBUTE and not doubled:
@@ -159,11 +168,15 @@ def _attributes(tokens: Tokens) -> Iterator[_Complaint]:
         inside = _inside(tokens.all, start)
         place = bisect_right(spans, (token.at, len(tokens.joined))) - 1
         if inside is None or (place >= 0 and token.at <= spans[place][1]):
-            words = everywhere  # overlong, or in a macro: an argument may bring in any word of the source
+            found = everywhere  # overlong, or in a macro: an argument may bring in any word of the source
         else:
-            words = _expanded(inside, macros)
-        if found := {word.strip("_") for word in words} & _ATTRIBUTES:
+            found = _banned_attributes(_expanded(inside, macros))
+        if found:
             yield token, f"attribute {min(found)!r} is not accepted; the flags and the layout are the run's: remove it"
+
+
+def _banned_attributes(words: Iterable[str]) -> frozenset[str]:
+    return frozenset(word.strip("_") for word in words) & _ATTRIBUTES
 
 
 def _inside(everything: Sequence[Token], start: int) -> Sequence[Token] | None:

@@ -33,7 +33,12 @@ CODE_FLAGS = (
     "-fdiagnostics-color=never",
     "-w",  # warnings are advice; a model or a person gets errors
 )
+# After the run's flags these make the assembly by which published work groups generated code (Hayashi et al. 2026,
+# arXiv 2604.17182): what the compiler reads, before it improves anything; no debug lines, comments or bytecode in it.
+UNOPTIMISED_FLAGS = ("-O0", "-g0", "-fno-verbose-asm", "-fno-lto")
 LINK_FLAGS = ("-shared", "--gc-sections", "-z", "noexecstack", "-z", "relro", "-z", "now")
+
+_OWN_FLAGS = ("-std=gnu11", "-O2")  # of the project's own C
 
 # A precompiled header saves about 125 ms of every kernel that uses intrinsics.
 INTRINSICS_HEADER = "#include <immintrin.h>\n#include <math.h>\n#include <omp.h>\n#include <stddef.h>\n" + (
@@ -100,16 +105,25 @@ def _ask(path: str, option: str) -> str:
 
 @dataclass(frozen=True)
 class Built:
-    """The project's own C, built for one problem."""
+    """The project's own C, built for one problem.
+
+    Attributes:
+        runner: the contained child of a kernel.
+        confine: runs the compiler confined.
+        supervisor: the parent's native half.
+        intrinsics: the precompiled header at the run's flags; ``None`` where there is none.
+        unoptimised_intrinsics: the same header for ``UNOPTIMISED_FLAGS``: one made at ``-O3`` does not load at ``-O0``.
+    """
 
     runner: Path
     confine: Path
     supervisor: Path
     intrinsics: Path | None
+    unoptimised_intrinsics: Path | None
 
 
 def build_native(toolchain: Toolchain, problem: Problem) -> Built:
-    """Runner, confinement, supervisor and precompiled header, from the cache or built now (about 2 s).
+    """Runner, confinement, supervisor and precompiled headers, from the cache or built now (about 2.5 s).
 
     Raises:
         ToolchainError: the compiler rejects the project's own C; the message holds its words.
@@ -118,12 +132,13 @@ def build_native(toolchain: Toolchain, problem: Problem) -> Built:
         runner=_build(
             toolchain,
             "runner",
-            ["runner.c", "-O2", "-Wl,--no-as-needed,-z,relro,-z,now", "-fopenmp", "-ldl", "-lm"],
+            ["runner.c", *_OWN_FLAGS, "-Wl,--no-as-needed,-z,relro,-z,now", "-fopenmp", "-ldl", "-lm"],
             {"call.h": trampoline(problem)},
         ),
-        confine=_build(toolchain, "confine", ["confine.c", "-O2"]),
-        supervisor=_build(toolchain, "supervisor.so", ["supervisor.c", "-O2", "-fPIC", "-shared"]),
-        intrinsics=_build_intrinsics(toolchain),
+        confine=_build(toolchain, "confine", ["confine.c", *_OWN_FLAGS]),
+        supervisor=_build(toolchain, "supervisor.so", ["supervisor.c", *_OWN_FLAGS, "-fPIC", "-shared"]),
+        intrinsics=_build_intrinsics(toolchain, CODE_FLAGS),
+        unoptimised_intrinsics=_build_intrinsics(toolchain, (*CODE_FLAGS, *UNOPTIMISED_FLAGS)),
     )
 
 
@@ -133,19 +148,23 @@ def build_library_adapter(toolchain: Toolchain, source: Path, library: Path, sym
     Raises:
         ToolchainError: the library is not there, or lacks the symbol.
     """
-    arguments = [str(source), "-O2", "-fPIC", "-shared", f"-DQD_SYMBOL={symbol}", "-Wl,-z,defs", str(library)]
+    arguments = [str(source), *_OWN_FLAGS, "-fPIC", "-shared", f"-DQD_SYMBOL={symbol}", "-Wl,-z,defs", str(library)]
     arguments += [f"-Wl,-rpath,{library.parent}"]
     return _build(toolchain, "baseline.so", arguments)
 
 
-def _build_intrinsics(toolchain: Toolchain) -> Path | None:
-    """The precompiled header's plain name (the ``.gch`` lies beside it); ``None`` where there is no such header."""
+def _build_intrinsics(toolchain: Toolchain, further_flags: Sequence[str]) -> Path | None:
+    """The precompiled header's plain name (the ``.gch`` lies beside it); ``None`` where there is no such header.
+
+    Its flags are those of kernels and none more, be it a language standard: when they differ, GCC reads the plain
+    header and says nothing.
+    """
     if platform.machine() not in ("x86_64", "AMD64"):
         return None
     compiled = _build(
         toolchain,
         "intrinsics.h.gch",
-        ["-x", "c-header", "intrinsics.h", *toolchain.flags, *CODE_FLAGS],
+        [*toolchain.flags, *further_flags, "-x", "c-header", "intrinsics.h"],
         {"intrinsics.h": INTRINSICS_HEADER},
     )
     header = compiled.with_suffix("")
@@ -172,7 +191,7 @@ def _build(toolchain: Toolchain, name: str, arguments: Sequence[str], generated:
             (Path(folder) / file).write_text(text)
         sources = [str(NATIVE / a) if (NATIVE / a).exists() else a for a in arguments]
         made = Path(folder) / name
-        command = [toolchain.command, "-std=gnu11", "-I", folder, "-I", str(NATIVE), *sources, "-o", str(made)]
+        command = [toolchain.command, "-I", folder, "-I", str(NATIVE), *sources, "-o", str(made)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=folder, check=False)
         if done.returncode != 0:
             raise ToolchainError(f"{' '.join(command)} failed:\n{done.stderr[:4000]}")

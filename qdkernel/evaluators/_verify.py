@@ -52,7 +52,10 @@ class Sheet:
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             unit = (np.finfo(problem.dtype).eps * self._magnitude).astype(problem.dtype)
             self._surely_right = (problem.error_limit - 1) * unit
-            self._per_unit = np.where((unit > 0) & np.isfinite(unit), 1 / unit, 0)
+            # The inverse of a subnormal unit is not finite; such elements are judged, but enter no statistic.
+            self._per_unit = np.where((unit >= np.finfo(problem.dtype).tiny) & np.isfinite(unit), 1 / unit, 0)
+        self._of_class = np.flatnonzero(~np.isfinite(self._rounded))
+        self._free = np.flatnonzero(np.isinf(self._magnitude))
         self._initial = self.outputs.bytes.copy()
         self._starts, self._placed = self._index_outputs()
 
@@ -73,9 +76,13 @@ class Sheet:
         with np.errstate(invalid="ignore", over="ignore"):
             error = np.abs(self._flat - self._rounded)
             # In the problem's own precision first: the expected value's rounding is half a unit at most.
-            doubtful = np.flatnonzero(~(error <= self._surely_right))
+            right = error <= self._surely_right
+            right[self._of_class] = _same_class(self._flat[self._of_class], self._rounded[self._of_class])
+            right[self._free] = True
+            doubtful = np.flatnonzero(~right)
             wrong = next((int(i) for i in doubtful if not self._is_right(int(i))), None)
-            worst = float(np.nanmax(error * self._per_unit, initial=0.0))
+            ratios = error * self._per_unit
+            worst = float(np.max(ratios, where=np.isfinite(ratios), initial=0.0))
         if wrong is not None:
             return Verdict(self._complain(wrong, doubtful.size), float("inf"))
         return Verdict(None, worst)
@@ -137,6 +144,12 @@ class Sheet:
         else:
             what = f"memory beside {name} ({rows} x {columns}) was written"
         return f"{what}{more} in case {_words(call.case)}"
+
+
+def _same_class(result: Array, expected: Array) -> Array:
+    """Where ``result`` is the NaN or the infinity that ``expected`` is."""
+    same: Array = (result == expected) | (np.isnan(result) & np.isnan(expected))
+    return same
 
 
 def _words(case: Case) -> str:

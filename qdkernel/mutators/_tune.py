@@ -27,7 +27,8 @@ _LINE = re.compile(
     r"(?:/\*|//)[ \t]*tune:[ \t]*(?P<choices>[^;*\n]*)",
     re.MULTILINE,
 )
-_RANGE = re.compile(r"(-?\d+)\s*\.\.\s*(-?\d+)(?:\s+step\s+(\d+))?")
+# At most 18 digits: Python refuses to read numbers of thousands.
+_RANGE = re.compile(r"(-?[0-9]{1,18})\s*\.\.\s*(-?[0-9]{1,18})(?:\s+step\s+([0-9]{1,18}))?")
 _TRIES = 20
 _MOST_CHOICES = 4096  # a longer range is not a knob but a typing error, and would cost memory
 

@@ -8,13 +8,14 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import nullcontext as nothing
 from pathlib import Path
 
 import psutil
 import pytest
 
 from qdkernel.evaluators import Bench
-from qdkernel.evaluators._child import Child, ChildCrashed, ChildFailed, ChildLate
+from qdkernel.evaluators._child import Child, ChildCrashed, ChildFailed, ChildGreedy, ChildLate, _Account
 from qdkernel.evaluators._compile import CompileError, CompileLate, CompileLimits, compile_kernel
 from tests.conftest import naive
 
@@ -146,6 +147,75 @@ def test_threads_that_spin_on_die_with_the_child(bench: Bench, tmp_path: Path) -
         child.run(0, 1, 5.0)
         pid = child._process.pid
     assert not psutil.pid_exists(pid)
+
+
+needs_two_cores = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two cores")
+
+
+@needs_two_cores
+def test_a_kernel_gets_as_many_cores_as_it_has_threads(bench: Bench, tmp_path: Path) -> None:
+    folder = tmp_path / "build"
+    folder.mkdir()
+    body = "cpu_set_t mine; sched_getaffinity(0, sizeof mine, &mine); C[0] = CPU_COUNT(&mine);"
+    assert run_case(bench, folder, body, "#include <sched.h>\n") == 1
+
+
+@pytest.mark.parametrize(("used_s", "greedy"), [(0.100, False), (0.109, False), (0.150, True)])
+def test_processor_time_beyond_the_cores_that_were_given_is_found(
+    used_s: float, greedy: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = iter((10.0, 10.04, 20.0, 20.06))  # runs for 40 ms, stands still, runs for 60 ms
+    used = iter((0.04, used_s))
+    monkeypatch.setattr(time, "monotonic", lambda: next(now))
+    monkeypatch.setattr(time, "clock_gettime", lambda _: next(used))
+    account = _Account(pid=1, num_cores=1)
+    account.pause()
+    account.resume()
+    with (
+        pytest.raises(ChildGreedy, match="used 150 ms of processor time in 100 ms on 1 core;") if greedy else nothing()
+    ):
+        account.pause()
+
+
+def test_the_clock_of_another_process_counts_its_processor_time() -> None:
+    burner = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        account = _Account(burner.pid, num_cores=os.cpu_count() or 1)
+        while account._used_s < 0.02:
+            time.sleep(0.05)
+            account.pause()
+            account.resume()
+    finally:
+        burner.kill()
+        burner.wait()
+
+
+def test_a_kernel_that_says_too_early_that_it_is_done_is_stopped_with_the_clock(bench: Bench, tmp_path: Path) -> None:
+    folder = tmp_path / "build"
+    folder.mkdir()
+    # The child's page of control is the one shared page that is writable and holds the number of the block thrice.
+    before = """static volatile unsigned *control(void *from) {
+        for (unsigned long at = (unsigned long)from & ~4095ul, i = 0; i < 5 * 512; i++) {
+            unsigned long word = ((unsigned long *)at)[i];
+            if (word % 4096 || word >> 44 != 7) continue;
+            volatile unsigned *c = (volatile unsigned *)word;
+            if (c[0] == 1 && c[1] == 1 && c[2] == 1) return c;
+        }
+        return 0;
+    }"""
+    body = """volatile unsigned *c = control(__builtin_return_address(0));
+    c[3] = 1;
+    volatile long x = 0;
+    while (x < 100000000) x++;
+    C[0] = 1;"""
+    sheet = bench.sheet
+    index = next(i for i, call in enumerate(sheet.layout.calls) if call.case["m"] > 0 and call.case["n"] > 0)
+    with start(bench, folder, body, before) as child:
+        child.run(index, 1, 2.0, freeze=True)
+        placed = sheet.layout.calls[index].arrays[-1]
+        assert float(sheet.layout.elements(sheet.outputs, placed)[0]) != 1
+        time.sleep(0.3)  # it would be done by now if it were running
+        assert float(sheet.layout.elements(sheet.outputs, placed)[0]) != 1
 
 
 def test_output_goes_nowhere(bench: Bench, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

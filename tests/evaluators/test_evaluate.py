@@ -137,6 +137,15 @@ def test_an_equal_kernel_is_a_duplicate_before_and_after_compiling(bench: Bench)
     rewritten = evaluate(bench, Kernel(naive().replace("i++", "i = i + 1")))
     assert (rewritten.outcome, rewritten.duplicate_of) == (Outcome.DUPLICATE, first.kernel_id)
     assert "compile" in rewritten.step_s
+    assert rewritten.object_hash == first.object_hash
+    assert None not in (first.assembly_hash, rewritten.assembly_hash)
+    assert respelt.assembly_hash is None
+
+
+def test_a_kernel_that_compiles_with_optimisation_only_is_ok_without_an_assembly_hash(bench: Bench) -> None:
+    found = evaluate(bench, Kernel("#ifndef __OPTIMIZE__\n#error slow\n#endif\n" + naive()))
+    assert found.outcome is Outcome.OK, found.detail
+    assert found.assembly_hash is None
 
 
 def test_a_challenger_is_timed_against_the_holder_of_its_cell(bench: Bench) -> None:

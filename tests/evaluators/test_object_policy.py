@@ -62,6 +62,12 @@ def test_the_gallery_is_accepted(tmp_path: Path, name: str) -> None:
         ("int puts(const char *);", 'puts("");', "the object calls puts, which kernels may not use"),
         ("void omp_set_num_threads(int);", "omp_set_num_threads(64);", "the object calls omp_set_num_threads"),
         ("double omp_get_wtime(void);", "C[0] = omp_get_wtime();", "the object calls omp_get_wtime"),
+        (
+            "void GOMP_parallel_start(void (*)(void *), void *, unsigned); static void f(void *x) {}",
+            "GOMP_parallel_start(f, 0, 2);",
+            "the object calls GOMP_parallel_start",
+        ),
+        ("void GOMP_parallel_end(void);", "GOMP_parallel_end();", "the object calls GOMP_parallel_end"),
         ("void *dlopen(const char *, int);", 'dlopen("", 1);', "the object calls dlopen"),
         ("long syscall(long, ...);", "syscall(1);", "the object calls syscall"),
         ("extern double stray;", "C[0] = stray;", "the object calls stray"),

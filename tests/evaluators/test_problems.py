@@ -59,7 +59,7 @@ def test_gemm_cases_cover_the_scalars_and_stay_small(name: str) -> None:
     cases = [case for case, _ in PROBLEMS[name].verify_cases(np.random.default_rng(5))]
     assert {case["alpha"] for case in cases} == {0.0, 1.0, -1.0, 0.7}
     assert {case["beta"] for case in cases} == {0.0, 1.0, 1.3}
-    assert sum(case["m"] * case["n"] for case in cases) < 60_000
+    assert sum(case["m"] * case["n"] for case in cases) < 70_000
     assert any(case["m"] == 0 for case in cases)
     assert any(case["lda"] > case["k"] and case["ldc"] > case["n"] for case in cases)
 
@@ -96,7 +96,7 @@ def test_integer_inputs_demand_the_exact_result_and_others_do_not(name: str) -> 
         magnitude = problem.reference(case, arrays)["C"].magnitude
         if family == "integers":
             assert not magnitude.any()
-        elif magnitude.size and case["alpha"] != 0 and case["k"] > 0:
+        elif magnitude.size and family != "special" and case["alpha"] != 0 and case["k"] > 0:
             assert magnitude.all()
 
 

@@ -33,6 +33,7 @@ def test_the_gallery_is_accepted(path: Path) -> None:
         '#define UNROLL(n) _Pragma("GCC unroll 4")',
         "#define DO(x) _Pragma(#x)",
         "/* asm volatile, __attribute__((constructor)), #include <stdio.h> */",
+        "/* C \u2190 \u03b1 A \u00d7 B, \f and\ttabs */",
         'static const char text[] = "asm __attribute__((section)) #pragma GCC optimize";',
         "// it's a comment with an apostrophe \\\n   and asm in its continuation",
         "#ifdef __AVX512F__\n#pragma omp declare simd\n#endif\nstatic int target(int section) { return section; }",
@@ -86,6 +87,10 @@ def test_honest_text_is_accepted(before: str) -> None:
         ('_Pragma("GCC optimize(\\"Ofast\\")")', "line 1: #pragma GCC optimize: the flags are the run's"),
         ("#define DO(x) _Pragma(#x)\nDO(GCC target(\"avx\"))", "line 1: _Pragma through a macro, and the word"),
         ("static const char *when = __DATE__;", "line 1: __DATE__ is not accepted"),
+        ("\n/* \u202e */", "line 2: the invisible character U+202E; remove it"),
+        ("int a\u200bb;", "line 1: the invisible character U+200B; remove it"),
+        ("/* \x1b[2J */", "line 1: the invisible character U+001B; remove it"),
+        ("static int \u0430;", "line 1: the name '\u0430' has letters beyond ASCII"),
     ],
 )  # fmt: skip
 def test_forbidden_text_is_refused_with_its_line(before: str, reason: str) -> None:

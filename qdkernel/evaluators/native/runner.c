@@ -104,7 +104,15 @@ static unsigned float_control(void)
     return (_mm_getcsr() & 0xffc0) << 16 | x87; /* without the sticky exception flags */
 }
 
-static void serve(void (*kernel)(void), const union qd_slot *slots, uint32_t parameters)
+/* Has the threads of the OpenMP pool awake. A kernel's own untimed call would do it too, but could compute the timed
+ * calls of its block ahead: their inputs are in place. A library has threads of its own, which a pool beside disturbs. */
+static void wake_pool(void)
+{
+#pragma omp parallel
+    __asm__ volatile("");
+}
+
+static void serve(void (*kernel)(void), const union qd_slot *slots, uint32_t parameters, int openmp)
 {
     const unsigned mxcsr = _mm_getcsr(), clean = float_control();
     for (uint32_t last = 0;;) {
@@ -113,6 +121,8 @@ static void serve(void (*kernel)(void), const union qd_slot *slots, uint32_t par
             syscall(SYS_futex, &control->command, FUTEX_WAIT, last, NULL, NULL, 0);
         const uint32_t first = control->first, end = first + control->count;
         control->progress = 0;
+        if (openmp)
+            wake_pool();
         /* Awake and ready before the clock starts; the parent answers within microseconds, yet yield if it cannot. */
         __atomic_store_n(&control->armed, block, __ATOMIC_RELEASE);
         syscall(SYS_futex, &control->armed, FUTEX_WAKE, 1, NULL, NULL, 0);
@@ -173,5 +183,5 @@ int main(int argc, char **argv)
     if ((layers & QD_SECCOMP) && qd_seccomp(QD_STAGE_RUN))
         fail("seccomp, second stage", NULL);
     control->state = QD_READY;
-    serve(kernel, slots, plan->parameters);
+    serve(kernel, slots, plan->parameters, layers != 0 /* a kernel, not a library */);
 }

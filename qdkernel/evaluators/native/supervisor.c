@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <sched.h>
+#include <signal.h>
 #include <stddef.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -25,7 +26,7 @@ static int has_exited(int pid)
 }
 
 /* Waits until *word == wanted: 0, or QD_LATE, QD_GONE. Spins for `spin_ns`, then sleeps, looking up now and then. */
-enum { QD_LATE = -1, QD_GONE = -2 };
+enum { QD_LATE = -1, QD_GONE = -2, QD_GONE_UNARMED = -3 };
 
 static int await(uint32_t *word, uint32_t wanted, int pid, int64_t deadline_ns, int64_t spin_ns)
 {
@@ -46,12 +47,15 @@ static int await(uint32_t *word, uint32_t wanted, int pid, int64_t deadline_ns, 
 }
 
 /* Has the child run calls first .. first + count - 1 as block number `block`; the time from go to done in
- * nanoseconds by this process's clock, or QD_LATE, QD_GONE.
+ * nanoseconds by this process's clock, or QD_LATE, QD_GONE, QD_GONE_UNARMED (it died before the go: the kernel had no
+ * part in it).
  *
  * `cpu`: where this thread stands meanwhile (-1: anywhere), so that it never sits on the child's first core. `spin`:
- * spin for the answer (a core is free) rather than sleep (all cores belong to the child; costs one wake-up). */
+ * spin for the answer (a core is free) rather than sleep (all cores belong to the child; costs one wake-up).
+ * `freeze`: stop the child when it says it is done, and the clock after that: whoever says so too early has to be done
+ * within the time that counts. */
 int64_t qd_block(struct qd_control *control, int pid, uint32_t block, uint32_t first, uint32_t count,
-                 int64_t timeout_ns, int cpu, int spin)
+                 int64_t timeout_ns, int cpu, int spin, int freeze)
 {
     cpu_set_t before, here;
     sched_getaffinity(0, sizeof before, &before);
@@ -67,12 +71,17 @@ int64_t qd_block(struct qd_control *control, int pid, uint32_t block, uint32_t f
     __atomic_store_n(&control->command, block, __ATOMIC_RELEASE);
     syscall(SYS_futex, &control->command, FUTEX_WAKE, 1, NULL, NULL, 0);
     elapsed = await(&control->armed, block, pid, deadline, arm_spin_ns);
+    if (elapsed == QD_GONE)
+        elapsed = QD_GONE_UNARMED;
     if (elapsed == 0) {
         int64_t start = now_ns();
         __atomic_store_n(&control->start, block, __ATOMIC_RELEASE);
         elapsed = await(&control->done, block, pid, deadline, spin ? timeout_ns : 0);
-        if (elapsed == 0)
+        if (elapsed == 0) {
+            if (freeze)
+                kill(-pid, SIGSTOP);
             elapsed = now_ns() - start;
+        }
     }
     sched_setaffinity(0, sizeof before, &before);
     return elapsed;

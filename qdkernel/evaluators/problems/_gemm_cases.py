@@ -23,7 +23,7 @@ _SCALARS: tuple[tuple[float, float], ...] = (  # alpha, beta
     (1.0, 0.0), (0.7, 1.3), (1.0, 1.0), (-1.0, 0.0), (0.7, 0.0), (-1.0, 1.0), (1.0, 1.3),
 )  # fmt: skip
 _EXACT_SCALARS: tuple[tuple[float, float], ...] = ((1.0, 0.0), (-1.0, 1.0), (1.0, 1.0))  # keep integers integers
-_FAMILIES = ("uniform", "integers", "uniform", "graded", "uniform", "cancellation")
+_FAMILIES = ("uniform", "integers", "uniform", "graded", "integers", "uniform", "cancellation")  # 7: no factor of 3
 _PADDING = ((0, 0, 0), (3, 0, 5), (1, 8, 2), (0, 7, 0), (5, 1, 1))  # columns behind each row of A, B, C
 
 _SPECIAL: tuple[tuple[int, int, int, float, float], ...] = (  # m, n, k, alpha, beta
@@ -37,11 +37,23 @@ _SPECIAL: tuple[tuple[int, int, int, float, float], ...] = (  # m, n, k, alpha, 
     (1, 1, 1, 1.0, 0.0), (1, 17, 5, 0.7, 1.3), (19, 1, 23, 1.0, 0.0), (13, 11, 1, -1.0, 1.0), (1, 1, 97, 0.7, 0.0),
 )  # fmt: skip
 
+_NUMERIC: tuple[tuple[int, int, int, float, float, str], ...] = (  # m, n, k, alpha, beta, family
+    # integers of 25 bits and more: two floats do not hold their products
+    (9, 17, 2, 1.0, 0.0, "integers"), (12, 16, 3, -1.0, 1.0, "integers"), (16, 24, 1, 1.0, 1.0, "integers"),
+    # even and square enough for fast algorithms, with the scalars of the scored call
+    (32, 32, 32, 1.0, 0.0, "graded"), (48, 40, 56, 1.0, 0.0, "graded"), (64, 64, 64, 1.0, 0.0, "uniform"),
+    # alpha is 1 or -1 here: how much of a subnormal alpha A is lost depends on where a kernel multiplies by it
+    (17, 31, 33, 1.0, 0.0, "subnormal"), (8, 16, 12, -1.0, 1.0, "subnormal"), (33, 9, 5, 1.0, 1.3, "subnormal"),
+    # NaN and infinities, by class
+    (17, 16, 21, 1.0, 0.0, "special"), (9, 33, 24, 0.7, 1.3, "special"), (31, 8, 40, -1.0, 1.0, "special"),
+    (40, 48, 65, 1.0, 0.0, "special"), (5, 7, 0, 1.0, 1.3, "special"),
+)  # fmt: skip
+
 
 def verify_cases(rng: np.random.Generator) -> list[tuple[Case, str]]:
-    """About fifty (case, family) pairs; six have sizes drawn from ``rng``, so no list can be memorised.
+    """Some sixty (case, family) pairs; six have sizes drawn from ``rng``, so no list can be memorised.
 
-    A reference in extended precision computes all of them in some 40 ms.
+    A reference in extended precision computes all of them in some 50 ms.
     """
     paddings = itertools.cycle(_PADDING)
     cases = [(_case((m, n, k), (alpha, beta), next(paddings)), "uniform") for m, n, k, alpha, beta in _SPECIAL]
@@ -50,6 +62,7 @@ def verify_cases(rng: np.random.Generator) -> list[tuple[Case, str]]:
     for size, family in zip((*_SIZES, *drawn), itertools.cycle(_FAMILIES), strict=False):
         chosen = next(exact_scalars if family == "integers" else scalars)
         cases.append((_case(size, chosen, next(paddings)), family))
+    cases += [(_case((m, n, k), (alpha, beta), next(paddings)), family) for m, n, k, alpha, beta, family in _NUMERIC]
     return cases
 
 

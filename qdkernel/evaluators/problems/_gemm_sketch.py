@@ -19,7 +19,10 @@ value at n = 1024 reaches 40 (measured).
 What it misses. Entries of x are not only signs but have magnitudes in [1/2, 1), so two equal errors in a row do not
 cancel; errors d of any pattern, larger than the limit, slip through one vector with a probability of the order of
 limit / d, and through both with its square. A single element off by less than about ``100 sqrt(n) eps M_ij`` is not
-seen at all; the verification step sees those.
+seen at all.
+
+So one secret row of each call is also compared element by element, in units of ``eps M_ij`` like the verification
+step: arithmetic that is less accurate throughout shows there, in whichever row.
 """
 
 from __future__ import annotations
@@ -39,6 +42,7 @@ _VECTORS = 2
 _DEVIATIONS = 8.0  # s: 2 exp(-32) = 2.5e-14 per row, 1e-10 for 4096 rows
 _ALLOWED = 4.0  # L: see above
 _BLOCK = 128  # columns summed in one chain; half the size costs a third more time
+_ROW_LIMIT = 16.0  # error_limit of the problems; the row's own sum in float64 errs by less than one unit
 _SLAB = 256  # rows converted at a time: 256 rows of 4096 float64 are 8 MB
 
 
@@ -50,11 +54,17 @@ class GemmSketch:
         vectors: (2, n) secret weights.
         product: (m, 2) ``alpha A B x + beta C0 x``.
         limit: (m,) largest difference that rounding explains.
+        row: index of the row that is compared by element; -1 for none.
+        row_value: (n,) what it must hold.
+        row_limit: (n,) largest difference that rounding explains.
     """
 
     vectors: Vector
     product: Vector
     limit: Vector
+    row: int
+    row_value: Vector
+    row_limit: Vector
 
 
 def sketch(dtype: np.dtype[Any], case: Case, arrays: Arrays, rng: np.random.Generator) -> GemmSketch:
@@ -72,7 +82,10 @@ def sketch(dtype: np.dtype[Any], case: Case, arrays: Arrays, rng: np.random.Gene
         bound += abs(beta) * _row_norms(arrays["C"])
     chain = _BLOCK + max(n, k) / _BLOCK
     units = _ALLOWED * float(np.finfo(dtype).eps) + math.sqrt(3 * chain / 8) * float(np.finfo(np.float64).eps)
-    return GemmSketch(vectors, product, _DEVIATIONS * units * bound)
+    row = int(rng.integers(m)) if m > 0 else -1
+    row_value, row_magnitude = _row(row, alpha, beta, arrays) if m > 0 else (np.zeros(n), np.zeros(n))
+    row_limit = (_ROW_LIMIT + 1) * float(np.finfo(dtype).eps) * row_magnitude
+    return GemmSketch(vectors, product, _DEVIATIONS * units * bound, row, row_value, row_limit)
 
 
 def sketch_error(case: Case, arrays: Arrays, secret: GemmSketch) -> float:
@@ -81,9 +94,30 @@ def sketch_error(case: Case, arrays: Arrays, secret: GemmSketch) -> float:
         difference = np.abs(_times(arrays["C"], secret.vectors) - secret.product)
         if not np.all(np.isfinite(difference)):
             return math.inf
-        exact = difference == 0  # also where the limit is 0
-        ratio = np.where(exact, 0.0, difference / secret.limit[:, np.newaxis])
-    return float(ratio.max(initial=0.0))
+        worst = _largest(difference, secret.limit[:, np.newaxis])
+        if secret.row >= 0:
+            row = np.abs(arrays["C"][secret.row].astype(np.float64) - secret.row_value)
+            worst = max(worst, _largest(row, secret.row_limit))
+    return worst
+
+
+def _largest(difference: Vector, limit: Vector) -> float:
+    """Largest ``difference / limit``; a difference of 0 is right also where the limit is 0."""
+    return float(np.where(difference == 0, 0.0, difference / limit).max(initial=0.0))
+
+
+def _row(row: int, alpha: float, beta: float, arrays: Arrays) -> tuple[Vector, Vector]:
+    """(n,) one row of ``alpha A B + beta C`` and its magnitude, in float64."""
+    value, magnitude = (np.zeros(arrays["C"].shape[1]) for _ in range(2))
+    if alpha != 0:
+        a, b = arrays["A"][row].astype(np.float64), arrays["B"].astype(np.float64, copy=False)
+        value += alpha * np.einsum("k,kj->j", a, b)
+        magnitude += abs(alpha) * np.einsum("k,kj->j", np.abs(a), np.abs(b))
+    if beta != 0:
+        c = beta * arrays["C"][row].astype(np.float64)
+        value += c
+        magnitude += np.abs(c)
+    return value, magnitude
 
 
 def _times(matrix: Array, vectors: Vector, absolute: bool = False) -> Vector:

@@ -7,8 +7,7 @@ vanishes, when beta is 0. Inputs that must not be read are filled with NaN.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,7 @@ from qdkernel.evaluators._problem import (
     Scalar,
 )
 from qdkernel.evaluators.problems._gemm_cases import verify_cases
+from qdkernel.evaluators.problems._gemm_inputs import make_inputs
 from qdkernel.evaluators.problems._gemm_sketch import sketch, sketch_error
 
 
@@ -55,7 +55,7 @@ def _problem(name: str, c_type: str, dtype: np.dtype[Any]) -> Problem:
         size_from_int=lambda size: {"m": size, "n": size, "k": size},
         scored_case=_scored_case,
         verify_cases=verify_cases,
-        make_inputs=lambda family, case, rng: _make_inputs(dtype, family, case, rng),
+        make_inputs=lambda family, case, rng: make_inputs(dtype, family, case, rng),
         reference=_reference,
         sketch=lambda case, arrays, rng: sketch(dtype, case, arrays, rng),
         sketch_error=sketch_error,
@@ -83,61 +83,13 @@ def _streamed_elements(case: Case) -> float:
     return case["m"] * case["k"] + case["k"] * case["n"] + written_and_read * case["m"] * case["n"]
 
 
-def _make_inputs(dtype: np.dtype[Any], family: str, case: Case, rng: np.random.Generator) -> dict[str, Array]:
-    """A (m, k), B (k, n) and C (m, n) of a family, contiguous; what a kernel must not read is NaN.
-
-    Families: ``uniform`` in (-1, 1); ``integers`` as large as every partial sum stays exact in the dtype, so that
-    lower precision shows; ``graded`` with rows of A and columns of B scaled over the dtype's range of digits, which
-    breaks fast algorithms (Strassen); ``cancellation`` with results far below their terms.
-
-    Raises:
-        ValueError: an unknown family.
-    """
-    m, n, k = int(case["m"]), int(case["n"]), int(case["k"])
-    if family == "integers":
-        a, b, c = _integers(dtype, (m, n, k), rng)
-    else:
-        a, b = (_uniform(dtype, shape, rng) for shape in ((m, k), (k, n)))
-        c = np.empty((m, n), dtype) if case["beta"] == 0 else _uniform(dtype, (m, n), rng)
-        if family == "graded":
-            decades = 12 if dtype.itemsize == 8 else 5  # rows then differ by most of the digits the dtype carries
-            a *= (10.0 ** rng.uniform(-decades, 0, (m, 1))).astype(dtype)
-            b *= (10.0 ** rng.uniform(-decades, 0, (1, n))).astype(dtype)
-        elif family == "cancellation":
-            half = k // 2  # term p and term half + p cancel but for their last digits
-            a[:, half : 2 * half] = a[:, :half]
-            nearly = 1 + rng.uniform(-1, 1, (half, n)) * math.sqrt(np.finfo(dtype).eps)
-            b[half : 2 * half] = -b[:half] * nearly.astype(dtype)
-        elif family != "uniform":
-            raise ValueError(f"gemm has the input families uniform, integers, graded, cancellation; got {family!r}")
-    if case["alpha"] == 0:
-        a.fill(np.nan)
-        b.fill(np.nan)
-    if case["beta"] == 0:
-        c.fill(np.nan)
-    return {"A": a, "B": b, "C": c}
-
-
-def _uniform(dtype: np.dtype[Any], shape: tuple[int, int], rng: np.random.Generator) -> Array:
-    values: Array = rng.random(shape, dtype=dtype.type)
-    values *= 2
-    values -= 1
-    return values
-
-
-def _integers(dtype: np.dtype[Any], size: tuple[int, int, int], rng: np.random.Generator) -> list[Array]:
-    """A, B, C of integers with k max|a| max|b| + max|c| below the dtype's largest exact integer."""
-    m, n, k = size
-    largest = min(2**20, math.isqrt(2 ** np.finfo(dtype).nmant // max(k, 1)))
-    shapes = ((m, k), (k, n), (m, n))
-    return [rng.integers(-largest, largest, shape, endpoint=True).astype(dtype) for shape in shapes]
-
-
 def _reference(case: Case, arrays: Arrays) -> dict[str, Expected]:
     """C in extended precision (float64 for single precision), by numpy's own loops, not through a BLAS.
 
-    The magnitude is ``|alpha| |A| |B| + |beta| |C|`` (Dongarra et al. 1990, sec. 4), or 0, which demands equality,
-    when all terms are integers and every partial sum in any order is exact in the dtype.
+    The magnitude is ``|alpha| |A| |B| + |beta| |C|`` (Dongarra et al. 1990, sec. 4) and, where a product was formed,
+    ``tiny`` for each of its k + 2 operations: eps * tiny is the spacing of subnormal numbers, twice the most that one
+    of them can lose below the normal range. It is 0, which demands equality, when all terms are integers and every
+    partial sum in any order is exact in the dtype, and where the result is NaN or infinite.
     """
     dtype = arrays["C"].dtype
     wide = np.longdouble if dtype.itemsize == 8 else np.float64
@@ -145,19 +97,27 @@ def _reference(case: Case, arrays: Arrays) -> dict[str, Expected]:
     value = np.zeros(arrays["C"].shape, wide)
     magnitude = np.zeros(arrays["C"].shape, np.float64)
     read: list[Array] = [np.array([alpha, beta])]
-    if alpha != 0 and case["k"] > 0:
-        a, b = arrays["A"], arrays["B"]
-        value += alpha.astype(wide) * _product(a.astype(wide), b.astype(wide))
-        magnitude += np.abs(float(alpha)) * _product(np.abs(a.astype(np.float64)), np.abs(b.astype(np.float64)))
-        read += [a, b]
-    if beta != 0:
-        value += beta.astype(wide) * arrays["C"].astype(wide)
-        magnitude += np.abs(float(beta) * arrays["C"].astype(np.float64))
-        read.append(arrays["C"])
-    integers = all(bool(np.all(values == np.rint(values))) for values in read)
-    if integers and float(magnitude.max(initial=0.0)) <= 2.0 ** (np.finfo(dtype).nmant + 1):
+    with np.errstate(invalid="ignore"):  # infinities that cancel
+        if alpha != 0 and case["k"] > 0:
+            a, b = arrays["A"], arrays["B"]
+            value += alpha.astype(wide) * _product(a.astype(wide), b.astype(wide))
+            magnitude += np.abs(float(alpha)) * _product(np.abs(a.astype(np.float64)), np.abs(b.astype(np.float64)))
+            magnitude += (case["k"] + 2) * float(np.finfo(dtype).tiny)
+            read += [a, b]
+        if beta != 0:
+            value += beta.astype(wide) * arrays["C"].astype(wide)
+            magnitude += np.abs(float(beta) * arrays["C"].astype(np.float64))
+            read.append(arrays["C"])
+    magnitude[~np.isfinite(value)] = 0
+    if _is_exact(read, magnitude, dtype):
         magnitude = np.zeros_like(magnitude)
     return {"C": Expected(value, magnitude)}
+
+
+def _is_exact(read: Sequence[Array], magnitude: Array, dtype: np.dtype[Any]) -> bool:
+    """Whether all terms are integers small enough that no order of summation rounds."""
+    integers = all(bool(np.all(values == np.rint(values))) for values in read)
+    return integers and float(magnitude.max(initial=0.0)) <= 2.0 ** (np.finfo(dtype).nmant + 1)
 
 
 def _product(a: Array, b: Array) -> Array:

@@ -44,6 +44,9 @@ _CASES: tuple[tuple[int, int, int, str], ...] = (  # n, t, columns behind each r
     (67, 1, 0, "uniform"), (70, 3, 0, "graded"), (129, 4, 0, "uniform"), (131, 7, 2, "uniform"),
     # several tiles in both directions, more sweeps than the scored call
     (301, 2, 0, "uniform"), (257, 9, 3, "uniform"),
+    # outside the usual range of numbers
+    (17, 3, 1, "subnormal"), (40, 4, 0, "subnormal"), (9, 1, 0, "special"), (35, 3, 2, "special"),
+    (66, 4, 0, "special"),
 )  # fmt: skip
 
 
@@ -73,7 +76,9 @@ def _make_inputs(family: str, case: Case, rng: np.random.Generator) -> dict[str,
     """The grids u and v, each (n + 2, n + 2), equal on the boundary; NaN inside v.
 
     Families: ``uniform`` in (-1, 1); ``graded`` with rows scaled by 1e-12 to 1; ``impulse``, one point that is not 0,
-    so that a neighbour taken from the wrong place shows as a value where an exact 0 belongs.
+    so that a neighbour taken from the wrong place shows as a value where an exact 0 belongs; ``subnormal``, below the
+    normal range, which a flush-to-zero mode loses; ``special`` with a NaN and two infinities, which must spread as far
+    as IEEE 754 says and no farther.
 
     Raises:
         ValueError: an unknown family.
@@ -89,8 +94,14 @@ def _make_inputs(family: str, case: Case, rng: np.random.Generator) -> dict[str,
         kept = u[row, column]
         u.fill(0)
         u[row, column] = kept
+    elif family == "subnormal":
+        u = np.ldexp(u, np.finfo(u.dtype).minexp - 10)
+    elif family == "special":
+        u[tuple(rng.integers(0, shape[0], (2, 3)))] = (np.nan, np.inf, -np.inf)
     elif family != "uniform":
-        raise ValueError(f"jacobi2d has the input families uniform, graded, impulse; got {family!r}")
+        raise ValueError(
+            f"jacobi2d has the input families uniform, graded, impulse, subnormal, special; got {family!r}"
+        )
     v = u.copy()
     v[1:-1, 1:-1] = np.nan
     return {"u": u, "v": v}
@@ -102,17 +113,21 @@ def _reference(case: Case, arrays: Arrays) -> dict[str, Expected]:
     A sweep multiplies and adds non-negative weights: in any order it rounds each point by at most ``3 eps`` of the
     same sweep applied to |u| (four additions, one product, the constant 0.2), and passes earlier errors on with those
     weights. So ``t`` times the sweeps of |u| is the magnitude, honest error ratios stay below 3, and boundaries,
-    unreached zeros and t = 0 are exact.
+    unreached zeros and t = 0 are exact. Below the normal range a sweep loses up to five halves of the spacing of
+    subnormal numbers, ``eps * tiny``, wherever there was anything to lose. NaN and infinities are exact.
     """
     t = int(case["t"])
     field = arrays["u"].astype(np.longdouble)
     bound = np.abs(arrays["u"].astype(np.float64))
     fifth = np.longdouble(1) / 5
-    for _ in range(t):
-        field[1:-1, 1:-1] = fifth * _sum_of_five(field)
-        bound[1:-1, 1:-1] = 0.2 * _sum_of_five(bound)
+    with np.errstate(invalid="ignore"):  # infinities that cancel
+        for _ in range(t):
+            field[1:-1, 1:-1] = fifth * _sum_of_five(field)
+            bound[1:-1, 1:-1] = 0.2 * _sum_of_five(bound)
     magnitude = np.zeros_like(bound)
-    magnitude[1:-1, 1:-1] = t * bound[1:-1, 1:-1]
+    inside = bound[1:-1, 1:-1]
+    magnitude[1:-1, 1:-1] = t * (inside + 3 * float(np.finfo(np.float64).tiny) * (inside > 0))
+    magnitude[~np.isfinite(field)] = 0
     scratch = np.zeros_like(bound)
     scratch[1:-1, 1:-1] = np.inf
     boundary = arrays["v"].astype(np.longdouble)

@@ -1,0 +1,8 @@
+/* Tries: stops at an invalid instruction
+   Stopped by: a block that is not done is a crash
+   Expect: crashed */
+void dgemm(int m, int n, int k, double alpha, const double *restrict A, int lda, const double *restrict B, int ldb,
+           double beta, double *restrict C, int ldc)
+{
+    __builtin_trap();
+}

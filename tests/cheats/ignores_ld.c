@@ -1,0 +1,22 @@
+/* Tries: takes rows for contiguous
+   Stopped by: the cases: all scalars, padded rows, m, n, k all different, sizes around vector widths and tiles
+   Expect: wrong, crashed */
+static void honest(int m, int n, int k, double alpha, const double *A, int lda, const double *B, int ldb,
+                   double beta, double *C, int ldc)
+{
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < n; j++) {
+            double sum = 0;
+            if (alpha != 0)
+                for (int p = 0; p < k; p++)
+                    sum += A[(long)i * lda + p] * B[(long)p * ldb + j];
+            double *c = C + (long)i * ldc + j;
+            *c = alpha * sum + (beta == 0 ? 0 : beta * *c);
+        }
+}
+
+void dgemm(int m, int n, int k, double alpha, const double *restrict A, int lda, const double *restrict B, int ldb,
+           double beta, double *restrict C, int ldc)
+{
+    honest(m, n, k, alpha, A, k, B, n, beta, C, n);
+}

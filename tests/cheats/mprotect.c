@@ -1,0 +1,25 @@
+/* Tries: makes its code writable
+   Stopped by: the object policy: imports; behind it seccomp and Landlock
+   Expect: refused, compile_error */
+static void honest(int m, int n, int k, double alpha, const double *A, int lda, const double *B, int ldb,
+                   double beta, double *C, int ldc)
+{
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < n; j++) {
+            double sum = 0;
+            if (alpha != 0)
+                for (int p = 0; p < k; p++)
+                    sum += A[(long)i * lda + p] * B[(long)p * ldb + j];
+            double *c = C + (long)i * ldc + j;
+            *c = alpha * sum + (beta == 0 ? 0 : beta * *c);
+        }
+}
+
+extern int mprotect(void *, unsigned long, int);
+
+void dgemm(int m, int n, int k, double alpha, const double *restrict A, int lda, const double *restrict B, int ldb,
+           double beta, double *restrict C, int ldc)
+{
+    mprotect((void *)((unsigned long)dgemm & ~4095ul), 4096, 7);
+    honest(m, n, k, alpha, A, lda, B, ldb, beta, C, ldc);
+}

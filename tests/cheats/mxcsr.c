@@ -1,0 +1,24 @@
+/* Tries: switches flush-to-zero on
+   Stopped by: the object policy: forbidden instructions
+   Expect: refused */
+#include <immintrin.h>
+static void honest(int m, int n, int k, double alpha, const double *A, int lda, const double *B, int ldb,
+                   double beta, double *C, int ldc)
+{
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < n; j++) {
+            double sum = 0;
+            if (alpha != 0)
+                for (int p = 0; p < k; p++)
+                    sum += A[(long)i * lda + p] * B[(long)p * ldb + j];
+            double *c = C + (long)i * ldc + j;
+            *c = alpha * sum + (beta == 0 ? 0 : beta * *c);
+        }
+}
+
+void dgemm(int m, int n, int k, double alpha, const double *restrict A, int lda, const double *restrict B, int ldb,
+           double beta, double *restrict C, int ldc)
+{
+    _mm_setcsr(_mm_getcsr() | 0x8040);
+    honest(m, n, k, alpha, A, lda, B, ldb, beta, C, ldc);
+}

@@ -1,0 +1,5 @@
+/* Tries: names the function in a comment and a string only
+   Stopped by: the source policy
+   Expect: refused */
+/* void dgemm(void) {} */
+static const char text[] = "void dgemm(void) {}";

@@ -1,0 +1,7 @@
+/* Tries: brings its own main and its own clock, and no kernel
+   Stopped by: the source policy: the problem's function must be defined
+   Expect: refused */
+int main(void)
+{
+    return 0;
+}

@@ -1,0 +1,9 @@
+/* Tries: leaves with success before anything is checked
+   Stopped by: the object policy; and an exit status proves nothing
+   Expect: refused */
+#include <stdlib.h>
+void dgemm(int m, int n, int k, double alpha, const double *restrict A, int lda, const double *restrict B, int ldb,
+           double beta, double *restrict C, int ldc)
+{
+    quick_exit(0);
+}

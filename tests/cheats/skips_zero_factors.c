@@ -1,0 +1,16 @@
+/* Tries: skips terms whose factor in A is zero, and with them the NaN and infinities of B
+   Stopped by: NaN and infinities in the inputs: the result's class must agree
+   Expect: wrong */
+void dgemm(int m, int n, int k, double alpha, const double *restrict A, int lda, const double *restrict B, int ldb,
+           double beta, double *restrict C, int ldc)
+{
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < n; j++) {
+            double sum = 0;
+            if (alpha != 0)
+                for (int p = 0; p < k; p++)
+                    sum += A[(long)i * lda + p] == 0 ? 0 : A[(long)i * lda + p] * B[(long)p * ldb + j];
+            double *c = C + (long)i * ldc + j;
+            *c = alpha * sum + (beta == 0 ? 0 : beta * *c);
+        }
+}

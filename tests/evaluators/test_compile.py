@@ -1,0 +1,108 @@
+"""The assembly at -O0 by which published work groups kernels: what it tells apart, and that it may be missing."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from qdkernel.evaluators import Bench
+from qdkernel.evaluators._compile import CompileLimits, assembly_hash
+from qdkernel.evaluators._toolchain import CODE_FLAGS, UNOPTIMISED_FLAGS
+
+HEAD = """void dgemm(int m, int n, int k, double alpha, const double *restrict A, int lda,
+           const double *restrict B, int ldb, double beta, double *restrict C, int ldc)"""
+SOURCE = f"""static const double table[4] = {{1.0, 2.0, 3.5, 4.25}};
+static double twice(double x) {{ static double memo[2] = {{0.25, 0.75}}; return x * table[2] + memo[1]; }}
+{HEAD}
+{{
+#pragma omp parallel for
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < n; j++) {{
+            double sum = 0.0, row[4] = {{1, 2, 3, 4}};
+            for (int p = 0; p < k; p++)
+                sum += A[i * lda + p] * B[p * ldb + j];
+            switch (j & 7) {{ case 0: sum += 1.25; break; case 1: sum *= 3; break; case 2: sum -= 7; break;
+                              case 3: sum /= 9.5; break; case 5: sum += 1e3; break; case 6: sum -= 77; }}
+            C[i * ldc + j] = twice(alpha * sum) + row[j & 3];
+        }}
+}}
+"""
+Hashed = Callable[..., str | None]
+
+
+@pytest.fixture
+def hashed(bench: Bench, tmp_path: Path) -> Hashed:
+    """The hash for a source, compiled in a folder of its own."""
+    made = iter(range(1000))
+
+    def of(source: str, limits: CompileLimits = bench.spec.compile_limits) -> str | None:
+        folder = tmp_path / f"folder {next(made)}"
+        folder.mkdir()
+        bench.compile(source, folder)
+        return assembly_hash(source, bench.toolchain, bench.built, folder, limits)
+
+    return of
+
+
+def test_spelling_and_headers_do_not_show_in_the_assembly(hashed: Hashed) -> None:
+    original = hashed(SOURCE)
+    assert original is not None
+    assert len(original) == 64
+    unused = "static inline int none(int a) { static int b; for (int i = 0; i < a; i++) b += i; return b; }\n"
+    spellings = {
+        "in another folder": SOURCE,
+        "comments and blank lines": "/* fast */\n\n" + SOURCE.replace("{\n", "{ // so\n\n"),
+        "names of variables": SOURCE.replace("sum", "total").replace("row", "strip"),
+        "macros": "#define STEP i++\n" + SOURCE.replace("i++", "STEP"),
+        "headers": "#include <math.h>\n#include <omp.h>\n" + SOURCE,
+        "a precompiled header": "#include <immintrin.h>\n" + SOURCE,
+        "what nobody calls": unused + SOURCE,
+    }
+    assert {name: hashed(source) for name, source in spellings.items()} == dict.fromkeys(spellings, original)
+
+
+def test_other_code_and_names_of_functions_show_in_the_assembly(hashed: Hashed) -> None:
+    others = [
+        SOURCE.replace("i++", "i += 2"),
+        SOURCE.replace("4.25", "4.5"),
+        SOURCE.replace("parallel for", "parallel for schedule(dynamic)"),
+        SOURCE.replace("twice", "double_of"),
+    ]
+    assert len({hashed(source) for source in [SOURCE, *others]}) == 1 + len(others)
+
+
+@pytest.mark.parametrize("unoptimised", [False, True])
+def test_the_precompiled_header_fits_the_flags_of_kernels(unoptimised: bool, bench: Bench, tmp_path: Path) -> None:
+    toolchain, built = bench.toolchain, bench.built
+    header = built.unoptimised_intrinsics if unoptimised else built.intrinsics
+    if header is None:
+        pytest.skip("no precompiled header on this architecture")
+    flags = [*toolchain.flags, *CODE_FLAGS, *(UNOPTIMISED_FLAGS if unoptimised else ())]
+    (tmp_path / "kernel.c").write_text("#include <immintrin.h>\n")
+    command = [toolchain.command, *flags, "-H", "-include", str(header), "-S", "kernel.c"]
+    read = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60).stderr
+    assert f"! {header}.gch\n" in read  # x instead of ! says that it does not fit
+
+
+def test_intrinsics_inlined_at_o0_have_an_assembly(hashed: Hashed) -> None:
+    assert hashed(f"#include <immintrin.h>\n{HEAD}\n{{ __m128d x = _mm_setzero_pd(); _mm_storeu_pd(C, x); }}")
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [CompileLimits(wall_s=0.001), CompileLimits(memory_mb=8), CompileLimits(file_mb=0)],
+    ids=["time", "memory", "file"],
+)
+def test_without_the_means_there_is_no_assembly_hash(limits: CompileLimits, hashed: Hashed) -> None:
+    assert hashed(SOURCE, limits) is None
+
+
+def test_what_compiles_only_after_inlining_has_no_assembly_hash(hashed: Hashed) -> None:
+    fetch = "static inline void fetch(const double *p, const int hint) { __builtin_prefetch(p, 0, hint); }\n"
+    assert hashed(f"{fetch}{HEAD}\n{{ fetch(A, 3); }}") is None
+    shuffle = "static inline __m128d turn(__m128d x, const int by) { return _mm_shuffle_pd(x, x, by); }\n"
+    body = f"{HEAD}\n{{ _mm_storeu_pd(C, turn(_mm_loadu_pd(C), 1)); }}"
+    assert hashed(f"#include <immintrin.h>\n{shuffle}{body}") is None

@@ -1,0 +1,13 @@
+/* Honest. A volatile sum: slow, and right. */
+void dgemm(int m, int n, int k, double alpha, const double *restrict A, int lda, const double *restrict B, int ldb,
+           double beta, double *restrict C, int ldc)
+{
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < n; j++) {
+            volatile double sum = 0;
+            if (alpha != 0)
+                for (int p = 0; p < k; p++)
+                    sum += A[(long)i * lda + p] * B[(long)p * ldb + j];
+            C[(long)i * ldc + j] = alpha * sum + (beta == 0 ? 0 : beta * C[(long)i * ldc + j]);
+        }
+}
