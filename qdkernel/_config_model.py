@@ -167,7 +167,7 @@ class TimingConfig(Section):
     )
     second_look: bool = Field(
         default=True,
-        description="Time every elite once more when the run ends; the better of the two looks counts, as what "
+        description="Time every elite again when the run ends, until its two best looks agree; the best counts, as what "
         "disturbs a host only ever slows down.",
     )
 

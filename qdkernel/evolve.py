@@ -1,11 +1,11 @@
-"""The loop: propose, evaluate, place, until the budget is spent; then one more look at every elite."""
+"""The loop: propose, evaluate, place, until the budget is spent; then further looks at every elite."""
 
 from __future__ import annotations
 
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from qdkernel.archives import Entry, KernelArchive, Placement, cell_name
@@ -26,6 +26,8 @@ from qdkernel.run_folder import Record, RunFolder
 from qdkernel.standing import Standing, StopReason
 from qdkernel.workplace import Workplace
 
+_PASSES = 4  # over the elites that are still in doubt; on a quiet host nearly all agree after the first
+_AGREE = 0.04  # relative difference of two looks that agree; by thought: a little less than the 5 % to be promised
 _CONTESTS = 2  # evaluations of a kernel whose cell changed hands while it was timed; then the holder stays
 
 Show = Callable[[Standing], None]
@@ -64,7 +66,7 @@ class Evolution:
         self._under_way: dict[int, Offer] = {}
         self._contests: Counter[int] = Counter()
         self._holders: dict[Cell, tuple[int, Proposal]] = {}  # the evaluation that won each cell
-        self._looked_at: set[int] = set()
+        self._looks: dict[int, list[float]] = {}  # objectives measured so far, by the evaluation that won a cell
         self._judged: set[KernelId] = set()
         self._stopping = False
         self._start = time.monotonic()
@@ -163,8 +165,13 @@ class Evolution:
         self._source.remark(self.standing)
         record = self._folder.add_evaluation(number, evaluation, placement.value, self._source.state())
         if placement in (Placement.NEW, Placement.IMPROVED) and evaluation.cell is not None:
-            self._holders[evaluation.cell] = (record, proposal)
+            self._take_cell(evaluation.cell, record, proposal, evaluation)
         return False
+
+    def _take_cell(self, cell: Cell, record: int, proposal: Proposal, evaluation: Evaluation) -> None:
+        assert evaluation.objective is not None
+        self._holders[cell] = (record, proposal)
+        self._looks[record] = [evaluation.objective]
 
     def _enthrone(self, proposal: Proposal, evaluation: Evaluation, before: Entry | None) -> None:
         cell, objective = evaluation.cell, evaluation.objective
@@ -216,35 +223,46 @@ class Evolution:
     # -- one more look --------------------------------------------------------------------------------------------
 
     def _look_again(self) -> None:
-        """Times every elite once more; the better look counts, as what disturbs a host only slows it down."""
+        """Times every elite again, until its two best looks agree; the best counts.
+
+        What disturbs a host lasts for tens of seconds and only slows a kernel down, so looks come in passes over all
+        elites, and two that agree were not disturbed, or alike.
+        """
+        for _ in range(_PASSES):
+            doubtful = {
+                record: cell for cell, (record, _) in sorted(self._holders.items()) if not self._settled(record)
+            }
+            if doubtful:
+                self._pass(doubtful)
+
+    def _settled(self, record: int) -> bool:
+        best = sorted(self._looks[record], reverse=True)[:2]
+        return len(best) == 2 and best[1] >= (1 - _AGREE) * best[0]
+
+    def _pass(self, doubtful: Mapping[int, Cell]) -> None:
         fan_out: Evaluations = FanOut(perform, self._place.workers)
-        tasks = self._looks()
-        total, done_so_far = len(self._holders) - len(self._looked_at), 0
+        tasks = self._look_tasks(doubtful)
         _hand_in(fan_out, tasks)
-        for done in fan_out.results():
-            if done is None:
-                continue
-            cell = next(cell for cell, (record, _) in self._holders.items() if record == done.number)
+        for so_far, done in enumerate((done for done in fan_out.results() if done is not None), 1):
             if done.result is not None and done.result.objective is not None:
                 self._folder.add_look(done.number, done.result)
-                self._take_look(cell, done.result)
-            done_so_far += 1
-            self.standing.news = f"every elite is timed once more: {done_so_far} of {total}"
+                self._take_look(doubtful[done.number], done.number, done.result)
+            self.standing.news = f"elites are timed again: {so_far} of {len(doubtful)}"
             self.standing.elapsed_s = time.monotonic() - self._start
             self._show(self.standing)
             _hand_in(fan_out, tasks)
 
-    def _looks(self) -> Iterator[tuple[int, EvaluationTask]]:
-        for _, (record, proposal) in sorted(self._holders.items()):
+    def _look_tasks(self, doubtful: Mapping[int, Cell]) -> Iterator[tuple[int, EvaluationTask]]:
+        for record, cell in doubtful.items():
             if self._stopping:
                 return
-            if record not in self._looked_at:
-                yield record, EvaluationTask(self._place.spec, proposal.kernel, again=True)
+            yield record, EvaluationTask(self._place.spec, self._holders[cell][1].kernel, again=True)
 
-    def _take_look(self, cell: Cell, evaluation: Evaluation) -> None:
+    def _take_look(self, cell: Cell, record: int, evaluation: Evaluation) -> None:
         entry = self._archive.get(cell)
         assert entry is not None
         assert evaluation.objective is not None
+        self._looks[record].append(evaluation.objective)
         if evaluation.objective > entry.objective:
             self._archive.put(replace(entry, objective=evaluation.objective))
             if evaluation.objective >= self._archive.stats.best:
@@ -269,9 +287,7 @@ class Evolution:
             before = self._archive.get(evaluation.cell)
             self._archive.put(Entry(evaluation.cell, evaluation.kernel_id, evaluation.objective))
             self._enthrone(proposal, evaluation, before)
-            self._holders[evaluation.cell] = (record.number, proposal)
-            if record.looks > 1:
-                self._looked_at.add(record.number)
+            self._take_cell(evaluation.cell, record.number, proposal, evaluation)
         self._count(evaluation)
         self._source.evaluated(record.proposal_id, proposal, evaluation, record.placement, 0.0, 0.0)
 

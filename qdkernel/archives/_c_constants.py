@@ -40,7 +40,7 @@ class Constants:
 
     def _value(self, text: str, nesting: int) -> int | None:
         stripped = text.strip()
-        if stripped.isdigit():
+        if stripped.isascii() and stripped.isdigit():  # other alphabets' digits are no number in C
             return int(stripped[:15])
         if len(text) > 400:
             return None  # no tile size is spelt like this, and it bounds the work
@@ -149,7 +149,7 @@ def _known_side(one: int | None, other: int | None) -> int | None:
 
 def _number(word: str) -> int | None:
     try:
-        return int(word.rstrip("uUlL")[:20], 0)
+        return int(word.rstrip("uUlL")[:20], 0) if word.isascii() else None
     except ValueError:  # a floating-point literal, or an octal one
         return None
 

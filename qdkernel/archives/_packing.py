@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ _COPIES = frozenset({
     "memcpy", "memmove", "__builtin_memcpy", "__builtin_memmove",
 })  # fmt: skip
 _VECTOR_STORE = re.compile(r"_mm\d*_(?:mask_)?(?:store|stream|scatter)|vst1")
+# Bounds on following pointers; kernels have about a hundred edges between a handful of arrays.
+_MAX_EDGES = 20_000
+_MAX_STEPS = 500_000
 _FRAME = re.compile(r"rsp, (0x[0-9a-f]+|\d+)")
 
 Key = tuple[str, str]
@@ -113,22 +117,28 @@ class _Scratch:
         self._syntax = syntax
         self._live = live
         self._roots: dict[Key, set[Key]] = {}
+        self._no_arrays: set[int] = set()  # declarators of parameters, and inner ones of arrays of arrays
         for function, region in [("", syntax.root), *((d.name, d.body) for d in live)]:
             for node in syntax.walk(region, into_functions=function != ""):
+                # Not the node's parent: the tree finds it from its root on, which takes long in a deep one.
+                if node.type in ("array_declarator", "parameter_declaration"):
+                    inner = node.child_by_field_name("declarator")
+                    self._no_arrays |= {inner.id} if inner is not None else set()
                 if name := self._scratch_name(node):
                     self._roots[function, name] = {(function, name)}
         self._follow_pointers()
 
     def _follow_pointers(self) -> None:
         targets: dict[Key, list[Key]] = {}
-        for source, target in self._edges():
+        for source, target in dict.fromkeys(itertools.islice(self._edges(), _MAX_EDGES)):
             targets.setdefault(source, []).append(target)
             if ("", source[1]) in self._roots:
                 targets.setdefault(("", source[1]), []).append(target)
-        pending = list(self._roots)
-        while pending:  # ends: the sets only grow
+        pending, left = list(self._roots), _MAX_STEPS
+        while pending and left > 0:  # ends: the sets only grow
             source = pending.pop()
             for target in targets.get(source, ()):
+                left -= 1 + len(self._roots[source])
                 new = self._roots[source] - self._roots.get(target, set())
                 if new:
                     self._roots.setdefault(target, set()).update(new)
@@ -140,7 +150,7 @@ class _Scratch:
 
     def read_in(self, definition: Definition) -> Iterator[Key]:
         """Scratch arrays whose elements a function uses other than as the target of a store."""
-        stored = set()
+        stored, inner = set(), set()
         for node in self._syntax.walk(definition.body):
             if node.type == "assignment_expression":
                 left = node.child_by_field_name("left")
@@ -148,7 +158,10 @@ class _Scratch:
                 if left is not None and sign is not None and sign.type == "=":
                     stored.add(left.id)
             elif node.type in ("subscript_expression", "pointer_expression") and node.id not in stored:
-                if name := base(node):
+                argument = node.child_by_field_name("argument")
+                if argument is not None:
+                    inner.add(argument.id)  # of the same variable
+                if node.id not in inner and (name := base(node)):
                     yield from self.roots(definition.name, name)
             elif node.type == "call_expression":
                 yield from self._read_by_intrinsic(definition, node)
@@ -170,10 +183,7 @@ class _Scratch:
             name, value = assigned(node)
             if name and value is not None and self._allocates(value):
                 return name
-        if node.type == "array_declarator" and (node.parent is None or node.parent.type != "array_declarator"):
-            parent = node.parent
-            if parent is not None and parent.type == "parameter_declaration":
-                return None
+        if node.type == "array_declarator" and node.id not in self._no_arrays:
             return declared(node) if self._elements(node) >= LEAST_PANEL else None
         if node.type == "call_expression":
             function, given = node.child_by_field_name("function"), node.child_by_field_name("arguments")
@@ -192,7 +202,7 @@ class _Scratch:
         while at.type == "array_declarator":
             size, inner = at.child_by_field_name("size"), at.child_by_field_name("declarator")
             value = self._syntax.constants.value(text(size)) if size is not None else None
-            count *= LEAST_PANEL if value is None else value
+            count = min(count * (LEAST_PANEL if value is None else value), 1 << 40)
             if inner is None:
                 break
             at = inner
@@ -200,7 +210,9 @@ class _Scratch:
 
     def _edges(self) -> Iterator[tuple[Key, Key]]:
         """(from, to) for every pointer that is set from another one, or handed to a function."""
-        definitions = {d.name: [e for e in self._live if e.name == d.name] for d in self._live}
+        callees: dict[str, dict[tuple[str, ...], None]] = {}
+        for definition in self._live:
+            callees.setdefault(definition.name, {})[definition.parameters] = None
         for definition in self._live:
             for node in self._syntax.walk(definition.body):
                 if node.type in ("init_declarator", "assignment_expression"):
@@ -211,10 +223,11 @@ class _Scratch:
                     function, given = node.child_by_field_name("function"), node.child_by_field_name("arguments")
                     if function is None or given is None:
                         continue
-                    for callee in definitions.get(text(function), ()):
-                        for parameter, argument in zip(callee.parameters, given.named_children, strict=False):
+                    name = text(function)
+                    for parameters in callees.get(name, ()):
+                        for parameter, argument in zip(parameters, given.named_children, strict=False):
                             if source := _pointer(argument):
-                                yield (definition.name, source), (callee.name, parameter)
+                                yield (definition.name, source), (name, parameter)
 
 
 def _pointer(value: Node) -> str | None:

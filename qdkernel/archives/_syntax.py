@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +20,10 @@ LOOPS = frozenset({"for_statement", "while_statement", "do_statement"})
 
 
 _MAX_WALKS = 512  # walks remembered; kernels need about a hundred, and a nest of thousands of loops no memory
+# The parser reports every hundred steps: once per 110 bytes of a usual kernel, 27 of the densest text that is right.
+_PARSER_CALLS, _BYTES_PER_CALL = 300, 20
+_MAX_NODES = 300_000  # walked over in one tree: a third of a second; the largest kernels need a fiftieth
+_MAX_EXPRESSION = 128  # nodes; bounds the work on expressions within expressions
 
 
 @dataclass(frozen=True)
@@ -94,14 +99,22 @@ class Syntax:
                 pending.extend(token.text for token in tokenise(self.macros[name]).all)
 
     def walk(self, node: Node, *, into_functions: bool = True) -> Sequence[Node]:
-        """The node and all below it in the order of the text, without comments and branches that are never taken."""
+        """The node and all below it in the order of the text, without comments and branches that are never taken.
+
+        Nothing more comes after 300,000 nodes of one tree, in which expressions nest by the thousand.
+        """
         key = node.id, into_functions
         nodes = self._walks.get(key)
         if nodes is None:
-            nodes = tuple(self._walk(node, into_functions))
+            nodes = tuple(itertools.islice(self._walk(node, into_functions), max(0, self._nodes_left[0])))
+            self._nodes_left[0] -= len(nodes) + 1
             if len(self._walks) < _MAX_WALKS:
                 self._walks[key] = nodes
         return nodes
+
+    @cached_property
+    def _nodes_left(self) -> list[int]:
+        return [_MAX_NODES]
 
     @cached_property
     def _walks(self) -> dict[tuple[int, bool], Sequence[Node]]:
@@ -134,7 +147,7 @@ def parse(source: str) -> Syntax:
 
     The tree is built from the tokens, so comments, blanks and continued lines cannot move anything. What the
     preprocessor surely drops (``#if 0``, ``#ifdef`` of a name that neither the source nor the compiler defines) is
-    gone.
+    gone. Text on which the parser goes astray for long has an empty tree.
     """
     macros: dict[str, str] = {}
     plain: set[str] = set()
@@ -149,8 +162,26 @@ def parse(source: str) -> Syntax:
                 plain.add(name.text)
             macros[name.text] = _spaced(rest)
         texts.append(_spaced(line))
-    tree = tree_sitter.Parser(_LANGUAGE).parse("\n".join(texts).encode("utf-8", "replace") + b"\n")
-    return Syntax(tree.root_node, macros, frozenset(plain))
+    return Syntax(_tree("\n".join(texts).encode("utf-8", "replace") + b"\n"), macros, frozenset(plain))
+
+
+def _tree(code: bytes) -> Node:
+    """The root of the code's tree; of an empty one where the parser does not come to an end.
+
+    Its recovery from errors takes quadratic time: 5 s for 64 KiB of ``[[a``.
+    """
+    calls = 0
+
+    def too_long(offset: int, has_error: bool) -> bool:
+        nonlocal calls
+        calls += 1
+        return calls > _PARSER_CALLS + len(code) // _BYTES_PER_CALL
+
+    parser = tree_sitter.Parser(_LANGUAGE)
+    try:
+        return parser.parse(lambda offset, point: code[offset : offset + 1024], progress_callback=too_long).root_node
+    except ValueError:  # the parser was told to stop
+        return tree_sitter.Parser(_LANGUAGE).parse(b"").root_node
 
 
 def _spaced(line: Sequence[Token]) -> str:
@@ -236,10 +267,12 @@ def assigned(node: Node) -> tuple[str | None, Node | None]:
 
 
 def identifiers(node: Node | None) -> set[str]:
-    """Every identifier in an expression."""
+    """The identifiers in an expression; of one with more than 128 nodes, which is nobody's bound, only some."""
     found: set[str] = set()
     stack = [node] if node is not None else []
-    while stack:
+    for _ in range(_MAX_EXPRESSION):
+        if not stack:
+            break
         at = stack.pop()
         if at.type == "identifier":
             found.add(text(at))
@@ -249,7 +282,7 @@ def identifiers(node: Node | None) -> set[str]:
 
 def base(node: Node | None) -> str | None:
     """The variable whose memory an expression such as ``p[i][j]``, ``*(v *)(p + i)`` or ``*p++`` names."""
-    for _ in range(64):
+    for _ in range(32):  # deeper than any kernel, and bounds the work on thousands of nested expressions
         if node is None:
             return None
         if node.type == "identifier":

@@ -13,6 +13,7 @@ LEAST_TILE = 8
 """Smallest step that counts as a cache tile; below it the loop steps over a vector or a register tile."""
 _MAX_CALLS = 6  # calls that a bound is followed through
 _MAX_STEPS = 300_000  # nodes looked at before the search gives up: under a second; kernels need about a thousand
+_STEPS_PER_EXPRESSION = 40
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,11 @@ class _Search:
         self._steps_left -= len(nodes)
         return nodes
 
+    def _may_look(self) -> bool:
+        """Whether the search goes on to look at all of an expression, which counts as many steps."""
+        self._steps_left -= _STEPS_PER_EXPRESSION
+        return self._steps_left >= 0
+
     def _is_tile(self, tile: int | None) -> bool:
         return tile is not None and LEAST_TILE <= tile < self.extent
 
@@ -95,7 +101,7 @@ class _Search:
             if name is None or value is None or name == variable:
                 continue
             for product in self.syntax.walk(value):
-                if product.type == "binary_expression":
+                if product.type == "binary_expression" and self._may_look():
                     tile = self._factor(product, counted)
                     if self._is_tile(tile):
                         found = tile
@@ -122,7 +128,7 @@ class _Search:
         for node in self._nodes(region):
             if node.type in ("init_declarator", "assignment_expression"):
                 name, value = assigned(node)
-                if name is not None and value is not None:
+                if name is not None and value is not None and self._may_look():
                     pairs.append((name, identifiers(value)))
         before = 0
         while before < len(names) and self._steps_left > 0:  # ends: each round adds a name
@@ -135,7 +141,7 @@ class _Search:
         """Whether the start or end of a loop inside the region depends on the seeds."""
         names = self._derived(region, seeds)
         for node in self._nodes(region):
-            if node.type in LOOPS and node != region:
+            if node.type in LOOPS and node != region and self._may_look():
                 parts = (node.child_by_field_name(part) for part in ("initializer", "condition"))
                 if any(identifiers(part) & names for part in parts):
                     return True

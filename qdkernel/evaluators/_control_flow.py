@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-_MAX_DEPTH = 32  # deeper nests are nobody's kernel, and each level costs a pass over its blocks
+_MAX_DEPTH = 20  # deeper nests are nobody's kernel, and each level costs a pass over its blocks
 _DONE = 1 << 60  # above every number: a block whose cycle is complete
 
 
@@ -125,7 +125,8 @@ def _leaves(mnemonic: str) -> bool:
     return mnemonic in ("ret", "ud2", "jmp", "hlt", "int3") or mnemonic.endswith((" ret", " jmp"))
 
 
-def _ends_block(mnemonic: str) -> bool:
+def ends_block(mnemonic: str) -> bool:
+    """Whether a basic block ends behind an instruction: it jumps, or control does not go on."""
     return mnemonic[0] == "j" or mnemonic.startswith("loop") or _leaves(mnemonic)
 
 
@@ -136,7 +137,7 @@ def _blocks(
     leaders = {0}
     exits: dict[int, list[int]] = {}
     for i, instruction in enumerate(instructions):
-        if not _ends_block(instruction.mnemonic):
+        if not ends_block(instruction.mnemonic):
             continue
         target = jump_target(instruction)
         targets = [target] if target is not None else list(tables.get(instruction.address, ()))

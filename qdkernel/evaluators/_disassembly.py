@@ -8,10 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from qdkernel.evaluators._control_flow import ControlFlow, Instruction, control_flow, jump_target
+from qdkernel.evaluators._control_flow import ControlFlow, Instruction, control_flow, ends_block, jump_target
 from qdkernel.evaluators._shared_object import CodeFunction, Section, SharedObject
 
 _CODE_LIMIT = 1 << 20  # bytes; keeps disassembly under a second, and is 50 times a usual kernel's
+_JUMP_LIMIT = 1 << 14  # a kernel has hundreds; bounds the search for loops, which is not linear
+_TABLE_LIMIT = 256  # indirect jumps; every one may have a thousand targets
 _RIP = re.compile(r"\[rip ([+-]) (0x[0-9a-f]+|\d+)\]")
 _TABLE_ENTRIES = 1024  # more than any switch over edge sizes
 _TABLE_REACH = 16  # instructions between loading a jump table's address and jumping through it
@@ -96,7 +98,7 @@ def disassemble(so: SharedObject) -> Disassembly:
     """The functions of a shared object.
 
     Raises:
-        ValueError: not x86-64, or more than 1 MiB of code.
+        ValueError: not x86-64, more than 1 MiB of code, or more than 16,384 jumps or 256 jumps through tables.
     """
     if so.machine != "EM_X86_64":
         raise ValueError(f"disassembly knows x86-64, and the object is for {so.machine}; run on an x86-64 machine")
@@ -109,8 +111,14 @@ def disassemble(so: SharedObject) -> Disassembly:
     starts = frozenset(function.address for function in so.functions)
     rodata = [section for section in so.sections.values() if section.name.startswith(".rodata")]
     functions, undecoded = {}, []
+    jumps = tables = 0
     for function in so.functions:
         instructions = tuple(map(Instruction._make, engine.disasm_lite(function.code, function.address)))
+        jumps += sum(ends_block(instruction.mnemonic) for instruction in instructions)
+        tables += sum(map(_is_indirect_jump, instructions))
+        if jumps > _JUMP_LIMIT or tables > _TABLE_LIMIT:
+            limits = f"{_JUMP_LIMIT} jumps and {_TABLE_LIMIT} jumps through tables"
+            raise ValueError(f"a kernel has at most {limits}, and this one has more: unroll less")
         decoded = sum(instruction.size for instruction in instructions)
         if decoded < len(function.code):
             undecoded.append(function.address + decoded)
@@ -143,9 +151,15 @@ def _function(
             reference = _by_address(instruction, starts, got)
             if reference is not None:
                 references.append(reference)
-        elif instruction.mnemonic.endswith("jmp"):
+        elif _is_indirect_jump(instruction):
             tables[instruction.address] = _jump_table(instructions[max(0, i - _TABLE_REACH) : i], addresses, rodata)
     return Function(function.name, function.address, instructions, tuple(references), tables)
+
+
+def _is_indirect_jump(instruction: Instruction) -> bool:
+    """Whether it may jump through a table; a jump to an imported function is relative to the code."""
+    by_value = jump_target(instruction) is None and "rip" not in instruction.operands
+    return instruction.mnemonic.endswith("jmp") and by_value
 
 
 def rip_address(instruction: Instruction) -> int | None:
@@ -176,12 +190,13 @@ def _jump_table(before: Sequence[Instruction], addresses: frozenset[int], rodata
         table = rip_address(instruction)
         for section in rodata:
             if table is not None and section.holds(table):
-                return tuple(_table_entries(section.data[table - section.address :], table, addresses))
+                start = table - section.address
+                return tuple(_table_entries(section.data[start : start + 4 * _TABLE_ENTRIES], table, addresses))
     return ()
 
 
 def _table_entries(data: bytes, table: int, addresses: frozenset[int]) -> Iterator[int]:
-    whole = data[: min(len(data) // 4, _TABLE_ENTRIES) * 4]
+    whole = data[: len(data) // 4 * 4]
     for (offset,) in struct.iter_unpack("<i", whole):
         if table + offset not in addresses:
             return

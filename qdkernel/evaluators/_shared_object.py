@@ -14,8 +14,11 @@ from elftools.elf.enums import ENUM_RELOC_TYPE_x64
 
 # By thought: four times what the object policy accepts, so that a fat kernel is refused for its size.
 _FILE_LIMIT = 16 << 20
-_MAX_SECTIONS = 1024  # a kernel has 15; a bound on the work that a damaged header can ask for
-_SHF_WRITE, _SHF_ALLOC, _SHF_EXECINSTR = 1, 2, 4
+# Bounds on the work and the memory that damaged headers can ask for. A kernel has 15 sections and takes 2,000 reads.
+_MAX_SECTIONS = 256
+_MAX_READS = 200_000  # about a second
+_MAX_READ_BYTES = 2 * _FILE_LIMIT
+_SHF_WRITE, _SHF_ALLOC, _SHF_EXECINSTR, _SHF_COMPRESSED = 1, 2, 4, 1 << 11
 _PF_EXEC, _PF_WRITE = 1, 2
 _RELOCATION_NAMES: Mapping[int, str] = {number: name for name, number in ENUM_RELOC_TYPE_x64.items() if name[0] == "R"}
 
@@ -109,8 +112,27 @@ def read_shared_object(path: Path) -> SharedObject:
         raise ValueError(f"{path.name} is not a well-formed 64-bit ELF shared object: {reason}") from error
 
 
+class _Metered(io.BytesIO):
+    """A file in memory that refuses to be read for ever: tables may overlap, and names may have no end."""
+
+    reads_left, bytes_left = _MAX_READS, _MAX_READ_BYTES
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As of any file.
+
+        Raises:
+            ValueError: more, or more often, was read than any kernel takes.
+        """
+        data = super().read(size)
+        self.reads_left -= 1
+        self.bytes_left -= len(data)
+        if self.reads_left < 0 or self.bytes_left < 0:
+            raise ValueError("its tables overlap or have too many entries")
+        return data
+
+
 def _read(data: bytes) -> SharedObject:
-    elf = ELFFile(io.BytesIO(data))
+    elf = ELFFile(_Metered(data))
     if elf.elfclass != 64 or elf["e_type"] != "ET_DYN":
         raise ValueError(f"expected a 64-bit shared object, got a {elf.elfclass}-bit {elf['e_type']}")
     if not 0 < elf.num_sections() <= _MAX_SECTIONS:
@@ -143,6 +165,8 @@ def _check_extents(parts: Sequence[Any], file_size: int) -> None:
     for part in parts:
         if part["sh_type"] not in ("SHT_NOBITS", "SHT_NULL") and part["sh_offset"] + part["sh_size"] > file_size:
             raise ValueError(f"section {part.name!r} ends behind the end of the file")
+        if part["sh_flags"] & _SHF_COMPRESSED:
+            raise ValueError(f"section {part.name!r} is compressed, and may be of any size unpacked")
         if part["sh_type"] in ("SHT_DYNSYM", "SHT_SYMTAB", "SHT_RELA", "SHT_DYNAMIC") and part["sh_entsize"] < 8:
             raise ValueError(f"section {part.name!r} has entries of {part['sh_entsize']} bytes")
 
@@ -201,6 +225,7 @@ def _writable_code(elf: Any) -> bool:
 def _functions(symbols: Sequence[Any], sections: Mapping[str, Section]) -> tuple[CodeFunction, ...]:
     code = [section for section in sections.values() if section.executable]
     found: dict[int, CodeFunction] = {}
+    left = sum(len(section.data) for section in code)
     for symbol in symbols:
         address, size = symbol["st_value"], symbol["st_size"]
         if symbol["st_info"]["type"] != "STT_FUNC" or not size:
@@ -209,6 +234,9 @@ def _functions(symbols: Sequence[Any], sections: Mapping[str, Section]) -> tuple
             start = address - section.address
             if start >= 0 and start + size <= len(section.data) and address not in found:
                 found[address] = CodeFunction(symbol.name, address, section.data[start : start + size])
+                left -= size
+                if left < 0:  # would be read once per function
+                    raise ValueError("its functions overlap")
     return tuple(found[address] for address in sorted(found))
 
 

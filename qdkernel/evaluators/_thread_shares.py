@@ -17,7 +17,7 @@ _REGISTER = re.compile(r"\b(?:[re]?([abcd]x|si|di|bp|sp)|r(\d+)[dwb]?|([xyz]mm\d
 _STACK = re.compile(r"\[r[sb]p(?: [+-] (?:0x[0-9a-f]+|\d+))?\]")
 _VECTOR_COPY = re.compile(r"v?mov(?:[dq]|dqa|apd|aps)\b")  # the compiler also spills into vector registers
 _CLOBBERED = frozenset({"a", "c", "d", "si", "di", "8", "9", "10", "11"})  # by a call, System V ABI
-_MAX_ROUNDS = 32  # visits of a block; three are usual
+_MAX_EFFECTS = 1_000_000  # followed: about a second; blocks are usually visited three times
 _IGNORED = frozenset({"cmp", "test", "push", "pop", "cdq", "cqo", "cdqe", "nop"})
 
 
@@ -70,10 +70,10 @@ def find_split(function: Function) -> tuple[Split, int] | None:
     addressed = frozenset(slot for block in blocks for e in block if e.kind == "address" for slot in e.sources)
     at_entry: dict[int, _Places] = {0: _Places()}
     pending = [0]
-    for _ in range(_MAX_ROUNDS * len(blocks)):  # usually ends when nothing is pending: the sets only grow
-        if not pending:
-            break
+    left = _MAX_EFFECTS
+    while pending and left > 0:  # usually ends when nothing is pending: the sets only grow
         block = pending.pop()
+        left -= 1 + len(blocks[block])
         places = at_entry[block]
         for effect in blocks[block]:
             if effect.kind == "divide" and "a" in places.share and not effect.sources & places.threads:

@@ -1,0 +1,24 @@
+/* Tries: sets the x87 unit to single precision in assembly
+   Stopped by: the source policy
+   Expect: refused */
+static void honest(int m, int n, int k, double alpha, const double *A, int lda, const double *B, int ldb,
+                   double beta, double *C, int ldc)
+{
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < n; j++) {
+            double sum = 0;
+            if (alpha != 0)
+                for (int p = 0; p < k; p++)
+                    sum += A[(long)i * lda + p] * B[(long)p * ldb + j];
+            double *c = C + (long)i * ldc + j;
+            *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha *c = alpha * sum + (beta == 0 ? 0 : beta * *c);
+        }
+}
+
+void dgemm(int m, int n, int k, double alpha, const double *restrict A, int lda, const double *restrict B, int ldb,
+           double beta, double *restrict C, int ldc)
+{
+    unsigned short word = 0x7f;
+    __asm__ volatile("fldcw %0" : : "m"(word));
+    honest(m, n, k, alpha, A, lda, B, ldb, beta, C, ldc);
+}
