@@ -137,11 +137,13 @@ class Correspondence:
         for held in self._desk.collect():
             self._end(held)
 
-    def ask(self, most_ready: int) -> None:
+    def ask(self, least_ready: int) -> None:
         """Fills the free request slots: repairs first, then reflection, then what the portfolio chooses.
 
-        Nothing is asked while ``most_ready`` proposals wait: replies nobody evaluates are wasted money.
+        Nothing is asked while as many proposals wait as there are slots, and ``least_ready`` at least: replies that
+        nobody evaluates are wasted money, yet replies come in bursts.
         """
+        most_ready = max(least_ready, self._desk.slots)
         while free := self._desk.free():
             if self._ask_repair(free) or self._ask_about_the_run(free):
                 continue

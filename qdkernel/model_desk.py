@@ -46,14 +46,25 @@ class Held:
 
 @dataclass
 class _Line:
-    """A model's state: slots, failures in a row, rest."""
+    """A model's state: slots, failures in a row, rest.
+
+    One conversation in four more than it has slots stands by, so that a slot is filled the moment it falls free, even
+    while the main thread waits for an evaluation.
+    """
 
     endpoint: Endpoint
+    slots: threading.Semaphore
     busy: int = 0
     failures: int = 0
     rests: int = 0
     awake_at: float = 0.0
     hopeless: str = ""
+
+    @property
+    def most(self) -> int:
+        """Conversations at once; after a rest one request tries whether the endpoint is back."""
+        parallel = self.endpoint.spec.parallel
+        return 1 if self.rests else parallel + parallel // 4
 
 
 @dataclass
@@ -92,7 +103,9 @@ class ModelDesk:
         say: Callable[[str], None],
     ) -> None:
         self._folder = folder
-        self._lines = {name: _Line(endpoint) for name, endpoint in endpoints.items()}
+        self._lines = {
+            name: _Line(endpoint, threading.Semaphore(endpoint.spec.parallel)) for name, endpoint in endpoints.items()
+        }
         self._ledger = ledger
         self._function = function
         self._resamples = resamples
@@ -112,6 +125,11 @@ class ModelDesk:
     def models(self) -> tuple[str, ...]:
         """Their names."""
         return tuple(self._lines)
+
+    @property
+    def slots(self) -> int:
+        """Requests that may be under way at once, over all models."""
+        return sum(line.endpoint.spec.parallel for line in self._lines.values())
 
     @property
     def alive(self) -> bool:
@@ -139,11 +157,7 @@ class ModelDesk:
         return [
             name
             for name, line in self._lines.items()
-            if not line.hopeless
-            and line.awake_at <= now
-            # after a rest one request tries whether the endpoint is back
-            and line.busy < (1 if line.failures >= self._rest_after else line.endpoint.spec.parallel)
-            and self._affordable(name)
+            if not line.hopeless and line.awake_at <= now and line.busy < line.most and self._affordable(name)
         ]
 
     def lacking(self) -> StopReason | None:
@@ -220,7 +234,16 @@ class ModelDesk:
         turn, conversation.turn = conversation.turn, conversation.turn + 1
         if turn in conversation.answered:
             return answer_of(conversation.answered[turn])
-        endpoint = self._lines[conversation.model].endpoint
+        line = self._lines[conversation.model]
+        with line.slots:
+            completion = self._send(conversation, turn, line.endpoint, messages)
+        with CoreLock().shared():
+            pass  # reading the reply computes, so it does not begin beside a benchmark
+        return completion
+
+    def _send(
+        self, conversation: _Conversation, turn: int, endpoint: Endpoint, messages: tuple[Message, ...]
+    ) -> Completion:
         most = self._most(endpoint, messages)
         if self._closing or self._ledger.reserve(most) is not None:
             raise CallFailed(FailureKind.CANCELLED, "the run is ending", attempts=0)
@@ -239,8 +262,6 @@ class ModelDesk:
         finally:
             self._ledger.settle(most, actual)
             conversation.charge += actual
-        with CoreLock().shared():
-            pass  # reading the reply computes, so it does not begin beside a benchmark
         return completion
 
     # -- whom to ask ----------------------------------------------------------------------------------------------

@@ -130,7 +130,7 @@ class Proposer:
         """First what a killed session left, then the seeds, then what the portfolio chooses."""
         if self.correspondence:
             self.correspondence.listen()
-            self.correspondence.ask(most_ready=self._place.workers + 1)
+            self.correspondence.ask(least_ready=self._place.workers + 1)
         offer = next(self._first, None) or self._sweep() or self._play()
         if offer is not None:
             self._seen.add(offer.proposal.kernel.id)

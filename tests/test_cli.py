@@ -64,7 +64,7 @@ def test_a_dry_run_shows_the_resolved_configuration_and_its_cost() -> None:
     done = run("evolve", GEMM, "--dry-run", "--set", "budget.evaluations=100")
     assert done.returncode == 0
     assert "evaluations: 100" in done.stdout
-    assert "would cost: at most 1.8 minutes and at most 100 evaluations" in done.stderr
+    assert "would cost: at most 2.2 minutes and at most 100 evaluations" in done.stderr
 
 
 def test_a_dry_run_needs_no_compiler() -> None:
