@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.llm_server import ModelServer, in_turn
+
 ROOT = Path(__file__).parent.parent
 GEMM = str(ROOT / "configs" / "gemm.yaml")
 
@@ -118,3 +120,14 @@ def test_check_of_a_bad_kernel_gives_its_outcome_and_exit_code_1(tmp_path: Path)
     assert done.returncode == 1
     assert "compile_error" in done.stdout
     assert "conflicting types" in done.stdout
+
+
+def test_doctor_tells_whether_the_model_in_the_environment_answers() -> None:
+    with ModelServer(in_turn("hello")) as server:
+        named = {"QDKERNEL_BASE_URL": server.base_url, "QDKERNEL_MODEL": "scripted"}
+        found = json.loads(run("doctor", "--json", **named).stdout)["models"]
+        assert list(found) == [f"scripted at {server.base_url}"]
+        assert found[f"scripted at {server.base_url}"].startswith("answers")
+    gone = json.loads(run("doctor", "--json", **named).stdout)["models"]
+    assert not gone[f"scripted at {server.base_url}"].startswith("answers")
+    assert "names none" in json.loads(run("doctor", "--json").stdout)["models"]["environment"]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from qdkernel.config import BudgetConfig, Config
+from qdkernel.assembly import endpoint_spec
+from qdkernel.config import BudgetConfig, Config, resolve_models
 from qdkernel.errors import ContainmentError, QdkernelError
 from qdkernel.evaluators import (
     Bench,
@@ -24,6 +26,7 @@ from qdkernel.evaluators import (
     run_trials,
     this_machine,
 )
+from qdkernel.mutators import Endpoint
 
 _PROBLEM = "dgemm"  # any problem would do to try the layers on
 _WEAKER = {
@@ -66,8 +69,25 @@ def doctor(as_json: bool, containment: bool = False) -> int:
     except QdkernelError as error:
         found["problem"] = str(error)
         sound = False
+    found["models"] = _models()
     print(json.dumps(found, indent=2) if as_json else _text(found))
     return 0 if sound else 1
+
+
+def _models() -> dict[str, str]:
+    """Whether the model that the environment names answers; none is needed, so none is a problem."""
+    config = Config(problem=_PROBLEM, budget=BudgetConfig(evaluations=1), models="environment")
+    try:
+        models = resolve_models(config, os.environ).known_models
+        if not models:
+            return {"environment": "names none (QDKERNEL_BASE_URL, QDKERNEL_MODEL); none is needed"}
+        endpoints = [Endpoint(endpoint_spec(model)) for model in models]
+    except QdkernelError as error:
+        return {"environment": str(error)}
+    found = {f"{endpoint.spec.name} at {endpoint.spec.base_url}": endpoint.probe() for endpoint in endpoints}
+    for endpoint in endpoints:
+        endpoint.close()
+    return found
 
 
 def _machine(machine: Machine) -> dict[str, Any]:  # Any: JSON

@@ -92,6 +92,16 @@ class Endpoint:
                 break
         raise CallFailed(FailureKind.CANCELLED, "the run stopped meanwhile", requests)
 
+    def probe(self) -> str:
+        """Whether the endpoint answers and lists its model, in one line; sends no prompt, so it costs nothing."""
+        try:
+            listed = [model.id for model in self._client.models.list()]
+        except Exception as error:  # as below: whatever client, network or server come up with
+            return failure_of(error, self.spec.api_key_env).line(self._host, self._secret)
+        if self.spec.model in listed:
+            return "answers, and has the model"
+        return f"answers, but does not list the model among its {len(listed)}"
+
     def close(self) -> None:
         """No more requests: connections are closed, and a call under way that fails now or later is cancelled.
 
