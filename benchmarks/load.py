@@ -55,14 +55,14 @@ def killed(folder: Path, kills: int) -> None:
     config, run = load.write_config(folder, kinds), folder / "run"
     sessions = load.kill_at_random(config, run, kills, random.Random())
     print(f"{kills} kills, {sessions} sessions, {len(kinds)} kernels")
-    summarise(run, kinds, before)
+    summarise(run, kinds, before, forgiven=kills)
 
 
-def summarise(run: Path, kinds: dict[str, str], before: set[str]) -> None:
+def summarise(run: Path, kinds: dict[str, str], before: set[str], forgiven: int = 0) -> None:
     """Outcomes, and what does not add up."""
     with RunFolder.open(run) as folder:
         print("outcomes:", dict(Counter(record.evaluation.outcome.value for record in folder.evaluations())))
-    problems = [*load.complaints(run, kinds), *load.leftovers(before)]
+    problems = [*load.complaints(run, kinds, forgiven), *load.leftovers(before)]
     print("everything adds up, nothing is left" if not problems else "\n".join(problems[:20]))
 
 

@@ -262,7 +262,10 @@ class Correspondence:
         if ending.proposal is None or held.failure is not None:
             self._portfolio.abandon(arm, self._cost_of(held))
         if held.failure is FailureKind.CANCELLED:
-            return  # stays open in the folder: a resume asks for what was not answered
+            # Stays open in the folder, for a resume to ask what was not answered; unless nothing was asked at all.
+            if not self._folder.conversation(held.number).calls:
+                self._folder.end_conversation(held.number, "cancelled", "never asked: the run ended before")
+            return
         if held.failure is not None:
             self._folder.end_conversation(held.number, "failed", f"{held.failure.value}: {ending.reason}")
         elif ending.proposal is not None:

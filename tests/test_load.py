@@ -23,14 +23,14 @@ def test_a_mixed_load_is_accounted_for_and_leaves_nothing_behind(tmp_path: Path)
     assert process.returncode == 0
     assert load.complaints(tmp_path / "run", kinds) == []
     assert load.leftovers(before) == []
-    half = len(peak.files) // 2
-    assert np.median(peak.files[half:]) <= np.median(peak.files[:half]) + 10
+    quarter = len(peak.files) // 4  # the first one starts the workers
+    assert np.median(peak.files[-quarter:]) <= np.median(peak.files[quarter : 2 * quarter]) + 20
 
 
 @pytest.mark.slow
 def test_after_random_kills_and_resumes_the_ledger_adds_up(tmp_path: Path) -> None:
     before, kinds = load.present(), load.write_kernels(tmp_path, 66)
     config = load.write_config(tmp_path, kinds)
-    load.kill_at_random(config, tmp_path / "run", 8, random.Random(1))
-    assert load.complaints(tmp_path / "run", kinds) == []
+    load.kill_at_random(config, tmp_path / "run", kills := 8, random.Random(1))
+    assert load.complaints(tmp_path / "run", kinds, forgiven=kills) == []
     assert load.leftovers(before) == []
