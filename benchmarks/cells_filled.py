@@ -3,7 +3,7 @@
 Question: which share of the reachable cells holds an elite after 400 evaluations from the naive seed?
 Method: one run through the command line; cells are counted from the run's log.
 
-    python benchmarks/coverage.py [--evaluations 400] [--size 256] [--seed 0]
+    python benchmarks/cells_filled.py [--evaluations 400] [--size 256] [--seed 0]
 """
 
 from __future__ import annotations
