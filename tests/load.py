@@ -38,7 +38,7 @@ KINDS: dict[str, tuple[Callable[[int], str], frozenset[Outcome]]] = {
     "gives up": (lambda n: _body(f"C[0] = {n}; abort();"), frozenset({Outcome.CRASHED, Outcome.DUPLICATE})),
     "does nothing": (lambda n: _body(f"if (m == {-n - 2}) C[0] = 1;"), frozenset({Outcome.WRONG, Outcome.DUPLICATE})),
     "remembers": (
-        lambda n: _of_reply("cheat").replace("> 40", f"> {20 + n % 40}"),
+        lambda n: f"/* {n} */\n" + _of_reply("cheat").replace("> 40", f"> {20 + n % 40}"),
         frozenset({Outcome.WRONG, Outcome.DUPLICATE}),
     ),
     "starts programs": (
