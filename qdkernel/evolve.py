@@ -43,7 +43,6 @@ class Evolution:
         archive: empty; it is rebuilt from the folder.
         source: where proposals come from.
         spent: names the budget that is spent beside evaluations and minutes, e.g. the models'.
-        share: of the budget that a number of evaluations and seconds are.
         show: told the standing after every evaluation.
     """
 
@@ -116,7 +115,7 @@ class Evolution:
                 if reason is None and (fan_out.pending or self._source.waiting):
                     return None
                 fan_out.close()
-                return reason or self._source.ending
+                return reason or self._spent(0) or self._source.ending  # asking may have shown what is spent
             number = offer.number
             if number is None:
                 number = self._folder.add_proposal(offer.proposal)  # before it is evaluated: a kill loses none
@@ -153,18 +152,18 @@ class Evolution:
                     return True
                 placement = Placement.REFUSED
             proposal = self._under_way.pop(number).proposal
-            if placement in (Placement.NEW, Placement.IMPROVED):
+            if placement.placed:
                 self._enthrone(proposal, evaluation, before)
             elif all(entry.kernel_id != evaluation.kernel_id for entry in self._archive):
                 self._place.shelf.forget(evaluation.kernel_id)  # not a holder that was proposed once more
             self._remember(evaluation)
             self._count(evaluation)
             gain = self._gain(evaluation, placement, before)
-            self._source.evaluated(number, proposal, evaluation, placement.value, gain, self._cost(evaluation))
+            self._source.evaluated(number, proposal, evaluation, placement, gain, self._cost(evaluation))
         self.standing.elapsed_s = time.monotonic() - self._start
         self._source.remark(self.standing)
         record = self._folder.add_evaluation(number, evaluation, placement.value, self._source.state())
-        if placement in (Placement.NEW, Placement.IMPROVED) and evaluation.cell is not None:
+        if placement.placed and evaluation.cell is not None:
             self._take_cell(evaluation.cell, record, proposal, evaluation)
         return False
 
@@ -180,7 +179,10 @@ class Evolution:
         self._place.shelf.set_holder(cell, proposal.kernel, objective)
         was = f" (was {before.objective:.1f})" if before else ""
         self.standing.news = f"{objective:.1f} GFLOP/s in {cell_name(cell)}{was}: {proposal.idea}"
-        if objective >= self._archive.stats.best:
+        self._note_best(evaluation)
+
+    def _note_best(self, evaluation: Evaluation) -> None:
+        if (evaluation.objective or 0.0) >= self._archive.stats.best:
             self.standing.best_ratio = geometric_mean([timing.ratio for timing in evaluation.timings])
 
     def _remember(self, evaluation: Evaluation) -> None:
@@ -206,7 +208,7 @@ class Evolution:
 
     def _gain(self, evaluation: Evaluation, placement: Placement, before: Entry | None) -> float:
         """What an evaluation added to the QD score, in units of the best objective."""
-        if placement not in (Placement.NEW, Placement.IMPROVED) or evaluation.objective is None:
+        if not placement.placed or evaluation.objective is None:
             return 0.0
         gained = evaluation.objective - (before.objective if before else 0.0)
         return max(0.0, gained) / self._archive.stats.best
@@ -265,8 +267,7 @@ class Evolution:
         self._looks[record].append(evaluation.objective)
         if evaluation.objective > entry.objective:
             self._archive.put(replace(entry, objective=evaluation.objective))
-            if evaluation.objective >= self._archive.stats.best:
-                self.standing.best_ratio = geometric_mean([timing.ratio for timing in evaluation.timings])
+            self._note_best(evaluation)
         self._count_elites()
 
     # -- going on after a stop ------------------------------------------------------------------------------------
@@ -281,7 +282,7 @@ class Evolution:
     def _replay(self, record: Record) -> None:
         evaluation, proposal = record.evaluation, record.proposal
         self._remember(evaluation)
-        if record.placement in (Placement.NEW, Placement.IMPROVED):
+        if record.placed:
             assert evaluation.cell is not None
             assert evaluation.objective is not None
             before = self._archive.get(evaluation.cell)
@@ -289,7 +290,7 @@ class Evolution:
             self._enthrone(proposal, evaluation, before)
             self._take_cell(evaluation.cell, record.number, proposal, evaluation)
         self._count(evaluation)
-        self._source.evaluated(record.proposal_id, proposal, evaluation, record.placement, 0.0, 0.0)
+        self._source.evaluated(record.proposal_id, proposal, evaluation, Placement(record.placement), 0.0, 0.0)
 
 
 def _hand_in(fan_out: Evaluations, tasks: Iterator[tuple[int, EvaluationTask]]) -> None:

@@ -64,6 +64,11 @@ class Ledger:
             self._in_flight -= reserved
             self._spent += actual
 
+    def fits(self, most: Charge) -> bool:
+        """Whether a request of at most this cost could be reserved now."""
+        with self._lock:
+            return self._lacking(self._spent + self._in_flight + most) is None
+
     def exhausted(self, most: Charge) -> StopReason | None:
         """The budget that a request of at most this cost does not fit into, whatever is in flight."""
         with self._lock:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from qdkernel.config import LlmConfig
 from qdkernel.errors import QdkernelError
 from qdkernel.evaluators import CoreLock
 from qdkernel.ledger import Charge, Ledger
@@ -46,13 +47,14 @@ class Held:
 
 @dataclass
 class _Line:
-    """A model's state: slots, failures in a row, rest.
+    """A model's state: what its next request may cost at the most, slots, failures in a row, rest.
 
     One conversation in four more than it has slots stands by, so that a slot is filled the moment it falls free, even
     while the main thread waits for an evaluation.
     """
 
     endpoint: Endpoint
+    most_cost: Charge
     slots: threading.Semaphore
     busy: int = 0
     failures: int = 0
@@ -85,9 +87,7 @@ class ModelDesk:
         endpoints: by the model's name.
         ledger: asked before every request.
         function: the problem's function, which a reply must define.
-        resamples: how often an unreadable reply is asked for again.
-        rest_after: failed calls in a row that send an endpoint to rest.
-        rest_s: first rest; doubled with every further one.
+        config: of the run's models; says when an endpoint is sent to rest.
         say: told when a model rests or fails for good.
     """
 
@@ -97,20 +97,17 @@ class ModelDesk:
         endpoints: Mapping[str, Endpoint],
         ledger: Ledger,
         function: str,
-        resamples: int,
-        rest_after: int,
-        rest_s: float,
+        config: LlmConfig,
         say: Callable[[str], None],
     ) -> None:
         self._folder = folder
         self._lines = {
-            name: _Line(endpoint, threading.Semaphore(endpoint.spec.parallel)) for name, endpoint in endpoints.items()
+            name: _Line(endpoint, _most(endpoint, config.prompt_tokens), threading.Semaphore(endpoint.spec.parallel))
+            for name, endpoint in endpoints.items()
         }
         self._ledger = ledger
         self._function = function
-        self._resamples = resamples
-        self._rest_after = rest_after
-        self._rest_s = rest_s
+        self._config = config
         self._say = say
         self._ended: queue.SimpleQueue[Held | Exception] = queue.SimpleQueue()
         self._under_way = 0
@@ -157,12 +154,15 @@ class ModelDesk:
         return [
             name
             for name, line in self._lines.items()
-            if not line.hopeless and line.awake_at <= now and line.busy < line.most and self._affordable(name)
+            if not line.hopeless
+            and line.awake_at <= now
+            and line.busy < line.most
+            and self._ledger.fits(line.most_cost)
         ]
 
     def lacking(self) -> StopReason | None:
         """The budget that is spent, as far as requests to models go: none of the models' requests would fit."""
-        reasons = [self._ledger.exhausted(self._most(line.endpoint)) for line in self._lines.values()]
+        reasons = [self._ledger.exhausted(line.most_cost) for line in self._lines.values()]
         return reasons[0] if reasons and all(reasons) else None
 
     def begin(self, number: int, model: str, assignment: Assignment, calls: tuple[StoredCall, ...] = ()) -> None:
@@ -217,7 +217,7 @@ class ModelDesk:
                 conversation.assignment,
                 lambda messages: self._ask(conversation, messages),
                 self._function,
-                self._resamples,
+                self._config.resamples,
             )
         except CallFailed as error:
             failure, ending = error.kind, Ending(reason=str(error))
@@ -236,21 +236,22 @@ class ModelDesk:
             return answer_of(conversation.answered[turn])
         line = self._lines[conversation.model]
         with line.slots:
-            completion = self._send(conversation, turn, line.endpoint, messages)
+            completion = self._send(conversation, turn, line, messages)
         with CoreLock().shared():
             pass  # reading the reply computes, so it does not begin beside a benchmark
         return completion
 
-    def _send(
-        self, conversation: _Conversation, turn: int, endpoint: Endpoint, messages: tuple[Message, ...]
-    ) -> Completion:
-        most = self._most(endpoint, messages)
-        if self._closing or self._ledger.reserve(most) is not None:
+    def _send(self, conversation: _Conversation, turn: int, line: _Line, messages: tuple[Message, ...]) -> Completion:
+        most = _most(line.endpoint, sum(estimate_tokens(message.content) for message in messages))
+        if self._closing:
             raise CallFailed(FailureKind.CANCELLED, "the run is ending", attempts=0)
+        if self._ledger.reserve(most) is not None:
+            line.most_cost = most  # so that such a prompt is not composed again before it fits
+            raise CallFailed(FailureKind.CANCELLED, "the budget has no room for it", attempts=0)
         actual = Charge()
         try:
             call = self._folder.add_call(conversation.number, turn, messages)  # before it is sent
-            completion = endpoint.complete(messages)
+            completion = line.endpoint.complete(messages)
             actual = Charge(1, completion.prompt_tokens + completion.completion_tokens, completion.cost)
             self._folder.answer_call(call, completion)
         except CallFailed as error:
@@ -266,20 +267,6 @@ class ModelDesk:
 
     # -- whom to ask ----------------------------------------------------------------------------------------------
 
-    def _affordable(self, model: str) -> bool:
-        most = self._most(self._lines[model].endpoint)
-        if self._ledger.reserve(most) is not None:
-            return False
-        self._ledger.settle(most, Charge())
-        return True
-
-    def _most(self, endpoint: Endpoint, messages: tuple[Message, ...] = ()) -> Charge:
-        """The most a request can cost; without messages that of a usual prompt."""
-        spec = endpoint.spec
-        prompt = sum(estimate_tokens(message.content) for message in messages) if messages else 6000
-        usd = (prompt * spec.input_price + spec.max_tokens * spec.output_price) / 1e6
-        return Charge(1, prompt + spec.max_tokens, usd)
-
     def _judge(self, held: Held, line: _Line) -> None:
         if held.failure is FailureKind.CANCELLED:
             return
@@ -289,11 +276,11 @@ class ModelDesk:
             line.failures = line.rests = 0
             return
         line.failures += 1
-        if held.failure in _HOPELESS and line.failures >= self._rest_after and not line.hopeless:
+        if held.failure in _HOPELESS and line.failures >= self._config.rest_after and not line.hopeless:
             line.hopeless = held.ending.reason
             self._tell(f"model {held.model} is given up: {held.ending.reason}")
-        elif line.failures >= self._rest_after and line.awake_at <= time.monotonic():
-            rest_s = min(self._rest_s * 2**line.rests, _LONGEST_REST_S)
+        elif line.failures >= self._config.rest_after and line.awake_at <= time.monotonic():
+            rest_s = min(self._config.rest_s * 2**line.rests, _LONGEST_REST_S)
             line.rests += 1
             line.awake_at = time.monotonic() + rest_s
             self._tell(
@@ -304,6 +291,13 @@ class ModelDesk:
     def _tell(self, text: str) -> None:
         self._say(text)
         self._folder.add_event("model", text)
+
+
+def _most(endpoint: Endpoint, prompt_tokens: int) -> Charge:
+    """The most that a request with a prompt of so many tokens can cost."""
+    spec = endpoint.spec
+    usd = (prompt_tokens * spec.input_price + spec.max_tokens * spec.output_price) / 1e6
+    return Charge(1, prompt_tokens + spec.max_tokens, usd)
 
 
 def answer_of(call: StoredCall) -> Completion:

@@ -182,6 +182,21 @@ def test_each_budget_of_the_models_stops_the_run_by_its_name_and_is_never_passed
     assert 0 < spent.cost <= 0.05 or reason != "usd"
 
 
+def test_a_prompt_that_fits_into_no_budget_ends_the_run_instead_of_being_composed_again_and_again(
+    tmp_path: Path,
+) -> None:
+    run = tmp_path / "run"
+    with ModelServer(lambda body, number: reply(kernel())) as server:
+        # sources are never shortened, so a prompt is longer than this limit, and than what the budget leaves for it
+        settings = (EVALUATIONS, "llm.prompt_tokens=1000", "budget.tokens=3100", *ONLY_REWRITE)
+        evolve(run, model(server.base_url, max_tokens=2000), *settings)
+        assert server.requests == []
+    with RunFolder.open(run) as folder:
+        assert folder.events()[-1].text == "tokens"
+        begun = folder.conversations()
+    assert 1 <= len(begun) <= 4  # as many as stood in line at once
+
+
 def test_a_plan_hands_a_strategy_to_each_programmer(tmp_path: Path) -> None:
     run = tmp_path / "run"
     plan = json.dumps(
