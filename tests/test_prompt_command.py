@@ -30,6 +30,15 @@ def test_prompts_of_a_run_hold_its_elites_and_stay_under_6000_tokens(
     assert "OpenBLAS" in done.stdout
 
 
+def test_the_limit_on_prompts_holds_for_what_is_shown(
+    small_run: tuple[Path, subprocess.CompletedProcess[str]],  # noqa: F811
+) -> None:
+    asked = ("prompt", GEMM, "--operator", "edit", "--run", str(small_run[0]))
+    usual, short = run(*asked).stdout, run(*asked, "--set", "llm.prompt_tokens=3500").stdout
+    (usual_tokens,), (tokens,) = (re.findall(r"about (\d+) tokens", text) for text in (usual, short))
+    assert int(tokens) <= 3500 < int(usual_tokens)
+
+
 def test_one_operator_can_be_asked_for_and_a_wrong_name_is_told() -> None:
     assert run("prompt", GEMM, "--operator", "edit").stdout.startswith("edit: about")
     done = run("prompt", GEMM, "--operator", "edti")

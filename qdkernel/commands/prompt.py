@@ -16,15 +16,11 @@ from qdkernel.evaluators import SEEDS, Kernel, find_problem, this_machine
 from qdkernel.machine_facts import MachineFacts
 from qdkernel.mutators import (
     MODEL_OPERATORS,
-    Assignment,
     Brief,
     Elite,
     PromptPool,
     Yardstick,
-    compose_cross,
-    compose_edit,
-    compose_plan,
-    compose_rewrite,
+    compose,
     estimate_tokens,
 )
 from qdkernel.run_folder import RunFolder, elites
@@ -41,7 +37,7 @@ def prompt(path: Path, show: bool, operator: str | None, run: Path | None, overr
     rng = np.random.default_rng(config.seed)
     brief = _brief(config, run, rng)
     for name in [operator] if operator else MODEL_OPERATORS:
-        assignment = _compose(name, brief, config, rng)
+        assignment = compose(name, brief, PromptPool().choose(rng), config.llm.programmers, rng)
         if assignment is None:
             print(f"{name}: nothing to ask yet (it needs more than one elite; give a run with --run)", file=sys.stderr)
             continue
@@ -52,13 +48,6 @@ def prompt(path: Path, show: bool, operator: str | None, run: Path | None, overr
                 print(f"\n--- {message.role} ---\n{message.content}")
             print()
     return 0
-
-
-def _compose(name: str, brief: Brief, config: Config, rng: np.random.Generator) -> Assignment | None:
-    sections = PromptPool().choose(rng)
-    if name == "plan":
-        return compose_plan(brief, sections, config.llm.programmers, rng)
-    return {"edit": compose_edit, "rewrite": compose_rewrite, "cross": compose_cross}[name](brief, sections, rng)
 
 
 def _brief(config: Config, run: Path | None, rng: np.random.Generator) -> Brief:
@@ -80,7 +69,16 @@ def _brief(config: Config, run: Path | None, rng: np.random.Generator) -> Brief:
     choice = Selector(reachable, config.selection.explore, config.selection.improve).choose(held, rng)
     threads, sizes = resolve_threads(config, machine), resolve_sizes(config, problem, machine)
     return Brief(
-        problem, machine, threads, sizes, held, choice.parent, choice.target, yardstick=yardstick, lessons=lessons
+        problem,
+        machine,
+        threads,
+        sizes,
+        held,
+        choice.parent,
+        choice.target,
+        yardstick=yardstick,
+        lessons=lessons,
+        prompt_tokens=config.llm.prompt_tokens,
     )
 
 
