@@ -69,7 +69,7 @@ def offer(place: Workplace, archive: KernelArchive, source: str) -> tuple[Placem
 def fold(place: Workplace, archive: KernelArchive, kernel: Kernel, evaluation: Evaluation) -> Placement:
     """As the loop does it."""
     placement = archive.offer(evaluation)
-    if placement in (Placement.NEW, Placement.IMPROVED) and evaluation.cell and evaluation.objective:
+    if placement.placed and evaluation.cell and evaluation.objective:
         place.shelf.set_holder(evaluation.cell, kernel, evaluation.objective)
     for code in (evaluation.normal_hash, evaluation.object_hash):
         if code:

@@ -5,7 +5,7 @@ workers and contained children, does every kernel have its one evaluation, and i
 Method: one run whose seeds are the kernels, watched from outside (memory, open files, processes); then a second run
 that is killed at random moments and resumed until it is done.
 
-    PYTHONPATH=. python benchmarks/load.py [KERNELS] [KILLS]     # default 2000 and 50: 8 minutes; needs '.[test]'
+    python benchmarks/load.py [KERNELS] [KILLS]     # default 2000 and 50: 8 minutes; needs '.[test]'
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ from pathlib import Path
 import numpy as np
 
 from qdkernel.run_folder import RunFolder
-from tests import load
+
+sys.path.insert(0, str(Path(__file__).parent.parent))  # the kernels live with the tests
+
+from tests import load  # needs the path above
 
 
 def main() -> None:

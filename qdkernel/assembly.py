@@ -73,7 +73,8 @@ def assemble(place: Workplace, folder: RunFolder, show: Show, say: Say, recorded
         return Assembled(Evolution(place, folder, archive, replay, lambda: None, show), say)
     chronicle = Chronicle(place)
     rng = np.random.default_rng(np.random.SeedSequence(config.seed))
-    portfolio = Portfolio(arms_of(config))
+    weights = arms_of(config)
+    portfolio = Portfolio(weights)
     proposer = Proposer(place, folder, chronicle, portfolio, reachable, rng)
     models = config.known_models
     if not models:
@@ -81,14 +82,13 @@ def assemble(place: Workplace, folder: RunFolder, show: Show, say: Say, recorded
     stopping = threading.Event()
     ledger = Ledger(config.budget, _spent_before(folder))
     endpoints = {model.name: Endpoint(endpoint_spec(model), wait=stopping.wait) for model in models}
-    llm = config.llm
-    desk = ModelDesk(folder, endpoints, ledger, place.problem.name, llm.resamples, llm.rest_after, llm.rest_s, say)
+    desk = ModelDesk(folder, endpoints, ledger, place.problem.name, config.llm, say)
 
     def cost_of(held: Held) -> float:
         return ledger.share(held.charge)
 
-    arms = tuple(arm for arm in arms_of(config) if arm[0] in MODEL_OPERATORS)
-    correspondence = Correspondence(llm, desk, folder, chronicle, portfolio, arms, proposer, cost_of, rng)
+    arms = tuple(arm for arm in weights if arm[0] in MODEL_OPERATORS)
+    correspondence = Correspondence(config.llm, desk, folder, chronicle, portfolio, arms, proposer, cost_of, rng)
     proposer.correspondence = correspondence
 
     def spent() -> StopReason | None:
@@ -129,6 +129,5 @@ def endpoint_spec(model: ModelConfig) -> EndpointSpec:
 def _spent_before(folder: RunFolder) -> Charge:
     total = Charge()
     for spending in folder.spending().values():
-        tokens = spending.prompt_tokens + spending.completion_tokens
-        total += Charge(spending.replies + spending.failures, tokens, spending.cost)
+        total += Charge(spending.replies + spending.failures, spending.tokens, spending.cost)
     return total

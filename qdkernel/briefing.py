@@ -6,6 +6,7 @@ import hashlib
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 
 from qdkernel.archives import Placement
 from qdkernel.evaluators import Cell, Evaluation, Outcome
@@ -56,11 +57,11 @@ class Chronicle:
     _setbacks: deque[Setback] = field(default_factory=lambda: deque(maxlen=_SETBACKS))
     _sweeps: dict[str, Sweep] = field(default_factory=dict)
 
-    def record(self, proposal: Proposal, evaluation: Evaluation, placement: str, gain: float) -> None:
-        """Takes note of an evaluation; ``gain`` is what it earned (see ``Gain``)."""
+    def record(self, proposal: Proposal, evaluation: Evaluation, placement: Placement, gain: float) -> None:
+        """Takes note of an evaluation; ``gain`` is what it added to the QD score, in units of the best objective."""
         elite = elite_of(proposal, evaluation)
         if elite is not None:
-            if placement in (Placement.NEW, Placement.IMPROVED):
+            if placement.placed:
                 self.elites[elite.cell] = elite
             if self.place.config.search == "random-parents":
                 self.correct.append(elite)
@@ -97,12 +98,16 @@ class Chronicle:
             target=choice.target,
             stage=stage,
             permitted=permitted,
-            yardstick=yardstick(place),
+            yardstick=self._yardstick,
             setbacks=() if alone else tuple(self._setbacks),
             sweep=None if alone else self._swept(source),
             lessons="" if alone else self.lessons,
             prompt_tokens=place.config.llm.prompt_tokens,
         )
+
+    @cached_property
+    def _yardstick(self) -> Yardstick:
+        return yardstick(self.place)
 
     def _swept(self, source: str) -> Sweep | None:
         """What became of a kernel under other values; ``None`` when none was tried."""
@@ -150,6 +155,7 @@ def elite_of(proposal: Proposal, evaluation: Evaluation) -> Elite | None:
     )
 
 
+@lru_cache(maxsize=1024)  # the elites' sources, asked for with every brief
 def _sweep_key(source: str) -> str:
     """The same for kernels that differ in nothing but the values of their tunable constants."""
     blank: Mapping[str, str] = {knob.name: "_" for knob in tunables(source)}

@@ -26,14 +26,11 @@ from qdkernel.mutators import (
     PromptPool,
     Proposal,
     Strategy,
-    compose_cross,
-    compose_edit,
-    compose_plan,
+    compose,
     compose_program,
     compose_reflect,
     compose_repair,
     compose_revise,
-    compose_rewrite,
 )
 from qdkernel.run_folder import RunFolder
 
@@ -241,11 +238,8 @@ class Correspondence:
 
     def _compose(self, operator: str, brief: Brief) -> Assignment | None:
         sections = self._pool.choose(self._rng)
-        if operator == "plan":
-            return compose_plan(brief, sections, self._config.programmers, self._rng)
-        compose = {"edit": compose_edit, "rewrite": compose_rewrite, "cross": compose_cross}[operator]
-        assignment = compose(brief, sections, self._rng)
-        if assignment is None or brief.parent is None:
+        assignment = compose(operator, brief, sections, self._config.programmers, self._rng)
+        if assignment is None or brief.parent is None or operator == "plan":
             return assignment
         return replace(assignment, notes={**assignment.notes, "from": list(brief.parent.cell)})
 

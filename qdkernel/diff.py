@@ -7,13 +7,12 @@ from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from qdkernel.archives import reachable_cells
 from qdkernel.elite_files import Ratio, ratio_to_baseline, size_text
 from qdkernel.errors import RunFolderError, unknown
 from qdkernel.evaluators import Cell, Outcome
 from qdkernel.machine_facts import MachineFacts
 from qdkernel.run_folder import Bill, Record, RunFolder, elites
-from qdkernel.tallies import Tally, operator_of, tallies
+from qdkernel.tallies import Tally, coverage, operator_of, qd_score, tallies
 
 TIE = 0.015  # speeds closer than this are equal: the archive's own tie width
 COSTS = ("evaluations", "minutes", "tokens", "usd")
@@ -62,7 +61,7 @@ class History:
 
 
 @dataclass(frozen=True)
-class Standing:
+class Side:
     """A run folded up to a cost.
 
     Attributes:
@@ -80,13 +79,12 @@ class Standing:
     @property
     def coverage(self) -> float:
         """Share of the reachable cells that are filled."""
-        reachable = set(reachable_cells(self.history.facts.simd_widths))
-        return sum(cell in reachable for cell in self.held) / max(1, len(reachable))
+        return coverage(self.held, self.history.facts.simd_widths)
 
     @property
     def qd_score(self) -> float:
         """Sum of the elites' objectives, GFLOP/s."""
-        return sum(record.evaluation.objective or 0.0 for record in self.held.values())
+        return qd_score(self.held)
 
     @property
     def best(self) -> Record | None:
@@ -153,8 +151,8 @@ class Comparison:
 
     by: str
     common: float
-    first: Standing
-    second: Standing
+    first: Side
+    second: Side
     differences: tuple[str, ...]
 
     @property
@@ -215,17 +213,17 @@ def compare_histories(first: History, second: History, by: str) -> Comparison:
     return Comparison(by, common, standing(first, by, common), standing(second, by, common), differences(first, second))
 
 
-def standing(run: History, by: str, limit: float) -> Standing:
+def standing(run: History, by: str, limit: float) -> Side:
     """A run folded up to a cost: the evaluations that were committed before more than ``limit`` was spent.
 
     A simplification: a kernel that was timed again counts with its best look from the start, since later looks measure
     it better and change nothing about it.
     """
     if run.total.on(by) <= limit:
-        return Standing(run, run.total, run.records, elites(run.records))
+        return Side(run, run.total, run.records, elites(run.records))
     costs = list(itertools.takewhile(lambda cost: cost.on(by) <= limit, _costs(run)))
     kept = run.records[: len(costs)]
-    return Standing(run, costs[-1] if costs else Cost(0, 0.0, 0, 0.0), kept, elites(kept))
+    return Side(run, costs[-1] if costs else Cost(0, 0.0, 0, 0.0), kept, elites(kept))
 
 
 def differences(first: History, second: History) -> tuple[str, ...]:

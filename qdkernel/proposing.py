@@ -59,7 +59,7 @@ class Source(Protocol):
         """Why the run ends when there is none and none may come."""
 
     def evaluated(
-        self, number: int, proposal: Proposal, evaluation: Evaluation, placement: str, gain: float, cost: float
+        self, number: int, proposal: Proposal, evaluation: Evaluation, placement: Placement, gain: float, cost: float
     ) -> None:
         """What became of a proposal, this session's or (with no cost) an earlier one's."""
 
@@ -137,7 +137,7 @@ class Proposer:
         return offer
 
     def evaluated(
-        self, number: int, proposal: Proposal, evaluation: Evaluation, placement: str, gain: float, cost: float
+        self, number: int, proposal: Proposal, evaluation: Evaluation, placement: Placement, gain: float, cost: float
     ) -> None:
         """Tells everybody concerned: portfolio, parents, stages, chronicle, models."""
         self._seen.add(evaluation.kernel_id)
@@ -145,8 +145,7 @@ class Proposer:
         if cost <= 0:
             return  # an earlier session's: the saved state knows of it already
         if self._stages and "stage" in proposal.notes:
-            placed = placement in (Placement.NEW, Placement.IMPROVED)
-            begun = self._stages.record(proposal.notes["stage"], placed, self._chronicle.elites)
+            begun = self._stages.record(proposal.notes["stage"], placement.placed, self._chronicle.elites)
             if begun:
                 self._folder.add_event("stage", f"stage {begun.name} begins")
         if "arm" in proposal.notes:
@@ -156,7 +155,7 @@ class Proposer:
             self._parents.settle(tuple(proposal.notes["from"]), gain)
         if self.correspondence:
             self.correspondence.evaluated(number, proposal, evaluation, gain)
-        if placement in (Placement.NEW, Placement.IMPROVED):
+        if placement.placed:
             self._plan_sweep(proposal, evaluation)
 
     def remark(self, standing: Standing) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from qdkernel.archives import Placement
 from qdkernel.evaluators import Evaluation
 from qdkernel.model_desk import answer_of
 from qdkernel.mutators import CallFailed, Proposal, converse
@@ -45,7 +46,7 @@ class Replay:
         return next(self._offers, None)
 
     def evaluated(
-        self, number: int, proposal: Proposal, evaluation: Evaluation, placement: str, gain: float, cost: float
+        self, number: int, proposal: Proposal, evaluation: Evaluation, placement: Placement, gain: float, cost: float
     ) -> None:
         """Changes nothing: what comes next is written down."""
 

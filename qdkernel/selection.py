@@ -7,12 +7,12 @@ filled one, a filled cell that is slow beside its neighbours, or no cell in part
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from qdkernel.archives import AXES
+from qdkernel.archives import neighbours
 from qdkernel.evaluators import Cell
 from qdkernel.mutators import Elite
 
@@ -103,14 +103,6 @@ class Selector:
         """The target's own holder or one of its neighbours, the faster the likelier."""
         near = [elites[cell] for cell in (target, *neighbours(target)) if cell in elites]
         return _by_rank(near or list(elites.values()), rng, factor)
-
-
-def neighbours(cell: Cell) -> Iterator[Cell]:
-    """Cells one level away on one axis."""
-    for axis, spec in enumerate(AXES):
-        for level in (cell[axis] - 1, cell[axis] + 1):
-            if 0 <= level < len(spec.levels):
-                yield (*cell[:axis], level, *cell[axis + 1 :])
 
 
 def _shortfall(cell: Cell, elites: Mapping[Cell, Elite]) -> float:

@@ -19,6 +19,7 @@ from qdkernel.machine_facts import MachineFacts, geometric_mean
 from qdkernel.run_folder import Record, RunFolder, elites
 from qdkernel.show_duplicates import repetition_view
 from qdkernel.show_models import arms_table, conversation_line, spending_lines
+from qdkernel.tallies import coverage, qd_score
 
 PLAIN_WIDTH = 160  # columns of a table that nobody's window limits
 TOP_CELLS = 15
@@ -51,13 +52,12 @@ class Summary:
     @property
     def coverage(self) -> float:
         """Share of the reachable cells that are filled."""
-        reachable = set(reachable_cells(self.facts.simd_widths))
-        return sum(cell in reachable for cell in self.held) / max(1, self.num_reachable)
+        return coverage(self.held, self.facts.simd_widths)
 
     @property
     def qd_score(self) -> float:
         """Sum of the elites' objectives, GFLOP/s."""
-        return sum(record.evaluation.objective or 0.0 for record in self.held.values())
+        return qd_score(self.held)
 
     @property
     def ranked(self) -> list[tuple[Cell, Record]]:

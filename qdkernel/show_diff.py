@@ -11,14 +11,14 @@ from rich.table import Table
 from rich.text import Text
 
 from qdkernel.archives import cell_name
-from qdkernel.diff import TIE, CellResult, Comparison, Standing
+from qdkernel.diff import TIE, CellResult, Comparison, Side
 from qdkernel.duplicates import LARGEST, Groups, repetition
 from qdkernel.show_models import usd
 from qdkernel.tallies import Tally
 
 TOP_CELLS = 20
 
-Row = tuple[str, Callable[[Standing], str]]
+Row = tuple[str, Callable[[Side], str]]
 
 
 def show_diff(comparison: Comparison, top: int = TOP_CELLS) -> RenderableType:
@@ -85,15 +85,15 @@ def _runs_table(comparison: Comparison) -> Table:
     return table
 
 
-def _used(axis: str) -> Callable[[Standing], str]:
-    def text(side: Standing) -> str:
+def _used(axis: str) -> Callable[[Side], str]:
+    def text(side: Side) -> str:
         used, total = _amount(axis, side.used.on(axis)), _amount(axis, side.history.total.on(axis))
         return used if used == total else f"{used} of {total}"
 
     return text
 
 
-def _best(side: Standing) -> str:
+def _best(side: Side) -> str:
     if side.best is None:
         return "none"
     text, ratio = f"{side.best.evaluation.objective or 0.0:.1f} GFLOP/s", side.best_ratio
@@ -102,7 +102,7 @@ def _best(side: Standing) -> str:
     return f"{text}, {ratio.median:.3f} [{ratio.low:.3f}, {ratio.high:.3f}] of {side.history.facts.baseline_name}"
 
 
-def _repeated(side: Standing) -> str:
+def _repeated(side: Side) -> str:
     found = repetition(side.records, lambda _: "all").get("all")
     codes = found.machine_codes if found else Groups()
     share = codes.share_of_largest
@@ -180,7 +180,7 @@ def _earned(tally: Tally | None) -> tuple[str, str, str, str]:
     return (str(tally.proposals), f"{tally.ok_share:.0%}", str(tally.won), str(tally.held))
 
 
-def _side_report(side: Standing) -> dict[str, Any]:  # Any: JSON values
+def _side_report(side: Side) -> dict[str, Any]:  # Any: JSON values
     ratio = side.best_ratio
     return {
         "run": side.history.name,

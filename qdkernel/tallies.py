@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from qdkernel.evaluators import Outcome
+from qdkernel.archives import reachable_cells
+from qdkernel.evaluators import Cell, Outcome
 from qdkernel.run_folder import Record, elites
 
 Key = TypeVar("Key")
@@ -40,6 +41,17 @@ class Tally:
 def arm_of(record: Record) -> Arm:
     """Who proposed a record's kernel."""
     return record.proposal.operator, record.model or ""
+
+
+def coverage(held: Collection[Cell], simd_widths: Sequence[int]) -> float:
+    """Share of the cells that a machine with these SIMD widths can reach, which are filled."""
+    reachable = set(reachable_cells(simd_widths))
+    return sum(cell in reachable for cell in held) / max(1, len(reachable))
+
+
+def qd_score(held: Mapping[Cell, Record]) -> float:
+    """Sum of the elites' objectives, GFLOP/s."""
+    return sum(record.evaluation.objective or 0.0 for record in held.values())
 
 
 def operator_of(record: Record) -> str:

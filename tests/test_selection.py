@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from qdkernel.archives import reachable_cells
+from qdkernel.archives import neighbours, reachable_cells
 from qdkernel.evaluators import Cell, Kernel
 from qdkernel.mutators import Elite
-from qdkernel.selection import Selector, neighbours
+from qdkernel.selection import Selector
 
 
 def elite(cell: Cell, gflops: float) -> Elite:

@@ -1,7 +1,7 @@
 """Behaviour of a kernel, measured from what was compiled, and the archive of elites."""
 
 from qdkernel.archives._archive import ArchiveStats, Entry, KernelArchive, Placement
-from qdkernel.archives._axes import AXES, BEHAVIOUR_VERSION, Axis, cell_name, parse_cell, reachable_cells
+from qdkernel.archives._axes import AXES, BEHAVIOUR_VERSION, Axis, cell_name, neighbours, parse_cell, reachable_cells
 from qdkernel.archives._behaviour import describe
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Placement",
     "cell_name",
     "describe",
+    "neighbours",
     "parse_cell",
     "reachable_cells",
 ]

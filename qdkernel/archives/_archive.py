@@ -30,6 +30,11 @@ class Placement(enum.StrEnum):
     CONTESTED = "contested"
     """Fast enough, but not timed against the kernel that holds the cell now; evaluate it again."""
 
+    @property
+    def placed(self) -> bool:
+        """Whether the kernel took its cell."""
+        return self in (Placement.NEW, Placement.IMPROVED)
+
 
 @dataclass(frozen=True)
 class Entry:

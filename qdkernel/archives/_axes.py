@@ -95,3 +95,11 @@ def reachable_cells(simd_widths: Sequence[int]) -> Iterator[Cell]:
     for cell in itertools.product(*(range(len(axis.levels)) for axis in AXES)):
         if AXES[1].levels[cell[1]] in widths:
             yield cell
+
+
+def neighbours(cell: Cell) -> Iterator[Cell]:
+    """Cells one level away on one axis."""
+    for axis, spec in enumerate(AXES):
+        for level in (cell[axis] - 1, cell[axis] + 1):
+            if 0 <= level < len(spec.levels):
+                yield (*cell[:axis], level, *cell[axis + 1 :])

@@ -16,7 +16,7 @@ from qdkernel.mutators._messages import (
     Strategy,
 )
 from qdkernel.mutators._portfolio import MODEL_OPERATORS, Arm, ArmRow, ParentLedger, Portfolio
-from qdkernel.mutators._prompt import compose_cross, compose_edit, compose_plan, compose_program, compose_rewrite
+from qdkernel.mutators._prompt import compose, compose_program
 from qdkernel.mutators._prompt_fit import estimate_tokens
 from qdkernel.mutators._prompt_log import LogLine, compose_reflect, compose_revise, log_line
 from qdkernel.mutators._prompt_pool import PromptPool, Section
@@ -68,14 +68,11 @@ __all__ = [
     "Sweep",
     "TuneMutator",
     "Yardstick",
-    "compose_cross",
-    "compose_edit",
-    "compose_plan",
+    "compose",
     "compose_program",
     "compose_reflect",
     "compose_repair",
     "compose_revise",
-    "compose_rewrite",
     "converse",
     "estimate_tokens",
     "log_line",

@@ -6,11 +6,11 @@ in ``prompts/*.txt``; what is filled in is measured or comes from the run, and i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from qdkernel.archives import AXES, cell_name, reachable_cells
+from qdkernel.archives import AXES, cell_name, neighbours, reachable_cells
 from qdkernel.evaluators import Cell, KernelId
 from qdkernel.mutators._messages import Assignment, Expect, Message, Strategy
 from qdkernel.mutators._prompt_facts import system_parts
@@ -35,6 +35,15 @@ _MATE_SHARE = 0.25  # by thought: a kernel four times slower has nothing to give
 _PLAN_BEST = 3
 _PLAN_OTHERS = 3
 _PLAN_EMPTY = 6
+
+
+def compose(
+    operator: str, brief: Brief, sections: Sequence[Section], programmers: int, rng: np.random.Generator
+) -> Assignment | None:
+    """The assignment of an operator that a configuration can list; ``None`` when there is nothing to ask yet."""
+    if operator == "plan":
+        return compose_plan(brief, sections, programmers, rng)
+    return {"edit": compose_edit, "rewrite": compose_rewrite, "cross": compose_cross}[operator](brief, sections, rng)
 
 
 def compose_edit(brief: Brief, sections: Sequence[Section], rng: np.random.Generator) -> Assignment | None:
@@ -231,17 +240,9 @@ def _shown(brief: Brief, rng: np.random.Generator) -> list[Elite]:
 def _empty_words(brief: Brief, shown: Sequence[Elite], rng: np.random.Generator) -> Variants:
     """Some empty cells beside the fastest that this machine can fill and the stage permits."""
     reachable = set(reachable_cells(brief.machine.simd_widths))
-    near = {cell for elite in shown[:_PLAN_BEST] for cell in _neighbours(elite.cell)}
+    near = {cell for elite in shown[:_PLAN_BEST] for cell in neighbours(elite.cell)}
     empty = sorted(c for c in near & reachable - brief.elites.keys() if brief.permitted is None or c in brief.permitted)
     if not empty:
         return ("",)
     picked = rng.choice(len(empty), size=min(len(empty), _PLAN_EMPTY), replace=False)
     return "\n".join(f"- {cell_words(empty[index])}" for index in sorted(int(i) for i in picked)), ""
-
-
-def _neighbours(cell: Cell) -> Iterator[Cell]:
-    """Cells one level away on one axis."""
-    for index, axis in enumerate(AXES):
-        for level in (cell[index] - 1, cell[index] + 1):
-            if 0 <= level < len(axis.levels):
-                yield (*cell[:index], level, *cell[index + 1 :])
