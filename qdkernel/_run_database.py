@@ -13,7 +13,7 @@ from pathlib import Path
 
 from qdkernel.errors import RunFolderError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 APPLICATION_ID = 0x51444B52  # "QDKR"; tells a run's database from any other SQLite file
 
 # A reader holds its lock for one page of rows, so a wait this long means a stopped or hung process.
@@ -40,7 +40,7 @@ TABLES = (
     """CREATE TABLE evaluations (
         id INTEGER PRIMARY KEY, proposal_id INTEGER NOT NULL UNIQUE REFERENCES proposals,
         kernel_id TEXT NOT NULL REFERENCES kernels, outcome TEXT NOT NULL, detail TEXT NOT NULL, cell TEXT,
-        evidence TEXT NOT NULL, objective REAL, error_ratio REAL, duplicate_of TEXT, normal_hash TEXT,
+        evidence TEXT NOT NULL, objective REAL, proof TEXT, duplicate_of TEXT, normal_hash TEXT,
         assembly_hash TEXT, object_hash TEXT, duel TEXT, step_s TEXT NOT NULL, began_s TEXT NOT NULL,
         placement TEXT NOT NULL, finished_at TEXT NOT NULL,
         elapsed_s REAL NOT NULL)""",

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from qdkernel.evaluators import Cell, Duel, Evaluation, Kernel, KernelId, Outcome, Timing
+from qdkernel.evaluators import Cell, Duel, Evaluation, Kernel, KernelId, Outcome, Proof, Timing
 from qdkernel.mutators import Proposal
 
 RECORD_QUERY = """
@@ -149,7 +149,7 @@ def evaluation_row(evaluation: Evaluation) -> dict[str, Any]:  # Any: what SQLit
         "cell": _cell_json(evaluation.cell),
         "evidence": to_json(dict(evaluation.evidence)),
         "objective": _real(evaluation.objective),
-        "error_ratio": _real(evaluation.error_ratio),
+        "proof": to_json(asdict(evaluation.proof)) if evaluation.proof else None,
         "duplicate_of": evaluation.duplicate_of,
         "normal_hash": evaluation.normal_hash,
         "assembly_hash": evaluation.assembly_hash,
@@ -170,7 +170,7 @@ def evaluation_of(row: sqlite3.Row, timings: tuple[Timing, ...], objective: floa
         evidence=json.loads(row["evidence"]),
         objective=objective,
         timings=timings,
-        error_ratio=row["error_ratio"],
+        proof=Proof(**json.loads(row["proof"])) if row["proof"] else None,
         duel=Duel(**json.loads(row["duel"])) if row["duel"] else None,
         duplicate_of=row["duplicate_of"],
         normal_hash=row["normal_hash"],

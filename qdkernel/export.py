@@ -235,9 +235,16 @@ def _named(cell: Cell | None) -> dict[str, int] | None:
 
 
 def _correctness(evaluation: Evaluation) -> Json | None:
-    if evaluation.error_ratio is None:
+    proof = evaluation.proof
+    if proof is None:
         return None
-    return {"ratio": evaluation.error_ratio, "threshold": None, "cases": None, "failed": None, "deterministic": None}
+    return {
+        "ratio": proof.error_ratio,
+        "threshold": proof.error_limit,
+        "cases": proof.calls,
+        "failed": [evaluation.detail] if evaluation.outcome is Outcome.WRONG else [],
+        "deterministic": proof.deterministic,
+    }
 
 
 def _timing(evaluation: Evaluation, facts: MachineFacts) -> Json | None:

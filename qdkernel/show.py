@@ -14,7 +14,7 @@ from rich.text import Text
 from qdkernel.archives import AXES, cell_name, reachable_cells
 from qdkernel.elite_files import first_records, lineage, ratio_to_baseline, size_text
 from qdkernel.errors import UnknownName
-from qdkernel.evaluators import Cell, Evaluation, Outcome
+from qdkernel.evaluators import Cell, Evaluation, Outcome, Proof
 from qdkernel.machine_facts import MachineFacts, geometric_mean
 from qdkernel.run_folder import Record, RunFolder, elites
 from qdkernel.show_duplicates import repetition_view
@@ -249,8 +249,8 @@ def _elite_table(cell: Cell, record: Record, facts: MachineFacts, conversation: 
     table.add_row("speed", _text(", ".join(_speed(evaluation, facts))))
     if record.looks > 1:
         table.add_row("timed", f"{record.looks} times; the best of them counts")
-    if evaluation.error_ratio is not None:
-        table.add_row("error", f"{evaluation.error_ratio:.3g} times the arithmetic's rounding error")
+    if evaluation.proof:
+        table.add_row("proof", proof_words(evaluation.proof))
     table.add_row("evaluation", f"{record.number}, {record.finished_at}, {record.placement}")
     if conversation:
         table.add_row("model", _text(conversation))
@@ -266,6 +266,13 @@ def _elite_table(cell: Cell, record: Record, facts: MachineFacts, conversation: 
     steps = ", ".join(f"{step} {seconds:.2f} s" for step, seconds in evaluation.step_s.items())
     table.add_row("steps", _text(steps))
     return table
+
+
+def proof_words(proof: Proof) -> str:
+    """What was proven of a correct kernel, in a line."""
+    bits = {True: "the same bits in two runs", False: "not the same bits in two runs", None: ""}[proof.deterministic]
+    words = f"{proof.calls} calls, largest error {proof.error_ratio:.2g} of {proof.error_limit:g} rounding errors"
+    return f"{words}, {bits}" if bits else words
 
 
 def _timings_table(evaluation: Evaluation, facts: MachineFacts) -> Table:

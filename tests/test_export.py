@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import math
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 
 from qdkernel.archives import parse_cell
 from qdkernel.errors import ConfigError, RunFolderError
-from qdkernel.evaluators import Duel, Evaluation, Kernel, KernelId, Outcome
+from qdkernel.evaluators import Duel, Evaluation, Kernel, KernelId, Outcome, Proof
 from qdkernel.export import FAILURE_REWARDS, FORMATS, export_c, export_jsonl, record_id, record_schema
 from qdkernel.mutators import CallFailed, Completion, FailureKind, Message, Proposal
 from qdkernel.run_folder import RunFolder
@@ -151,11 +152,19 @@ def test_a_failure_has_its_reason_and_its_tier(tmp_path: Path, outcome: Outcome)
     with new_run(tmp_path) as folder:
         number = folder.add_proposal(Proposal(subject, "llm", ""))
         earlier = KernelId("f" * 64) if outcome is Outcome.DUPLICATE else None
-        failed = Evaluation(subject.id, outcome, "because", error_ratio=float("inf"), duplicate_of=earlier)
+        failed = Evaluation(subject.id, outcome, "because", proof=Proof(math.inf, 16.0, 63), duplicate_of=earlier)
         folder.add_evaluation(number, failed, "none", {})
         [record] = records(folder)
     jsonschema.validate(record, record_schema())
     assert record["detail"] == "because"
+    wrong = ["because"] if outcome is Outcome.WRONG else []
+    assert record["correctness"] == {
+        "ratio": None,  # infinite
+        "threshold": 16.0,
+        "cases": 63,
+        "failed": wrong,
+        "deterministic": None,
+    }
     assert record["reward"] == {
         "gflops": None,
         "ratio": None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import random
 import signal
@@ -17,7 +18,7 @@ import pytest
 
 from qdkernel.archives import parse_cell
 from qdkernel.errors import RunFolderError, UnknownName
-from qdkernel.evaluators import Duel, Evaluation, Kernel, KernelId, Outcome
+from qdkernel.evaluators import Duel, Evaluation, Kernel, KernelId, Outcome, Proof
 from qdkernel.mutators import Proposal
 from qdkernel.run_folder import RunFolder, elites
 from tests.fake_runs import CONFIG, MACHINE, add_elite, breed, kernel, new_run, ok
@@ -52,7 +53,10 @@ def test_everything_of_a_record_comes_back_as_it_went_in(tmp_path: Path) -> None
         child, "tune", "kc 256 -> 384", (parent.id,), CELL, {"genome": {"kc": 384, "order": ["j", "p"]}}
     )
     evaluation = dataclasses.replace(
-        ok(child, CELL, 91.5), duel=Duel(parent.id, 1.04, 1.02, 1.06), detail="noisy machine", error_ratio=float("inf")
+        ok(child, CELL, 91.5),
+        duel=Duel(parent.id, 1.04, 1.02, 1.06),
+        detail="noisy machine",
+        proof=Proof(math.inf, 16.0, 63),
     )
     with new_run(tmp_path) as folder:
         number = folder.add_proposal(proposal)
@@ -318,7 +322,7 @@ def _someone_elses(path: Path) -> None:
         (_not_a_database, r"expected the SQLite database of a run, got another kind of file"),
         (_cut_short, r"damaged or cut short; take a copy from a backup"),
         (_cut_in_the_header, r"expected the SQLite database of a run|damaged or cut short"),
-        (_newer, r"made by a newer qdkernel \(schema 99; this one reads 2\); install that version"),
+        (_newer, r"made by a newer qdkernel \(schema 99; this one reads 3\); install that version"),
         (
             _older,
             r"made by an earlier development version of qdkernel \(schema 1; .* cannot be read by this one; start",

@@ -10,6 +10,7 @@ from pathlib import Path
 from qdkernel.archives import AXES, cell_name
 from qdkernel.commands.kernel_file import problem_config, read_kernel
 from qdkernel.evaluators import Evaluation, EvaluationTask, Outcome, perform
+from qdkernel.show import proof_words
 from qdkernel.workplace import Workplace, open_workplace
 
 
@@ -29,9 +30,8 @@ def _explain(path: Path, place: Workplace, evaluation: Evaluation) -> None:
     print(f"{path}: {evaluation.outcome.value}" + (f"\n{evaluation.detail}" if evaluation.detail else ""))
     for step, seconds in evaluation.step_s.items():
         print(f"  {step:14} {1e3 * seconds:8.1f} ms")
-    if evaluation.error_ratio is not None and evaluation.outcome is not Outcome.WRONG:
-        limit = place.problem.error_limit
-        print(f"largest error: {evaluation.error_ratio:.2g} rounding errors (up to {limit:g} are accepted)")
+    if evaluation.proof and evaluation.outcome is not Outcome.WRONG:
+        print(f"proof: {proof_words(evaluation.proof)}")
     if evaluation.cell is not None:
         print(f"behaviour: {cell_name(evaluation.cell)}")
         for axis, level in zip(AXES, evaluation.cell, strict=True):

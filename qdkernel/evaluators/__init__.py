@@ -7,7 +7,7 @@ from qdkernel.evaluators._child import Layers
 from qdkernel.evaluators._compile import CompileLimits
 from qdkernel.evaluators._disassembly import Disassembly
 from qdkernel.evaluators._evaluate import WORTH_A_DUEL, Admit, evaluate, prove
-from qdkernel.evaluators._kernel import Cell, Duel, Evaluation, Kernel, KernelId, Outcome, Timing
+from qdkernel.evaluators._kernel import Cell, Duel, Evaluation, Kernel, KernelId, Outcome, Proof, Timing
 from qdkernel.evaluators._lock import CoreLock
 from qdkernel.evaluators._machine import Machine, fingerprint, this_machine
 from qdkernel.evaluators._problem import SEEDS, Array, ArrayArgument, Problem, Role
@@ -46,6 +46,7 @@ __all__ = [
     "Machine",
     "Outcome",
     "Problem",
+    "Proof",
     "Role",
     "SharedObject",
     "Shelf",

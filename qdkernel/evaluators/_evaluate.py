@@ -6,17 +6,17 @@ import contextlib
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from qdkernel.evaluators._bench import Bench
-from qdkernel.evaluators._child import ChildCrashed, ChildGreedy, ChildLate
+from qdkernel.evaluators._child import Child, ChildCrashed, ChildGreedy, ChildLate
 from qdkernel.evaluators._compile import CompileError, CompileLate
 from qdkernel.evaluators._disassembly import Disassembly, disassemble
-from qdkernel.evaluators._kernel import Cell, Duel, Evaluation, Kernel, KernelId, Outcome, Timing
+from qdkernel.evaluators._kernel import Cell, Duel, Evaluation, Kernel, KernelId, Outcome, Proof, Timing
 from qdkernel.evaluators._normal_form import normal_hash
 from qdkernel.evaluators._object_policy import refuse_object
 from qdkernel.evaluators._race import Busy, Laps, Racer, WrongResult, probe, race
@@ -51,7 +51,7 @@ class Draft:
     cell: Cell | None = None
     evidence: Mapping[str, str] = field(default_factory=dict)
     timings: tuple[Timing, ...] = ()
-    error_ratio: float | None = None
+    proof: Proof | None = None
     duel: Duel | None = None
     normal_hash: str | None = None
     assembly_hash: str | None = None
@@ -80,7 +80,7 @@ class Draft:
             evidence=self.evidence,
             objective=objective,
             timings=self.timings,
-            error_ratio=self.error_ratio,
+            proof=self.proof,
             duel=self.duel,
             duplicate_of=duplicate_of,
             normal_hash=self.normal_hash,
@@ -229,22 +229,35 @@ def _stop_if_known(bench: Bench, kernel: Kernel, code: str, what: str) -> None:
 
 
 def verify(bench: Bench, draft: Draft, made: Path) -> None:
-    """Step 6: every case of the sheet with 1, 2 and all threads, in contained children."""
-    sheet = bench.sheet
+    """Step 6: every case of the sheet with 1, 2 and all threads, in contained children; with all threads twice."""
+    sheet, all_threads = bench.sheet, bench.verify_threads[-1]
     for threads in bench.verify_threads:
-        sheet.reset()
         with bench.start(made, sheet.layout, sheet.inputs, sheet.outputs, threads) as child:
-            with _outcomes(partial(_where, sheet, threads)):
-                child.run(0, len(sheet.layout.calls), bench.spec.run_s, freeze=True)
-            changed = child.changed_float_control
-        if changed:
-            raise Stop(
-                Outcome.WRONG, "a call left another rounding or flush-to-zero mode behind; restore it, or do without"
-            )
-        verdict = sheet.judge()
-        draft.error_ratio = max(draft.error_ratio or 0.0, verdict.error_ratio)
-        if verdict.complaint:
-            raise Stop(Outcome.WRONG, f"{verdict.complaint}, {threads} thread{'s' if threads > 1 else ''}")
+            proof = _prove(bench, draft, child, threads)
+            if threads == all_threads:
+                first = sheet.outputs.bytes.copy()
+                proof = _prove(bench, draft, child, threads)
+                draft.proof = replace(proof, deterministic=np.array_equal(first, sheet.outputs.bytes))
+
+
+def _prove(bench: Bench, draft: Draft, child: Child, threads: int) -> Proof:
+    """One pass over the sheet, and the proof as far as it has come."""
+    sheet = bench.sheet
+    sheet.reset()
+    with _outcomes(partial(_where, sheet, threads)):
+        child.go_on()
+        child.run(0, len(sheet.layout.calls), bench.spec.run_s, freeze=True)
+    if child.changed_float_control:
+        raise Stop(
+            Outcome.WRONG, "a call left another rounding or flush-to-zero mode behind; restore it, or do without"
+        )
+    verdict = sheet.judge()
+    before = draft.proof or Proof(0.0, bench.problem.error_limit, 0)
+    worst = max(before.error_ratio, verdict.error_ratio)
+    draft.proof = replace(before, error_ratio=worst, calls=before.calls + len(sheet.layout.calls))
+    if verdict.complaint:
+        raise Stop(Outcome.WRONG, f"{verdict.complaint}, {threads} thread{'s' if threads > 1 else ''}")
+    return draft.proof
 
 
 def _where(sheet: Sheet, threads: int, call: int) -> str:

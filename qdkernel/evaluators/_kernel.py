@@ -88,6 +88,23 @@ class Timing:
 
 
 @dataclass(frozen=True)
+class Proof:
+    """What the correctness step found, up to the first wrong result.
+
+    Attributes:
+        error_ratio: largest error met, in units of the arithmetic's rounding error; infinite for a wrong result.
+        error_limit: largest accepted.
+        calls: calls judged, over all numbers of threads.
+        deterministic: whether two runs with all threads left the same bits; ``None`` when it did not come to that.
+    """
+
+    error_ratio: float
+    error_limit: float
+    calls: int
+    deterministic: bool | None = None
+
+
+@dataclass(frozen=True)
 class Duel:
     """A challenger timed against the holder of its cell in one interleaved measurement.
 
@@ -113,7 +130,7 @@ class Evaluation:
         evidence: the facts behind the behaviour, e.g. ``{"simd": "512-bit FMA x24 in dgemm"}``.
         objective: GFLOP/s, geometric mean over the scored sizes; ``None`` unless the outcome is ``ok``.
         timings: one per scored size.
-        error_ratio: largest error met, in units of the arithmetic's rounding error.
+        proof: what the correctness step found; ``None`` when the evaluation ended before.
         duel: the challenge to the cell's holder, when there was one.
         duplicate_of: the earlier kernel this one equals.
         normal_hash: hash of the token-normal form of the source.
@@ -131,7 +148,7 @@ class Evaluation:
     evidence: Mapping[str, str] = field(default_factory=dict)
     objective: float | None = None
     timings: tuple[Timing, ...] = ()
-    error_ratio: float | None = None
+    proof: Proof | None = None
     duel: Duel | None = None
     duplicate_of: KernelId | None = None
     normal_hash: str | None = None

@@ -64,10 +64,23 @@ def test_the_naive_kernel_is_correct_timed_and_placed(bench: Bench) -> None:
     assert found.cell is not None
     assert found.objective is not None
     assert found.objective > 0
-    assert found.error_ratio is not None
-    assert 0 < found.error_ratio < 16
+    assert found.proof is not None
+    assert 0 < found.proof.error_ratio < found.proof.error_limit == 16
+    assert found.proof.deterministic
+    assert found.proof.calls == (len(bench.verify_threads) + 1) * len(bench.sheet.layout.calls)
     assert len(found.timings[0].kernel_ns) == len(found.timings[0].reference_ns) >= 2
     assert bench.shelf.object_path(found.kernel_id).exists()
+
+
+@pytest.mark.skipif(os.cpu_count() == 1, reason="one thread adds in one order")
+def test_a_sum_in_the_order_in_which_threads_arrive_is_right_but_not_deterministic(bench: Bench) -> None:
+    loop = "for (int p = 0; p < k; p++)"
+    team = f"\n#pragma omp parallel for schedule(dynamic, 4)\n{loop}\n#pragma omp atomic\n"
+    racing = naive().replace(loop, team)
+    found = evaluate(bench, Kernel(racing))
+    assert found.outcome is Outcome.OK, found.detail
+    assert found.proof is not None
+    assert found.proof.deterministic is False
 
 
 WRONG = {
