@@ -221,6 +221,11 @@ class Config(Section):
         description="Scored sizes: numbers, or mappings such as {m: 512, n: 512, k: 64}; auto for the problem's own.",
     )
     threads: Count = Field(default="all", description="OpenMP threads while scoring; all for every usable core.")
+    accuracy: Literal["componentwise", "normwise"] = Field(
+        default="componentwise",
+        description="What an error is measured against: componentwise admits what is as accurate as the textbook's "
+        "algorithm in every element; normwise, for matrix multiplies, also fast algorithms such as Strassen's.",
+    )
     seed: Annotated[int, Field(ge=0)] = Field(
         default=0, description="The one seed of all randomness; the same seed proposes the same kernels first."
     )

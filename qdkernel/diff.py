@@ -238,6 +238,8 @@ def differences(first: History, second: History) -> tuple[str, ...]:
         found.append(f"the threads differ: {a.threads} and {b.threads}")
     if _sizes(first) != _sizes(second):
         found.append(f"the scored sizes differ: {_sizes(first)} and {_sizes(second)}")
+    if a.accuracy != b.accuracy:
+        found.append(f"the rules of accuracy differ: {a.accuracy} and {b.accuracy}")
     if found and a.baseline_name != b.baseline_name:
         found.append(f"the baselines differ too: {a.baseline_name} and {b.baseline_name}")
     return tuple(found)

@@ -174,7 +174,7 @@ class _Run:
             "outcome": str(evaluation.outcome),
             "detail": evaluation.detail,
             "duplicate_of": self._id(evaluation.duplicate_of) if evaluation.duplicate_of else None,
-            "correctness": _correctness(evaluation),
+            "correctness": _correctness(evaluation, self._facts),
             "timing": _timing(evaluation, self._facts),
             "duel": _duel(evaluation, self._id),
             "descriptors": _named(evaluation.cell),
@@ -234,13 +234,14 @@ def _named(cell: Cell | None) -> dict[str, int] | None:
     return None if cell is None else {axis.name: level for axis, level in zip(AXES, cell, strict=True)}
 
 
-def _correctness(evaluation: Evaluation) -> Json | None:
+def _correctness(evaluation: Evaluation, facts: MachineFacts) -> Json | None:
     proof = evaluation.proof
     if proof is None:
         return None
     return {
         "ratio": proof.error_ratio,
         "threshold": proof.error_limit,
+        "rule": facts.accuracy,
         "cases": proof.calls,
         "failed": [evaluation.detail] if evaluation.outcome is Outcome.WRONG else [],
         "deterministic": proof.deterministic,

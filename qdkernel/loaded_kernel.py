@@ -103,7 +103,7 @@ def load(run: str | os.PathLike[str], cell: str | None = None) -> LoadedKernel:
         at = parse_cell(cell)
         if at not in holders:
             raise RunFolderError(f"the cell {cell} of {run} is empty; qdkernel show {run} lists the filled ones")
-    problem, source = find_problem(config.problem), holders[at].source
+    problem, source = find_problem(config.problem, config.accuracy), holders[at].source
     with tempfile.TemporaryDirectory(prefix="qdkernel-load-") as scratch:
         bench = Bench(
             BenchSpec(
@@ -117,6 +117,7 @@ def load(run: str | os.PathLike[str], cell: str | None = None) -> LoadedKernel:
                 triad_gbytes_per_s=1.0,
                 llc_bytes=this_machine().last_level_bytes,
                 describe=describe,
+                accuracy=config.accuracy,
             )
         )
         try:

@@ -28,6 +28,7 @@ class MachineFacts:
         problem: registry name.
         dtype: ``float64`` or ``float32``.
         threads: OpenMP threads while scoring.
+        accuracy: the rule by which results were judged, ``componentwise`` or ``normwise``.
         bandwidth_bound: views report GB/s beside GFLOP/s.
         cpu: model name.
         cores: CPUs the run could use.
@@ -44,6 +45,7 @@ class MachineFacts:
     problem: str = "unknown problem"
     dtype: str = ""
     threads: int = 1
+    accuracy: str = "componentwise"
     bandwidth_bound: bool = False
     cpu: str = "unknown CPU"
     cores: int | None = None
@@ -95,6 +97,7 @@ def machine_facts(data: Json) -> MachineFacts:
         problem=str(data.get("problem") or MachineFacts.problem),
         dtype=dtype,
         threads=threads,
+        accuracy=str(data.get("accuracy") or MachineFacts.accuracy),
         bandwidth_bound=bool(data.get("bandwidth_bound")),
         cpu=str(machine.get("cpu") or MachineFacts.cpu),
         cores=machine.get("cores"),

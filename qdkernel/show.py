@@ -151,7 +151,8 @@ def _facts_table(name: str, summary: Summary) -> Table:
     facts = summary.facts
     table = _plain_table()
     table.add_row("run", _text(name))
-    table.add_row("problem", _text(f"{facts.problem} ({facts.dtype})" if facts.dtype else facts.problem))
+    rule = "" if facts.accuracy == "componentwise" else f", accuracy {facts.accuracy}"
+    table.add_row("problem", _text((f"{facts.problem} ({facts.dtype})" if facts.dtype else facts.problem) + rule))
     threads = f"{facts.threads} thread" + ("s" if facts.threads != 1 else "")
     compiler = facts.compiler.get("version") or facts.compiler.get("command")
     table.add_row("machine", _text(", ".join(str(part) for part in (facts.cpu, threads, compiler) if part)))

@@ -72,6 +72,7 @@ class Workplace:
             "dtype": self.problem.dtype.name,
             "bandwidth_bound": self.problem.bandwidth_bound,
             "threads": self.spec.threads,
+            "accuracy": self.spec.accuracy,
             "machine": {
                 **vars(self.machine),
                 "simd_widths": list(self.machine.simd_widths),
@@ -109,7 +110,7 @@ def open_workplace(
         ConfigError: sizes or threads that the problem or the machine does not have.
         ToolchainError: no compiler or no baseline.
     """
-    problem = find_problem(config.problem)
+    problem = find_problem(config.problem, config.accuracy)
     machine = this_machine()
     threads = resolve_threads(config, machine)
     sizes = resolve_sizes(config, problem, machine)
@@ -136,10 +137,11 @@ def check_names(config: Config) -> None:
 
     Raises:
         UnknownName: no such problem or mutator; the message lists the known ones.
+        ConfigError: the problem has no such rule of accuracy.
     """
     from qdkernel.mutators import MODEL_OPERATORS, MUTATORS
 
-    find_problem(config.problem)
+    find_problem(config.problem, config.accuracy)
     known = {*MUTATORS, *MODEL_OPERATORS}
     for mutator in config.mutators:
         if mutator.name not in known:
@@ -186,11 +188,11 @@ def recorded_baseline(facts: Mapping[str, Any], config: Config) -> tuple[float, 
     """The baseline's speeds in a run's ``machine.json``; ``None`` when they do not apply here and now.
 
     A run's objectives are ratios times these speeds, so they compare only on the same CPU with the same threads,
-    sizes and problem.
+    sizes, problem and rule of accuracy.
     """
     problem, machine = find_problem(config.problem), this_machine()
-    here = (machine.cpu, resolve_threads(config, machine), config.problem)
-    if here != (facts["machine"]["cpu"], facts["threads"], facts["problem"]):
+    here = (machine.cpu, resolve_threads(config, machine), config.problem, config.accuracy)
+    if here != (facts["machine"]["cpu"], facts["threads"], facts["problem"], facts["accuracy"]):
         return None
     recorded = facts["baseline"]["gflops"]
     sizes = [dict(size) for size in resolve_sizes(config, problem, machine)]
@@ -236,6 +238,7 @@ def _spec(
         compile_limits=CompileLimits(wall_s=limits.compile_s, memory_mb=limits.compile_memory_mb),
         memory_mb=limits.memory_mb,
         run_s=limits.run_s,
+        accuracy=config.accuracy,
     )
 
 

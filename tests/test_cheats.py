@@ -56,6 +56,21 @@ def test_a_cheat_is_stopped_as_its_header_says(path: Path, spec: BenchSpec) -> N
     assert found.detail
 
 
+FAST_ALGORITHMS = {"strassen", "strassen_scored"}
+UNJUDGED = {"drops_nan", "skips_zero_factors"}
+"""The normwise rule does not follow NaN and infinities."""
+NUMERIC = ("flush_", "float_", "skip", "strassen", "ignores_", "assumes_", "drops_")
+
+
+@pytest.mark.parametrize("path", [p for p in CHEATS if p.stem.startswith(NUMERIC)], ids=lambda path: path.stem)
+def test_the_normwise_rule_admits_fast_algorithms_and_nothing_else(path: Path, spec: BenchSpec) -> None:
+    found = perform(EvaluationTask(dataclasses.replace(spec, accuracy="normwise"), Kernel(source(path))))
+    if path.stem in FAST_ALGORITHMS | UNJUDGED:
+        assert found.outcome is Outcome.OK, found.detail
+    else:
+        assert found.outcome in expected(path), f"{found.outcome}: {found.detail}"
+
+
 @pytest.mark.parametrize("path", HONEST, ids=lambda path: path.stem)
 def test_an_honest_kernel_that_looks_odd_is_ok(path: Path, spec: BenchSpec) -> None:
     found = perform(EvaluationTask(spec, Kernel(source(path))))

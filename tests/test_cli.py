@@ -50,6 +50,7 @@ def test_help_names_every_command() -> None:
         (["export", str(ROOT / "tests"), "--to", "xml"], "no export format 'xml'"),
         (["check", "no-such.c", "--problem", "dgemm"], "no-such.c cannot be read"),
         (["check", GEMM, "--problem", "sgem"], "did you mean 'sgemm'?"),
+        (["check", GEMM, "--problem", "jacobi2d", "--set", "accuracy=normwise"], "expected componentwise for jacobi2d"),
         (["bench", GEMM], "is not a run folder"),
         (["config", "check", "no-such.yaml"], "no-such.yaml"),
         (["frobnicate"], "No such command"),

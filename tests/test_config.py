@@ -24,8 +24,8 @@ from qdkernel.errors import ConfigError
 LEAST = "problem: dgemm\nbudget: {minutes: 3}\n"
 CONFIGS = Path(__file__).parent.parent / "configs"
 KNOWN = (
-    "baseline, budget, compiler, limits, llm, models, mutators, problem, search, seed, seeds, selection, sizes, "
-    "stage_order, stages, threads, timing, workers"
+    "accuracy, baseline, budget, compiler, limits, llm, models, mutators, problem, search, seed, seeds, selection, "
+    "sizes, stage_order, stages, threads, timing, workers"
 )
 
 

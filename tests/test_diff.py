@@ -126,6 +126,7 @@ def test_runs_with_models_compare_by_tokens(tmp_path: Path) -> None:
         (changed(machine__cpu="Imaginary 8000"), "the machines differ: Imaginary 9000, gcc 12.2.0 and Imaginary 8000"),
         (changed(machine__kernel="6.9"), "the machines differ: same CPU model and compiler, other facts"),
         (changed(threads=1), "the threads differ: 2 and 1"),
+        (changed(accuracy="normwise"), "the rules of accuracy differ: componentwise and normwise"),
     ],
 )
 def test_runs_from_elsewhere_compare_by_the_ratio_to_their_baseline(

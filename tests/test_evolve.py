@@ -129,6 +129,22 @@ def test_a_resumed_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_normwise_run_admits_strassen_and_goes_on_only_by_its_own_rule(tmp_path: Path) -> None:
+    run, strassen = tmp_path / "run", Path(__file__).parent / "cheats" / "strassen.c"
+    settings = ("budget.minutes=null", "budget.evaluations=3", f"seeds=['{strassen}']")
+    evolve("gemm.yaml", run, *settings, "accuracy=normwise")
+    with read(run) as folder:
+        seeds = {r.source: r.evaluation.outcome for r in folder.evaluations() if r.proposal.operator == "seed"}
+        assert seeds[strassen.read_text()] is Outcome.OK
+        assert folder.facts.accuracy == "normwise"
+    done = subprocess.run(
+        [*command("gemm.yaml", run, *settings), "--resume"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "or with other sizes, threads or accuracy" in done.stderr
+
+
+@pytest.mark.slow
 def test_an_interrupt_drains_and_the_folder_resumes(tmp_path: Path) -> None:
     run = tmp_path / "run"
     process = subprocess.Popen(command("gemm.yaml", run), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -161,6 +161,7 @@ def test_a_failure_has_its_reason_and_its_tier(tmp_path: Path, outcome: Outcome)
     assert record["correctness"] == {
         "ratio": None,  # infinite
         "threshold": 16.0,
+        "rule": "componentwise",
         "cases": 63,
         "failed": wrong,
         "deterministic": None,

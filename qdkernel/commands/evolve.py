@@ -171,8 +171,8 @@ def _known_baseline(folder: RunFolder, config: Config) -> tuple[float, ...]:
     known = recorded_baseline(folder.machine, config)
     if known is None:
         raise RunFolderError(
-            f"{folder.path} was made on another machine, or with other sizes or threads, than the configuration asks "
-            "for here; its timings do not compare: start a new run"
+            f"{folder.path} was made on another machine, or with other sizes, threads or accuracy, than the "
+            "configuration asks for here; its timings do not compare: start a new run"
         )
     return known
 

@@ -51,7 +51,7 @@ def prompt(path: Path, show: bool, operator: str | None, run: Path | None, overr
 
 
 def _brief(config: Config, run: Path | None, rng: np.random.Generator) -> Brief:
-    problem, machine = find_problem(config.problem), this_machine()
+    problem, machine = find_problem(config.problem, config.accuracy), this_machine()
     held: dict[tuple[int, ...], Elite] = {}
     yardstick, lessons = Yardstick(), ""
     if run is not None:

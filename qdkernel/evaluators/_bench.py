@@ -40,6 +40,7 @@ class BenchSpec:
 
     Attributes:
         problem: registry name.
+        accuracy: the rule by which results are judged (see ``find_problem``).
         sizes: the scored sizes.
         threads: OpenMP threads while scoring.
         compiler: compiler command.
@@ -78,6 +79,7 @@ class BenchSpec:
     compile_limits: CompileLimits = field(default_factory=CompileLimits)
     memory_mb: int = 2048
     run_s: float = 10.0
+    accuracy: str = "componentwise"
     layers: Layers = Layers.ALL
 
 
@@ -86,7 +88,7 @@ class Bench:
 
     def __init__(self, spec: BenchSpec) -> None:
         self.spec = spec
-        self.problem = find_problem(spec.problem)
+        self.problem = find_problem(spec.problem, spec.accuracy)
         self.shelf = Shelf(Path(spec.shelf))
         self.lock = CoreLock()
         # Secret: no kernel may foresee its inputs. SFC64 is the fastest, and fresh inputs cost time.

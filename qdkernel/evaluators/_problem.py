@@ -118,8 +118,11 @@ class Problem:
         seeds: seed kernels in ``problems/seeds``; the first is the naive one.
         baseline: what kernels are measured against.
         default_sizes: scored sizes used for ``sizes: auto``, from the last-level cache size in bytes.
+        least_flops: operations that any admitted algorithm needs; ``None`` for ``flops`` themselves.
         nest_depth: loops in the textbook implementation's nest; tiling shows as a deeper one.
         error_limit: largest accepted error in units of ``eps * magnitude``.
+        error_words: what an error is relative to, for people and models.
+        normwise: the same problem judged by a looser rule that fast algorithms can meet; ``None`` when there is none.
         bandwidth_bound: views report GB/s and the share of triad beside GFLOP/s.
     """
 
@@ -144,6 +147,9 @@ class Problem:
     default_sizes: Callable[[int], list[dict[str, int]]]
     nest_depth: int
     error_limit: float = 16.0  # the Netlib Level-3 BLAS tests' threshold (Dongarra et al. 1990, sec. 4)
+    error_words: str = "the sum of the magnitudes of its terms"
+    least_flops: Callable[[Case], float] | None = None
+    normwise: Problem | None = None
     bandwidth_bound: bool = False
 
     @property

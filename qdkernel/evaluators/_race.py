@@ -94,6 +94,7 @@ class ScoredSize:
     Attributes:
         size: e.g. ``{"m": 512, "n": 512, "k": 512}``.
         flops: floating-point operations of a call.
+        least_flops: operations any admitted algorithm needs.
         bytes: bytes a call streams.
         least_bytes: bytes any implementation must move.
         first: index of its first call.
@@ -103,6 +104,7 @@ class ScoredSize:
 
     size: Mapping[str, int]
     flops: float
+    least_flops: float
     bytes: float
     least_bytes: float
     first: int
@@ -160,6 +162,7 @@ class Arena:
                 ScoredSize(
                     size=dict(size),
                     flops=problem.flops(case),
+                    least_flops=(problem.least_flops or problem.flops)(case),
                     bytes=problem.bytes(case),
                     least_bytes=problem.least_bytes(case),
                     first=scored[-1].calls.stop if scored else 0,

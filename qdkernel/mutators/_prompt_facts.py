@@ -27,6 +27,7 @@ def system_parts(brief: Brief, sections: Sequence[Section]) -> dict[str, Variant
         "function": problem.name,
         "headers": ", ".join(_headers(brief.machine.arch)),
         "error_limit": f"{problem.error_limit:g}",
+        "error_words": problem.error_words,
         "dtype": problem.dtype.name,
         "verify_words": f"{listed(list(map(str, counts)))} thread{'s' if counts[-1] > 1 else ''}",
         "threads_words": _threads(brief),

@@ -73,7 +73,8 @@ def picture(inches: tuple[float, float], draw: Callable[[Figure], None]) -> byte
 
 def _title(what: str, facts: MachineFacts) -> str:
     threads = f"{facts.threads} thread" + ("s" if facts.threads != 1 else "")
-    return f"{facts.problem}: {what}\n{facts.cpu}, {threads}"
+    rule = "" if facts.accuracy == "componentwise" else f", accuracy {facts.accuracy}"
+    return f"{facts.problem}: {what}\n{facts.cpu}, {threads}{rule}"
 
 
 def _objectives(held: Mapping[Cell, Record]) -> dict[Cell, float]:

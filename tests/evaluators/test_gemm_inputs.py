@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from qdkernel.errors import ConfigError
 from qdkernel.evaluators._problem import Array
-from qdkernel.evaluators.problems import PROBLEMS
+from qdkernel.evaluators.problems import PROBLEMS, find_problem
 from tests.evaluators.problem_oracles import worst
 
 NAMES = ("dgemm", "sgemm")
@@ -40,6 +41,40 @@ def test_strassen_is_outside_the_bound_of_the_reference_and_of_the_sketch(name: 
     assert worst(problem, {"C": result}, problem.reference(case, arrays)) > problem.error_limit
     secret = problem.sketch(case, arrays, np.random.default_rng(1))
     assert problem.sketch_error(case, arrays | {"C": result}, secret) > 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("family", ["uniform", "integers", "graded", "cancellation", "subnormal", "special"])
+def test_strassen_is_within_the_normwise_bound_and_a_quarter_of_the_digits_is_not(name: str, family: str) -> None:
+    problem = find_problem(name, "normwise")
+    case = problem.scored_case({"m": 64, "n": 64, "k": 64})
+    arrays = problem.make_inputs(family, case, np.random.default_rng(5))
+    a, b, expected = arrays["A"], arrays["B"], problem.reference(case, arrays)
+    assert worst(problem, {"C": strassen(a, b)}, expected) < problem.error_limit / 4
+    bits = np.finfo(problem.dtype).nmant // 4
+    a, b = (np.ldexp(np.rint(np.ldexp(x, shift := bits - np.frexp(x.max())[1])), -shift) for x in (a, b))
+    assert worst(problem, {"C": strassen(a, b)}, expected) > problem.error_limit
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_strassen_passes_the_normwise_sketch_and_a_wrong_element_does_not(name: str) -> None:
+    problem = find_problem(name, "normwise")
+    case = problem.scored_case({"m": 64, "n": 64, "k": 64})
+    arrays = problem.make_inputs("uniform", case, np.random.default_rng(5))
+    result = strassen(arrays["A"], arrays["B"])
+    secret = problem.sketch(case, arrays, np.random.default_rng(1))
+    assert problem.sketch_error(case, arrays | {"C": result}, secret) < 0.5
+    result[3, 7] *= 1 + 1e5 * np.finfo(problem.dtype).eps
+    assert problem.sketch_error(case, arrays | {"C": result}, secret) > 1
+
+
+def test_only_what_knows_a_looser_rule_can_be_judged_by_it() -> None:
+    with pytest.raises(ConfigError, match="accuracy: expected componentwise for jacobi2d, got 'normwise'"):
+        find_problem("jacobi2d", "normwise")
+    least = find_problem("dgemm", "normwise").least_flops
+    assert least is not None
+    assert least({"m": 128, "n": 64, "k": 300}) == 2 * 128 * 64 * 300 * 7 / 8  # one level: 64 to 32
+    assert least({"m": 0, "n": 5, "k": 7}) == 0
 
 
 def test_integers_do_not_survive_a_product_of_two_floats() -> None:

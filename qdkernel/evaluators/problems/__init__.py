@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qdkernel.errors import unknown
+from qdkernel.errors import ConfigError, unknown
 from qdkernel.evaluators._problem import Problem
 from qdkernel.evaluators.problems.gemm import DGEMM, SGEMM
 from qdkernel.evaluators.problems.jacobi2d import JACOBI2D
@@ -16,12 +16,19 @@ PROBLEMS: dict[str, Problem] = {
 }
 
 
-def find_problem(name: str) -> Problem:
-    """The problem called ``name``.
+def find_problem(name: str, accuracy: str = "componentwise") -> Problem:
+    """The problem called ``name``, judged ``componentwise`` or, where it knows such a rule, ``normwise``.
 
     Raises:
         UnknownName: there is none; the message lists the known ones.
+        ConfigError: it knows no such rule.
     """
     if name not in PROBLEMS:
         raise unknown("problem", name, PROBLEMS)
-    return PROBLEMS[name]
+    problem = PROBLEMS[name]
+    if accuracy == "componentwise":
+        return problem
+    if accuracy != "normwise" or problem.normwise is None:
+        known = "componentwise or normwise" if problem.normwise else "componentwise"
+        raise ConfigError(f"accuracy: expected {known} for {name}, got {accuracy!r}")
+    return problem.normwise

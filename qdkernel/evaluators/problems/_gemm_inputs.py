@@ -21,12 +21,14 @@ def make_inputs(dtype: np.dtype[Any], family: str, case: Case, rng: np.random.Ge
     """A (m, k), B (k, n) and C (m, n) of a family, contiguous; what a kernel must not read is NaN.
 
     Families:
+        plain: in (-1, 1).
         uniform: in (-1, 1), each row of A and C times a power of two of its own. Componentwise accurate arithmetic
             does not notice; errors bounded only by a norm of whole blocks (Strassen's) spoil the small rows.
         integers: as large as every partial sum stays exact in the dtype, so that any lower precision shows.
         graded: rows of A and columns of B scaled over the dtype's range of digits; breaks fast algorithms as well.
         cancellation: results far below their terms.
         subnormal: inputs or results below the normal range, which a flush-to-zero mode loses.
+        even subnormal: A and all results below the normal range, of one scale.
         special: NaN, infinities and exact zeros, scattered; every result must be of the class that IEEE 754 gives it
             in whatever order of summation.
 
@@ -108,6 +110,13 @@ def _subnormal(dtype: np.dtype[Any], case: Case, rng: np.random.Generator) -> Ma
     return a, b, c
 
 
+def _even_subnormal(dtype: np.dtype[Any], case: Case, rng: np.random.Generator) -> Matrices:
+    """A subnormal throughout, so that its products are too."""
+    a, b, c = _plain(dtype, case, rng)
+    exponent = np.finfo(dtype).minexp - np.finfo(dtype).nmant // 3
+    return np.ldexp(a, exponent), b, np.ldexp(c, exponent) if case["beta"] != 0 else c
+
+
 def _special(dtype: np.dtype[Any], case: Case, rng: np.random.Generator) -> Matrices:
     """Most rows and columns stay finite; zeros in A meet NaN and infinities in B, where skipping them would show."""
     a, b, c = _plain(dtype, case, rng)
@@ -125,10 +134,12 @@ def _special(dtype: np.dtype[Any], case: Case, rng: np.random.Generator) -> Matr
 
 
 _FAMILIES: Mapping[str, Callable[[np.dtype[Any], Case, np.random.Generator], Matrices]] = {
+    "plain": _plain,
     "uniform": _uniform,
     "integers": _integers,
     "graded": _graded,
     "cancellation": _cancellation,
     "subnormal": _subnormal,
+    "even subnormal": _even_subnormal,
     "special": _special,
 }

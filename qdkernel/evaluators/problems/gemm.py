@@ -7,30 +7,23 @@ vanishes, when beta is 0. Inputs that must not be read are filled with NaN.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from qdkernel.evaluators._problem import (
-    Array,
-    ArrayArgument,
-    Arrays,
-    Case,
-    Expected,
-    LibraryBaseline,
-    Problem,
-    Role,
-    Scalar,
-)
+from qdkernel.evaluators._problem import ArrayArgument, Case, LibraryBaseline, Problem, Role, Scalar
 from qdkernel.evaluators.problems._gemm_cases import verify_cases
 from qdkernel.evaluators.problems._gemm_inputs import make_inputs
+from qdkernel.evaluators.problems._gemm_normwise import normwise
+from qdkernel.evaluators.problems._gemm_reference import reference
 from qdkernel.evaluators.problems._gemm_sketch import sketch, sketch_error
 
 
 def _problem(name: str, c_type: str, dtype: np.dtype[Any]) -> Problem:
     """The GEMM of one precision."""
-    return Problem(
+    problem = Problem(
         name=name,
         summary=f"C = alpha A B + beta C on row-major matrices of {c_type}",
         prototype=(
@@ -56,7 +49,7 @@ def _problem(name: str, c_type: str, dtype: np.dtype[Any]) -> Problem:
         scored_case=_scored_case,
         verify_cases=verify_cases,
         make_inputs=lambda family, case, rng: make_inputs(dtype, family, case, rng),
-        reference=_reference,
+        reference=reference,
         sketch=lambda case, arrays, rng: sketch(dtype, case, arrays, rng),
         sketch_error=sketch_error,
         flops=lambda case: 2.0 * case["m"] * case["n"] * case["k"],
@@ -69,6 +62,7 @@ def _problem(name: str, c_type: str, dtype: np.dtype[Any]) -> Problem:
         default_sizes=lambda last_level_cache: [{"m": s, "n": s, "k": s} for s in (512, 1024)],
         nest_depth=3,
     )
+    return replace(problem, normwise=normwise(problem))
 
 
 def _scored_case(size: Mapping[str, int]) -> dict[str, int | float]:
@@ -81,49 +75,6 @@ def _streamed_elements(case: Case) -> float:
     """Elements moved when every matrix goes through memory once; C is read as well only when beta is not 0."""
     written_and_read = 1 if case["beta"] == 0 else 2
     return case["m"] * case["k"] + case["k"] * case["n"] + written_and_read * case["m"] * case["n"]
-
-
-def _reference(case: Case, arrays: Arrays) -> dict[str, Expected]:
-    """C in extended precision (float64 for single precision), by numpy's own loops, not through a BLAS.
-
-    The magnitude is ``|alpha| |A| |B| + |beta| |C|`` (Dongarra et al. 1990, sec. 4) and, where a product was formed,
-    ``tiny`` for each of its k + 2 operations: eps * tiny is the spacing of subnormal numbers, twice the most that one
-    of them can lose below the normal range. It is 0, which demands equality, when all terms are integers and every
-    partial sum in any order is exact in the dtype, and where the result is NaN or infinite.
-    """
-    dtype = arrays["C"].dtype
-    wide = np.longdouble if dtype.itemsize == 8 else np.float64
-    alpha, beta = dtype.type(case["alpha"]), dtype.type(case["beta"])
-    value = np.zeros(arrays["C"].shape, wide)
-    magnitude = np.zeros(arrays["C"].shape, np.float64)
-    read: list[Array] = [np.array([alpha, beta])]
-    with np.errstate(invalid="ignore"):  # infinities that cancel
-        if alpha != 0 and case["k"] > 0:
-            a, b = arrays["A"], arrays["B"]
-            value += alpha.astype(wide) * _product(a.astype(wide), b.astype(wide))
-            magnitude += np.abs(float(alpha)) * _product(np.abs(a.astype(np.float64)), np.abs(b.astype(np.float64)))
-            magnitude += (case["k"] + 2) * float(np.finfo(dtype).tiny)
-            read += [a, b]
-        if beta != 0:
-            value += beta.astype(wide) * arrays["C"].astype(wide)
-            magnitude += np.abs(float(beta) * arrays["C"].astype(np.float64))
-            read.append(arrays["C"])
-    magnitude[~np.isfinite(value)] = 0
-    if _is_exact(read, magnitude, dtype):
-        magnitude = np.zeros_like(magnitude)
-    return {"C": Expected(value, magnitude)}
-
-
-def _is_exact(read: Sequence[Array], magnitude: Array, dtype: np.dtype[Any]) -> bool:
-    """Whether all terms are integers small enough that no order of summation rounds."""
-    integers = all(bool(np.all(values == np.rint(values))) for values in read)
-    return integers and float(magnitude.max(initial=0.0)) <= 2.0 ** (np.finfo(dtype).nmant + 1)
-
-
-def _product(a: Array, b: Array) -> Array:
-    """``a @ b`` without a BLAS: einsum never calls one unless asked to optimise."""
-    product: Array = np.einsum("ik,kj->ij", a, b)
-    return product
 
 
 DGEMM = _problem("dgemm", "double", np.dtype(np.float64))
