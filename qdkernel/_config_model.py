@@ -141,7 +141,8 @@ class TimingConfig(Section):
 
     rounds_min: PositiveInt = Field(
         default=4,
-        description="Fewest rounds, one block of each kernel; who may take a cell is timed longer, in a duel.",
+        description="Fewest rounds, one block of each kernel, in pairs (ABBA); who may take a cell is timed longer, in "
+        "a duel.",
     )
     rounds_max: PositiveInt = Field(default=8, description="Most rounds; past them the next kernel teaches more.")
     block_ms: PositiveFloat = Field(
@@ -158,8 +159,8 @@ class TimingConfig(Section):
     )
     disturbed: Annotated[float, Field(gt=1)] = Field(
         default=1.15,
-        description="Rounds in which the baseline is this many times slower than on quiet cores do not count; raise it "
-        "on a host that is never quiet.",
+        description="Rounds in which the baseline is this many times slower than on quiet cores, or when those do not "
+        "come, than in the faster rounds, do not count; a ratio less certain than this is none.",
     )
     drop_ratio: Annotated[float, Field(gt=1)] = Field(
         default=1.5,

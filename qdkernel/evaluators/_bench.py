@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import secrets
 import tempfile
@@ -30,8 +31,10 @@ Describe = Callable[[str, SharedObject, Disassembly, int, int], tuple[Cell, dict
 """``describe(source, shared object, disassembly, extent, nest depth)``: the cell and the evidence for it."""
 
 
-DUEL_RULE = TimingRule(rounds_min=5, rounds_max=15, half_width=0.005, budget_s=0.3, rounds_floor=5, tie=0.015)
-"""A duel decides who holds a cell, so it may take longer than a first timing; five equal signs have a chance of 3 %."""
+DUEL_RULE = TimingRule(rounds_min=6, rounds_max=16, half_width=0.005, budget_s=0.3, disturbed=math.inf, tie=0.015)
+"""A duel decides who holds a cell, so it may take longer than a first timing; six equal signs have a chance of 1.6 %.
+
+One that stays uncertain is not won, so no bound on the uncertainty is needed."""
 
 
 @dataclass(frozen=True)
@@ -197,8 +200,11 @@ class Bench:
         return self._baseline
 
     def _calibrate_size(self, scored: ScoredSize, racer: Racer) -> float:
-        """From a race of the baseline with itself; the faster quartile, as what disturbs only ever slows down."""
-        rule = TimingRule(rounds_min=12, rounds_max=12, budget_s=1.0)
+        """From a race of the baseline with itself; the faster quartile, as what disturbs only ever slows down.
+
+        For a second, as cores that were idle run faster at first.
+        """
+        rule = TimingRule(rounds_min=12, rounds_max=1000, half_width=0.0, budget_s=1.0, disturbed=math.inf)
         entry = Entry(racer, scored.warm, scored.timed)
         laps = race(self.arena, scored, entry, entry, rule, self.track, self.rng)
         return float(scored.flops / np.quantile([*laps.kernel_ns, *laps.reference_ns], 0.25))

@@ -63,7 +63,8 @@ class Timing:
         block_calls: calls in one timed block.
         kernel_ns: time of one call in each block, nanoseconds, by the parent's clock.
         reference_ns: the same for the reference kernel, block ``i`` beside block ``i``.
-        ratio: median over blocks of reference time / kernel time; above 1 the kernel is faster.
+        ratio: median over blocks of reference time / kernel time; above 1 the kernel is faster. On a host that was
+            slow throughout, the reference's time on quiet cores stands for its own.
         ratio_low: lower end of the ratio's 95 % bootstrap interval.
         ratio_high: upper end.
         gflops: GFLOP/s of the kernel with the machine's drift cancelled: ``ratio`` times the run-long GFLOP/s of

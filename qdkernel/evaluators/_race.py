@@ -6,6 +6,7 @@ that spins takes its core from the other and was measured to fake a ratio of 2.0
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -17,14 +18,14 @@ import numpy as np
 
 from qdkernel.evaluators._child import Child
 from qdkernel.evaluators._memory import Layout, MemoryFile, Placing
-from qdkernel.evaluators._problem import Problem, Role
+from qdkernel.evaluators._problem import Array, Problem, Role
 from qdkernel.evaluators._statistics import median_ratio
 
 _HANDS = 2  # threads that make fresh inputs
 _WARM_BELOW_S = 5e-3  # calls shorter than this are preceded by an untimed one: waking a pool costs up to 0.1 ms
 
 
-_PATIENCE = 8  # budgets spent waiting for quiet cores before giving up
+_PATIENCE = 8  # budgets spent on a ratio that stays uncertain before giving up
 
 
 class WrongResult(Exception):
@@ -41,13 +42,13 @@ class TimingRule:
 
     Attributes:
         block_ms: aimed length of a timed block; one wake-up (10-50 us) is in every block.
-        rounds_min: pairs of blocks at least.
-        rounds_max: pairs of blocks at most.
+        rounds_min: pairs of blocks at least, whatever they cost: an interval needs samples, however slow the kernel.
+        rounds_max: pairs of blocks that are enough.
         half_width: stop when the ratio's 95 % interval is narrower than this, relative.
         budget_s: stop after this long even if it is wider.
-        rounds_floor: rounds whatever they cost: an interval needs samples, however slow the kernel.
-        disturbed: a round in which the reference is this many times slower than on quiet cores does not count. Slow
-            drift cancels in the ratio; a disturbance that hits one block of a pair does not.
+        disturbed: a round in which the reference is this many times slower than on quiet cores does not count, and a
+            ratio that is less certain than that is none. Slow drift cancels in the ratio; a disturbance that hits one
+            block of a pair does not.
         tie: when set, stop also as soon as the interval lies on one side of ``1 + tie``: the duel is decided.
     """
 
@@ -56,7 +57,6 @@ class TimingRule:
     rounds_max: int = 8
     half_width: float = 0.025
     budget_s: float = 0.12
-    rounds_floor: int = 3
     disturbed: float = 1.15
     tie: float | None = None
 
@@ -78,7 +78,7 @@ class Entry:
         racer: the kernel.
         warm: untimed calls at the start of a block.
         timed: timed calls.
-        quiet_ns: nanoseconds of one call on quiet cores; rounds in which it is clearly slower do not count.
+        quiet_ns: nanoseconds of one call on quiet cores.
     """
 
     racer: Racer
@@ -244,15 +244,22 @@ class Track:
 
 @dataclass(frozen=True)
 class Laps:
-    """Nanoseconds per call in each round, challenger beside reference."""
+    """Nanoseconds per call in each round, challenger beside reference.
+
+    Attributes:
+        kernel_ns: the challenger's.
+        reference_ns: the reference's.
+        slowest_ns: a reference slower than this is taken as this fast: that it was disturbed makes no kernel faster.
+    """
 
     kernel_ns: tuple[float, ...]
     reference_ns: tuple[float, ...]
+    slowest_ns: float = math.inf
 
     @property
     def ratios(self) -> list[float]:
         """Reference time over kernel time, round by round."""
-        return [r / k for k, r in zip(self.kernel_ns, self.reference_ns, strict=True)]
+        return [min(r, self.slowest_ns) / k for k, r in zip(self.kernel_ns, self.reference_ns, strict=True)]
 
 
 def probe(arena: Arena, scored: ScoredSize, racer: Racer, track: Track) -> float:
@@ -280,40 +287,60 @@ def race(
     track: Track,
     rng: np.random.Generator,
 ) -> Laps:
-    """Times two kernels in alternating blocks, in random order, until the ratio is known well enough.
+    """Times two kernels in alternating blocks until the ratio is known well enough.
+
+    The order is ABBA or BAAB, drawn for every two rounds: a drift that is linear in time cancels, and no kernel can
+    tell which block is its own next.
 
     Raises:
         WrongResult: a timed call of an untrusted racer left a wrong result.
         ChildFailed: a racer died or was late.
-        Busy: no quiet round came for a long time.
+        Busy: for a long time the ratio stayed uncertain by more than a disturbance.
     """
     begin = time.monotonic()
-    entries = (challenger, reference)
-    laps: tuple[list[float], list[float]] = ([], [])
+    rounds: list[tuple[float, float]] = []
     while True:
-        round_ns = [0.0, 0.0]
-        used = [range(scored.first, scored.first + entry.warm + entry.timed) for entry in entries]
-        warm = min(entry.warm for entry in entries)
-        arena.refresh(max(used, key=len), [entry.racer.name for entry in entries], unchecked=warm)
-        for at in rng.permutation(2):
-            round_ns[at] = _lap(scored, entries[at], track)
-        for entry, calls in zip(entries, used, strict=True):
-            if not entry.racer.trusted:
-                arena.check(calls[entry.warm :], entry.racer.name)
+        order = rng.permutation(2)
+        rounds += [_round(arena, scored, (challenger, reference), each, track) for each in (order, order[::-1])]
         elapsed_s = time.monotonic() - begin
-        if reference.quiet_ns is None or round_ns[1] <= rule.disturbed * reference.quiet_ns:
-            laps[0].append(round_ns[0])
-            laps[1].append(round_ns[1])
-        if laps[0]:
-            found = Laps(tuple(laps[0]), tuple(laps[1]))
-            if _enough(found, rule, elapsed_s, rng):
-                return found
-        elif elapsed_s > _PATIENCE * rule.budget_s:
+        laps = _undisturbed(rounds, reference.quiet_ns, rule, late=elapsed_s > rule.budget_s)
+        if _enough(laps, rule, elapsed_s, rng):
+            return laps
+        if elapsed_s > _PATIENCE * rule.budget_s and len(rounds) >= rule.rounds_max:
             raise Busy(
-                f"the reference kernel ran at {reference.quiet_ns / round_ns[1]:.0%} of its speed for {elapsed_s:.1f} s"
-                if reference.quiet_ns
-                else "the cores are busy"
+                f"after {len(rounds)} rounds in {elapsed_s:.1f} s its speed is not known to {rule.disturbed - 1:.0%}"
             )
+
+
+def _round(
+    arena: Arena, scored: ScoredSize, entries: tuple[Entry, Entry], order: Array, track: Track
+) -> tuple[float, float]:
+    """One block of each kernel on the same fresh inputs, every timed output checked; nanoseconds per call of both."""
+    used = [range(scored.first, scored.first + entry.warm + entry.timed) for entry in entries]
+    warm = min(entry.warm for entry in entries)
+    arena.refresh(max(used, key=len), [entry.racer.name for entry in entries], unchecked=warm)
+    lap_ns = [0.0, 0.0]
+    for at in order:
+        lap_ns[at] = _lap(scored, entries[at], track)
+    for entry, calls in zip(entries, used, strict=True):
+        if not entry.racer.trusted:
+            arena.check(calls[entry.warm :], entry.racer.name)
+    return lap_ns[0], lap_ns[1]
+
+
+def _undisturbed(rounds: Sequence[tuple[float, float]], quiet_ns: float | None, rule: TimingRule, late: bool) -> Laps:
+    """The rounds that count: those in which the reference was about as fast as on quiet cores.
+
+    A host may have a slow hour. So when it is getting late and too few rounds were as fast as that, those count in
+    which the reference was about as fast as in the faster quarter of this race; but then the ratio is to the
+    reference on quiet cores. What slows one core only would otherwise flatter whoever does not need it.
+    """
+    reference_ns, slowest_ns = np.array([ns for _, ns in rounds]), math.inf
+    counts = reference_ns <= rule.disturbed * (math.inf if quiet_ns is None else quiet_ns)
+    if quiet_ns is not None and late and np.count_nonzero(counts) < rule.rounds_min:
+        counts, slowest_ns = reference_ns <= rule.disturbed * np.quantile(reference_ns, 0.25), quiet_ns
+    kept = [pair for pair, counted in zip(rounds, counts, strict=True) if counted]
+    return Laps(tuple(kernel for kernel, _ in kept), tuple(reference for _, reference in kept), slowest_ns)
 
 
 def _lap(scored: ScoredSize, entry: Entry, track: Track) -> float:
@@ -333,15 +360,11 @@ def _lap(scored: ScoredSize, entry: Entry, track: Track) -> float:
 
 
 def _enough(laps: Laps, rule: TimingRule, elapsed_s: float, rng: np.random.Generator) -> bool:
-    rounds = len(laps.kernel_ns)
-    if rounds < rule.rounds_floor:
+    if len(laps.kernel_ns) < rule.rounds_min:
         return False
-    if elapsed_s > rule.budget_s and (rounds >= rule.rounds_min or elapsed_s > 2 * rule.budget_s):
-        return True
-    if rounds < rule.rounds_min:
-        return False
-    if rounds >= rule.rounds_max:
-        return True
     found = median_ratio([laps.ratios], rng)
+    if found.half_width > rule.disturbed - 1:
+        return False
     decided = rule.tie is not None and not found.low <= 1 + rule.tie <= found.high
-    return decided or found.half_width <= rule.half_width
+    spent = len(laps.kernel_ns) >= rule.rounds_max or elapsed_s > rule.budget_s
+    return decided or spent or found.half_width <= rule.half_width

@@ -1,0 +1,148 @@
+"""When a measurement is long enough, which rounds count, and in which order blocks run; with scripted children."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from qdkernel.evaluators._child import Child
+from qdkernel.evaluators._race import Arena, Busy, Entry, Laps, Racer, ScoredSize, TimingRule, Track, race
+
+SCORED = ScoredSize(size={"n": 8}, flops=1e6, least_flops=1e6, bytes=1.0, least_bytes=1.0, first=0, warm=0, timed=1)
+TRACK = Track(cpu=0, spin=False, timeout_s=1.0)
+RULE = TimingRule(budget_s=0.0)  # every race is late at once, so nothing depends on the clock
+PATIENT = TimingRule(budget_s=1e9)
+
+
+class ScriptedChild:
+    """Takes the next time of its script for each block, and writes down that it ran."""
+
+    def __init__(self, name: str, times_ns: Iterator[float], diary: list[str]) -> None:
+        self._name, self._times_ns, self._diary = name, times_ns, diary
+
+    def run(self, *_: Any, **__: Any) -> float:  # Any: whatever a child is told
+        self._diary.append(self._name)
+        return next(self._times_ns)
+
+    def go_on(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
+
+
+class NoArena:
+    """Inputs and outputs of scripted children."""
+
+    def refresh(self, *_: Any, **__: Any) -> None:  # Any: whatever an arena is told
+        pass
+
+    def check(self, *_: Any) -> None:  # Any: see above
+        pass
+
+
+def race_of(
+    kernel_ns: Iterator[float],
+    reference_ns: Iterator[float],
+    rule: TimingRule,
+    quiet_ns: float | None = 100.0,
+    seed: int = 0,
+) -> tuple[Laps, list[str]]:
+    diary: list[str] = []
+    kernel, reference = (
+        Racer(name, cast(Child, ScriptedChild(name, times_ns, diary)), trusted=True)
+        for name, times_ns in (("A", kernel_ns), ("B", reference_ns))
+    )
+    laps = race(
+        cast(Arena, NoArena()),
+        SCORED,
+        Entry(kernel, 0, 1),
+        Entry(reference, 0, 1, quiet_ns),
+        rule,
+        TRACK,
+        np.random.default_rng(seed),
+    )
+    return laps, diary
+
+
+def wobbling(around_ns: float, width: float, seed: int = 1) -> Iterator[float]:
+    rng = np.random.default_rng(seed)
+    return (around_ns * float(factor) for factor in iter(lambda: rng.uniform(1 - width, 1 + width), None))
+
+
+def test_blocks_run_in_abba_order_drawn_anew_for_every_two_rounds() -> None:
+    rule = TimingRule(rounds_min=64, rounds_max=64, budget_s=1e9)
+    _, diary = race_of(itertools.repeat(50.0), itertools.repeat(100.0), rule)
+    cycles = ["".join(diary[at : at + 4]) for at in range(0, len(diary), 4)]
+    assert len(cycles) == 32
+    assert set(cycles) == {"ABBA", "BAAB"}
+    assert len(set(itertools.pairwise(cycles))) == 4  # no fixed alternation
+
+
+def test_a_drift_that_is_linear_in_time_cancels_within_every_two_rounds() -> None:
+    clock = itertools.count()
+    laps, _ = race_of(
+        (100.0 + next(clock) for _ in itertools.count()), (100.0 + next(clock) for _ in itertools.count()), RULE, None
+    )
+    kernel, reference = (np.array(ns).reshape(-1, 2).sum(axis=1) for ns in (laps.kernel_ns, laps.reference_ns))
+    assert np.array_equal(kernel, reference)
+
+
+def test_a_steady_ratio_needs_the_fewest_rounds() -> None:
+    laps, _ = race_of(itertools.repeat(50.0), itertools.repeat(100.0), PATIENT)
+    assert laps.kernel_ns == (50.0,) * PATIENT.rounds_min
+    assert set(laps.ratios) == {2.0}
+
+
+def test_an_uncertain_ratio_gets_more_rounds_up_to_the_most() -> None:
+    laps, _ = race_of(wobbling(50, 0.1), itertools.repeat(100.0), PATIENT)
+    assert len(laps.kernel_ns) == PATIENT.rounds_max
+
+
+def test_rounds_with_a_disturbed_reference_do_not_count() -> None:
+    laps, _ = race_of(itertools.repeat(50.0), itertools.cycle([100.0, 100.0, 180.0, 100.0]), PATIENT)
+    assert set(laps.reference_ns) == {100.0}
+    assert len(laps.reference_ns) >= PATIENT.rounds_min
+
+
+@pytest.mark.parametrize("slower", [1.3, 3.0])
+def test_a_reference_slower_than_on_quiet_cores_makes_no_kernel_faster(slower: float) -> None:
+    laps, _ = race_of(itertools.repeat(50.0), itertools.repeat(100.0 * slower), RULE)
+    assert set(laps.reference_ns) == {100.0 * slower}
+    assert set(laps.ratios) == {2.0}
+
+
+def test_a_drift_of_both_cancels_up_to_a_disturbance() -> None:
+    laps, _ = race_of(itertools.repeat(55.0), itertools.repeat(110.0), PATIENT)
+    assert set(laps.ratios) == {2.0}
+
+
+def test_on_a_slower_host_a_round_slower_still_does_not_count() -> None:
+    laps, _ = race_of(itertools.repeat(70.0), itertools.cycle([140.0, 140.0, 260.0, 140.0, 140.0, 140.0]), RULE)
+    assert set(laps.reference_ns) == {140.0}
+
+
+def test_a_ratio_that_stays_uncertain_is_none() -> None:
+    with pytest.raises(Busy, match="its speed is not known to 15%"):
+        race_of(wobbling(50, 0.9), itertools.repeat(100.0), RULE)
+
+
+def test_who_asks_for_no_certainty_gets_what_there_is() -> None:
+    laps, _ = race_of(wobbling(50, 0.9), itertools.repeat(100.0), TimingRule(budget_s=0.0, disturbed=1000))
+    assert len(laps.kernel_ns) >= RULE.rounds_min
+
+
+@pytest.mark.parametrize(("kernel_ns", "ends_early"), [(80.0, True), (125.0, True), (100.0 / 1.015, False)])
+def test_a_duel_ends_as_soon_as_it_is_decided(kernel_ns: float, ends_early: bool) -> None:
+    rule = TimingRule(rounds_min=6, rounds_max=16, half_width=0.0, budget_s=1e9, tie=0.015)
+    laps, _ = race_of(wobbling(kernel_ns, 0.02), wobbling(100, 0.02, seed=2), rule, quiet_ns=None)
+    assert (len(laps.kernel_ns) < 16) == ends_early
+
+
+def test_calls_of_a_slow_kernel_are_not_hurried_below_the_fewest_rounds() -> None:
+    laps, _ = race_of(itertools.repeat(5e8), itertools.repeat(100.0), RULE)
+    assert len(laps.kernel_ns) == RULE.rounds_min
