@@ -369,13 +369,16 @@ def _timing(bench: Bench, index: int, timed: int, laps: Laps) -> Timing:
 def duel(bench: Bench, racer: Racer, paces: list[float], holder: Holder, rival: Path) -> Duel:
     """The challenger against the holder of its cell, interleaved, over all scored sizes.
 
-    The two are about equally fast, or there would be no duel: their blocks have the same number of calls.
+    The two are about equally fast, or there would be no duel: their blocks have the same number of calls. The holder
+    has one call first, as the challenger had: a first call creates threads and touches memory, and a holder that does
+    so in the race loses its first round by a tenth.
     """
     opponent = bench.start_racer("holder", rival)
     rule = bench.spec.duel_rule
     with opponent.child:
         laps = []
         for scored, call_ns in zip(bench.arena.sizes, paces, strict=True):
+            probe(bench.arena, scored, opponent, bench.track)
             challenger, reference = (scored.entry(each, call_ns, rule) for each in (racer, opponent))
             laps.append(race(bench.arena, scored, challenger, reference, rule, bench.track, bench.rng))
     found = median_ratio([lap.ratios for lap in laps], bench.rng)
