@@ -168,8 +168,8 @@ class TimingConfig(Section):
     )
     second_look: bool = Field(
         default=True,
-        description="Time every elite again when the run ends, until its two best looks agree; the best counts, as "
-        "what disturbs a host only ever slows down.",
+        description="Time every elite again when the run ends, until its two best looks agree or half as much time has "
+        "gone as before; the best counts, as what disturbs a host only ever slows down.",
     )
 
     @model_validator(mode="after")

@@ -27,6 +27,7 @@ from qdkernel.standing import Standing, StopReason
 from qdkernel.workplace import Workplace
 
 _PASSES = 4  # over the elites that are still in doubt; on a quiet host nearly all agree after the first
+_LOOKS_SHARE = 0.5  # of the time before; a host that is never quiet would cost four whole passes
 _AGREE = 0.04  # relative difference of two looks that agree; by thought: a little less than the 5 % to be promised
 _CONTESTS = 2  # evaluations of a kernel whose cell changed hands while it was timed; then the holder stays
 
@@ -228,9 +229,13 @@ class Evolution:
         """Times every elite again, until its two best looks agree; the best counts.
 
         What disturbs a host lasts for tens of seconds and only slows a kernel down, so looks come in passes over all
-        elites, and two that agree were not disturbed, or alike.
+        elites, and two that agree were not disturbed, or alike. After the first pass the next begins only while all of
+        them have taken no more than half of the time before.
         """
-        for _ in range(_PASSES):
+        begin = time.monotonic()
+        for number in range(_PASSES):
+            if number and time.monotonic() - begin > _LOOKS_SHARE * (begin - self._start):
+                return
             doubtful = {
                 record: cell for cell, (record, _) in sorted(self._holders.items()) if not self._settled(record)
             }

@@ -29,7 +29,7 @@ from qdkernel.evaluators._verify import Sheet
 WORTH_A_DUEL = 0.97
 """A kernel measured below this share of its holder's objective cannot have been slowed by noise alone, 1 to 3 %."""
 
-_LOOK_BUDGETS = 4  # by thought: what a look at an elite may cost while it waits for quiet cores
+_LOOK_BUDGETS = 2  # by thought: what a look at an elite may cost while it waits for quiet cores
 
 _PEAK_MARGIN = 1.02  # best window of the peak benchmark against a median: 2 % above it is no measurement error
 _TRIAD_MARGIN = 1.25  # triad itself varies by 20 % between runs, and other mixes of reads and writes can beat it
