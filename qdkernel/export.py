@@ -289,7 +289,8 @@ def _duel(evaluation: Evaluation, id_of: Callable[[KernelId], str]) -> Json | No
     duel = evaluation.duel
     if duel is None:
         return None
-    return {"holder_id": id_of(duel.holder), "ratio_median": duel.ratio, "ratio_ci95": [duel.low, duel.high]}
+    interval = [duel.low, duel.high] if math.isfinite(duel.ratio) else None  # the holder failed
+    return {"holder_id": id_of(duel.holder), "ratio_median": duel.ratio, "ratio_ci95": interval}
 
 
 def _reward(evaluation: Evaluation) -> Json:

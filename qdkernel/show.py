@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -260,10 +261,9 @@ def _elite_table(cell: Cell, record: Record, facts: MachineFacts, conversation: 
         table.add_row(axis.name, _text(axis.levels[level] + (f": {evidence}" if evidence else "")))
     if evaluation.duel:
         duel = evaluation.duel
-        table.add_row(
-            "duel",
-            _text(f"{duel.ratio:.3f} [{duel.low:.3f}, {duel.high:.3f}] times {duel.holder[:8]}, the holder then"),
-        )
+        won = f"{duel.ratio:.3f} [{duel.low:.3f}, {duel.high:.3f}] times {duel.holder[:8]}, the holder then"
+        failed = f"{duel.holder[:8]}, the holder then, failed in it"
+        table.add_row("duel", _text(won if math.isfinite(duel.ratio) else failed))
     steps = ", ".join(f"{step} {seconds:.2f} s" for step, seconds in evaluation.step_s.items())
     table.add_row("steps", _text(steps))
     return table

@@ -19,6 +19,7 @@ from qdkernel.evaluators import Duel, Evaluation, Kernel, KernelId, Outcome, Pro
 from qdkernel.export import FAILURE_REWARDS, FORMATS, export_c, export_jsonl, record_id, record_schema
 from qdkernel.mutators import CallFailed, Completion, FailureKind, Message, Proposal
 from qdkernel.run_folder import RunFolder
+from qdkernel.show import show_cell, view_text
 from tests.fake_runs import add_by_model, add_elite, ask, assignment, breed, kernel, new_run, ok
 
 CELL = parse_cell("packed/512/static/near")
@@ -144,6 +145,19 @@ def test_the_prompt_is_that_of_the_reply_which_brought_the_kernel(tmp_path: Path
     assert (conversation["turns"], conversation["requests"], conversation["finish_reason"]) == (3, 6, "stop")
     assert (conversation["prompt_tokens"], conversation["completion_tokens"]) == (40, 24)
     assert conversation["cost_usd"] == 0.75
+
+
+def test_a_duel_that_the_holder_failed_has_no_ratio(tmp_path: Path) -> None:
+    holder, winner = kernel("holder"), kernel("winner")
+    won = dataclasses.replace(ok(winner, CELL, 80.0), duel=Duel(holder.id, math.inf, math.inf, math.inf))
+    with new_run(tmp_path) as folder:
+        folder.add_evaluation(folder.add_proposal(Proposal(holder, "seed", "")), ok(holder, CELL, 90.0), "new", {})
+        folder.add_evaluation(folder.add_proposal(Proposal(winner, "tune", "")), won, "improved", {})
+        old, new = records(folder)
+        text = view_text(show_cell(folder, CELL))
+    jsonschema.validate(new, record_schema())
+    assert new["duel"] == {"holder_id": old["id"], "ratio_median": None, "ratio_ci95": None}
+    assert f"{holder.id[:8]}, the holder then, failed in it" in text
 
 
 @pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if outcome is not Outcome.OK])

@@ -6,7 +6,7 @@ from qdkernel.evaluators._ceilings import Ceilings, load_or_measure_ceilings
 from qdkernel.evaluators._child import Layers
 from qdkernel.evaluators._compile import CompileLimits
 from qdkernel.evaluators._disassembly import Disassembly
-from qdkernel.evaluators._evaluate import WORTH_A_DUEL, Admit, evaluate, prove
+from qdkernel.evaluators._evaluate import Admit, evaluate, prove
 from qdkernel.evaluators._kernel import Cell, Duel, Evaluation, Kernel, KernelId, Outcome, Proof, Timing
 from qdkernel.evaluators._lock import CoreLock
 from qdkernel.evaluators._machine import Machine, fingerprint, this_machine
@@ -15,6 +15,7 @@ from qdkernel.evaluators._race import TimingRule
 from qdkernel.evaluators._shared_object import SharedObject
 from qdkernel.evaluators._shelf import Holder, Shelf
 from qdkernel.evaluators._statistics import geometric_mean
+from qdkernel.evaluators._timing import WORTH_A_DUEL
 from qdkernel.evaluators._toolchain import Toolchain, find_toolchain
 from qdkernel.evaluators._trials import Trial, only_by, run_trials
 from qdkernel.evaluators._work import EvaluationTask, perform

@@ -64,11 +64,15 @@ class Limits:
 
 
 class ChildFailed(Exception):
-    """A block that was not done; ``finished`` calls of it were, by the child's own unproven word."""
+    """A block that was not done; ``finished`` calls of it were, by the child's own unproven word.
+
+    ``racer`` names the kernel when several are timed.
+    """
 
     def __init__(self, message: str, finished: int) -> None:
         super().__init__(message)
         self.finished = finished
+        self.racer = ""
 
 
 class ChildCrashed(ChildFailed):

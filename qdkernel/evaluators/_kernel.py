@@ -110,7 +110,8 @@ class Duel:
     """A challenger timed against the holder of its cell in one interleaved measurement.
 
     ``ratio`` is holder time / challenger time (median over blocks, geometric mean over sizes); above 1 the
-    challenger is faster. ``low`` and ``high`` bound its 95 % bootstrap interval.
+    challenger is faster. ``low`` and ``high`` bound its 95 % bootstrap interval. All are infinite when the holder
+    failed.
     """
 
     holder: KernelId

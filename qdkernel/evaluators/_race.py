@@ -6,17 +6,18 @@ that spins takes its core from the other and was measured to fake a ratio of 2.0
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from qdkernel.evaluators._child import Child
+from qdkernel.evaluators._child import Child, ChildFailed
 from qdkernel.evaluators._memory import Layout, MemoryFile, Placing
 from qdkernel.evaluators._problem import Array, Problem, Role
 from qdkernel.evaluators._statistics import median_ratio
@@ -29,7 +30,11 @@ _PATIENCE = 8  # budgets spent on a ratio that stays uncertain before giving up
 
 
 class WrongResult(Exception):
-    """A timed call left a wrong result; the message says which."""
+    """A timed call left a wrong result; the message says which, ``racer`` whose."""
+
+    def __init__(self, message: str, racer: str) -> None:
+        super().__init__(message)
+        self.racer = racer
 
 
 class Busy(Exception):
@@ -68,6 +73,15 @@ class Racer:
     name: str
     child: Child
     trusted: bool = False
+
+    @contextlib.contextmanager
+    def answering(self) -> Iterator[None]:
+        """Puts this racer's name on what its child fails with."""
+        try:
+            yield
+        except ChildFailed as error:
+            error.racer = self.name
+            raise
 
 
 @dataclass(frozen=True)
@@ -223,7 +237,9 @@ class Arena:
             error = self.problem.sketch_error(call.case, arrays, self._sketches[index])
             if not error <= 1.0:
                 size = ", ".join(f"{name}={call.case[name]}" for name in self.problem.size_names)
-                raise WrongResult(f"the result of a timed call ({size}) is wrong: {error:.3g} times the error allowed")
+                raise WrongResult(
+                    f"the result of a timed call ({size}) is wrong: {error:.3g} times the error allowed", racer
+                )
 
     def close(self) -> None:
         """Gives the memory back."""
@@ -271,9 +287,10 @@ def probe(arena: Arena, scored: ScoredSize, racer: Racer, track: Track) -> float
     """
     calls = range(scored.first, scored.first + 1)
     arena.refresh(calls, [racer.name])
-    racer.child.go_on()
-    elapsed = racer.child.run(calls.start, 1, track.timeout_s, cpu=track.cpu, spin=track.spin, freeze=True)
-    racer.child.stop()
+    with racer.answering():
+        racer.child.go_on()
+        elapsed = racer.child.run(calls.start, 1, track.timeout_s, cpu=track.cpu, spin=track.spin, freeze=True)
+        racer.child.stop()
     arena.check(calls, racer.name)
     return float(elapsed)
 
@@ -349,13 +366,13 @@ def _lap(scored: ScoredSize, entry: Entry, track: Track) -> float:
     Only a trusted racer is warmed up by calls of its own: in an untimed call a kernel could compute the timed ones
     ahead, whose inputs are in place. The runner wakes a kernel's threads instead.
     """
-    child = entry.racer.child
-    child.go_on()
-    if entry.warm and entry.racer.trusted:
-        child.run(scored.first, entry.warm, track.timeout_s, cpu=track.cpu, spin=track.spin)
-    first = scored.first + entry.warm
-    elapsed = child.run(first, entry.timed, track.timeout_s, cpu=track.cpu, spin=track.spin, freeze=True)
-    child.stop()
+    child, first = entry.racer.child, scored.first + entry.warm
+    with entry.racer.answering():
+        child.go_on()
+        if entry.warm and entry.racer.trusted:
+            child.run(scored.first, entry.warm, track.timeout_s, cpu=track.cpu, spin=track.spin)
+        elapsed = child.run(first, entry.timed, track.timeout_s, cpu=track.cpu, spin=track.spin, freeze=True)
+        child.stop()
     return elapsed / entry.timed
 
 

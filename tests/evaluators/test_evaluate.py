@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -81,6 +82,18 @@ def test_a_sum_in_the_order_in_which_threads_arrive_is_right_but_not_determinist
     assert found.outcome is Outcome.OK, found.detail
     assert found.proof is not None
     assert found.proof.deterministic is False
+
+
+@pytest.mark.parametrize("failing", ["*(volatile int *)8 = 1;", ""], ids=["crashes", "is wrong"])
+def test_a_holder_that_fails_in_a_duel_has_lost_it(failing: str, bench: Bench) -> None:
+    found = evaluate(bench, Kernel(naive()))
+    assert found.cell is not None
+    holder = Kernel(HEAD + "\n{\n    " + failing + "\n}\n")  # as if it had been right whenever it was looked at
+    bench.shelf.set_holder(found.cell, holder, 0.5 * (found.objective or 0.0))
+    found = evaluate(bench, Kernel(naive() + "/* again */"))
+    assert found.outcome is Outcome.OK, found.detail
+    assert found.duel is not None
+    assert (found.duel.holder, found.duel.low) == (holder.id, math.inf)
 
 
 WRONG = {
