@@ -7,7 +7,9 @@ the tasks that were under way are then handed out once more, and only then given
 
 from __future__ import annotations
 
+import os
 import queue
+import signal
 import threading
 import time
 import warnings
@@ -95,6 +97,7 @@ class FanOut(Generic[Task, Result]):
                 batch_size=1,
                 inner_max_num_threads=1,  # a worker's own numpy must not spin beside a benchmark
                 initializer=_enter_worker,
+                initargs=(os.getpid(),),
             )
             for number, result in parallel(self._calls()):
                 if number is None:
@@ -147,13 +150,12 @@ def _worker_death() -> tuple[type[BaseException], ...]:
     return (BrokenProcessPool,)  # TerminatedWorkerError is one
 
 
-def _enter_worker() -> None:
-    """Interrupts are the main process's business; a worker whose parent is gone goes as well."""
-    import os
-    import signal
+def _enter_worker(parent: int) -> None:
+    """Interrupts are the main process's business; a worker whose parent is gone goes as well.
 
+    The parent says who it is: it may be gone before its worker gets here.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = os.getppid()
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from qdkernel.fan_out import Done, FanOut
@@ -114,3 +117,27 @@ def test_while_a_worker_idles_the_caller_can_hand_in_more() -> None:
             found.append(done.result)
             fan_out.close()
     assert found == [16]
+
+
+def test_a_worker_whose_parent_was_gone_before_it_began_ends() -> None:
+    enter = "import time; from qdkernel.fan_out import _enter_worker; _enter_worker(1 << 22); time.sleep(60)"
+    done = subprocess.run([sys.executable, "-c", enter], timeout=30, check=False)
+    assert done.returncode == -signal.SIGKILL
+
+
+def worker_pid(_: int) -> int:
+    return os.getpid()
+
+
+def test_workers_know_their_parent_and_stay_for_the_next_call() -> None:
+    pids = []
+    for _ in range(2):
+        fan_out: FanOut[int, int] = FanOut(worker_pid, 1)
+        fan_out.submit(0, 0)
+        for done in finished(fan_out):
+            pids.append(done.result)
+            fan_out.close()
+    time.sleep(1.2)  # twice the interval of the watch
+    assert pids[0] == pids[1]
+    assert pids[0] is not None
+    assert psutil.pid_exists(pids[0])
