@@ -140,11 +140,14 @@ class TimingConfig(Section):
     """How a verified kernel is timed: blocks of calls, interleaved with the baseline."""
 
     rounds_min: PositiveInt = Field(
-        default=4,
-        description="Fewest rounds, one block of each kernel, in pairs (ABBA); who may take a cell is timed longer, in "
-        "a duel.",
+        default=6,
+        description="Fewest rounds, one block of each kernel, in pairs (ABBA); 6 as an interval of 95 % takes as many. "
+        "Who may take a cell is timed longer, in a duel.",
     )
-    rounds_max: PositiveInt = Field(default=8, description="Most rounds; past them the next kernel teaches more.")
+    rounds_max: PositiveInt = Field(
+        default=8,
+        description="Rounds that are enough unless the ratio is still uncertain; then the next kernel teaches more.",
+    )
     block_ms: PositiveFloat = Field(
         default=1.5, description="Length of a timed block in milliseconds; makes waking up (10-50 us) a small part."
     )
@@ -168,8 +171,8 @@ class TimingConfig(Section):
     )
     second_look: bool = Field(
         default=True,
-        description="Time every elite again when the run ends, until its two best looks agree or half as much time has "
-        "gone as before; the best counts, as what disturbs a host only ever slows down.",
+        description="Time every elite again when the run ends, and again until its two best looks agree or half as "
+        "much time has gone as before; the best counts, as what disturbs a host only ever slows down.",
     )
 
     @model_validator(mode="after")

@@ -51,8 +51,9 @@ TABLES = (
     """CREATE TABLE samples (
         evaluation_id INTEGER NOT NULL REFERENCES evaluations, look INTEGER NOT NULL, position INTEGER NOT NULL,
         size TEXT NOT NULL, flops REAL NOT NULL, bytes REAL NOT NULL, block_calls INTEGER NOT NULL, ratio REAL NOT NULL,
-        ratio_low REAL NOT NULL, ratio_high REAL NOT NULL, gflops REAL NOT NULL, kernel_ns TEXT NOT NULL,
-        reference_ns TEXT NOT NULL, PRIMARY KEY (evaluation_id, look, position)) WITHOUT ROWID""",
+        ratio_low REAL NOT NULL, ratio_high REAL NOT NULL, gflops REAL NOT NULL, quiet INTEGER NOT NULL,
+        kernel_ns TEXT NOT NULL, reference_ns TEXT NOT NULL,
+        PRIMARY KEY (evaluation_id, look, position)) WITHOUT ROWID""",
     """CREATE TABLE events (
         id INTEGER PRIMARY KEY, at TEXT NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL, elapsed_s REAL NOT NULL)""",
     "CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",

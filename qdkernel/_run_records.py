@@ -192,6 +192,7 @@ def timing_row(timing: Timing) -> dict[str, Any]:  # Any: what SQLite stores
         "ratio_low": float(timing.ratio_low),
         "ratio_high": float(timing.ratio_high),
         "gflops": float(timing.gflops),
+        "quiet": int(timing.quiet),
         "kernel_ns": to_json(list(timing.kernel_ns)),
         "reference_ns": to_json(list(timing.reference_ns)),
     }
@@ -210,6 +211,7 @@ def timing_of(row: sqlite3.Row) -> Timing:
         ratio_low=row["ratio_low"],
         ratio_high=row["ratio_high"],
         gflops=row["gflops"],
+        quiet=bool(row["quiet"]),
     )
 
 

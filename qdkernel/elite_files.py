@@ -113,8 +113,9 @@ def stale_files(out_dir: Path, current: Sequence[Path]) -> list[Path]:
 def _what(record: Record, facts: MachineFacts) -> list[str]:
     evaluation = record.evaluation
     threads = f"{facts.threads} thread" + ("s" if facts.threads != 1 else "")
+    rule = "" if facts.accuracy == "componentwise" else f", accuracy {facts.accuracy}"
     lines = [
-        *_wrapped(f"{facts.problem} for {facts.cpu}, {threads}; bred by qdkernel."),
+        *_wrapped(f"{facts.problem} for {facts.cpu}, {threads}{rule}; bred by qdkernel."),
         "",
         f"kernel     {record.proposal.kernel.id}",
     ]

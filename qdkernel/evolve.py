@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -229,39 +230,43 @@ class Evolution:
         """Times every elite again, until its two best looks agree; the best counts.
 
         What disturbs a host lasts for tens of seconds and only slows a kernel down, so looks come in passes over all
-        elites, and two that agree were not disturbed, or alike. After the first pass the next begins only while all of
-        them have taken no more than half of the time before.
+        elites, and two that agree were not disturbed, or alike. Passes after the first end when all of them have taken
+        half as long as the session before.
         """
-        begin = time.monotonic()
-        for number in range(_PASSES):
-            if number and time.monotonic() - begin > _LOOKS_SHARE * (begin - self._start):
-                return
+        begin, deadline = time.monotonic(), math.inf
+        for _ in range(_PASSES):
             doubtful = {
                 record: cell for cell, (record, _) in sorted(self._holders.items()) if not self._settled(record)
             }
             if doubtful:
-                self._pass(doubtful)
+                self._pass(doubtful, deadline)
+            deadline = begin + _LOOKS_SHARE * (begin - self._start)
 
     def _settled(self, record: int) -> bool:
         best = sorted(self._looks[record], reverse=True)[:2]
         return len(best) == 2 and best[1] >= (1 - _AGREE) * best[0]
 
-    def _pass(self, doubtful: Mapping[int, Cell]) -> None:
+    def _pass(self, doubtful: Mapping[int, Cell], deadline: float) -> None:
         fan_out: Evaluations = FanOut(perform, self._place.workers)
-        tasks = self._look_tasks(doubtful)
+        tasks = self._look_tasks(doubtful, deadline)
         _hand_in(fan_out, tasks)
         for so_far, done in enumerate((done for done in fan_out.results() if done is not None), 1):
             if done.result is not None and done.result.objective is not None:
                 self._folder.add_look(done.number, done.result)
                 self._take_look(doubtful[done.number], done.number, done.result)
+            elif done.result is not None and done.result.outcome is not Outcome.LOST:
+                name, result = cell_name(doubtful[done.number]), done.result
+                self._folder.add_event(
+                    "look", f"{name}: timed again, its kernel ended {result.outcome}: {result.detail}"
+                )
             self.standing.news = f"elites are timed again: {so_far} of {len(doubtful)}"
             self.standing.elapsed_s = time.monotonic() - self._start
             self._show(self.standing)
             _hand_in(fan_out, tasks)
 
-    def _look_tasks(self, doubtful: Mapping[int, Cell]) -> Iterator[tuple[int, EvaluationTask]]:
+    def _look_tasks(self, doubtful: Mapping[int, Cell], deadline: float) -> Iterator[tuple[int, EvaluationTask]]:
         for record, cell in doubtful.items():
-            if self._stopping:
+            if self._stopping or time.monotonic() > deadline:
                 return
             yield record, EvaluationTask(self._place.spec, self._holders[cell][1].kernel, again=True)
 

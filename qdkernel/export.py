@@ -174,7 +174,7 @@ class _Run:
             "outcome": str(evaluation.outcome),
             "detail": evaluation.detail,
             "duplicate_of": self._id(evaluation.duplicate_of) if evaluation.duplicate_of else None,
-            "correctness": _correctness(evaluation, self._facts),
+            "correctness": _correctness(evaluation),
             "timing": _timing(evaluation, self._facts),
             "duel": _duel(evaluation, self._id),
             "descriptors": _named(evaluation.cell),
@@ -234,16 +234,16 @@ def _named(cell: Cell | None) -> dict[str, int] | None:
     return None if cell is None else {axis.name: level for axis, level in zip(AXES, cell, strict=True)}
 
 
-def _correctness(evaluation: Evaluation, facts: MachineFacts) -> Json | None:
+def _correctness(evaluation: Evaluation) -> Json | None:
     proof = evaluation.proof
     if proof is None:
         return None
     return {
         "ratio": proof.error_ratio,
         "threshold": proof.error_limit,
-        "rule": facts.accuracy,
+        "rule": proof.rule,
         "cases": proof.calls,
-        "failed": [evaluation.detail] if evaluation.outcome is Outcome.WRONG else [],
+        "failed": [evaluation.detail] if proof.deterministic is None else [],  # it did not get through
         "deterministic": proof.deterministic,
     }
 
@@ -281,6 +281,7 @@ def _size_timing(timing: Timing) -> Json:
         "ratio_median": timing.ratio,
         "ratio_ci95": [timing.ratio_low, timing.ratio_high],
         "gflops": timing.gflops,
+        "quiet": timing.quiet,
         "gbytes_per_s": timing.gbytes_per_s,
     }
 

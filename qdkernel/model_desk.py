@@ -246,7 +246,8 @@ class ModelDesk:
         if self._closing:
             raise CallFailed(FailureKind.CANCELLED, "the run is ending", attempts=0)
         if self._ledger.reserve(most) is not None:
-            line.most_cost = most  # so that such a prompt is not composed again before it fits
+            if turn == 0:
+                line.most_cost = most  # so that such a prompt is not composed again before there may be room
             raise CallFailed(FailureKind.CANCELLED, "the budget has no room for it", attempts=0)
         actual = Charge()
         try:
@@ -262,6 +263,8 @@ class ModelDesk:
             raise CallFailed(FailureKind.CANCELLED, str(error), error.attempts) from None
         finally:
             self._ledger.settle(most, actual)
+            for each in self._lines.values():
+                each.most_cost = _most(each.endpoint, self._config.prompt_tokens)
             conversation.charge += actual
         return completion
 

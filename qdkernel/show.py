@@ -251,6 +251,8 @@ def _elite_table(cell: Cell, record: Record, facts: MachineFacts, conversation: 
     table.add_row("speed", _text(", ".join(_speed(evaluation, facts))))
     if record.looks > 1:
         table.add_row("timed", f"{record.looks} times; the best of them counts")
+    if not all(timing.quiet for timing in evaluation.timings):
+        table.add_row("", "on a host that was slow throughout: too low rather than too high")
     if evaluation.proof:
         table.add_row("proof", proof_words(evaluation.proof))
     table.add_row("evaluation", f"{record.number}, {record.finished_at}, {record.placement}")
@@ -273,6 +275,7 @@ def proof_words(proof: Proof) -> str:
     """What was proven of a correct kernel, in a line."""
     bits = {True: "the same bits in two runs", False: "not the same bits in two runs", None: ""}[proof.deterministic]
     words = f"{proof.calls} calls, largest error {proof.error_ratio:.2g} of {proof.error_limit:g} rounding errors"
+    words += "" if proof.rule == "componentwise" else f" ({proof.rule})"
     return f"{words}, {bits}" if bits else words
 
 

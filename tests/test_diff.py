@@ -126,7 +126,6 @@ def test_runs_with_models_compare_by_tokens(tmp_path: Path) -> None:
         (changed(machine__cpu="Imaginary 8000"), "the machines differ: Imaginary 9000, gcc 12.2.0 and Imaginary 8000"),
         (changed(machine__kernel="6.9"), "the machines differ: same CPU model and compiler, other facts"),
         (changed(threads=1), "the threads differ: 2 and 1"),
-        (changed(accuracy="normwise"), "the rules of accuracy differ: componentwise and normwise"),
     ],
 )
 def test_runs_from_elsewhere_compare_by_the_ratio_to_their_baseline(
@@ -142,6 +141,16 @@ def test_runs_from_elsewhere_compare_by_the_ratio_to_their_baseline(
     text = view_text(show_diff(comparison))
     assert f"not comparable in GFLOP/s: {message}" in text
     assert "so cells compare by speed relative to each run's own baseline" in text
+
+
+def test_runs_with_different_rules_of_accuracy_do_not_compare(tmp_path: Path) -> None:
+    strict, loose = run_of(tmp_path, [(CELL, 50.0)]), run_of(tmp_path, [(CELL, 60.0)], changed(accuracy="normwise"))
+    with (
+        RunFolder.open(strict) as a,
+        RunFolder.open(loose) as b,
+        pytest.raises(RunFolderError, match=r"one rule of accuracy, got componentwise \(.*\) and normwise \("),
+    ):
+        compare(a, b)
 
 
 def test_other_sizes_do_not_compare_in_gflops(tmp_path: Path) -> None:

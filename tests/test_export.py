@@ -166,18 +166,19 @@ def test_a_failure_has_its_reason_and_its_tier(tmp_path: Path, outcome: Outcome)
     with new_run(tmp_path) as folder:
         number = folder.add_proposal(Proposal(subject, "llm", ""))
         earlier = KernelId("f" * 64) if outcome is Outcome.DUPLICATE else None
-        failed = Evaluation(subject.id, outcome, "because", proof=Proof(math.inf, 16.0, 63), duplicate_of=earlier)
+        failed = Evaluation(
+            subject.id, outcome, "because", proof=Proof(math.inf, 16.0, "componentwise", 63), duplicate_of=earlier
+        )
         folder.add_evaluation(number, failed, "none", {})
         [record] = records(folder)
     jsonschema.validate(record, record_schema())
     assert record["detail"] == "because"
-    wrong = ["because"] if outcome is Outcome.WRONG else []
     assert record["correctness"] == {
         "ratio": None,  # infinite
         "threshold": 16.0,
         "rule": "componentwise",
         "cases": 63,
-        "failed": wrong,
+        "failed": ["because"],
         "deterministic": None,
     }
     assert record["reward"] == {

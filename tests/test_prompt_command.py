@@ -44,3 +44,12 @@ def test_one_operator_can_be_asked_for_and_a_wrong_name_is_told() -> None:
     done = run("prompt", GEMM, "--operator", "edti")
     assert done.returncode == 1
     assert "no model operator 'edti'; did you mean 'edit'?" in done.stderr
+
+
+def test_a_model_is_told_by_which_rule_of_accuracy_it_is_judged() -> None:
+    strict = run("prompt", GEMM, "--operator", "edit", "--show").stdout
+    loose = run("prompt", GEMM, "--operator", "edit", "--show", "--set", "accuracy=normwise").stdout
+    assert "relative to the sum of the magnitudes of its terms, of a reference" in strict
+    assert "higher precision. Lower precision fails." in strict
+    assert "relative to the largest sum of the magnitudes of its terms that any result has, of a reference" in loose
+    assert "higher precision. Fast algorithms such as Strassen's are welcome; lower precision fails." in loose

@@ -56,7 +56,7 @@ def test_everything_of_a_record_comes_back_as_it_went_in(tmp_path: Path) -> None
         ok(child, CELL, 91.5),
         duel=Duel(parent.id, 1.04, 1.02, 1.06),
         detail="noisy machine",
-        proof=Proof(math.inf, 16.0, 63),
+        proof=Proof(math.inf, 16.0, "componentwise", 63),
     )
     with new_run(tmp_path) as folder:
         number = folder.add_proposal(proposal)

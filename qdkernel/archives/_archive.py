@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from qdkernel.archives._axes import AXES
-from qdkernel.evaluators import WORTH_A_DUEL, Cell, Duel, Evaluation, KernelId, Outcome
+from qdkernel.evaluators import Cell, Duel, Evaluation, KernelId, Outcome, worth_a_duel
 
 
 class Placement(enum.StrEnum):
@@ -22,7 +22,7 @@ class Placement(enum.StrEnum):
     NEW = "new"
     """The first kernel of its cell."""
     IMPROVED = "improved"
-    """Took the cell: significantly faster than the holder, and by more than a tie."""
+    """Took the cell: significantly faster than the holder, and by more than a tie; or the holder failed in the duel."""
     REFUSED = "refused"
     """Not faster than the holder, as far as the measurement can tell."""
     NONE = "none"
@@ -80,7 +80,7 @@ class KernelArchive:
             self.put(Entry(evaluation.cell, evaluation.kernel_id, evaluation.objective))
             return Placement.NEW
         if evaluation.duel is None or evaluation.duel.holder != holder.kernel_id:
-            contest = evaluation.objective > WORTH_A_DUEL * holder.objective
+            contest = worth_a_duel(evaluation.objective, evaluation.timings, holder.objective)
             return Placement.CONTESTED if contest else Placement.REFUSED
         if not self._wins(evaluation.duel):
             return Placement.REFUSED

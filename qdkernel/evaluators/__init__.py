@@ -15,7 +15,7 @@ from qdkernel.evaluators._race import TimingRule
 from qdkernel.evaluators._shared_object import SharedObject
 from qdkernel.evaluators._shelf import Holder, Shelf
 from qdkernel.evaluators._statistics import geometric_mean
-from qdkernel.evaluators._timing import WORTH_A_DUEL
+from qdkernel.evaluators._timing import worth_a_duel
 from qdkernel.evaluators._toolchain import Toolchain, find_toolchain
 from qdkernel.evaluators._trials import Trial, only_by, run_trials
 from qdkernel.evaluators._work import EvaluationTask, perform
@@ -25,7 +25,6 @@ __all__ = [
     "DUEL_RULE",
     "PROBLEMS",
     "SEEDS",
-    "WORTH_A_DUEL",
     "Admit",
     "Array",
     "ArrayArgument",
@@ -66,4 +65,5 @@ __all__ = [
     "prove",
     "run_trials",
     "this_machine",
+    "worth_a_duel",
 ]

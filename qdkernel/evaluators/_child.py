@@ -192,6 +192,11 @@ class Child:
         return elapsed
 
     @property
+    def was_killed(self) -> bool:
+        """Whether somebody else killed it, e.g. the kernel's out-of-memory killer, or ``close``."""
+        return self._process.returncode == -signal.SIGKILL
+
+    @property
     def changed_float_control(self) -> bool:
         """Whether a call left another rounding, flush-to-zero or exception mode behind."""
         return bool(self._read_control()["float_control"])

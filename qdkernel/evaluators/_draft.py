@@ -7,10 +7,16 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from qdkernel.evaluators._child import ChildCrashed, ChildGreedy, ChildLate
+from qdkernel.evaluators._child import ChildCrashed, ChildFailed, ChildGreedy, ChildLate
 from qdkernel.evaluators._kernel import Cell, Duel, Evaluation, Kernel, KernelId, Outcome, Proof, Timing
 from qdkernel.evaluators._race import Busy, WrongResult
 from qdkernel.evaluators._statistics import geometric_mean
+
+_FAILURES = {
+    ChildCrashed: Outcome.CRASHED,
+    ChildLate: Outcome.TIMEOUT,
+    ChildGreedy: Outcome.IMPLAUSIBLE,
+}
 
 
 class Stop(Exception):
@@ -49,6 +55,14 @@ class Draft:
         finally:
             self.step_s[name] = self.step_s.get(name, 0.0) + time.monotonic() - start
 
+    @contextlib.contextmanager
+    def holding(self, lock: contextlib.AbstractContextManager[None]) -> Iterator[None]:
+        """Holds a lock; the time it took to get it is the step ``wait``."""
+        with contextlib.ExitStack() as stack:
+            with self.step("wait"):
+                stack.enter_context(lock)
+            yield
+
     def finish(self, outcome: Outcome, detail: str, duplicate_of: KernelId | None = None) -> Evaluation:
         """The finished evaluation."""
         objective = geometric_mean([t.gflops for t in self.timings]) if outcome is Outcome.OK else None
@@ -70,26 +84,21 @@ class Draft:
             began_s=self.began_s,
         )
 
-    @contextlib.contextmanager
-    def holding(self, lock: contextlib.AbstractContextManager[None]) -> Iterator[None]:
-        """Holds a lock; the time it took to get it is the step ``wait``."""
-        with contextlib.ExitStack() as stack:
-            with self.step("wait"):
-                stack.enter_context(lock)
-            yield
-
 
 @contextlib.contextmanager
 def outcomes(where: Callable[[int], str]) -> Iterator[None]:
-    """Turns what can happen to a contained child into outcomes."""
+    """Turns what can happen to a contained child into outcomes.
+
+    Raises:
+        Stop: the kernel's own failure.
+        ChildFailed: the baseline's.
+    """
     try:
         yield
-    except ChildCrashed as error:
-        raise Stop(Outcome.CRASHED, f"{error}{where(error.finished)}") from None
-    except ChildLate as error:
-        raise Stop(Outcome.TIMEOUT, f"{error}{where(error.finished)}") from None
-    except ChildGreedy as error:
-        raise Stop(Outcome.IMPLAUSIBLE, f"{error}{where(error.finished)}") from None
+    except ChildFailed as error:
+        if error.racer == "baseline":
+            raise  # says nothing about the kernel; whoever holds the bench makes a new one
+        raise Stop(_FAILURES[type(error)], f"{error}{where(error.finished)}") from None
     except WrongResult as error:
         raise Stop(Outcome.WRONG, str(error)) from None
     except Busy as error:

@@ -151,9 +151,9 @@ def verify(bench: Bench, draft: Draft, made: Path) -> None:
         with bench.start(made, sheet.layout, sheet.inputs, sheet.outputs, threads) as child:
             proof = _prove(bench, draft, child, threads)
             if threads == all_threads:
-                first = sheet.outputs.bytes.copy()
+                first = sheet.results()
                 proof = _prove(bench, draft, child, threads)
-                draft.proof = replace(proof, deterministic=np.array_equal(first, sheet.outputs.bytes))
+                draft.proof = replace(proof, deterministic=np.array_equal(first, sheet.results()))
 
 
 def _prove(bench: Bench, draft: Draft, child: Child, threads: int) -> Proof:
@@ -163,14 +163,14 @@ def _prove(bench: Bench, draft: Draft, child: Child, threads: int) -> Proof:
     with outcomes(partial(_where, sheet, threads)):
         child.go_on()
         child.run(0, len(sheet.layout.calls), bench.spec.run_s, freeze=True)
+    verdict = sheet.judge()
+    before = draft.proof or Proof(0.0, bench.problem.error_limit, bench.spec.accuracy, 0)
+    worst = max(before.error_ratio, verdict.error_ratio)
+    draft.proof = replace(before, error_ratio=worst, calls=before.calls + len(sheet.layout.calls))
     if child.changed_float_control:
         raise Stop(
             Outcome.WRONG, "a call left another rounding or flush-to-zero mode behind; restore it, or do without"
         )
-    verdict = sheet.judge()
-    before = draft.proof or Proof(0.0, bench.problem.error_limit, 0)
-    worst = max(before.error_ratio, verdict.error_ratio)
-    draft.proof = replace(before, error_ratio=worst, calls=before.calls + len(sheet.layout.calls))
     if verdict.complaint:
         raise Stop(Outcome.WRONG, f"{verdict.complaint}, {threads} thread{'s' if threads > 1 else ''}")
     return draft.proof

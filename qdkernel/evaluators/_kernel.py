@@ -69,6 +69,8 @@ class Timing:
         ratio_high: upper end.
         gflops: GFLOP/s of the kernel with the machine's drift cancelled: ``ratio`` times the run-long GFLOP/s of
             the reference.
+        quiet: whether the reference ran about as fast as on quiet cores; otherwise the kernel was slowed down, too,
+            and ``ratio`` and ``gflops`` are too low rather than too high.
     """
 
     size: Mapping[str, int]
@@ -81,6 +83,7 @@ class Timing:
     ratio_low: float
     ratio_high: float
     gflops: float
+    quiet: bool = True
 
     @property
     def gbytes_per_s(self) -> float:
@@ -95,12 +98,14 @@ class Proof:
     Attributes:
         error_ratio: largest error met, in units of the arithmetic's rounding error; infinite for a wrong result.
         error_limit: largest accepted.
+        rule: what errors are measured against, ``componentwise`` or ``normwise``.
         calls: calls judged, over all numbers of threads.
         deterministic: whether two runs with all threads left the same bits; ``None`` when it did not come to that.
     """
 
     error_ratio: float
     error_limit: float
+    rule: str
     calls: int
     deterministic: bool | None = None
 

@@ -118,10 +118,10 @@ class Problem:
         seeds: seed kernels in ``problems/seeds``; the first is the naive one.
         baseline: what kernels are measured against.
         default_sizes: scored sizes used for ``sizes: auto``, from the last-level cache size in bytes.
-        least_flops: operations that any admitted algorithm needs; ``None`` for ``flops`` themselves.
+        least_flops: operations that the most frugal admitted algorithm needs; ``None`` for ``flops`` themselves.
         nest_depth: loops in the textbook implementation's nest; tiling shows as a deeper one.
         error_limit: largest accepted error in units of ``eps * magnitude``.
-        error_words: what an error is relative to, for people and models.
+        error_words: what an error is relative to, for models.
         normwise: the same problem judged by a looser rule that fast algorithms can meet; ``None`` when there is none.
         bandwidth_bound: views report GB/s and the share of triad beside GFLOP/s.
     """

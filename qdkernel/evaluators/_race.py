@@ -47,7 +47,8 @@ class TimingRule:
 
     Attributes:
         block_ms: aimed length of a timed block; one wake-up (10-50 us) is in every block.
-        rounds_min: pairs of blocks at least, whatever they cost: an interval needs samples, however slow the kernel.
+        rounds_min: pairs of blocks at least, however slow the kernel: the median of fewer than six lies outside all of
+            them more often than in 5 % of the cases.
         rounds_max: pairs of blocks that are enough.
         half_width: stop when the ratio's 95 % interval is narrower than this, relative.
         budget_s: stop after this long even if it is wider.
@@ -58,7 +59,7 @@ class TimingRule:
     """
 
     block_ms: float = 1.5
-    rounds_min: int = 4
+    rounds_min: int = 6
     rounds_max: int = 8
     half_width: float = 0.025
     budget_s: float = 0.12
@@ -108,7 +109,7 @@ class ScoredSize:
     Attributes:
         size: e.g. ``{"m": 512, "n": 512, "k": 512}``.
         flops: floating-point operations of a call.
-        least_flops: operations any admitted algorithm needs.
+        least_flops: operations that the most frugal admitted algorithm needs.
         bytes: bytes a call streams.
         least_bytes: bytes any implementation must move.
         first: index of its first call.
@@ -306,8 +307,7 @@ def race(
 ) -> Laps:
     """Times two kernels in alternating blocks until the ratio is known well enough.
 
-    The order is ABBA or BAAB, drawn for every two rounds: a drift that is linear in time cancels, and no kernel can
-    tell which block is its own next.
+    The order is ABBA or BAAB, drawn for every two rounds: a drift that is linear in time cancels.
 
     Raises:
         WrongResult: a timed call of an untrusted racer left a wrong result.

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import math
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from qdkernel.evaluators._bench import Bench
-from qdkernel.evaluators._child import ChildFailed
+from qdkernel.evaluators._child import ChildCrashed, ChildFailed
 from qdkernel.evaluators._draft import Draft, Stop, outcomes
 from qdkernel.evaluators._kernel import Duel, Kernel, Outcome, Timing
 from qdkernel.evaluators._race import Laps, Racer, TimingRule, WrongResult, probe, race
 from qdkernel.evaluators._shelf import Holder
 from qdkernel.evaluators._statistics import geometric_mean, median_ratio
 
-WORTH_A_DUEL = 0.97
-"""A kernel measured below this share of its holder's objective cannot have been slowed by noise alone, 1 to 3 %."""
-
+_WORTH_A_DUEL = 0.97  # below this share of its holder's objective noise alone, 1 to 3 %, does not bring a kernel
 _LOOK_BUDGETS = 2  # by thought: what a look at an elite may cost while it waits for quiet cores
 _PEAK_MARGIN = 1.02  # best window of the peak benchmark against a median: 2 % above it is no measurement error
 _TRIAD_MARGIN = 1.25  # triad itself varies by 20 % between runs, and other mixes of reads and writes can beat it
+
+
+def worth_a_duel(objective: float, timings: Sequence[Timing], held: float) -> bool:
+    """Whether a kernel may be faster than a holder with the objective ``held``; on a slow host only a duel can tell."""
+    return objective > _WORTH_A_DUEL * held or not all(timing.quiet for timing in timings)
 
 
 def time_and_duel(bench: Bench, draft: Draft, made: Path) -> None:
@@ -44,8 +48,8 @@ def time_and_duel(bench: Bench, draft: Draft, made: Path) -> None:
                 rule = bench.spec.rule
                 draft.timings = tuple(time_size(bench, i, racer, ns, baseline, rule) for i, ns in enumerate(paces))
             check_plausible(bench, draft.timings)
-            objective = geometric_mean([t.gflops for t in draft.timings])
-            if holder and rival and objective > WORTH_A_DUEL * holder.objective:
+            objective = geometric_mean([timing.gflops for timing in draft.timings])
+            if holder and rival and worth_a_duel(objective, draft.timings, holder.objective):
                 draft.duel = duel(bench, racer, paces, holder, rival)
 
 
@@ -117,6 +121,7 @@ def _timing(bench: Bench, index: int, timed: int, laps: Laps) -> Timing:
         ratio_low=ratio.low,
         ratio_high=ratio.high,
         gflops=ratio.median * bench.spec.baseline_gflops[index],
+        quiet=math.isinf(laps.slowest_ns),
     )
 
 
@@ -125,7 +130,7 @@ def duel(bench: Bench, racer: Racer, paces: list[float], holder: Holder, rival: 
 
     The two are about equally fast, or there would be no duel: their blocks have the same number of calls. The holder
     has one call first, as the challenger had: a first call creates threads and touches memory, and a holder that does
-    so in the race loses its first round by a tenth. A holder that fails in the duel has lost it.
+    so in the race loses its first round by a tenth. A holder that crashes or is wrong in the duel has lost it.
     """
     opponent = bench.start_racer("holder", rival)
     rule = bench.spec.duel_rule
@@ -139,7 +144,9 @@ def duel(bench: Bench, racer: Racer, paces: list[float], holder: Holder, rival: 
         except (ChildFailed, WrongResult) as error:
             if error.racer != opponent.name:
                 raise
-            return Duel(holder.kernel_id, math.inf, math.inf, math.inf)
+            if isinstance(error, ChildCrashed | WrongResult) and not opponent.child.was_killed:
+                return Duel(holder.kernel_id, math.inf, math.inf, math.inf)
+            raise Stop(Outcome.LOST, f"the holder of its cell was stopped in their duel: {error}") from None
     found = median_ratio([lap.ratios for lap in laps], bench.rng)
     return Duel(holder.kernel_id, found.median, found.low, found.high)
 

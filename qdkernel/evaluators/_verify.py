@@ -16,7 +16,7 @@ from qdkernel.evaluators._problem import Array, Case, Problem, Role
 class Verdict:
     """What the judge found: ``complaint`` is ``None`` for a correct kernel.
 
-    ``error_ratio`` is the largest componentwise error in units of ``eps * magnitude``, the measure of the Netlib
+    ``error_ratio`` is the largest error of an element in units of ``eps * magnitude``, the measure of the Netlib
     Level-3 BLAS tests (Dongarra et al. 1990, sec. 4).
     """
 
@@ -70,6 +70,12 @@ class Sheet:
     def reset(self) -> None:
         """Puts the initial contents back into the output file."""
         self.outputs.bytes[:] = self._initial
+
+    def results(self) -> Array:
+        """The bits of the whole output file, a copy; 0 where a kernel may leave what it likes."""
+        bits = self._flat.view(f"u{self.problem.dtype.itemsize}").copy()
+        bits[self._free] = 0
+        return bits
 
     def judge(self) -> Verdict:
         """Compares the whole output file, padding and surroundings included, with what it must hold."""

@@ -28,6 +28,9 @@ def system_parts(brief: Brief, sections: Sequence[Section]) -> dict[str, Variant
         "headers": ", ".join(_headers(brief.machine.arch)),
         "error_limit": f"{problem.error_limit:g}",
         "error_words": problem.error_words,
+        "precision_words": "Lower precision fails."
+        if problem.least_flops is None
+        else "Fast algorithms such as Strassen's are welcome; lower precision fails.",
         "dtype": problem.dtype.name,
         "verify_words": f"{listed(list(map(str, counts)))} thread{'s' if counts[-1] > 1 else ''}",
         "threads_words": _threads(brief),

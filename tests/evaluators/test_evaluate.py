@@ -11,7 +11,18 @@ from pathlib import Path
 import psutil
 import pytest
 
-from qdkernel.evaluators import DUEL_RULE, Bench, Kernel, Outcome, evaluate, find_problem
+from qdkernel.evaluators import (
+    DUEL_RULE,
+    Bench,
+    EvaluationTask,
+    Kernel,
+    Outcome,
+    TimingRule,
+    evaluate,
+    find_problem,
+    perform,
+)
+from qdkernel.evaluators._work import _drop_bench
 from tests.conftest import make_spec, naive
 
 HEAD = """#include <stdlib.h>
@@ -82,6 +93,68 @@ def test_a_sum_in_the_order_in_which_threads_arrive_is_right_but_not_determinist
     assert found.outcome is Outcome.OK, found.detail
     assert found.proof is not None
     assert found.proof.deterministic is False
+
+
+def test_on_a_slow_host_a_duel_decides_whatever_the_objectives(tmp_path: Path) -> None:
+    rule = TimingRule(block_ms=0.2, rounds_min=2, rounds_max=4, half_width=0.5, budget_s=0.0, disturbed=1000)
+    spec = dataclasses.replace(
+        make_spec(tmp_path), rule=rule, baseline_gflops=(1e6,)
+    )  # which the baseline never reaches
+    bench = Bench(dataclasses.replace(spec, peak_gflops=1e9))
+    try:
+        holder = evaluate(bench, Kernel(naive()))
+        assert holder.cell is not None
+        assert holder.objective is not None
+        assert [timing.quiet for timing in holder.timings] == [False]
+        bench.shelf.set_holder(holder.cell, Kernel(naive()), 1.3 * holder.objective)
+        found = evaluate(bench, Kernel(naive().replace("int i = 0", "int i = 0 * 1")))
+        assert found.duel is not None
+    finally:
+        bench.close()
+
+
+def test_a_challenger_that_fails_in_the_duel_only_has_not_won_it(tmp_path: Path) -> None:
+    long_duel = dataclasses.replace(DUEL_RULE, rounds_min=100, rounds_max=100, budget_s=100.0, half_width=0.0, tie=None)
+    bench = Bench(dataclasses.replace(make_spec(tmp_path), duel_rule=long_duel))
+    counting = naive().replace("{", "{\n    static long calls;\n    if (m == 48 && ++calls > 80)\n        return;\n", 1)
+    try:
+        holder = evaluate(bench, Kernel(naive()))
+        assert holder.cell is not None
+        bench.shelf.set_holder(holder.cell, Kernel(naive()), 1e-9)
+        found = evaluate(bench, Kernel(counting))
+    finally:
+        bench.close()
+    assert len(found.timings) == 1, "it was right until the duel"
+    assert found.outcome is Outcome.WRONG, found.detail
+    assert found.duel is None
+
+
+def test_a_holder_that_is_only_late_in_a_duel_keeps_its_cell(tmp_path: Path) -> None:
+    bench = Bench(dataclasses.replace(make_spec(tmp_path), run_s=0.5))
+    try:
+        found = evaluate(bench, Kernel(naive()))
+        assert found.cell is not None
+        holder = Kernel(HEAD + "\n{\n    volatile int x = 1;\n    while (x) {}\n}\n")
+        bench.shelf.set_holder(found.cell, holder, 1e-9)
+        found = evaluate(bench, Kernel(naive() + "/* again */"))
+    finally:
+        bench.close()
+    assert found.outcome is Outcome.LOST
+    assert "the holder of its cell was stopped in their duel: not done after 0.5 s" in found.detail
+
+
+def test_a_baseline_that_was_killed_is_nobodys_fault_and_the_next_kernel_has_a_new_one(tmp_path: Path) -> None:
+    spec = make_spec(tmp_path)
+    try:
+        assert perform(EvaluationTask(spec, Kernel(naive()))).outcome is Outcome.OK
+        (baseline,) = (p for p in psutil.Process().children() if p.name() == "runner")
+        baseline.kill()
+        second, third = (perform(EvaluationTask(spec, Kernel(f"{naive()}/* {n} */"))) for n in range(2))
+    finally:
+        _drop_bench()
+    assert second.outcome is Outcome.LOST
+    assert "SIGKILL" in second.detail
+    assert third.outcome is Outcome.OK, third.detail
 
 
 @pytest.mark.parametrize("failing", ["*(volatile int *)8 = 1;", ""], ids=["crashes", "is wrong"])
@@ -203,7 +276,7 @@ def test_a_duel_has_enough_rounds_for_its_verdict_however_slow_the_kernels(
         assert evaluate(bench, Kernel(naive().replace("int i = 0", "int i = 0 * 1"))).duel is not None
     finally:
         bench.close()
-    assert racers_of_rounds.count(("challenger", "holder")) >= 5
+    assert racers_of_rounds.count(("challenger", "holder")) >= DUEL_RULE.rounds_min
 
 
 def test_a_kernel_far_behind_its_holder_is_dropped_after_two_calls(bench: Bench) -> None:

@@ -46,7 +46,7 @@ def normwise(problem: Problem) -> Problem:
         reference=_reference,
         sketch=even_sketch,
         least_flops=_least_flops,
-        error_words="the largest sum of magnitudes of any result; fast algorithms such as Strassen's are admitted",
+        error_words="the largest sum of the magnitudes of its terms that any result has",
     )
 
 
