@@ -233,8 +233,8 @@ def test_lessons_and_better_prompts_enter_later_prompts(tmp_path: Path) -> None:
         assert "Keep sums in registers. Always." in json.dumps(folder.get_state("prompts"))
 
 
-KERNELS_OF_A_MODEL = {Outcome.OK, Outcome.DUPLICATE, Outcome.REFUSED, Outcome.WRONG}
-"""Wrong: some read A and B also for alpha = 0, which their prompts did not forbid. Refused: an attribute."""
+KERNELS_OF_A_MODEL = {Outcome.OK, Outcome.DUPLICATE, Outcome.REFUSED, Outcome.WRONG, Outcome.LOST}
+"""Lost: the host was busy. Wrong: some read A and B also for alpha = 0, which their prompts did not forbid. Refused: an attribute."""
 
 
 def test_every_transcript_ends_as_an_evaluated_kernel_or_a_plan(tmp_path: Path) -> None:
