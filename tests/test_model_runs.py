@@ -234,7 +234,8 @@ def test_lessons_and_better_prompts_enter_later_prompts(tmp_path: Path) -> None:
 
 
 KERNELS_OF_A_MODEL = {Outcome.OK, Outcome.DUPLICATE, Outcome.REFUSED, Outcome.WRONG, Outcome.LOST}
-"""Lost: the host was busy. Wrong: some read A and B also for alpha = 0, which their prompts did not forbid. Refused: an attribute."""
+"""Lost: the host was busy. Wrong: some read A and B also for alpha = 0, which their prompts did not forbid. Refused: an
+attribute."""
 
 
 def test_every_transcript_ends_as_an_evaluated_kernel_or_a_plan(tmp_path: Path) -> None:
