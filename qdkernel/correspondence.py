@@ -258,7 +258,7 @@ class Correspondence:
         if held.failure is FailureKind.CANCELLED:
             # Stays open in the folder, for a resume to ask what was not answered; unless nothing was asked at all.
             if not self._folder.conversation(held.number).calls:
-                self._folder.end_conversation(held.number, "cancelled", "never asked: the run ended before")
+                self._folder.end_conversation(held.number, "cancelled", f"never asked: {ending.reason}")
             return
         if held.failure is not None:
             self._folder.end_conversation(held.number, "failed", f"{held.failure.value}: {ending.reason}")

@@ -117,6 +117,7 @@ def _report(place: Workplace, results: list[tuple[Entrant, Evaluation]]) -> dict
                 "cell": None if cell is None else cell_name(cell),
                 "sizes": [_size_report(timing) for timing in timings],
                 "threads": place.spec.threads,
+                "accuracy": place.spec.accuracy,
                 "gflops": evaluation.objective,
                 "ratio": ratio.median,
                 "ratio_low": ratio.low,
@@ -124,7 +125,7 @@ def _report(place: Workplace, results: list[tuple[Entrant, Evaluation]]) -> dict
                 "held_gflops": entrant.held,
             }
         )
-    return {"elites": rows, "baseline": facts["baseline"], "machine": facts["machine"], "accuracy": facts["accuracy"]}
+    return {"elites": rows, "baseline": facts["baseline"], "machine": facts["machine"]}
 
 
 def _size_report(timing: Timing) -> dict[str, Any]:  # Any: JSON

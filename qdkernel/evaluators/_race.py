@@ -47,8 +47,8 @@ class TimingRule:
 
     Attributes:
         block_ms: aimed length of a timed block; one wake-up (10-50 us) is in every block.
-        rounds_min: pairs of blocks at least, however slow the kernel: the median of fewer than six lies outside all of
-            them more often than in 5 % of the cases.
+        rounds_min: pairs of blocks at least, however slow the kernel: the true median lies outside the whole range of
+            five samples in 6 % of the cases, of six in 3 %.
         rounds_max: pairs of blocks that are enough.
         half_width: stop when the ratio's 95 % interval is narrower than this, relative.
         budget_s: stop after this long even if it is wider.
