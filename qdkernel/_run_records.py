@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from qdkernel.archives import Placement
 from qdkernel.evaluators import Cell, Duel, Evaluation, Kernel, KernelId, Outcome, Proof, Timing
 from qdkernel.mutators import Proposal
 
@@ -56,7 +57,7 @@ class Record:
     @property
     def placed(self) -> bool:
         """Whether the kernel took its cell."""
-        return self.placement in ("new", "improved")
+        return Placement(self.placement).placed
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from qdkernel._run_records import Record, elites, source_bytes
 from qdkernel.archives import AXES, cell_name
 from qdkernel.errors import RunFolderError
 from qdkernel.evaluators import Cell, Evaluation, KernelId
-from qdkernel.machine_facts import MachineFacts, geometric_mean
+from qdkernel.machine_facts import MachineFacts, accuracy_words, geometric_mean
 
 _WIDTH = 118
 _MAX_ANCESTORS = 30  # by thought: a page of them; longer histories are in run.db
@@ -113,7 +113,7 @@ def stale_files(out_dir: Path, current: Sequence[Path]) -> list[Path]:
 def _what(record: Record, facts: MachineFacts) -> list[str]:
     evaluation = record.evaluation
     threads = f"{facts.threads} thread" + ("s" if facts.threads != 1 else "")
-    rule = "" if facts.accuracy == "componentwise" else f", accuracy {facts.accuracy}"
+    rule = accuracy_words(facts.accuracy)
     lines = [
         *_wrapped(f"{facts.problem} for {facts.cpu}, {threads}{rule}; bred by qdkernel."),
         "",

@@ -79,6 +79,11 @@ class MachineFacts:
         return " ".join([str(self.compiler.get("command") or "gcc"), *(self.flags or ("-O3", "-march=native"))])
 
 
+def accuracy_words(accuracy: str) -> str:
+    """``, accuracy normwise`` where results were not judged by the usual rule; otherwise nothing."""
+    return "" if accuracy == "componentwise" else f", accuracy {accuracy}"
+
+
 def geometric_mean(values: list[float]) -> float | None:
     """Geometric mean of positive numbers; ``None`` when there is none, or one is not positive."""
     if not values or any(not value > 0 for value in values):

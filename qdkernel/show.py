@@ -16,7 +16,7 @@ from qdkernel.archives import AXES, cell_name, reachable_cells
 from qdkernel.elite_files import first_records, lineage, ratio_to_baseline, size_text
 from qdkernel.errors import UnknownName
 from qdkernel.evaluators import Cell, Evaluation, Outcome, Proof
-from qdkernel.machine_facts import MachineFacts, geometric_mean
+from qdkernel.machine_facts import MachineFacts, accuracy_words, geometric_mean
 from qdkernel.run_folder import Record, RunFolder, elites
 from qdkernel.show_duplicates import repetition_view
 from qdkernel.show_models import arms_table, conversation_line, spending_lines
@@ -152,8 +152,8 @@ def _facts_table(name: str, summary: Summary) -> Table:
     facts = summary.facts
     table = _plain_table()
     table.add_row("run", _text(name))
-    rule = "" if facts.accuracy == "componentwise" else f", accuracy {facts.accuracy}"
-    table.add_row("problem", _text((f"{facts.problem} ({facts.dtype})" if facts.dtype else facts.problem) + rule))
+    problem = f"{facts.problem} ({facts.dtype})" if facts.dtype else facts.problem
+    table.add_row("problem", _text(problem + accuracy_words(facts.accuracy)))
     threads = f"{facts.threads} thread" + ("s" if facts.threads != 1 else "")
     compiler = facts.compiler.get("version") or facts.compiler.get("command")
     table.add_row("machine", _text(", ".join(str(part) for part in (facts.cpu, threads, compiler) if part)))

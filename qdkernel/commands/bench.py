@@ -15,6 +15,7 @@ from qdkernel.config import Config, load_config
 from qdkernel.elite_files import ratio_to_baseline
 from qdkernel.errors import QdkernelError, RunFolderError
 from qdkernel.evaluators import Cell, Evaluation, EvaluationTask, Kernel, Outcome, Timing, geometric_mean, perform
+from qdkernel.machine_facts import accuracy_words
 from qdkernel.run_folder import RunFolder, elites
 from qdkernel.workplace import Workplace, open_workplace, recorded_baseline
 
@@ -142,7 +143,7 @@ def _print_table(place: Workplace, results: list[tuple[Entrant, Evaluation]]) ->
     from rich.console import Console
     from rich.table import Table
 
-    rule = "" if place.spec.accuracy == "componentwise" else f", accuracy {place.spec.accuracy}"
+    rule = accuracy_words(place.spec.accuracy)
     title = f"{place.problem.name}, {place.spec.threads} threads, against {place.baseline}{rule}"
     table = Table("kernel", "cell", "GFLOP/s", "held", "ratio [95 % interval]", title=title)
     for entrant, evaluation in _rows(results):

@@ -12,7 +12,7 @@ from qdkernel.archives import AXES, reachable_cells
 from qdkernel.elite_files import size_text
 from qdkernel.errors import RunFolderError
 from qdkernel.evaluators import Cell
-from qdkernel.machine_facts import MachineFacts
+from qdkernel.machine_facts import MachineFacts, accuracy_words
 from qdkernel.plots import style
 from qdkernel.plots.heatmap import draw_archive
 from qdkernel.plots.progress import Progress, draw_progress, progress_of
@@ -73,8 +73,7 @@ def picture(inches: tuple[float, float], draw: Callable[[Figure], None]) -> byte
 
 def _title(what: str, facts: MachineFacts) -> str:
     threads = f"{facts.threads} thread" + ("s" if facts.threads != 1 else "")
-    rule = "" if facts.accuracy == "componentwise" else f", accuracy {facts.accuracy}"
-    return f"{facts.problem}: {what}\n{facts.cpu}, {threads}{rule}"
+    return f"{facts.problem}: {what}\n{facts.cpu}, {threads}{accuracy_words(facts.accuracy)}"
 
 
 def _objectives(held: Mapping[Cell, Record]) -> dict[Cell, float]:
