@@ -61,17 +61,24 @@ TABLES = (
 
 
 def create_database(path: Path, meta: dict[str, str]) -> sqlite3.Connection:
-    """Makes the tables of a new run, all or nothing, and returns the writing connection."""
+    """Makes the database of a new run and returns the writing connection; call it with the run's lock held.
+
+    A reader finds it whole or not at all: it is made under another name.
+    """
+    part = path.with_name(f".{path.name}.new")
     with translated(path):
-        connection = _connect(path.absolute().as_uri() + "?mode=rwc")
-        _set_for_writing(connection)
-        with transaction(connection):
-            for table in TABLES:
-                connection.execute(table)
-            connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
-            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-    return connection
+        part.unlink(missing_ok=True)  # of a start that was killed
+        with _closed_on_error(part.absolute().as_uri() + "?mode=rwc") as connection:
+            connection.execute("PRAGMA journal_mode = MEMORY")  # no second file that a killed start would leave
+            with transaction(connection):
+                for table in TABLES:
+                    connection.execute(table)
+                connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.close()
+        part.rename(path)
+    return open_writable(path)
 
 
 def open_writable(path: Path) -> sqlite3.Connection:
@@ -178,7 +185,9 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> None:
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     application = int(connection.execute("PRAGMA application_id").fetchone()[0])
     if version == 0 and connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0:
-        raise RunFolderError(f"{path} is empty: the run was stopped while it was being made; start a new one")
+        raise RunFolderError(
+            f"{path} is empty: nothing of the run is left; take a copy from a backup or start a new one"
+        )
     if application != APPLICATION_ID:
         raise RunFolderError(f"{path} is an SQLite database, but not that of a run; give a folder made by `evolve`")
     if version > SCHEMA_VERSION:

@@ -89,25 +89,26 @@ class RunFolder(ConversationLog):
             machine: JSON values; what the views read of it is in ``MachineFacts``.
             exact: make the run in ``root`` itself; it may exist, but not hold a run.
         """
+        meta = {"problem": problem, "created_at": now(), "harness": _harness()}
         try:
             path = _exact_folder(root) if exact else _new_folder(root, problem)
-            (path / "elites").mkdir(exist_ok=True)
-            (path / "plots").mkdir(exist_ok=True)
-            write_atomically(path / "config.yaml", config_yaml.encode())
-            write_atomically(path / "machine.json", (json.dumps(dict(machine), indent=2) + "\n").encode())
+            lock = WriterLock(path / "run.lock")
+            try:
+                _must_hold_no_run(path)  # another process may have made one there a moment ago
+                (path / "elites").mkdir(exist_ok=True)
+                (path / "plots").mkdir(exist_ok=True)
+                write_atomically(path / "config.yaml", config_yaml.encode())
+                write_atomically(path / "machine.json", (json.dumps(dict(machine), indent=2) + "\n").encode())
+                return cls(path, create_database(path / "run.db", meta), lock)
+            except BaseException:
+                lock.release()
+                raise
         except RunFolderError:
             raise
         except OSError as error:
             raise RunFolderError(
                 f"{root}: no run folder can be made there ({error.strerror}); choose another place"
             ) from error
-        lock = WriterLock(path / "run.lock")
-        try:
-            meta = {"problem": problem, "created_at": now(), "harness": _harness()}
-            return cls(path, create_database(path / "run.db", meta), lock)
-        except BaseException:
-            lock.release()
-            raise
 
     @classmethod
     def open(cls, path: Path, writable: bool = False) -> RunFolder:
@@ -125,7 +126,9 @@ class RunFolder(ConversationLog):
             kind = "is a file" if path.exists() else "does not exist"
             raise RunFolderError(f"expected a run folder such as runs/dgemm-20261120-1412-a1b2, but {path} {kind}")
         if not database.is_file():
-            raise RunFolderError(f"{path} holds no run.db, so it is not a run folder; give one made by `evolve`")
+            raise RunFolderError(
+                f"{path} holds no run.db: not a run folder, or one whose run has not begun; give one made by `evolve`"
+            )
         if not writable:
             return cls(path, open_readonly(database), None)
         lock = WriterLock(path / "run.lock")
@@ -374,10 +377,14 @@ def _new_folder(root: Path, problem: str) -> Path:
 
 def _exact_folder(path: Path) -> Path:
     path = Path(path)
-    if (path / "run.db").exists():
-        raise RunFolderError(f"{path} already holds a run; resume that one, or choose another folder")
+    _must_hold_no_run(path)
     path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def _must_hold_no_run(path: Path) -> None:
+    if (path / "run.db").exists():
+        raise RunFolderError(f"{path} already holds a run; resume that one, or choose another folder")
 
 
 def _harness() -> str:
