@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from qdkernel.archives import Placement
-from qdkernel.evaluators import Cell, Duel, Evaluation, Kernel, KernelId, Outcome, Proof, Timing
+from qdkernel.evaluators import Cell, Duel, Evaluation, Fault, Kernel, KernelId, Outcome, Proof, Timing
 from qdkernel.mutators import Proposal
 
 RECORD_QUERY = """
@@ -75,8 +75,8 @@ class Looks:
     objective: float = 0.0
 
     def used(self, own: float | None) -> int:
-        """Which look tells the kernel's speed: the best; 0, the evaluation's own, when none beats it."""
-        return self.best if self.count and (own is None or self.objective > own) else 0
+        """Which look tells the kernel's speed: the best; 0, the evaluation's own, when none beats it or it is void."""
+        return self.best if self.count and own is not None and self.objective > own else 0
 
 
 def elites(records: Iterable[Record]) -> dict[Cell, Record]:
@@ -172,7 +172,7 @@ def evaluation_of(row: sqlite3.Row, timings: tuple[Timing, ...], objective: floa
         objective=objective,
         timings=timings,
         proof=Proof(**json.loads(row["proof"])) if row["proof"] else None,
-        duel=Duel(**json.loads(row["duel"])) if row["duel"] else None,
+        duel=_duel_of(row["duel"]) if row["duel"] else None,
         duplicate_of=row["duplicate_of"],
         normal_hash=row["normal_hash"],
         assembly_hash=row["assembly_hash"],
@@ -237,6 +237,15 @@ def record_of(row: sqlite3.Row, timings: Sequence[Timing], looks: Looks) -> Reco
 def insert(table: str, row: Mapping[str, Any]) -> str:
     """The statement that inserts a row with these columns."""
     return f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join(':' + column for column in row)})"
+
+
+def _duel_of(text: str) -> Duel:
+    data = json.loads(text)
+    for samples in ("kernel_ns", "holder_ns"):
+        data[samples] = tuple(tuple(row) for row in data[samples])
+    if fault := data["fault"]:
+        data["fault"] = Fault(Outcome(fault["outcome"]), fault["detail"])
+    return Duel(**data)
 
 
 def _real(value: float | None) -> float | None:

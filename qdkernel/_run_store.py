@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from qdkernel._run_database import transaction, translated
 from qdkernel._run_lock import WriterLock
-from qdkernel._run_records import insert, proposal_row, source_bytes, to_json
+from qdkernel._run_records import insert, proposal_row, source_bytes, storable, to_json
 from qdkernel.errors import RunFolderError
 from qdkernel.mutators import Proposal
 
@@ -87,6 +87,12 @@ def insert_proposal(database: sqlite3.Connection, proposal: Proposal, conversati
     )
     row = {**proposal_row(proposal), "proposed_at": now(), "conversation_id": conversation_id}
     return insert_row(database, "proposals", row)
+
+
+def insert_event(database: sqlite3.Connection, kind: str, text: str, elapsed_s: float) -> None:
+    """Inserts something that happened to the run itself."""
+    row = (now(), kind, storable(text), elapsed_s)
+    database.execute("INSERT INTO events (at, kind, text, elapsed_s) VALUES (?, ?, ?, ?)", row)
 
 
 def put_state(database: sqlite3.Connection, state: Mapping[str, Any]) -> None:  # Any: JSON values

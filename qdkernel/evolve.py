@@ -15,6 +15,7 @@ from qdkernel.evaluators import (
     CoreLock,
     Evaluation,
     EvaluationTask,
+    Fault,
     KernelId,
     Outcome,
     geometric_mean,
@@ -23,7 +24,7 @@ from qdkernel.evaluators import (
 from qdkernel.fan_out import FanOut
 from qdkernel.mutators import Proposal
 from qdkernel.proposing import Offer, Source
-from qdkernel.run_folder import Record, RunFolder
+from qdkernel.run_folder import Record, RunFolder, elites
 from qdkernel.standing import Standing, StopReason
 from qdkernel.workplace import Workplace
 
@@ -167,6 +168,8 @@ class Evolution:
         record = self._folder.add_evaluation(number, evaluation, placement.value, self._source.state())
         if placement.placed and evaluation.cell is not None:
             self._take_cell(evaluation.cell, record, proposal, evaluation)
+        if evaluation.duel and evaluation.duel.fault:
+            self._recount()
         return False
 
     def _take_cell(self, cell: Cell, record: int, proposal: Proposal, evaluation: Evaluation) -> None:
@@ -207,6 +210,13 @@ class Evolution:
     def _count_elites(self) -> None:
         standing, stats = self.standing, self._archive.stats
         standing.elites, standing.qd_score, standing.best = stats.num_elites, stats.qd_score, stats.best
+
+    def _recount(self) -> None:
+        """Counts again after a record was retracted."""
+        self.standing.outcomes = Counter(self._folder.counts_by_outcome())
+        for record in elites(self._folder.evaluations()).values():
+            self._note_best(record.evaluation)
+        self._count_elites()
 
     def _gain(self, evaluation: Evaluation, placement: Placement, before: Entry | None) -> float:
         """What an evaluation added to the QD score, in units of the best objective."""
@@ -254,6 +264,8 @@ class Evolution:
             if done.result is not None and done.result.objective is not None:
                 self._folder.add_look(done.number, done.result)
                 self._take_look(doubtful[done.number], done.number, done.result)
+            elif done.result is not None and done.result.outcome in (Outcome.WRONG, Outcome.CRASHED):
+                self._take_fault(doubtful[done.number], done.result)
             elif done.result is not None and done.result.outcome is not Outcome.LOST:
                 name, result = cell_name(doubtful[done.number]), done.result
                 self._folder.add_event(
@@ -280,6 +292,18 @@ class Evolution:
             self._note_best(evaluation)
         self._count_elites()
 
+    def _take_fault(self, cell: Cell, evaluation: Evaluation) -> None:
+        """An elite failed when it was timed again: who held its cell before holds it again, or nobody does."""
+        self._folder.retract(evaluation.kernel_id, Fault(evaluation.outcome, evaluation.detail))
+        held = elites(self._folder.evaluations())
+        if cell in held:
+            self._seat(held[cell])
+        else:
+            self._archive.remove(cell)
+            self._place.shelf.remove_holder(cell)
+            del self._holders[cell]
+        self._recount()
+
     # -- going on after a stop ------------------------------------------------------------------------------------
 
     def _restore(self) -> None:
@@ -293,14 +317,19 @@ class Evolution:
         evaluation, proposal = record.evaluation, record.proposal
         self._remember(evaluation)
         if record.placed:
-            assert evaluation.cell is not None
-            assert evaluation.objective is not None
-            before = self._archive.get(evaluation.cell)
-            self._archive.put(Entry(evaluation.cell, evaluation.kernel_id, evaluation.objective))
-            self._enthrone(proposal, evaluation, before)
-            self._take_cell(evaluation.cell, record.number, proposal, evaluation)
+            self._seat(record)
         self._count(evaluation)
         self._source.evaluated(record.proposal_id, proposal, evaluation, Placement(record.placement), 0.0, 0.0)
+
+    def _seat(self, record: Record) -> None:
+        """Gives its cell to a record's kernel, as the log says."""
+        evaluation, proposal = record.evaluation, record.proposal
+        assert evaluation.cell is not None
+        assert evaluation.objective is not None
+        before = self._archive.get(evaluation.cell)
+        self._archive.put(Entry(evaluation.cell, evaluation.kernel_id, evaluation.objective))
+        self._enthrone(proposal, evaluation, before)
+        self._take_cell(evaluation.cell, record.number, proposal, evaluation)
 
 
 def _hand_in(fan_out: Evaluations, tasks: Iterator[tuple[int, EvaluationTask]]) -> None:

@@ -7,7 +7,7 @@ import json
 import math
 import statistics
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import IO, Any
@@ -238,12 +238,13 @@ def _correctness(evaluation: Evaluation) -> Json | None:
     proof = evaluation.proof
     if proof is None:
         return None
+    unfit = proof.deterministic is None or evaluation.outcome in (Outcome.WRONG, Outcome.CRASHED)  # then or later
     return {
         "ratio": proof.error_ratio,
         "threshold": proof.error_limit,
         "rule": proof.rule,
         "cases": proof.calls,
-        "failed": [evaluation.detail] if proof.deterministic is None else [],  # it did not get through
+        "failed": [evaluation.detail] if unfit else [],
         "deterministic": proof.deterministic,
     }
 
@@ -264,7 +265,7 @@ def _timing(evaluation: Evaluation, facts: MachineFacts) -> Json | None:
 
 
 def _size_timing(timing: Timing) -> Json:
-    seconds = [time * 1e-9 for time in timing.kernel_ns]
+    seconds = _seconds(timing.kernel_ns)
     median = statistics.median(seconds) if seconds else None
     spread = statistics.median(abs(time - median) for time in seconds) / median if median else None
     return {
@@ -277,7 +278,7 @@ def _size_timing(timing: Timing) -> Json:
         "min_s": min(seconds, default=None),
         "mdape": spread,
         "samples_s": seconds,
-        "ref_samples_s": [time * 1e-9 for time in timing.reference_ns],
+        "ref_samples_s": _seconds(timing.reference_ns),
         "ratio_median": timing.ratio,
         "ratio_ci95": [timing.ratio_low, timing.ratio_high],
         "gflops": timing.gflops,
@@ -290,8 +291,18 @@ def _duel(evaluation: Evaluation, id_of: Callable[[KernelId], str]) -> Json | No
     duel = evaluation.duel
     if duel is None:
         return None
-    interval = [duel.low, duel.high] if math.isfinite(duel.ratio) else None  # the holder failed
-    return {"holder_id": id_of(duel.holder), "ratio_median": duel.ratio, "ratio_ci95": interval}
+    return {
+        "holder_id": id_of(duel.holder),
+        "ratio_median": duel.ratio,
+        "ratio_ci95": None if duel.fault else [duel.low, duel.high],
+        "samples_s": [_seconds(row) for row in duel.kernel_ns],
+        "holder_samples_s": [_seconds(row) for row in duel.holder_ns],
+        "holder_fault": f"{duel.fault.outcome}: {duel.fault.detail}" if duel.fault else None,
+    }
+
+
+def _seconds(samples_ns: Iterable[float]) -> list[float]:
+    return [time * 1e-9 for time in samples_ns]
 
 
 def _reward(evaluation: Evaluation) -> Json:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,6 +35,7 @@ class Summary:
         elapsed_s: seconds the run was active.
         stop_reason: of the last stop; empty when it never stopped by itself.
         outcomes: evaluations by outcome.
+        num_retracted: elites that failed when they were timed again.
         held: the record that holds each filled cell.
         num_reachable: cells that the machine can fill.
         spending: lines on what was spent on models; empty when none was asked.
@@ -46,6 +46,7 @@ class Summary:
     elapsed_s: float
     stop_reason: str
     outcomes: Mapping[Outcome, int]
+    num_retracted: int
     held: Mapping[Cell, Record]
     num_reachable: int
     spending: tuple[str, ...] = ()
@@ -68,14 +69,15 @@ class Summary:
 
 def summarise(folder: RunFolder) -> Summary:
     """The run's numbers; reads the whole log."""
-    facts = folder.facts
-    stops = [event.text for event in folder.events() if event.kind in ("stop", "stopped")]
+    facts, events = folder.facts, folder.events()
+    stops = [event.text for event in events if event.kind in ("stop", "stopped")]
     return Summary(
         facts=facts,
         evaluations=folder.num_evaluations(),
         elapsed_s=folder.elapsed_s,
         stop_reason=stops[-1] if stops else "",
         outcomes=folder.counts_by_outcome(),
+        num_retracted=sum(event.kind == "retracted" for event in events),
         held=elites(folder.evaluations()),
         num_reachable=len(set(reachable_cells(facts.simd_widths))),
         spending=tuple(spending_lines(folder)),
@@ -168,6 +170,8 @@ def _facts_table(name: str, summary: Summary) -> Table:
         table.add_row("stopped", _text(summary.stop_reason))
     counts = ", ".join(f"{outcome} {count}" for outcome, count in summary.outcomes.items())
     table.add_row("outcomes", counts or "none yet")
+    if count := summary.num_retracted:
+        table.add_row("", f"{count} of them ended ok, then failed when timed again, and hold no cell")
     filled = f"{len(summary.held)} of {summary.num_reachable} reachable filled ({summary.coverage:.0%})"
     table.add_row("cells", filled)
     table.add_row("QD score", f"{summary.qd_score:.1f} GFLOP/s, the sum over the elites")
@@ -252,7 +256,7 @@ def _elite_table(cell: Cell, record: Record, facts: MachineFacts, conversation: 
     if record.looks > 1:
         table.add_row("timed", f"{record.looks} times; the best of them counts")
     if not all(timing.quiet for timing in evaluation.timings):
-        table.add_row("", "on a host that was slow throughout: too low rather than too high")
+        table.add_row("", "against the baseline's speed on quiet cores: too low rather than too high")
     if evaluation.proof:
         table.add_row("proof", proof_words(evaluation.proof))
     table.add_row("evaluation", f"{record.number}, {record.finished_at}, {record.placement}")
@@ -264,8 +268,8 @@ def _elite_table(cell: Cell, record: Record, facts: MachineFacts, conversation: 
     if evaluation.duel:
         duel = evaluation.duel
         won = f"{duel.ratio:.3f} [{duel.low:.3f}, {duel.high:.3f}] times {duel.holder[:8]}, the holder then"
-        failed = f"{duel.holder[:8]}, the holder then, failed in it"
-        table.add_row("duel", _text(won if math.isfinite(duel.ratio) else failed))
+        failed = f"{duel.holder[:8]}, the holder then, failed in it: {duel.fault.detail}" if duel.fault else ""
+        table.add_row("duel", _text(failed or won))
     steps = ", ".join(f"{step} {seconds:.2f} s" for step, seconds in evaluation.step_s.items())
     table.add_row("steps", _text(steps))
     return table

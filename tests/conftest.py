@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -55,3 +57,13 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 def naive(problem: str = "dgemm") -> str:
     """The problem's naive seed kernel."""
     return find_problem(problem).seed_source(find_problem(problem).seeds[0])
+
+
+@contextlib.contextmanager
+def started(command: Sequence[str], env: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
+    """A process that does not outlive the block, whatever fails in it; its output goes to pipes."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env) as process:
+        try:
+            yield process
+        finally:
+            process.kill()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -15,9 +14,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from qdkernel.evaluators import Outcome
+from qdkernel.archives import parse_cell
+from qdkernel.evaluators import Kernel, Outcome
+from qdkernel.mutators import Proposal
 from qdkernel.run_folder import RunFolder, elites
-from tests.conftest import naive
+from tests.conftest import naive, started
+from tests.fake_runs import ok
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 QUICK = (
@@ -145,12 +147,41 @@ def test_a_normwise_run_admits_strassen_and_goes_on_only_by_its_own_rule(tmp_pat
 
 
 @pytest.mark.slow
+def test_an_elite_that_a_further_look_finds_wrong_gives_its_cell_back(tmp_path: Path) -> None:
+    run, settings = tmp_path / "run", ("budget.minutes=null", "budget.evaluations=5")
+    evolve("gemm.yaml", run, *settings, "timing.second_look=false")
+    empty = parse_cell("cache/512/nested/far")
+    with RunFolder.open(run, writable=True) as folder:
+        before = elites(folder.evaluations())
+        [*_, taken] = before
+        for number, cell in enumerate((taken, empty)):  # as if these had been right whenever they were looked at
+            wrong = Kernel(f"/* {number} */\n{HEAD} {{}}\n")
+            proposal = folder.add_proposal(Proposal(wrong, "tune", "does nothing"))
+            folder.add_evaluation(proposal, ok(wrong, cell, 1e3), "improved", {})
+        assert list(elites(folder.evaluations())) == sorted({*before, empty})
+    done = evolve("gemm.yaml", run, *settings, more=["--resume"])
+    with read(run) as folder:
+        after = elites(folder.evaluations())
+        assert {cell: record.number for cell, record in after.items()} == {
+            cell: record.number for cell, record in before.items()
+        }
+        *_, first, second = folder.evaluations()
+        assert [event.kind for event in folder.events()].count("retracted") == 2
+    for record in (first, second):
+        assert (record.evaluation.outcome, record.evaluation.objective) == (Outcome.WRONG, None)
+        assert "ended ok, then failed when it was timed again: the result of a timed call" in record.evaluation.detail
+        assert not record.placed
+    assert "2 of them ended ok, then failed when timed again" in done.stdout
+    assert "1000.0" not in done.stdout
+
+
+@pytest.mark.slow
 def test_an_interrupt_drains_and_the_folder_resumes(tmp_path: Path) -> None:
     run = tmp_path / "run"
-    process = subprocess.Popen(command("gemm.yaml", run), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    wait_for_evaluations(run, 3)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    with started(command("gemm.yaml", run)) as process:
+        wait_for_evaluations(run, 3)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "finishing what is under way" in err
     assert "interrupted; continue with --resume" in out
@@ -178,13 +209,10 @@ def test_kill_9_loses_no_committed_evaluation_and_leaves_nothing_running(tmp_pat
     evaluated = 0
     for attempt in range(3):
         more = ["--resume"] if attempt else []
-        process = subprocess.Popen(
-            command("gemm.yaml", run, more=more), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-        )
-        wait_for_evaluations(run, evaluated + 2)
-        time.sleep(random.random())
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        with started(command("gemm.yaml", run, more=more)) as process:
+            wait_for_evaluations(run, evaluated + 2)
+            time.sleep(random.random())
+            process.kill()
         with read(run) as folder:
             assert folder.num_evaluations() >= evaluated + 2
             evaluated = folder.num_evaluations()
@@ -201,14 +229,13 @@ def test_kill_9_loses_no_committed_evaluation_and_leaves_nothing_running(tmp_pat
 def test_a_killed_worker_costs_no_evaluation(tmp_path: Path) -> None:
     run = tmp_path / "run"
     settings = ("budget.minutes=null", "budget.evaluations=14")
-    process = subprocess.Popen(
-        command("gemm.yaml", run, *settings), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    wait_for_evaluations(run, 3)
-    workers = [p for p in psutil.Process(process.pid).children(recursive=True) if "popen_loky" in " ".join(p.cmdline())]
-    assert workers
-    os.kill(workers[0].pid, signal.SIGKILL)
-    _, err = process.communicate(timeout=120)
+    with started(command("gemm.yaml", run, *settings)) as process:
+        wait_for_evaluations(run, 3)
+        family = psutil.Process(process.pid).children(recursive=True)
+        workers = [p for p in family if "popen_loky" in " ".join(p.cmdline())]
+        assert workers
+        workers[0].kill()
+        _, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     with read(run) as folder:
         assert folder.num_evaluations() == 14

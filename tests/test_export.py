@@ -15,7 +15,7 @@ import pytest
 
 from qdkernel.archives import parse_cell
 from qdkernel.errors import ConfigError, RunFolderError
-from qdkernel.evaluators import Duel, Evaluation, Kernel, KernelId, Outcome, Proof
+from qdkernel.evaluators import Duel, Evaluation, Fault, Kernel, KernelId, Outcome, Proof
 from qdkernel.export import FAILURE_REWARDS, FORMATS, export_c, export_jsonl, record_id, record_schema
 from qdkernel.mutators import CallFailed, Completion, FailureKind, Message, Proposal
 from qdkernel.run_folder import RunFolder
@@ -63,7 +63,9 @@ def test_a_record_tells_the_whole_evaluation(tmp_path: Path) -> None:
         first = folder.add_proposal(Proposal(parent, "seed", "by the definition"))
         folder.add_evaluation(first, ok(parent, CELL, 40.0), "new", {})
         second = folder.add_proposal(Proposal(child, "tune", "kc 384", (parent.id,), CELL))
-        evaluation = dataclasses.replace(ok(child, CELL, 80.0), duel=Duel(parent.id, 2.0, 1.9, 2.1))
+        evaluation = dataclasses.replace(
+            ok(child, CELL, 80.0), duel=Duel(parent.id, 2.0, 1.9, 2.1, ((5e8,),), ((1e9,),))
+        )
         folder.add_evaluation(second, evaluation, "improved", {})
         old, new = records(folder)
     assert new["schema"] == "qdkernel.record/1"
@@ -76,7 +78,10 @@ def test_a_record_tells_the_whole_evaluation(tmp_path: Path) -> None:
     assert (new["cell"], new["cell_name"]) == (list(CELL), "packed/512/static/near")
     assert new["descriptors"] == new["target"] == {"blocking": 4, "simd": 3, "threading": 1, "prefetch": 1}
     assert (new["descriptor_version"], new["seed"], new["compiler"]) == ("behaviour/1", 7, "gcc 12.2.0")
-    assert new["duel"] == {"holder_id": old["id"], "ratio_median": 2.0, "ratio_ci95": [1.9, 2.1]}
+    assert new["duel"] == {
+        **{"holder_id": old["id"], "ratio_median": 2.0, "ratio_ci95": [1.9, 2.1]},
+        **{"samples_s": [[0.5]], "holder_samples_s": [[1.0]], "holder_fault": None},
+    }
     assert new["timing"]["gflops"] == new["reward"]["gflops"] == new["reward"]["sqd"] == evaluation.objective
     assert new["timing"]["ref"] == "OpenBLAS 0.3.34/2t"
     size = new["timing"]["per_size"][1]
@@ -149,15 +154,20 @@ def test_the_prompt_is_that_of_the_reply_which_brought_the_kernel(tmp_path: Path
 
 def test_a_duel_that_the_holder_failed_has_no_ratio(tmp_path: Path) -> None:
     holder, winner = kernel("holder"), kernel("winner")
-    won = dataclasses.replace(ok(winner, CELL, 80.0), duel=Duel(holder.id, math.inf, math.inf, math.inf))
+    duel = Duel(holder.id, math.inf, math.inf, math.inf, fault=Fault(Outcome.WRONG, "off by one"))
+    won = dataclasses.replace(ok(winner, CELL, 80.0), duel=duel)
     with new_run(tmp_path) as folder:
         folder.add_evaluation(folder.add_proposal(Proposal(holder, "seed", "")), ok(holder, CELL, 90.0), "new", {})
         folder.add_evaluation(folder.add_proposal(Proposal(winner, "tune", "")), won, "improved", {})
         old, new = records(folder)
         text = view_text(show_cell(folder, CELL))
-    jsonschema.validate(new, record_schema())
-    assert new["duel"] == {"holder_id": old["id"], "ratio_median": None, "ratio_ci95": None}
-    assert f"{holder.id[:8]}, the holder then, failed in it" in text
+    for record in (old, new):
+        jsonschema.validate(record, record_schema())
+    assert (new["duel"]["holder_id"], new["duel"]["holder_fault"]) == (old["id"], "wrong: off by one")
+    assert (new["duel"]["ratio_median"], new["duel"]["ratio_ci95"]) == (None, None)
+    reason = "ended ok, then failed when it was timed again: off by one"
+    assert (old["reward"]["tier"], old["reward"]["sqd"], old["correctness"]["failed"]) == ("wrong", -10.0, [reason])
+    assert f"{holder.id[:8]}, the holder then, failed in it: off by one" in text
 
 
 @pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if outcome is not Outcome.OK])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +15,8 @@ from tests import load
 def test_a_mixed_load_is_accounted_for_and_leaves_nothing_behind(tmp_path: Path) -> None:
     before, kinds = load.present(), load.write_kernels(tmp_path, 110)
     config = load.write_config(tmp_path, kinds)
-    process = subprocess.Popen(
-        load.command(config, tmp_path / "run"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    peak = load.watch(process, every_s=0.5)
+    with load.start(config, tmp_path / "run") as process:
+        peak = load.watch(process, every_s=0.5)
     assert process.returncode == 0
     assert load.complaints(tmp_path / "run", kinds) == []
     assert load.leftovers(before) == []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import time
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from qdkernel.evaluators import Outcome
 from qdkernel.mutators import Proposal
 from qdkernel.run_folder import End, Record, RunFolder
+from tests.conftest import started
 from tests.llm_server import FAILURES, INJECTION, REPLIES, Answer, ModelServer, by_operator, in_turn, transcripts
 from tests.model_runs import KEY, ONLY_REWRITE, command, environment, evolve, kernel, model, reply
 from tests.test_evolve import wait_for_evaluations, wait_until_none
@@ -281,13 +281,10 @@ def test_kill_9_with_requests_in_flight_asks_again_only_what_was_not_answered(tm
 
     with ModelServer(script) as server:
         settings = (model(server.base_url, parallel=4), "budget.minutes=5", *ONLY_REWRITE)
-        process = subprocess.Popen(
-            command(run, *settings), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment()
-        )
-        wait_for_evaluations(run, 4)
-        wait_for_requests(server, 6)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        with started(command(run, *settings), environment()) as process:
+            wait_for_evaluations(run, 4)
+            wait_for_requests(server, 6)
+            process.kill()
         with RunFolder.open(run) as folder:
             before = list(folder.conversations())
         answered = [call for c in before for call in c.calls if call.answered]
@@ -325,16 +322,11 @@ def wait_for_requests(server: ModelServer, count: int) -> None:
 def test_an_interrupt_keeps_the_replies_that_come_in_time(tmp_path: Path) -> None:
     run = tmp_path / "run"
     with ModelServer(lambda body, number: Answer(reply(kernel(number % 15 + 2)), delay_s=1.0)) as server:
-        process = subprocess.Popen(
-            command(run, model(server.base_url), "budget.minutes=5", *ONLY_REWRITE),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment(),
-        )
-        wait_for_requests(server, 3)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        slow = command(run, model(server.base_url), "budget.minutes=5", *ONLY_REWRITE)
+        with started(slow, environment()) as process:
+            wait_for_requests(server, 3)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
         assert process.returncode == 130, err
         assert "interrupted; continue with --resume" in out
         with RunFolder.open(run) as folder:

@@ -11,10 +11,10 @@ import pytest
 
 from qdkernel.archives import parse_cell
 from qdkernel.errors import RunFolderError, UnknownName
-from qdkernel.evaluators import Duel, Evaluation, Kernel, KernelId, Outcome, Proof
+from qdkernel.evaluators import Duel, Evaluation, Fault, Kernel, KernelId, Outcome, Proof
 from qdkernel.mutators import Proposal
 from qdkernel.run_folder import RunFolder, elites
-from tests.fake_runs import CONFIG, MACHINE, breed, kernel, new_run, ok
+from tests.fake_runs import CONFIG, MACHINE, add_elite, breed, kernel, new_run, ok
 
 CELL = parse_cell("packed/512/static/near")
 REPOSITORY = Path(__file__).parent.parent
@@ -47,7 +47,7 @@ def test_everything_of_a_record_comes_back_as_it_went_in(tmp_path: Path) -> None
     )
     evaluation = dataclasses.replace(
         ok(child, CELL, 91.5),
-        duel=Duel(parent.id, 1.04, 1.02, 1.06),
+        duel=Duel(parent.id, 1.04, 1.02, 1.06, ((1.5, 2.0), (30.0,)), ((1.6, 2.2), (31.0,))),
         detail="noisy machine",
         proof=Proof(math.inf, 16.0, "componentwise", 63),
     )
@@ -67,7 +67,7 @@ def test_everything_of_a_record_comes_back_as_it_went_in(tmp_path: Path) -> None
 def test_records_come_in_the_order_of_their_commit_across_pages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("qdkernel.run_folder._PAGE", 3)
+    monkeypatch.setattr("qdkernel._run_evaluations._PAGE", 3)
     with new_run(tmp_path) as folder:
         numbers = [folder.add_proposal(Proposal(kernel(str(i)), "schedule", "")) for i in range(8)]
         for number in reversed(numbers):
@@ -163,7 +163,7 @@ def test_elites_are_the_last_to_take_each_cell(tmp_path: Path) -> None:
 
 
 def test_a_kernel_timed_again_goes_by_its_best_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qdkernel.run_folder._PAGE", 2)
+    monkeypatch.setattr("qdkernel._run_evaluations._PAGE", 2)
     own = [ok(kernel(name), CELL, gflops) for name, gflops in (("a", 50.0), ("b", 60.0), ("c", 70.0))]
     faster, fastest = ok(kernel("a"), CELL, 55.0), ok(kernel("a"), CELL, 58.0)
     slower = ok(kernel("c"), CELL, 65.0)
@@ -197,6 +197,35 @@ def test_a_look_that_does_not_fit_is_refused(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=r"a look is an evaluation that ended ok, with an objective; got timeout"):
             folder.add_look(1, Evaluation(kernel("a").id, Outcome.TIMEOUT))
         assert [record.looks for record in folder.evaluations()] == [1, 1]
+
+
+def test_a_kernel_that_failed_later_is_retracted_and_its_predecessor_holds_the_cell_again(tmp_path: Path) -> None:
+    with new_run(tmp_path) as folder:
+        add_elite(folder, CELL, 5.0)
+        faulty = add_elite(folder, CELL, 8.0)
+        folder.add_look(2, ok(faulty, CELL, 9.0))
+        for _ in range(2):
+            folder.retract(faulty.id, Fault(Outcome.CRASHED, "SIGSEGV"))  # the second time says nothing new
+        first, second = folder.evaluations()
+        assert elites(folder.evaluations()) == {CELL: first}
+        assert second.evaluation.outcome is Outcome.CRASHED
+        assert second.evaluation.detail == "ended ok, then failed when it was timed again: SIGSEGV"
+        assert (second.evaluation.objective, second.placed, second.looks) == (None, False, 2)
+        assert folder.counts_by_outcome() == {Outcome.OK: 1, Outcome.CRASHED: 1}
+        [event] = folder.events()
+        assert event.kind == "retracted"
+
+
+def test_who_failed_in_a_duel_is_retracted_with_the_winners_commit(tmp_path: Path) -> None:
+    with new_run(tmp_path) as folder:
+        holder, winner = add_elite(folder, CELL, 5.0), kernel("winner")
+        duel = Duel(holder.id, math.inf, math.inf, math.inf, fault=Fault(Outcome.WRONG, "off by one"))
+        won = dataclasses.replace(ok(winner, CELL, 4.0), duel=duel)
+        folder.add_evaluation(folder.add_proposal(Proposal(winner, "tune", "")), won, "improved", {})
+        first, second = folder.evaluations()
+    assert first.evaluation.outcome is Outcome.WRONG
+    assert second.evaluation.duel == duel
+    assert elites([first, second]) == {CELL: second}
 
 
 def test_outcomes_are_counted_in_their_order(tmp_path: Path) -> None:

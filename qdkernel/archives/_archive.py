@@ -91,14 +91,18 @@ class KernelArchive:
         """Gives a cell to a kernel, whatever its objective; also used to rebuild an archive from a run's log.
 
         pyribs never lets an elite become worse, yet the winner of a duel may have been measured a little lower than
-        the holder once was: then the grid is filled again without the old entry.
+        the holder once was: then the old entry is removed first.
         """
-        if self._add(entry):
-            return
-        entries = [old for old in self if old.cell != entry.cell]
+        if not self._add(entry):
+            self.remove(entry.cell)
+            self._add(entry)
+
+    def remove(self, cell: Cell) -> None:
+        """Empties a cell, which pyribs has no way for: the grid is filled again with the others."""
+        entries = [entry for entry in self if entry.cell != cell]
         self._grid = _empty_grid()
-        for kept in [*entries, entry]:
-            self._add(kept)
+        for entry in entries:
+            self._add(entry)
 
     def get(self, cell: Cell) -> Entry | None:
         """The holder of a cell."""

@@ -7,7 +7,7 @@ from qdkernel.evaluators._child import Layers
 from qdkernel.evaluators._compile import CompileLimits
 from qdkernel.evaluators._disassembly import Disassembly
 from qdkernel.evaluators._evaluate import Admit, evaluate, prove
-from qdkernel.evaluators._kernel import Cell, Duel, Evaluation, Kernel, KernelId, Outcome, Proof, Timing
+from qdkernel.evaluators._kernel import Cell, Duel, Evaluation, Fault, Kernel, KernelId, Outcome, Proof, Timing
 from qdkernel.evaluators._lock import CoreLock
 from qdkernel.evaluators._machine import Machine, fingerprint, this_machine
 from qdkernel.evaluators._problem import SEEDS, Array, ArrayArgument, Problem, Role
@@ -39,6 +39,7 @@ __all__ = [
     "Duel",
     "Evaluation",
     "EvaluationTask",
+    "Fault",
     "Holder",
     "Kernel",
     "KernelId",

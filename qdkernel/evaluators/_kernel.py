@@ -111,18 +111,40 @@ class Proof:
 
 
 @dataclass(frozen=True)
+class Fault:
+    """What a kernel that had been proven did wrong when it was timed later.
+
+    Attributes:
+        outcome: ``wrong`` or ``crashed``.
+        detail: what happened.
+    """
+
+    outcome: Outcome
+    detail: str
+
+
+@dataclass(frozen=True)
 class Duel:
     """A challenger timed against the holder of its cell in one interleaved measurement.
 
-    ``ratio`` is holder time / challenger time (median over blocks, geometric mean over sizes); above 1 the
-    challenger is faster. ``low`` and ``high`` bound its 95 % bootstrap interval. All are infinite when the holder
-    failed.
+    Attributes:
+        holder: who held the cell.
+        ratio: holder time / challenger time, median over blocks and geometric mean over sizes; above 1 the challenger
+            is faster. Infinite, as its bounds are, when the holder failed.
+        low: lower end of the ratio's 95 % bootstrap interval.
+        high: upper end.
+        kernel_ns: time of one call of the challenger in each block, nanoseconds; one row per scored size.
+        holder_ns: the same for the holder, block ``i`` beside block ``i``.
+        fault: how the holder failed.
     """
 
     holder: KernelId
     ratio: float
     low: float
     high: float
+    kernel_ns: tuple[tuple[float, ...], ...] = ()
+    holder_ns: tuple[tuple[float, ...], ...] = ()
+    fault: Fault | None = None
 
 
 @dataclass(frozen=True)

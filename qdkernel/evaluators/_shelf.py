@@ -63,6 +63,13 @@ class Shelf:
         if before and before.kernel_id != kernel.id:
             self.forget(before.kernel_id)
 
+    def remove_holder(self, cell: Cell) -> None:
+        """Empties a cell."""
+        before = self.holder(cell)
+        self._holder_path(cell).unlink(missing_ok=True)
+        if before:
+            self.forget(before.kernel_id)
+
     def holder(self, cell: Cell) -> Holder | None:
         """Who holds a cell."""
         try:

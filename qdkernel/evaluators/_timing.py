@@ -13,7 +13,7 @@ import numpy as np
 from qdkernel.evaluators._bench import Bench
 from qdkernel.evaluators._child import ChildCrashed, ChildFailed
 from qdkernel.evaluators._draft import Draft, Stop, outcomes
-from qdkernel.evaluators._kernel import Duel, Kernel, Outcome, Timing
+from qdkernel.evaluators._kernel import Duel, Fault, Kernel, Outcome, Timing
 from qdkernel.evaluators._race import Laps, Racer, TimingRule, WrongResult, probe, race
 from qdkernel.evaluators._shelf import Holder
 from qdkernel.evaluators._statistics import geometric_mean, median_ratio
@@ -61,8 +61,13 @@ def time_again(bench: Bench, draft: Draft, elite: Kernel) -> None:
     with draft.holding(bench.alone()), draft.step("time"):
         racer = bench.start_racer("challenger", made)
         with racer.child, outcomes(lambda _: " while being timed"):
-            paces = look(bench, racer, None)
-            draft.timings = tuple(time_size(bench, i, racer, ns, baseline, rule) for i, ns in enumerate(paces))
+            try:
+                paces = look(bench, racer, None)
+                draft.timings = tuple(time_size(bench, i, racer, ns, baseline, rule) for i, ns in enumerate(paces))
+            except ChildCrashed as error:
+                if racer.child.was_killed:
+                    raise Stop(Outcome.LOST, f"somebody killed it: {error}") from None
+                raise
             check_plausible(bench, draft.timings)
 
 
@@ -144,11 +149,21 @@ def duel(bench: Bench, racer: Racer, paces: list[float], holder: Holder, rival: 
         except (ChildFailed, WrongResult) as error:
             if error.racer != opponent.name:
                 raise
-            if isinstance(error, ChildCrashed | WrongResult) and not opponent.child.was_killed:
-                return Duel(holder.kernel_id, math.inf, math.inf, math.inf)
+            if fault := _fault(error, opponent):
+                return Duel(holder.kernel_id, math.inf, math.inf, math.inf, fault=fault)
             raise Stop(Outcome.LOST, f"the holder of its cell was stopped in their duel: {error}") from None
     found = median_ratio([lap.ratios for lap in laps], bench.rng)
-    return Duel(holder.kernel_id, found.median, found.low, found.high)
+    kernel_ns, holder_ns = zip(*((lap.kernel_ns, lap.reference_ns) for lap in laps), strict=True)
+    return Duel(holder.kernel_id, found.median, found.low, found.high, kernel_ns, holder_ns)
+
+
+def _fault(error: ChildFailed | WrongResult, racer: Racer) -> Fault | None:
+    """What an elite did wrong; ``None`` when it was only late, or somebody else killed it."""
+    if isinstance(error, WrongResult):
+        return Fault(Outcome.WRONG, str(error))
+    if isinstance(error, ChildCrashed) and not racer.child.was_killed:
+        return Fault(Outcome.CRASHED, str(error))
+    return None
 
 
 def check_plausible(bench: Bench, timings: tuple[Timing, ...]) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
 import sys
 import textwrap
 import time
@@ -17,7 +15,7 @@ import pytest
 from qdkernel.evaluators import Bench
 from qdkernel.evaluators._child import Child, ChildCrashed, ChildFailed, ChildGreedy, ChildLate, _Account
 from qdkernel.evaluators._compile import CompileError, CompileLate, CompileLimits, compile_kernel
-from tests.conftest import naive
+from tests.conftest import naive, started
 
 SIGNATURE = """
 #define _GNU_SOURCE
@@ -178,16 +176,12 @@ def test_processor_time_beyond_the_cores_that_were_given_is_found(
 
 
 def test_the_clock_of_another_process_counts_its_processor_time() -> None:
-    burner = subprocess.Popen([sys.executable, "-c", "while True: pass"])
-    try:
+    with started([sys.executable, "-c", "while True: pass"]) as burner:
         account = _Account(burner.pid, num_cores=os.cpu_count() or 1, begun_s=time.monotonic())
         while account._used_s < 0.02:
             time.sleep(0.05)
             account.pause()
             account.resume()
-    finally:
-        burner.kill()
-        burner.wait()
 
 
 def test_a_kernel_that_says_too_early_that_it_is_done_is_stopped_with_the_clock(bench: Bench, tmp_path: Path) -> None:
@@ -248,18 +242,12 @@ def test_the_child_dies_with_a_killed_parent(tmp_path: Path) -> None:
     (tmp_path / "build").mkdir()
     (tmp_path / "shelf").mkdir()
     root = Path(__file__).parents[2]
-    parent = subprocess.Popen(
-        [sys.executable, script, tmp_path / "shelf", tmp_path / "build"],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(root)},
-    )
-    assert parent.stdout is not None
-    with parent.stdout:
+    command = [sys.executable, str(script), str(tmp_path / "shelf"), str(tmp_path / "build")]
+    with started(command, {**os.environ, "PYTHONPATH": str(root)}) as parent:
+        assert parent.stdout is not None
         child = int(parent.stdout.readline())
-    assert psutil.pid_exists(child)
-    parent.send_signal(signal.SIGKILL)
-    parent.wait()
+        assert psutil.pid_exists(child)
+        parent.kill()
     deadline = time.monotonic() + 5
     while psutil.pid_exists(child) and time.monotonic() < deadline:
         time.sleep(0.01)

@@ -166,6 +166,8 @@ def test_a_holder_that_fails_in_a_duel_has_lost_it(failing: str, bench: Bench) -
     assert found.outcome is Outcome.OK, found.detail
     assert found.duel is not None
     assert (found.duel.holder, found.duel.low) == (holder.id, math.inf)
+    assert found.duel.fault is not None
+    assert found.duel.fault.outcome == (Outcome.CRASHED if failing else Outcome.WRONG)
 
 
 WRONG = {
@@ -254,6 +256,8 @@ def test_a_challenger_is_timed_against_the_holder_of_its_cell(bench: Bench) -> N
     assert found.duel is not None
     assert found.duel.holder == holder.kernel_id
     assert found.duel.low <= found.duel.ratio <= found.duel.high
+    assert [len(row) for row in found.duel.kernel_ns] == [len(row) for row in found.duel.holder_ns]
+    assert min(*found.duel.kernel_ns[0], *found.duel.holder_ns[0]) > 0
 
 
 def test_a_duel_has_enough_rounds_for_its_verdict_however_slow_the_kernels(
