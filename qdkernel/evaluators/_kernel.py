@@ -64,13 +64,14 @@ class Timing:
         kernel_ns: time of one call in each block, nanoseconds, by the parent's clock.
         reference_ns: the same for the reference kernel, block ``i`` beside block ``i``.
         ratio: median over blocks of reference time / kernel time; above 1 the kernel is faster. On a host that was
-            slow throughout, the reference's time on quiet cores stands for its own.
+            slow throughout, and for kernels of which a call takes longer than a measurement may, the reference's time
+            on quiet cores stands for its own.
         ratio_low: lower end of the ratio's 95 % bootstrap interval.
         ratio_high: upper end.
         gflops: GFLOP/s of the kernel with the machine's drift cancelled: ``ratio`` times the run-long GFLOP/s of
             the reference.
-        quiet: whether the reference ran about as fast as on quiet cores; otherwise the kernel was slowed down, too,
-            and ``ratio`` and ``gflops`` are too low rather than too high.
+        quiet: whether the reference was timed beside the kernel and about as fast as on quiet cores; otherwise the
+            kernel may have been slowed down, and ``ratio`` and ``gflops`` are too low rather than too high.
     """
 
     size: Mapping[str, int]

@@ -325,3 +325,14 @@ def test_evaluations_leave_no_process_descriptor_or_file_behind(tmp_path: Path) 
     bench.close()
     assert me.children(recursive=True) == []
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith("build-")] == []
+
+
+def test_a_kernel_with_very_long_calls_is_called_only_twice(bench: Bench) -> None:
+    idle = "{ if (m == 48 && n == 48 && k == 48) for (volatile int s = 0; s < 100000000; s++) {}"
+    found = evaluate(bench, Kernel(naive().replace("{", idle, 1)))
+    assert found.outcome is Outcome.OK, found.detail
+    [timing] = found.timings
+    assert len(timing.kernel_ns) == 2
+    assert timing.reference_ns == (timing.flops / bench.spec.baseline_gflops[0],) * 2
+    assert not timing.quiet
+    assert timing.ratio_low <= timing.ratio <= timing.ratio_high
