@@ -3,7 +3,7 @@
 Question: does anything that reads a kernel's text or object before it runs (source policy, tokens, syntax tree,
 behaviour, tunable constants; object reader, disassembly, control flow, object policy) crash, hang or take memory?
 Method: ``tests/fuzz``: kernels of the project and eight compiled ones, mutated one to six times; a fifth are objects.
-A case is known by seed and number. It may take 2 s (source) or 5 s (object) of processor time and 2 GiB of address
+A case is known by seed and number. It may take 10 s (source) or 20 s (object) of processor time and 2 GiB of address
 space, enforced by the kernel of the operating system; no exception may leave it but the reader's ``ValueError``.
 Machine: any with gcc on x86-64; about 10 minutes of one core for the default. Exit code 1 when there are findings,
 whose bytes are then saved in ``fuzz-findings``.

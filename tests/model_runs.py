@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from tests.conftest import MODEL_VARIABLES, naive
+from tests.forked import run_forked
 from tests.test_evolve import CONFIGS, QUICK
 
 ONLY_REWRITE = ("mutators=[{name: rewrite}]", "llm.reflect_every=null", "llm.revise_every=null", "llm.sweep=0")
@@ -35,20 +35,14 @@ def command(run: Path, *settings: str, more: Sequence[str] = (), config: str = "
     """``qdkernel evolve`` with quick settings."""
     quick = (*QUICK, "timing.second_look=false", *settings)
     pairs = [part for setting in quick for part in ("--set", setting)]
-    return [sys.executable, "-m", "qdkernel", "evolve", str(CONFIGS / config), "--out", str(run), *more, *pairs]
+    return ["evolve", str(CONFIGS / config), "--out", str(run), *more, *pairs]
 
 
 def evolve(
     run: Path, *settings: str, more: Sequence[str] = (), config: str = "gemm.yaml", code: int = 0, **env: str
 ) -> subprocess.CompletedProcess[str]:
     """Runs it to its end and checks the exit code."""
-    done = subprocess.run(
-        command(run, *settings, more=more, config=config),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env=environment(**env),
-    )
+    done = run_forked(command(run, *settings, more=more, config=config), environment(**env))
     assert done.returncode == code, done.stderr
     return done
 

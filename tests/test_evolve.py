@@ -6,7 +6,6 @@ import json
 import random
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,8 +17,9 @@ from qdkernel.archives import parse_cell
 from qdkernel.evaluators import Kernel, Outcome
 from qdkernel.mutators import Proposal
 from qdkernel.run_folder import RunFolder, elites
-from tests.conftest import naive, started
+from tests.conftest import naive
 from tests.fake_runs import ok
+from tests.forked import forked, run_forked
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 QUICK = (
@@ -34,11 +34,11 @@ QUICK = (
 
 def command(config: str, run: Path, *settings: str, more: Sequence[str] = ()) -> list[str]:
     pairs = [part for setting in (*QUICK, *settings) for part in ("--set", setting)]
-    return [sys.executable, "-m", "qdkernel", "evolve", str(CONFIGS / config), "--out", str(run), *more, *pairs]
+    return ["evolve", str(CONFIGS / config), "--out", str(run), *more, *pairs]
 
 
 def evolve(config: str, run: Path, *settings: str, more: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(command(config, run, *settings, more=more), capture_output=True, text=True, timeout=300)
+    done = run_forked(command(config, run, *settings, more=more))
     assert done.returncode == 0, done.stderr
     return done
 
@@ -91,7 +91,8 @@ def test_every_command_reads_the_run(small_run: tuple[Path, subprocess.Completed
         ["export", run, "--to", "jsonl", "--out", str(tmp_path / "records.jsonl")],
         ["export", run, "--to", "c", "--out", str(tmp_path / "c")],
     ):
-        subprocess.run([sys.executable, "-m", "qdkernel", *arguments], check=True, capture_output=True)
+        done = run_forked(arguments)
+        assert done.returncode == 0, done.stderr
     assert len((tmp_path / "records.jsonl").read_text().splitlines()) == 14
     assert (tmp_path / "plots" / "archive.png").exists()
 
@@ -100,7 +101,8 @@ def test_bench_times_elites_again_and_reports_the_agreed_form(
     small_run: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
     arguments = ["bench", str(small_run[0]), "--top", "2", "--json", "--set", "timing.disturbed=1000"]
-    done = subprocess.run([sys.executable, "-m", "qdkernel", *arguments], capture_output=True, text=True, check=True)
+    done = run_forked(arguments)
+    assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert set(report) == {"elites", "baseline", "machine"}
     assert len(report["elites"]) == 2
@@ -139,9 +141,7 @@ def test_a_normwise_run_admits_strassen_and_goes_on_only_by_its_own_rule(tmp_pat
         seeds = {r.source: r.evaluation.outcome for r in folder.evaluations() if r.proposal.operator == "seed"}
         assert seeds[strassen.read_text()] is Outcome.OK
         assert folder.facts.accuracy == "normwise"
-    done = subprocess.run(
-        [*command("gemm.yaml", run, *settings), "--resume"], capture_output=True, text=True, check=False
-    )
+    done = run_forked(command("gemm.yaml", run, *settings, more=["--resume"]))
     assert done.returncode == 1
     assert "or with other sizes, threads or accuracy" in done.stderr
 
@@ -178,13 +178,13 @@ def test_an_elite_that_a_further_look_finds_wrong_gives_its_cell_back(tmp_path: 
 @pytest.mark.slow
 def test_an_interrupt_drains_and_the_folder_resumes(tmp_path: Path) -> None:
     run = tmp_path / "run"
-    with started(command("gemm.yaml", run)) as process:
+    with forked(command("gemm.yaml", run)) as process:
         wait_for_evaluations(run, 3)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
-    assert "finishing what is under way" in err
-    assert "interrupted; continue with --resume" in out
+        done = process.finish(60)
+    assert done.returncode == 130, done.stderr
+    assert "finishing what is under way" in done.stderr
+    assert "interrupted; continue with --resume" in done.stdout
     with read(run) as folder:
         assert folder.unfinished() == []
         before = folder.num_evaluations()
@@ -209,7 +209,7 @@ def test_kill_9_loses_no_committed_evaluation_and_leaves_nothing_running(tmp_pat
     evaluated = 0
     for attempt in range(3):
         more = ["--resume"] if attempt else []
-        with started(command("gemm.yaml", run, more=more)) as process:
+        with forked(command("gemm.yaml", run, more=more)) as process:
             wait_for_evaluations(run, evaluated + 2)
             time.sleep(random.random())
             process.kill()
@@ -229,14 +229,14 @@ def test_kill_9_loses_no_committed_evaluation_and_leaves_nothing_running(tmp_pat
 def test_a_killed_worker_costs_no_evaluation(tmp_path: Path) -> None:
     run = tmp_path / "run"
     settings = ("budget.minutes=null", "budget.evaluations=14")
-    with started(command("gemm.yaml", run, *settings)) as process:
+    with forked(command("gemm.yaml", run, *settings)) as process:
         wait_for_evaluations(run, 3)
         family = psutil.Process(process.pid).children(recursive=True)
         workers = [p for p in family if "popen_loky" in " ".join(p.cmdline())]
         assert workers
         workers[0].kill()
-        _, err = process.communicate(timeout=120)
-    assert process.returncode == 0, err
+        done = process.finish(120)
+    assert done.returncode == 0, done.stderr
     with read(run) as folder:
         assert folder.num_evaluations() == 14
     wait_until_none()

@@ -125,19 +125,19 @@ def test_a_worker_whose_parent_was_gone_before_it_began_ends() -> None:
     assert done.returncode == -signal.SIGKILL
 
 
-def worker_pid(_: int) -> int:
-    return os.getpid()
+def workers_of_one_call() -> set[int]:
+    """The workers after a call of two tasks."""
+    fan_out: FanOut[int, int] = FanOut(square, 2)
+    for number in range(2):
+        fan_out.submit(number, number)
+    fan_out.close()
+    assert len(list(finished(fan_out))) == 2
+    family = psutil.Process().children(recursive=True)
+    return {process.pid for process in family if "popen_loky" in " ".join(process.cmdline())}
 
 
 def test_workers_know_their_parent_and_stay_for_the_next_call() -> None:
-    pids = []
-    for _ in range(2):
-        fan_out: FanOut[int, int] = FanOut(worker_pid, 1)
-        fan_out.submit(0, 0)
-        for done in finished(fan_out):
-            pids.append(done.result)
-            fan_out.close()
+    first = workers_of_one_call()
     time.sleep(1.2)  # twice the interval of the watch
-    assert pids[0] == pids[1]
-    assert pids[0] is not None
-    assert psutil.pid_exists(pids[0])
+    assert first
+    assert workers_of_one_call() == first

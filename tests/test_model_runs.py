@@ -12,7 +12,7 @@ import pytest
 from qdkernel.evaluators import Outcome
 from qdkernel.mutators import Proposal
 from qdkernel.run_folder import End, Record, RunFolder
-from tests.conftest import started
+from tests.forked import forked
 from tests.llm_server import FAILURES, INJECTION, REPLIES, Answer, ModelServer, by_operator, in_turn, transcripts
 from tests.model_runs import KEY, ONLY_REWRITE, command, environment, evolve, kernel, model, reply
 from tests.test_evolve import wait_for_evaluations, wait_until_none
@@ -281,7 +281,7 @@ def test_kill_9_with_requests_in_flight_asks_again_only_what_was_not_answered(tm
 
     with ModelServer(script) as server:
         settings = (model(server.base_url, parallel=4), "budget.minutes=5", *ONLY_REWRITE)
-        with started(command(run, *settings), environment()) as process:
+        with forked(command(run, *settings), environment()) as process:
             wait_for_evaluations(run, 4)
             wait_for_requests(server, 6)
             process.kill()
@@ -323,21 +323,21 @@ def test_an_interrupt_keeps_the_replies_that_come_in_time(tmp_path: Path) -> Non
     run = tmp_path / "run"
     with ModelServer(lambda body, number: Answer(reply(kernel(number % 15 + 2)), delay_s=1.0)) as server:
         slow = command(run, model(server.base_url), "budget.minutes=5", *ONLY_REWRITE)
-        with started(slow, environment()) as process:
+        with forked(slow, environment()) as process:
             wait_for_requests(server, 3)
             process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=60)
-        assert process.returncode == 130, err
-        assert "interrupted; continue with --resume" in out
+            done = process.finish(60)
+        assert done.returncode == 130, done.stderr
+        assert "interrupted; continue with --resume" in done.stdout
         with RunFolder.open(run) as folder:
             calls = [call for conversation in folder.conversations() for call in conversation.calls]
             assert all(call.answered for call in calls)
             waiting = len(folder.unfinished())
             evaluated = folder.num_evaluations()
-        done = len(server.requests)
+        asked = len(server.requests)
         more = (EVALUATIONS, f"budget.evaluations={evaluated + waiting}", *ONLY_REWRITE)
         evolve(run, model(server.base_url), *more, more=["--resume"])
-    assert len(server.requests) <= done + 2
+    assert len(server.requests) <= asked + 2
     assert len(records(run)) == evaluated + waiting
 
 

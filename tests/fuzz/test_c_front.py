@@ -77,7 +77,7 @@ def test_damaged_sources_and_objects_end_in_a_verdict(objects: Path, tmp_path: P
 
 @pytest.mark.slow
 def test_many_damaged_sources_and_objects_end_in_a_verdict(objects: Path, tmp_path: Path) -> None:
-    check(run_campaign(5_000, SEED, objects), 5_000, objects, tmp_path)
+    check(run_campaign(3_000, SEED, objects), 3_000, objects, tmp_path)
 
 
 def test_a_case_is_known_by_seed_and_number(objects: Path) -> None:
