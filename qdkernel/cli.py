@@ -19,7 +19,6 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help needs no rich: half the time
-    help="Breeds fast, verified, diverse compute kernels in C.",
 )
 config_app = typer.Typer(no_args_is_help=True, help="The configuration: its schema, and whether a file is sound.")
 app.add_typer(config_app, name="config")
@@ -30,6 +29,23 @@ Overrides = Annotated[
 ]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder made by evolve.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from qdkernel._version import installed_version
+
+        print(f"qdkernel {installed_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Breeds fast, verified, diverse compute kernels in C."""
 
 
 @app.command()

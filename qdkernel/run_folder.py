@@ -28,6 +28,7 @@ from qdkernel._run_evaluations import EvaluationLog
 from qdkernel._run_lock import WriterLock
 from qdkernel._run_records import Event, Record, elites
 from qdkernel._run_store import insert_event, now, put_state
+from qdkernel._version import installed_version
 from qdkernel.elite_files import write_elite_files
 from qdkernel.errors import RunFolderError
 from qdkernel.machine_facts import MachineFacts, machine_facts
@@ -69,7 +70,7 @@ class RunFolder(EvaluationLog, ConversationLog):
             machine: JSON values; what the views read of it is in ``MachineFacts``.
             exact: make the run in ``root`` itself; it may exist, but not hold a run.
         """
-        meta = {"problem": problem, "created_at": now(), "harness": _harness()}
+        meta = {"problem": problem, "created_at": now(), "harness": installed_version()}
         try:
             path = _exact_folder(root) if exact else _new_folder(root, problem)
             lock = WriterLock(path / "run.lock")
@@ -202,12 +203,3 @@ def _exact_folder(path: Path) -> Path:
 def _must_hold_no_run(path: Path) -> None:
     if (path / "run.db").exists():
         raise RunFolderError(f"{path} already holds a run; resume that one, or choose another folder")
-
-
-def _harness() -> str:
-    from importlib.metadata import PackageNotFoundError, version  # slow to import, needed once per run
-
-    try:
-        return version("qdkernel")
-    except PackageNotFoundError:  # run from a checkout that was never installed
-        return "unknown"

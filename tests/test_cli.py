@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,11 @@ def test_help_names_every_command() -> None:
     assert done.returncode == 0
     for name in ("evolve", "doctor", "check", "bench", "show", "plot", "export", "config"):
         assert name in done.stdout
+
+
+def test_the_version_is_told() -> None:
+    done = run("--version")
+    assert (done.returncode, done.stdout) == (0, f"qdkernel {version('qdkernel')}\n")
 
 
 @pytest.mark.parametrize(
