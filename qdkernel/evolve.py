@@ -261,16 +261,8 @@ class Evolution:
         tasks = self._look_tasks(doubtful, deadline)
         _hand_in(fan_out, tasks)
         for so_far, done in enumerate((done for done in fan_out.results() if done is not None), 1):
-            if done.result is not None and done.result.objective is not None:
-                self._folder.add_look(done.number, done.result)
+            if done.result is not None:
                 self._take_look(doubtful[done.number], done.number, done.result)
-            elif done.result is not None and done.result.outcome in (Outcome.WRONG, Outcome.CRASHED):
-                self._take_fault(doubtful[done.number], done.result)
-            elif done.result is not None and done.result.outcome is not Outcome.LOST:
-                name, result = cell_name(doubtful[done.number]), done.result
-                self._folder.add_event(
-                    "look", f"{name}: timed again, its kernel ended {result.outcome}: {result.detail}"
-                )
             self.standing.news = f"elites are timed again: {so_far} of {len(doubtful)}"
             self.standing.elapsed_s = time.monotonic() - self._start
             self._show(self.standing)
@@ -283,6 +275,18 @@ class Evolution:
             yield record, EvaluationTask(self._place.spec, self._holders[cell][1].kernel, again=True)
 
     def _take_look(self, cell: Cell, record: int, evaluation: Evaluation) -> None:
+        """A faster look counts, a failed one costs the cell, and one that came to nothing says nothing."""
+        outcome = evaluation.outcome
+        if outcome is Outcome.OK:
+            self._folder.add_look(record, evaluation)
+            self._take_speed(cell, record, evaluation)
+        elif outcome in (Outcome.WRONG, Outcome.CRASHED):
+            self._take_fault(cell, evaluation)
+        elif outcome is not Outcome.LOST:
+            text = f"{cell_name(cell)}: timed again, its kernel ended {outcome}: {evaluation.detail}"
+            self._folder.add_event("look", text)
+
+    def _take_speed(self, cell: Cell, record: int, evaluation: Evaluation) -> None:
         entry = self._archive.get(cell)
         assert entry is not None
         assert evaluation.objective is not None

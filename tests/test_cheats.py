@@ -56,7 +56,7 @@ def test_a_cheat_is_stopped_as_its_header_says(path: Path, spec: BenchSpec) -> N
     assert found.detail
 
 
-FAST_ALGORITHMS = {"strassen", "strassen_scored"}
+FAST_ALGORITHMS = {"strassen", "strassen_equilibrated_scored", "strassen_scored"}
 UNJUDGED = {"drops_nan", "skips_zero_factors"}
 """The normwise rule does not follow NaN and infinities."""
 NUMERIC = ("flush_", "float_", "skip", "strassen", "ignores_", "assumes_", "drops_")

@@ -14,6 +14,7 @@ Matrices = tuple[Array, Array, Array]
 """A (m, k), B (k, n) and C (m, n)."""
 
 _ROW_BITS = 40  # rows of the uniform family differ by up to 2^-40
+_GROUPS, _GROUP_BITS = 8, 20  # and entries of different groups by 2^-20
 _SPARSE = 0.1  # share of exact zeros in A of the special family
 
 
@@ -22,8 +23,10 @@ def make_inputs(dtype: np.dtype[Any], family: str, case: Case, rng: np.random.Ge
 
     Families:
         plain: in (-1, 1).
-        uniform: in (-1, 1), each row of A and C times a power of two of its own. Componentwise accurate arithmetic
-            does not notice; errors bounded only by a norm of whole blocks (Strassen's) spoil the small rows.
+        uniform: in (-1, 1), each row of A and C times a power of two of its own; and rows, terms and columns belong
+            to secret groups: what lies between two groups is 2^-20 times smaller. Componentwise accurate arithmetic
+            does not notice; errors bounded only by a norm of whole blocks (Strassen's) spoil the small elements, and
+            no scaling of rows, terms and columns makes them large.
         integers: as large as every partial sum stays exact in the dtype, so that any lower precision shows.
         graded: rows of A and columns of B scaled over the dtype's range of digits; breaks fast algorithms as well.
         cancellation: results far below their terms.
@@ -64,10 +67,20 @@ def _entries(dtype: np.dtype[Any], shape: tuple[int, int], rng: np.random.Genera
 def _uniform(dtype: np.dtype[Any], case: Case, rng: np.random.Generator) -> Matrices:
     a, b, c = _plain(dtype, case, rng)
     rows = np.ldexp(np.ones((len(a), 1), dtype), -rng.integers(0, _ROW_BITS + 1, (len(a), 1)))
+    of_rows, of_terms, of_columns = (rng.integers(0, _GROUPS, size) for size in (*a.shape, b.shape[1]))
     a *= rows
+    a *= _between(of_rows, of_terms, dtype)
+    b *= _between(of_terms, of_columns, dtype)
     if case["beta"] != 0:
         c *= rows
+        c *= _between(of_rows, of_columns, dtype)
     return a, b, c
+
+
+def _between(first: Array, second: Array, dtype: np.dtype[Any]) -> Array:
+    """1 where row and column belong to one group, else 2^-20."""
+    rows_of_groups = np.where(np.arange(_GROUPS)[:, np.newaxis] == second, 1.0, 0.5**_GROUP_BITS).astype(dtype)
+    return np.take(rows_of_groups, first, axis=0)
 
 
 def _integers(dtype: np.dtype[Any], case: Case, rng: np.random.Generator) -> Matrices:
