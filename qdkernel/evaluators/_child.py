@@ -12,7 +12,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -25,10 +25,10 @@ from qdkernel.evaluators._memory import PAGE, Layout, MemoryFile
 
 _CONTROL = np.dtype(
     [(name, "u4") for name in ("command", "armed", "start", "done", "first", "count", "state", "progress")]
-    + [("float_control", "u4"), ("layers", "u4"), ("message", "S256")]
+    + [("float_control", "u4"), ("layers", "u4"), ("message", "S256"), ("thawed", "u4"), ("awake", "u4")]
 )
 _FAILED = 3
-_LATE, _GONE, _GONE_UNARMED = -1, -2, -3
+_LATE, _GONE = -1, -2
 # Linux accounts for a running thread at ticks, every 1 to 10 ms; a virtual machine was seen to charge 14 % too much
 # for 40 ms. A kernel gains by running on half as many cores again, or more.
 _CPU_SLACK, _CPU_SLACK_S = 1.2, 10e-3
@@ -77,6 +77,10 @@ class ChildFailed(Exception):
 
 class ChildCrashed(ChildFailed):
     """The child died, or left, before its block was done; the message says how far it came."""
+
+
+class ChildUnready(ChildCrashed):
+    """The child died while it mapped its memory and loaded the kernel, before the first call."""
 
 
 class ChildLate(ChildFailed):
@@ -129,7 +133,7 @@ class Child:
     ) -> None:
         self._native = native
         self._control = MemoryFile("control", PAGE)
-        self._block = 0
+        self._block = self._count = 0
         plan = MemoryFile("plan", len(layout.plan))
         plan.bytes[: len(layout.plan)] = np.frombuffer(layout.plan, np.uint8)
         data_mb = (inputs.num_bytes + outputs.num_bytes) >> 20
@@ -156,40 +160,74 @@ class Child:
             plan.close()
         self._account = _Account(self._process.pid, len(cores), begun_s)
 
-    def run(
-        self, first: int, count: int, timeout_s: float, *, cpu: int = -1, spin: bool = False, freeze: bool = False
-    ) -> int:
-        """Runs calls ``first .. first + count - 1``; the time from go to done in nanoseconds by this process's clock.
+    def arm(self, first: int, count: int, timeout_s: float, *, cpu: int = -1, freeze: bool = True) -> None:
+        """Has the child, awake, stand ready for calls ``first .. first + count - 1`` of the layout.
 
         Args:
             first: index of the first call in the layout.
             count: number of calls; 0 measures the handshake.
-            timeout_s: deadline of the whole block.
+            timeout_s: deadline.
             cpu: processor on which the parent waits; -1 for any.
-            spin: spin for the answer instead of sleeping; only when the child leaves a core free.
-            freeze: stop the child as ``stop`` does as soon as it says that it is done, and the clock after that.
+            freeze: stop it then, as ``stop`` does: of inputs written afterwards it sees nothing before ``go``.
 
         Raises:
-            ChildCrashed: it died or could not load the kernel.
+            ChildUnready: it died before it had called the kernel once.
+            ChildCrashed: it died later.
             ChildLate: the deadline passed.
             ChildGreedy: by the time it was stopped it had used more processors than it was given.
             ContainmentError: a layer that should contain it could not be put in force.
         """
-        self._block += 1
-        elapsed = self._native.block(
-            self._control, self._process.pid, self._block, first, count, int(timeout_s * 1e9), cpu, spin, freeze
+        self._block, self._count = self._block + 1, count
+        code = self._native.arm(
+            self._control, self._process.pid, self._block, first, count, int(timeout_s * 1e9), cpu, freeze
         )
-        if elapsed == _LATE:
-            late = ChildLate(f"not done after {timeout_s:g} s, {self._progress(count)}", self._finished)
-            self.close()
-            raise late
-        if elapsed == _GONE_UNARMED and self._block == 1:
-            raise ChildCrashed(self._failure(), 0)
-        if elapsed in (_GONE, _GONE_UNARMED):
-            raise ChildCrashed(self._epitaph(count), self._finished)
+        if code == _GONE and self._block == 1:
+            raise ChildUnready(self._failure(), 0)
+        self._check(code, timeout_s)
+        if freeze:
+            self._account.pause()
+
+    def go(
+        self, timeout_s: float, *, cpu: int = -1, spin: bool = False, frozen: bool = True, freeze: bool = True
+    ) -> int:
+        """Runs the block that the child is armed for; the time to done in nanoseconds by this process's clock.
+
+        Args:
+            timeout_s: deadline.
+            cpu: processor on which the parent waits; -1 for any.
+            spin: spin for the answer instead of sleeping; only when the child leaves a core free.
+            frozen: whether it was frozen when it was armed; the clock then starts when it is awake, yet at most
+                150 us after it was let go on.
+            freeze: stop it as soon as it says that it is done, and the clock after that.
+
+        Raises:
+            ChildCrashed: it died.
+            ChildLate: the deadline passed.
+            ChildGreedy: by the time it was stopped it had used more processors than it was given.
+        """
+        self._account.resume()
+        elapsed = self._native.go(
+            self._control, self._process.pid, self._block, int(timeout_s * 1e9), cpu, spin, frozen, freeze
+        )
+        self._check(elapsed, timeout_s)
         if freeze:
             self._account.pause()
         return elapsed
+
+    def run(
+        self, first: int, count: int, timeout_s: float, *, cpu: int = -1, spin: bool = False, freeze: bool = False
+    ) -> int:
+        """Arms and goes in one, without a stop in between: for calls whose time does not count."""
+        self.arm(first, count, timeout_s, cpu=cpu, freeze=False)
+        return self.go(timeout_s, cpu=cpu, spin=spin, frozen=False, freeze=freeze)
+
+    def _check(self, code: int, timeout_s: float) -> None:
+        if code == _LATE:
+            late = ChildLate(f"not done after {timeout_s:g} s, {self._progress()}", self._finished)
+            self.close()
+            raise late
+        if code == _GONE:
+            raise ChildCrashed(self._epitaph(), self._finished)
 
     @property
     def was_killed(self) -> bool:
@@ -236,8 +274,8 @@ class Child:
     def _finished(self) -> int:
         return int(self._read_control()["progress"])
 
-    def _progress(self, count: int) -> str:
-        return f"after {self._finished} of {count} calls"
+    def _progress(self) -> str:
+        return f"after {self._finished} of {self._count} calls"
 
     def _failure(self) -> str:
         """Why the child ended before it ran a kernel; until then the control page holds the runner's own words."""
@@ -249,9 +287,9 @@ class Child:
             raise ContainmentError(f"the child could not be contained: {message}; see `qdkernel doctor`")
         return message
 
-    def _epitaph(self, count: int) -> str:
+    def _epitaph(self) -> str:
         """How the child ended, in words; of what a kernel may have written only a number is repeated."""
-        return f"{self._end()} {self._progress(count)}"
+        return f"{self._end()} {self._progress()}"
 
     def _end(self) -> str:
         code = self._process.wait()
@@ -311,28 +349,24 @@ class Native:
         self.busy_ns = 0
         self._ffi = cffi.FFI()
         self._ffi.cdef(
-            "int64_t qd_block(void *, int, uint32_t, uint32_t, uint32_t, int64_t, int, int, int);",
+            "int qd_arm(void *, int, uint32_t, uint32_t, uint32_t, int64_t, int, int);"
+            "int64_t qd_go(void *, int, uint32_t, int64_t, int, int, int, int);"
         )
         self._library = self._ffi.dlopen(str(library))
 
-    def block(
-        self,
-        control: MemoryFile,
-        pid: int,
-        block: int,
-        first: int,
-        count: int,
-        timeout_ns: int,
-        cpu: int,
-        spin: bool,
-        freeze: bool,
-    ) -> int:
-        """``qd_block``: elapsed nanoseconds, or a negative code. Releases the interpreter lock."""
-        page = self._ffi.from_buffer(control.bytes)
+    def arm(self, control: MemoryFile, *arguments: int) -> int:
+        """``qd_arm``: 0, or a negative code. Releases the interpreter lock."""
+        return self._counted(self._library.qd_arm, control, arguments)
+
+    def go(self, control: MemoryFile, *arguments: int) -> int:
+        """``qd_go``: elapsed nanoseconds, or a negative code. Releases the interpreter lock."""
+        return self._counted(self._library.qd_go, control, arguments)
+
+    def _counted(self, call: Callable[..., int], control: MemoryFile, arguments: Iterable[int]) -> int:
         begin = time.monotonic_ns()
-        elapsed = int(self._library.qd_block(page, pid, block, first, count, timeout_ns, cpu, int(spin), int(freeze)))
+        code = call(self._ffi.from_buffer(control.bytes), *arguments)
         self.busy_ns += time.monotonic_ns() - begin
-        return elapsed
+        return code
 
 
 @contextlib.contextmanager

@@ -287,11 +287,12 @@ def probe(arena: Arena, scored: ScoredSize, racer: Racer, track: Track) -> float
         ChildFailed: it died or was late.
     """
     calls = range(scored.first, scored.first + 1)
-    arena.refresh(calls, [racer.name])
     with racer.answering():
         racer.child.go_on()
-        elapsed = racer.child.run(calls.start, 1, track.timeout_s, cpu=track.cpu, spin=track.spin, freeze=True)
-        racer.child.stop()
+        racer.child.arm(calls.start, 1, track.timeout_s, cpu=track.cpu)
+    arena.refresh(calls, [racer.name])
+    with racer.answering():
+        elapsed = racer.child.go(track.timeout_s, cpu=track.cpu, spin=track.spin)
     arena.check(calls, racer.name)
     return float(elapsed)
 
@@ -332,7 +333,14 @@ def race(
 def _round(
     arena: Arena, scored: ScoredSize, entries: tuple[Entry, Entry], order: Array, track: Track
 ) -> tuple[float, float]:
-    """One block of each kernel on the same fresh inputs, every timed output checked; nanoseconds per call of both."""
+    """One block of each kernel on the same fresh inputs, every timed output checked; nanoseconds per call of both.
+
+    Kernels that are not trusted are armed before the inputs come: whoever is awake with inputs in place and no clock
+    running could compute the block ahead.
+    """
+    for entry in entries:
+        if not entry.racer.trusted:
+            _arm(scored, entry, track)
     used = [range(scored.first, scored.first + entry.warm + entry.timed) for entry in entries]
     warm = min(entry.warm for entry in entries)
     arena.refresh(max(used, key=len), [entry.racer.name for entry in entries], unchecked=warm)
@@ -363,17 +371,22 @@ def _undisturbed(rounds: Sequence[tuple[float, float]], quiet_ns: float | None, 
 def _lap(scored: ScoredSize, entry: Entry, track: Track) -> float:
     """Nanoseconds per call of one block; the child runs only meanwhile.
 
-    Only a trusted racer is warmed up by calls of its own: in an untimed call a kernel could compute the timed ones
-    ahead, whose inputs are in place. The runner wakes a kernel's threads instead.
+    Only a trusted racer is warmed up by calls of its own, for the same reason; the runner wakes a kernel's threads.
     """
-    child, first = entry.racer.child, scored.first + entry.warm
+    if entry.racer.trusted:
+        _arm(scored, entry, track)
+    with entry.racer.answering():
+        return entry.racer.child.go(track.timeout_s, cpu=track.cpu, spin=track.spin) / entry.timed
+
+
+def _arm(scored: ScoredSize, entry: Entry, track: Track) -> None:
+    """Has a racer stand ready for its block, frozen."""
+    child = entry.racer.child
     with entry.racer.answering():
         child.go_on()
         if entry.warm and entry.racer.trusted:
             child.run(scored.first, entry.warm, track.timeout_s, cpu=track.cpu, spin=track.spin)
-        elapsed = child.run(first, entry.timed, track.timeout_s, cpu=track.cpu, spin=track.spin, freeze=True)
-        child.stop()
-    return elapsed / entry.timed
+        child.arm(scored.first + entry.warm, entry.timed, track.timeout_s, cpu=track.cpu)
 
 
 def _enough(laps: Laps, rule: TimingRule, elapsed_s: float, rng: np.random.Generator) -> bool:

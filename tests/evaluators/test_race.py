@@ -24,22 +24,25 @@ class ScriptedChild:
     def __init__(self, name: str, times_ns: Iterator[float], diary: list[str]) -> None:
         self._name, self._times_ns, self._diary = name, times_ns, diary
 
-    def run(self, *_: Any, **__: Any) -> float:  # Any: whatever a child is told
+    def arm(self, *_: Any, **__: Any) -> None:  # Any: whatever a child is told
+        self._diary.append(f"{self._name} stands ready")
+
+    def go(self, *_: Any, **__: Any) -> float:  # Any: see above
         self._diary.append(self._name)
         return next(self._times_ns)
 
     def go_on(self) -> None:
         pass
 
-    def stop(self) -> None:
-        pass
-
 
 class NoArena:
     """Inputs and outputs of scripted children."""
 
+    def __init__(self, diary: list[str]) -> None:
+        self._diary = diary
+
     def refresh(self, *_: Any, **__: Any) -> None:  # Any: whatever an arena is told
-        pass
+        self._diary.append("inputs")
 
     def check(self, *_: Any) -> None:  # Any: see above
         pass
@@ -51,14 +54,15 @@ def race_of(
     rule: TimingRule,
     quiet_ns: float | None = 100.0,
     seed: int = 0,
+    trusted: bool = True,
 ) -> tuple[Laps, list[str]]:
     diary: list[str] = []
     kernel, reference = (
-        Racer(name, cast(Child, ScriptedChild(name, times_ns, diary)), trusted=True)
+        Racer(name, cast(Child, ScriptedChild(name, times_ns, diary)), trusted)
         for name, times_ns in (("A", kernel_ns), ("B", reference_ns))
     )
     laps = race(
-        cast(Arena, NoArena()),
+        cast(Arena, NoArena(diary)),
         SCORED,
         Entry(kernel, 0, 1),
         Entry(reference, 0, 1, quiet_ns),
@@ -77,10 +81,18 @@ def wobbling(around_ns: float, width: float, seed: int = 1) -> Iterator[float]:
 def test_blocks_run_in_abba_order_drawn_anew_for_every_two_rounds() -> None:
     rule = TimingRule(rounds_min=64, rounds_max=64, budget_s=1e9)
     _, diary = race_of(itertools.repeat(50.0), itertools.repeat(100.0), rule)
-    cycles = ["".join(diary[at : at + 4]) for at in range(0, len(diary), 4)]
+    laps = [entry for entry in diary if entry in "AB"]
+    cycles = ["".join(laps[at : at + 4]) for at in range(0, len(laps), 4)]
     assert len(cycles) == 32
     assert set(cycles) == {"ABBA", "BAAB"}
     assert len(set(itertools.pairwise(cycles))) == 4  # no fixed alternation
+
+
+def test_kernels_that_are_not_trusted_stand_ready_before_the_inputs_come() -> None:
+    _, diary = race_of(itertools.repeat(50.0), itertools.repeat(100.0), PATIENT, trusted=False)
+    for at in range(0, len(diary), 5):
+        assert diary[at : at + 3] == ["A stands ready", "B stands ready", "inputs"]
+        assert sorted(diary[at + 3 : at + 5]) == ["A", "B"]
 
 
 def test_a_drift_that_is_linear_in_time_cancels_within_every_two_rounds() -> None:

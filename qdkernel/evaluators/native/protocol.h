@@ -46,6 +46,8 @@ struct qd_control {
     uint32_t float_control;    /* child: nonzero when a call left another rounding or flush mode behind */
     uint32_t layers;           /* child: bits of enum qd_layer that are in force */
     char message[256];         /* child: why it failed before the kernel was called */
+    uint32_t thawed;   /* parent: the block whose child, armed and perhaps stopped, goes on */
+    uint32_t awake;    /* child: the block for which it does */
 };
 
 enum qd_layer { QD_LIMITS = 1, QD_LANDLOCK = 2, QD_SECCOMP = 4 };

@@ -112,6 +112,16 @@ static void wake_pool(void)
     __asm__ volatile("");
 }
 
+/* The parent answers within microseconds, yet yield if it cannot. */
+static void spin_until(const uint32_t *word, uint32_t wanted)
+{
+    for (unsigned spins = 1; __atomic_load_n(word, __ATOMIC_ACQUIRE) != wanted; spins++) {
+        _mm_pause();
+        if (spins % 4096 == 0)
+            sched_yield();
+    }
+}
+
 static void serve(void (*kernel)(void), const union qd_slot *slots, uint32_t parameters, int openmp)
 {
     const unsigned mxcsr = _mm_getcsr(), clean = float_control();
@@ -123,14 +133,12 @@ static void serve(void (*kernel)(void), const union qd_slot *slots, uint32_t par
         control->progress = 0;
         if (openmp)
             wake_pool();
-        /* Awake and ready before the clock starts; the parent answers within microseconds, yet yield if it cannot. */
+        /* Awake and ready before the clock starts. */
         __atomic_store_n(&control->armed, block, __ATOMIC_RELEASE);
         syscall(SYS_futex, &control->armed, FUTEX_WAKE, 1, NULL, NULL, 0);
-        for (unsigned spins = 1; __atomic_load_n(&control->start, __ATOMIC_ACQUIRE) != block; spins++) {
-            _mm_pause();
-            if (spins % 4096 == 0)
-                sched_yield();
-        }
+        spin_until(&control->thawed, block);
+        __atomic_store_n(&control->awake, block, __ATOMIC_RELEASE);
+        spin_until(&control->start, block);
         for (uint32_t call = first; call < end; call++) {
             qd_call(kernel, slots + (size_t)call * parameters);
             if (float_control() != clean) {
