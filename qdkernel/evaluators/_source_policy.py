@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 
 from qdkernel.evaluators._c_tokens import Token, Tokens, directive, tokenise
 
@@ -156,11 +157,11 @@ def _pragma_operators(tokens: Tokens) -> Iterator[_Complaint]:
 
 def _attributes(tokens: Tokens) -> Iterator[_Complaint]:
     """Attributes that run code at load time, move it, or change its flags."""
-    macros = {line[2].text: line for line in tokens.lines if directive(line) == "define" and len(line) > 2}
-    spans = sorted((line[0].at, line[-1].at) for line in macros.values())
+    defines = [line for line in tokens.lines if directive(line) == "define" and len(line) > 2]
+    spans = sorted((line[0].at, line[-1].at) for line in defines)
     if not _banned_attributes(tokens.words):
         return  # most sources; looking into thousands of attributes takes a second
-    everywhere = _banned_attributes(_code_words(tokens))
+    everywhere, leads = _banned_attributes(_code_words(tokens)), _leads(defines)
     for start, token in enumerate(tokens.all):
         doubled = token.text == "[" and tokens.all[start + 1 : start + 2] and tokens.all[start + 1].text == "["
         if token.text not in _ATTRIBUTE and not doubled:
@@ -170,7 +171,8 @@ def _attributes(tokens: Tokens) -> Iterator[_Complaint]:
         if inside is None or (place >= 0 and token.at <= spans[place][1]):
             found = everywhere  # overlong, or in a macro: an argument may bring in any word of the source
         else:
-            found = _banned_attributes(_expanded(inside, macros))
+            words = {token.text for token in inside if token.kind == "word"}
+            found = _banned_attributes(words).union(*(leads.get(word, ()) for word in words))
         if found:
             yield token, f"attribute {min(found)!r} is not accepted; the flags and the layout are the run's: remove it"
 
@@ -189,16 +191,23 @@ def _inside(everything: Sequence[Token], start: int) -> Sequence[Token] | None:
     return None
 
 
-def _expanded(inside: Sequence[Token], macros: Mapping[str, Sequence[Token]]) -> frozenset[str]:
-    """The words in an attribute and in the macros that it names, macros within macros included."""
-    words: set[str] = set()
-    pending = [token.text for token in inside if token.kind == "word"]
-    while pending:
-        word = pending.pop()
-        if word not in words:
-            words.add(word)
-            pending.extend(token.text for token in macros.get(word, ())[3:] if token.kind == "word")
-    return frozenset(words)
+def _leads(defines: Iterable[Sequence[Token]]) -> Mapping[str, Set[str]]:
+    """The banned attributes that each macro may bring in, by any of its definitions and through other macros too."""
+    users: dict[str, set[str]] = defaultdict(set)  # macros by the words of their replacements
+    for line in defines:
+        for token in line[3:]:
+            if token.kind == "word":
+                users[token.text].add(line[2].text)
+    leads: dict[str, set[str]] = defaultdict(set)
+    for word in list(users):
+        for attribute in _banned_attributes([word]):
+            pending = [word]
+            while pending:
+                for name in users.get(pending.pop(), ()):
+                    if attribute not in leads[name]:
+                        leads[name].add(attribute)
+                        pending.append(name)
+    return leads
 
 
 def _code_words(tokens: Tokens) -> Iterator[str]:

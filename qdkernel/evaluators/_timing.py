@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from qdkernel.evaluators._bench import Bench
-from qdkernel.evaluators._child import ChildCrashed, ChildFailed
+from qdkernel.evaluators._child import ChildCrashed, ChildFailed, ChildUnready
 from qdkernel.evaluators._draft import Draft, Stop, outcomes
 from qdkernel.evaluators._kernel import Duel, Fault, Kernel, Outcome, Timing
 from qdkernel.evaluators._race import Laps, Racer, TimingRule, WrongResult, probe, race
@@ -65,8 +65,8 @@ def time_again(bench: Bench, draft: Draft, elite: Kernel) -> None:
                 paces = look(bench, racer, None)
                 draft.timings = tuple(time_size(bench, i, racer, ns, baseline, rule) for i, ns in enumerate(paces))
             except ChildCrashed as error:
-                if racer.child.was_killed:
-                    raise Stop(Outcome.LOST, f"somebody killed it: {error}") from None
+                if error.racer == racer.name and _fault(bench, error, made) is None:
+                    raise Stop(Outcome.LOST, f"{error}, but not when it was tried again") from None
                 raise
             check_plausible(bench, draft.timings)
 
@@ -160,7 +160,9 @@ def duel(bench: Bench, racer: Racer, paces: list[float], holder: Holder, rival: 
         except (ChildFailed, WrongResult) as error:
             if error.racer != opponent.name:
                 raise
-            if fault := _fault(error, opponent):
+            racer.child.close()  # its threads and memory may be what the holder lacked
+            opponent.child.close()
+            if fault := _fault(bench, error, rival):
                 return Duel(holder.kernel_id, math.inf, math.inf, math.inf, fault=fault)
             raise Stop(Outcome.LOST, f"the holder of its cell was stopped in their duel: {error}") from None
     found = median_ratio([lap.ratios for lap in laps], bench.rng)
@@ -168,12 +170,28 @@ def duel(bench: Bench, racer: Racer, paces: list[float], holder: Holder, rival: 
     return Duel(holder.kernel_id, found.median, found.low, found.high, kernel_ns, holder_ns)
 
 
-def _fault(error: ChildFailed | WrongResult, racer: Racer) -> Fault | None:
-    """What an elite did wrong; ``None`` when it was only late, or somebody else killed it."""
+def _fault(bench: Bench, error: ChildFailed | WrongResult, made: Path) -> Fault | None:
+    """What an elite did wrong; ``None`` when it was only late, or when its crash does not come twice.
+
+    A wrong result is its own fault. A crash may be that of a host short of memory or processes, or of somebody who
+    kills: the elite is called once more at each size, in a fresh process.
+    """
     if isinstance(error, WrongResult):
         return Fault(Outcome.WRONG, str(error))
-    if isinstance(error, ChildCrashed) and not racer.child.was_killed:
-        return Fault(Outcome.CRASHED, str(error))
+    if not isinstance(error, ChildCrashed):
+        return None
+    again = bench.start_racer("holder", made)
+    with again.child:
+        try:
+            for scored in bench.arena.sizes:
+                probe(bench.arena, scored, again, bench.track)
+        except WrongResult as wrong:
+            return Fault(Outcome.WRONG, str(wrong))
+        except ChildCrashed as crash:
+            blameless = isinstance(crash, ChildUnready) or again.child.was_killed
+            return None if blameless else Fault(Outcome.CRASHED, str(crash))
+        except ChildFailed:
+            return None
     return None
 
 

@@ -15,6 +15,7 @@ from qdkernel.evaluators import (
     DUEL_RULE,
     Bench,
     EvaluationTask,
+    Fault,
     Kernel,
     Outcome,
     TimingRule,
@@ -22,6 +23,9 @@ from qdkernel.evaluators import (
     find_problem,
     perform,
 )
+from qdkernel.evaluators._child import ChildCrashed, ChildLate, ChildUnready
+from qdkernel.evaluators._race import WrongResult
+from qdkernel.evaluators._timing import _fault
 from qdkernel.evaluators._work import _drop_bench
 from tests.conftest import make_spec, naive
 
@@ -336,3 +340,11 @@ def test_a_kernel_with_very_long_calls_is_called_only_twice(bench: Bench) -> Non
     assert timing.reference_ns == (timing.flops / bench.spec.baseline_gflops[0],) * 2
     assert not timing.quiet
     assert timing.ratio_low <= timing.ratio <= timing.ratio_high
+
+
+def test_a_crash_that_does_not_come_twice_is_no_fault(bench: Bench) -> None:
+    found = evaluate(bench, Kernel(naive()))
+    made = bench.shelf.object_path(found.kernel_id)
+    for error in (ChildCrashed("left with exit status 1", 0), ChildUnready("mapping a segment", 0), ChildLate("", 0)):
+        assert _fault(bench, error, made) is None
+    assert _fault(bench, WrongResult("is wrong", "holder"), made) == Fault(Outcome.WRONG, "is wrong")

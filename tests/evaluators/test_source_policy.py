@@ -74,6 +74,7 @@ def test_honest_text_is_accepted(before: str) -> None:
         ("__attribute__((constructor)) static void f(void) {}", "line 1: attribute 'constructor' is not accepted"),
         ("__attribute((__destructor__(101))) static void f(void) {}", "attribute 'destructor' is not accepted"),
         ("#define C constructor\n__attribute__((C)) static void f(void) {}", "line 2: attribute 'constructor'"),
+        ("#define C constructor\n__attribute__((C)) int f();\n#undef C\n#define C unused", "attribute 'constructor'"),
         ("#define A(x) __attribute__((x))\nA(ifunc(\"g\")) void f(void);", "line 1: attribute 'ifunc'"),
         ("#define B C\n#define C section\nint x __attribute__((B(\"x\")));", "line 3: attribute 'section'"),
         ("[[gnu::alias(\"g\")]] void f(void);", "line 1: attribute 'alias'"),

@@ -95,6 +95,10 @@ FLOODS = {
     "error recovery of the parser": (HEAD, "[[a "),
     "attributes without end": (HEAD, "[["),
     "attributes in a macro": ("#define X ", "[[ "),
+    "attributes that name a long macro": (
+        f"#define m {' '.join(f'x{n}' for n in range(5000))}\nint section;\n",
+        "[[m]]",
+    ),
     "dereferences": (HEAD, "*"),
     "dereferences in brackets": (HEAD, "*(*("),
     "arrays of arrays": (HEAD + "double a", "[9]"),
