@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +23,7 @@ LOOPS = frozenset({"for_statement", "while_statement", "do_statement"})
 _MAX_WALKS = 512  # walks remembered; kernels need about a hundred, and a nest of thousands of loops no memory
 # The parser reports every hundred steps: once per 110 bytes of a usual kernel, 27 of the densest text that is right.
 _PARSER_CALLS, _BYTES_PER_CALL = 300, 20
+_PARSER_S = 2.0  # of processor time; the longest kernel takes a hundredth
 _MAX_NODES = 300_000  # walked over in one tree: a third of a second; the largest kernels need a fiftieth
 _MAX_EXPRESSION = 128  # nodes; bounds the work on expressions within expressions
 
@@ -168,14 +170,15 @@ def parse(source: str) -> Syntax:
 def _tree(code: bytes) -> Node:
     """The root of the code's tree; of an empty one where the parser does not come to an end.
 
-    Its recovery from errors takes quadratic time: 5 s for 64 KiB of ``[[a``.
+    Its recovery from errors takes quadratic time: 5 s for 64 KiB of ``[[a``, a minute for ``[[a]]``.
     """
-    calls = 0
+    calls, began_s = 0, time.thread_time()
 
     def too_long(offset: int, has_error: bool) -> bool:
         nonlocal calls
         calls += 1
-        return calls > _PARSER_CALLS + len(code) // _BYTES_PER_CALL
+        spent_s = time.thread_time() - began_s
+        return calls > _PARSER_CALLS + len(code) // _BYTES_PER_CALL or spent_s > _PARSER_S
 
     parser = tree_sitter.Parser(_LANGUAGE)
     try:

@@ -91,14 +91,13 @@ def test_what_once_failed_passes(path: Path, tmp_path: Path) -> None:
         judge(Case(kind, path.read_bytes()), tmp_path / "kernel.so")
 
 
+LONG_MACRO = f"#define m {' '.join(f'x{n}' for n in range(5000))}\nint section;\n"
 FLOODS = {
     "error recovery of the parser": (HEAD, "[[a "),
     "attributes without end": (HEAD, "[["),
     "attributes in a macro": ("#define X ", "[[ "),
-    "attributes that name a long macro": (
-        f"#define m {' '.join(f'x{n}' for n in range(5000))}\nint section;\n",
-        "[[m]]",
-    ),
+    "attributes with an end": (HEAD, "[[a]]"),
+    "attributes that name a long macro": (LONG_MACRO, "[[m]]"),
     "dereferences": (HEAD, "*"),
     "dereferences in brackets": (HEAD, "*(*("),
     "arrays of arrays": (HEAD + "double a", "[9]"),
