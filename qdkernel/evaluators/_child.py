@@ -297,9 +297,10 @@ class Child:
 
 
 class _Account:
-    """How long a child has run, and on how much processor time.
+    """Whether a child uses more processor time than its processors have while it is awake.
 
-    A kernel that moves to cores it was not given is faster by what they add, without being above any ceiling.
+    A kernel that moves to cores it was not given is faster by what they add, without being above any ceiling. What it
+    leaves unused is no credit for later (a cumulative sum with a floor: Page 1954, "Continuous inspection schemes").
 
     Args:
         pid: the child.
@@ -311,7 +312,7 @@ class _Account:
         self._clock = ~pid << 3 | 2  # clock_getcpuclockid(3): processor time of all threads of another process
         self._num_cores = num_cores
         self._resumed_s: float | None = begun_s
-        self._awake_s = self._used_s = 0.0
+        self._used_s = self._over_s = 0.0
 
     def resume(self) -> None:
         """The child goes on."""
@@ -326,14 +327,17 @@ class _Account:
         """
         if self._resumed_s is None:
             return
-        self._awake_s += time.monotonic() - self._resumed_s
+        awake_s, used_before_s = time.monotonic() - self._resumed_s, self._used_s
         self._resumed_s = None
         with contextlib.suppress(OSError):  # it is gone; how, the next block tells
             self._used_s = time.clock_gettime(self._clock)
-        if self._used_s > _CPU_SLACK * self._num_cores * self._awake_s + _CPU_SLACK_S:
+        excess_s = self._used_s - used_before_s - _CPU_SLACK * self._num_cores * awake_s
+        self._over_s = max(0.0, self._over_s + excess_s)
+        if self._over_s > _CPU_SLACK_S:
+            cores = f"its {self._num_cores} cores have" if self._num_cores > 1 else "its core has"
             raise ChildGreedy(
-                f"used {1e3 * self._used_s:.0f} ms of processor time in {1e3 * self._awake_s:.0f} ms on "
-                f"{self._num_cores} core{'s' if self._num_cores > 1 else ''}; a kernel stays on the cores it is given",
+                f"used {1e3 * self._over_s:.0f} ms more processor time than {cores}; a kernel stays on the cores it is "
+                "given",
                 0,
             )
 
