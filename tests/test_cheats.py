@@ -48,8 +48,14 @@ def expected(path: Path) -> set[Outcome]:
     return {Outcome(word) for word in header[1].split(", ")}
 
 
+SPARE_CORE = {"forge_late_arming_repaired"} if (os.cpu_count() or 1) > 1 else set()
+"""Cheats that wake nobody, so they gain nothing from a parent that sleeps; it spins where a core is left to it."""
+
+
 @pytest.mark.parametrize("path", CHEATS, ids=lambda path: path.stem)
 def test_a_cheat_is_stopped_as_its_header_says(path: Path, spec: BenchSpec) -> None:
+    if path.stem in SPARE_CORE:
+        spec = dataclasses.replace(spec, threads=1)
     found = perform(EvaluationTask(spec, Kernel(source(path))))
     assert found.outcome in expected(path), f"{found.outcome}: {found.detail}"
     assert found.objective is None

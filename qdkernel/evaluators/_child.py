@@ -28,7 +28,7 @@ _CONTROL = np.dtype(
     + [("float_control", "u4"), ("layers", "u4"), ("message", "S256"), ("thawed", "u4"), ("awake", "u4")]
 )
 _FAILED = 3
-_LATE, _GONE = -1, -2
+_LATE, _GONE, _GONE_UNARMED = -1, -2, -3
 # Linux accounts for a running thread at ticks, every 1 to 10 ms; a virtual machine was seen to charge 14 % too much
 # for 40 ms. A kernel gains by running on half as many cores again, or more.
 _CPU_SLACK, _CPU_SLACK_S = 1.2, 10e-3
@@ -85,6 +85,10 @@ class ChildUnready(ChildCrashed):
 
 class ChildLate(ChildFailed):
     """The block was not done by its deadline; the child has been killed."""
+
+
+class ChildAhead(ChildFailed):
+    """The child is slow when its inputs come while it is stopped: it computed before the clock ran."""
 
 
 class ChildGreedy(ChildFailed):
@@ -160,15 +164,18 @@ class Child:
             plan.close()
         self._account = _Account(self._process.pid, len(cores), begun_s)
 
-    def arm(self, first: int, count: int, timeout_s: float, *, cpu: int = -1, freeze: bool = True) -> None:
-        """Has the child, awake, stand ready for calls ``first .. first + count - 1`` of the layout.
+    def run(
+        self, first: int, count: int, timeout_s: float, *, cpu: int = -1, spin: bool = False, freeze: bool = False
+    ) -> int:
+        """Runs calls ``first .. first + count - 1``; the time from go to done in nanoseconds by this process's clock.
 
         Args:
             first: index of the first call in the layout.
             count: number of calls; 0 measures the handshake.
-            timeout_s: deadline.
+            timeout_s: deadline of the whole block.
             cpu: processor on which the parent waits; -1 for any.
-            freeze: stop it then, as ``stop`` does: of inputs written afterwards it sees nothing before ``go``.
+            spin: spin for the answer instead of sleeping; only when the child leaves a core free.
+            freeze: stop the child as ``stop`` does as soon as it says that it is done, and the clock after that.
 
         Raises:
             ChildUnready: it died before it had called the kernel once.
@@ -178,55 +185,60 @@ class Child:
             ContainmentError: a layer that should contain it could not be put in force.
         """
         self._block, self._count = self._block + 1, count
-        code = self._native.arm(
-            self._control, self._process.pid, self._block, first, count, int(timeout_s * 1e9), cpu, freeze
+        wait_ns = int(timeout_s * 1e9)
+        code = self._native.block(
+            self._control, self._process.pid, self._block, first, count, wait_ns, cpu, spin, freeze
         )
-        if code == _GONE and self._block == 1:
-            raise ChildUnready(self._failure(), 0)
         self._check(code, timeout_s)
         if freeze:
             self._account.pause()
+        return code
 
-    def go(
-        self, timeout_s: float, *, cpu: int = -1, spin: bool = False, frozen: bool = True, freeze: bool = True
+    def run_on(
+        self, inputs: Callable[[], None], first: int, count: int, timeout_s: float, *, cpu: int = -1, spin: bool = False
     ) -> int:
-        """Runs the block that the child is armed for; the time to done in nanoseconds by this process's clock.
+        """Like ``run``, on inputs that come while the child, ready for them, is stopped.
+
+        Nothing can be computed before the clock runs, which starts when the child is awake again, at most 150 us after
+        it was let go on. A wake-up takes 30 to 100 us or, where the parent shares its core, milliseconds; so this is
+        for checking times rather than for measuring them.
 
         Args:
-            timeout_s: deadline.
+            inputs: puts them in place.
+            first: index of the first call in the layout.
+            count: number of calls.
+            timeout_s: deadline of each half, before and after the inputs.
             cpu: processor on which the parent waits; -1 for any.
-            spin: spin for the answer instead of sleeping; only when the child leaves a core free.
-            frozen: whether it was frozen when it was armed; the clock then starts when it is awake, yet at most
-                150 us after it was let go on.
-            freeze: stop it as soon as it says that it is done, and the clock after that.
+            spin: see ``run``.
 
         Raises:
-            ChildCrashed: it died.
-            ChildLate: the deadline passed.
-            ChildGreedy: by the time it was stopped it had used more processors than it was given.
+            ChildFailed: see ``run``.
         """
-        self._account.resume()
-        elapsed = self._native.go(
-            self._control, self._process.pid, self._block, int(timeout_s * 1e9), cpu, spin, frozen, freeze
+        self._block, self._count = self._block + 1, count
+        wait_ns = int(timeout_s * 1e9)
+        self._check(
+            self._native.freeze(self._control, self._process.pid, self._block, first, count, wait_ns, cpu), timeout_s
         )
-        self._check(elapsed, timeout_s)
-        if freeze:
-            self._account.pause()
-        return elapsed
+        self._account.pause()
+        inputs()
+        self._account.resume()
+        code = self._native.thaw(self._control, self._process.pid, self._block, wait_ns, cpu, spin)
+        self._check(code, timeout_s)
+        self._account.pause()
+        return code
 
-    def run(
-        self, first: int, count: int, timeout_s: float, *, cpu: int = -1, spin: bool = False, freeze: bool = False
-    ) -> int:
-        """Arms and goes in one, without a stop in between: for calls whose time does not count."""
-        self.arm(first, count, timeout_s, cpu=cpu, freeze=False)
-        return self.go(timeout_s, cpu=cpu, spin=spin, frozen=False, freeze=freeze)
+    def _next_block(self, count: int) -> int:
+        self._block, self._count = self._block + 1, count
+        return self._block
 
     def _check(self, code: int, timeout_s: float) -> None:
         if code == _LATE:
             late = ChildLate(f"not done after {timeout_s:g} s, {self._progress()}", self._finished)
             self.close()
             raise late
-        if code == _GONE:
+        if code == _GONE_UNARMED and self._block == 1:
+            raise ChildUnready(self._failure(), 0)
+        if code in (_GONE, _GONE_UNARMED):
             raise ChildCrashed(self._epitaph(), self._finished)
 
     @property
@@ -353,22 +365,27 @@ class Native:
         self.busy_ns = 0
         self._ffi = cffi.FFI()
         self._ffi.cdef(
-            "int qd_arm(void *, int, uint32_t, uint32_t, uint32_t, int64_t, int, int);"
-            "int64_t qd_go(void *, int, uint32_t, int64_t, int, int, int, int);"
+            "int64_t qd_block(void *, int, uint32_t, uint32_t, uint32_t, int64_t, int, int, int);"
+            "int64_t qd_freeze(void *, int, uint32_t, uint32_t, uint32_t, int64_t, int);"
+            "int64_t qd_thaw(void *, int, uint32_t, int64_t, int, int);"
         )
         self._library = self._ffi.dlopen(str(library))
 
-    def arm(self, control: MemoryFile, *arguments: int) -> int:
-        """``qd_arm``: 0, or a negative code. Releases the interpreter lock."""
-        return self._counted(self._library.qd_arm, control, arguments)
+    def block(self, control: MemoryFile, *arguments: int) -> int:
+        """``qd_block``: elapsed nanoseconds, or a negative code. Releases the interpreter lock, as the others do."""
+        return self._counted(self._library.qd_block, control, arguments)
 
-    def go(self, control: MemoryFile, *arguments: int) -> int:
-        """``qd_go``: elapsed nanoseconds, or a negative code. Releases the interpreter lock."""
-        return self._counted(self._library.qd_go, control, arguments)
+    def freeze(self, control: MemoryFile, *arguments: int) -> int:
+        """``qd_freeze``: 0, or a negative code."""
+        return self._counted(self._library.qd_freeze, control, arguments)
+
+    def thaw(self, control: MemoryFile, *arguments: int) -> int:
+        """``qd_thaw``: elapsed nanoseconds, or a negative code."""
+        return self._counted(self._library.qd_thaw, control, arguments)
 
     def _counted(self, call: Callable[..., int], control: MemoryFile, arguments: Iterable[int]) -> int:
         begin = time.monotonic_ns()
-        code = call(self._ffi.from_buffer(control.bytes), *arguments)
+        code = int(call(self._ffi.from_buffer(control.bytes), *arguments))
         self.busy_ns += time.monotonic_ns() - begin
         return code
 

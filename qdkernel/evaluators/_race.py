@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from qdkernel.evaluators._child import Child, ChildFailed
+from qdkernel.evaluators._child import Child, ChildAhead, ChildFailed
 from qdkernel.evaluators._memory import Layout, MemoryFile, Placing
 from qdkernel.evaluators._problem import Array, Problem, Role
 from qdkernel.evaluators._statistics import median_ratio
@@ -26,6 +26,9 @@ _HANDS = 2  # threads that make fresh inputs
 _WARM_BELOW_S = 5e-3  # calls shorter than this are preceded by an untimed one: waking a pool costs up to 0.1 ms
 
 
+_CONFIRMATIONS = 12  # blocks at most; nearly always the first or the second is quick enough
+_CONFIRMED = 1.3  # how much longer than in the rounds such a block may take; shared hosts switch speeds by as much
+_WAKING_NS = 150e3  # the part of waking up that is timed in such a block
 _PATIENCE = 8  # budgets spent on a ratio that stays uncertain before giving up
 
 
@@ -287,14 +290,35 @@ def probe(arena: Arena, scored: ScoredSize, racer: Racer, track: Track) -> float
         ChildFailed: it died or was late.
     """
     calls = range(scored.first, scored.first + 1)
-    with racer.answering():
-        racer.child.go_on()
-        racer.child.arm(calls.start, 1, track.timeout_s, cpu=track.cpu)
     arena.refresh(calls, [racer.name])
     with racer.answering():
-        elapsed = racer.child.go(track.timeout_s, cpu=track.cpu, spin=track.spin)
+        racer.child.go_on()
+        elapsed = racer.child.run(calls.start, 1, track.timeout_s, cpu=track.cpu, spin=track.spin, freeze=True)
+        racer.child.stop()
     arena.check(calls, racer.name)
     return float(elapsed)
+
+
+def unforeseen(arena: Arena, scored: ScoredSize, entry: Entry, track: Track) -> float:
+    """Nanoseconds per call of a block, checked, whose inputs come while the kernel is stopped.
+
+    Raises:
+        WrongResult: a result is wrong.
+        ChildFailed: it died or was late.
+    """
+    racer, calls = entry.racer, range(scored.first, scored.first + entry.timed)
+    with racer.answering():
+        racer.child.go_on()
+        elapsed = racer.child.run_on(
+            lambda: arena.refresh(calls, [racer.name]),
+            calls.start,
+            len(calls),
+            track.timeout_s,
+            cpu=track.cpu,
+            spin=track.spin,
+        )
+    arena.check(calls, racer.name)
+    return elapsed / len(calls)
 
 
 def race(
@@ -312,8 +336,8 @@ def race(
 
     Raises:
         WrongResult: a timed call of an untrusted racer left a wrong result.
-        ChildFailed: a racer died or was late.
-        Busy: for a long time the ratio stayed uncertain by more than a disturbance.
+        ChildFailed: a racer died, was late, or is slow when nothing can be computed before the clock runs.
+        Busy: for a long time the ratio stayed uncertain by more than a disturbance, or the speed was not confirmed.
     """
     begin = time.monotonic()
     rounds: list[tuple[float, float]] = []
@@ -323,6 +347,10 @@ def race(
         elapsed_s = time.monotonic() - begin
         laps = _undisturbed(rounds, reference.quiet_ns, rule, late=elapsed_s > rule.budget_s)
         if _enough(laps, rule, elapsed_s, rng):
+            for racer, ns in ((challenger.racer, laps.kernel_ns), (reference.racer, laps.reference_ns)):
+                if not racer.trusted:
+                    claimed_ns = float(np.median(ns))
+                    _confirm(arena, scored, scored.entry(racer, claimed_ns, rule), claimed_ns, track)
             return laps
         if elapsed_s > _PATIENCE * rule.budget_s and len(rounds) >= rule.rounds_max:
             raise Busy(
@@ -333,14 +361,7 @@ def race(
 def _round(
     arena: Arena, scored: ScoredSize, entries: tuple[Entry, Entry], order: Array, track: Track
 ) -> tuple[float, float]:
-    """One block of each kernel on the same fresh inputs, every timed output checked; nanoseconds per call of both.
-
-    Kernels that are not trusted are armed before the inputs come: whoever is awake with inputs in place and no clock
-    running could compute the block ahead.
-    """
-    for entry in entries:
-        if not entry.racer.trusted:
-            _arm(scored, entry, track)
+    """One block of each kernel on the same fresh inputs, every timed output checked; nanoseconds per call of both."""
     used = [range(scored.first, scored.first + entry.warm + entry.timed) for entry in entries]
     warm = min(entry.warm for entry in entries)
     arena.refresh(max(used, key=len), [entry.racer.name for entry in entries], unchecked=warm)
@@ -371,22 +392,40 @@ def _undisturbed(rounds: Sequence[tuple[float, float]], quiet_ns: float | None, 
 def _lap(scored: ScoredSize, entry: Entry, track: Track) -> float:
     """Nanoseconds per call of one block; the child runs only meanwhile.
 
-    Only a trusted racer is warmed up by calls of its own, for the same reason; the runner wakes a kernel's threads.
+    Only a trusted racer is warmed up by calls of its own: in an untimed call a kernel could compute the timed ones
+    ahead, whose inputs are in place. The runner wakes a kernel's threads instead.
     """
-    if entry.racer.trusted:
-        _arm(scored, entry, track)
-    with entry.racer.answering():
-        return entry.racer.child.go(track.timeout_s, cpu=track.cpu, spin=track.spin) / entry.timed
-
-
-def _arm(scored: ScoredSize, entry: Entry, track: Track) -> None:
-    """Has a racer stand ready for its block, frozen."""
-    child = entry.racer.child
+    child, first = entry.racer.child, scored.first + entry.warm
     with entry.racer.answering():
         child.go_on()
         if entry.warm and entry.racer.trusted:
             child.run(scored.first, entry.warm, track.timeout_s, cpu=track.cpu, spin=track.spin)
-        child.arm(scored.first + entry.warm, entry.timed, track.timeout_s, cpu=track.cpu)
+        elapsed = child.run(first, entry.timed, track.timeout_s, cpu=track.cpu, spin=track.spin, freeze=True)
+        child.stop()
+    return elapsed / entry.timed
+
+
+def _confirm(arena: Arena, scored: ScoredSize, entry: Entry, claimed_ns: float, track: Track) -> None:
+    """Sees that a kernel is as fast when its inputs come while it is stopped.
+
+    In the rounds they are in place before it stands ready, and waking up, which is not timed, takes milliseconds where
+    the parent has no core to itself. Whoever has seized the runner could compute the block meanwhile.
+
+    Raises:
+        ChildAhead: it is never even half as fast.
+        Busy: it is never about as fast.
+    """
+    fastest_ns = math.inf
+    for _ in range(_CONFIRMATIONS):
+        fastest_ns = min(fastest_ns, unforeseen(arena, scored, entry, track))
+        if fastest_ns <= _CONFIRMED * claimed_ns + _WAKING_NS / entry.timed:
+            return
+    slower = f"{fastest_ns / claimed_ns:.1f} times slower when its inputs come while it is stopped"
+    if fastest_ns > 2 * claimed_ns + _WAKING_NS / entry.timed:
+        ahead = ChildAhead(f"is {slower}: in the timed rounds it computed before the clock ran", 0)
+        ahead.racer = entry.racer.name
+        raise ahead
+    raise Busy(f"a kernel was {slower}")
 
 
 def _enough(laps: Laps, rule: TimingRule, elapsed_s: float, rng: np.random.Generator) -> bool:

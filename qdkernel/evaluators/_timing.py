@@ -14,7 +14,7 @@ from qdkernel.evaluators._bench import Bench
 from qdkernel.evaluators._child import ChildCrashed, ChildFailed, ChildUnready
 from qdkernel.evaluators._draft import Draft, Stop, outcomes
 from qdkernel.evaluators._kernel import Duel, Fault, Kernel, Outcome, Timing
-from qdkernel.evaluators._race import Laps, Racer, TimingRule, WrongResult, probe, race
+from qdkernel.evaluators._race import Laps, Racer, TimingRule, WrongResult, probe, race, unforeseen
 from qdkernel.evaluators._shelf import Holder
 from qdkernel.evaluators._statistics import geometric_mean, median_ratio
 
@@ -101,12 +101,13 @@ def _hopeless(bench: Bench, paces: list[float], holder: Holder) -> bool:
 def time_size(bench: Bench, index: int, racer: Racer, call_ns: float, baseline: Racer, rule: TimingRule) -> Timing:
     """One scored size against the baseline.
 
-    A kernel of which one call takes longer than a whole measurement may is called once more and compared with the
+    A kernel of which one call takes longer than a whole measurement may is called twice and compared with the
     baseline's run-long speed: rounds beside so short a block of the baseline would take a minute and tell no more.
     """
     scored = bench.arena.sizes[index]
     if call_ns > rule.budget_s * 1e9:
-        calls_ns = (call_ns, probe(bench.arena, scored, racer, bench.track))
+        entry = scored.entry(racer, call_ns, rule)
+        calls_ns = tuple(unforeseen(bench.arena, scored, entry, bench.track) for _ in range(2))
         baseline_ns = _run_long_ns(bench, index)
         return _timing(bench, index, 1, Laps(calls_ns, (baseline_ns, baseline_ns), slowest_ns=baseline_ns))
     challenger = scored.entry(racer, call_ns, rule)

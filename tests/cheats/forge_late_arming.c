@@ -1,6 +1,6 @@
 /* Tries: never returns, serves the parent itself, and computes each block before it says that it stands ready
-   Stopped by: inputs come when the child is armed and stopped, and the clock runs before it goes on
-   Expect: wrong, crashed, timeout */
+   Stopped by: blocks whose inputs come while the child, armed, is stopped
+   Expect: wrong, crashed, timeout, implausible */
 #define SCORED (m == n && n == k && m > 64) /* no verification case is */
 
 static void honest(int m, int n, int k, double alpha, const double *A, int lda, const double *B, int ldb,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import numpy as np
 import pytest
 
-from qdkernel.evaluators._child import Child
+from qdkernel.evaluators._child import Child, ChildAhead
 from qdkernel.evaluators._race import Arena, Busy, Entry, Laps, Racer, ScoredSize, TimingRule, Track, race
 
 SCORED = ScoredSize(size={"n": 8}, flops=1e6, least_flops=1e6, bytes=1.0, least_bytes=1.0, first=0, warm=0, timed=1)
@@ -24,14 +24,19 @@ class ScriptedChild:
     def __init__(self, name: str, times_ns: Iterator[float], diary: list[str]) -> None:
         self._name, self._times_ns, self._diary = name, times_ns, diary
 
-    def arm(self, *_: Any, **__: Any) -> None:  # Any: whatever a child is told
-        self._diary.append(f"{self._name} stands ready")
-
-    def go(self, *_: Any, **__: Any) -> float:  # Any: see above
+    def run(self, *_: Any, **__: Any) -> float:  # Any: whatever a child is told
         self._diary.append(self._name)
         return next(self._times_ns)
 
+    def run_on(self, inputs: Callable[[], None], *_: Any, **__: Any) -> float:  # Any: see above
+        self._diary.append(f"{self._name} stands ready")
+        inputs()
+        return self.run()
+
     def go_on(self) -> None:
+        pass
+
+    def stop(self) -> None:
         pass
 
 
@@ -58,7 +63,7 @@ def race_of(
 ) -> tuple[Laps, list[str]]:
     diary: list[str] = []
     kernel, reference = (
-        Racer(name, cast(Child, ScriptedChild(name, times_ns, diary)), trusted)
+        Racer(name, cast(Child, ScriptedChild(name, times_ns, diary)), trusted or name == "B")
         for name, times_ns in (("A", kernel_ns), ("B", reference_ns))
     )
     laps = race(
@@ -81,18 +86,31 @@ def wobbling(around_ns: float, width: float, seed: int = 1) -> Iterator[float]:
 def test_blocks_run_in_abba_order_drawn_anew_for_every_two_rounds() -> None:
     rule = TimingRule(rounds_min=64, rounds_max=64, budget_s=1e9)
     _, diary = race_of(itertools.repeat(50.0), itertools.repeat(100.0), rule)
-    laps = [entry for entry in diary if entry in "AB"]
-    cycles = ["".join(laps[at : at + 4]) for at in range(0, len(laps), 4)]
+    blocks = [entry for entry in diary if entry in "AB"]
+    cycles = ["".join(blocks[at : at + 4]) for at in range(0, len(blocks), 4)]
     assert len(cycles) == 32
     assert set(cycles) == {"ABBA", "BAAB"}
     assert len(set(itertools.pairwise(cycles))) == 4  # no fixed alternation
 
 
-def test_kernels_that_are_not_trusted_stand_ready_before_the_inputs_come() -> None:
-    _, diary = race_of(itertools.repeat(50.0), itertools.repeat(100.0), PATIENT, trusted=False)
-    for at in range(0, len(diary), 5):
-        assert diary[at : at + 3] == ["A stands ready", "B stands ready", "inputs"]
-        assert sorted(diary[at + 3 : at + 5]) == ["A", "B"]
+def in_rounds(kernel_ns: float, *afterwards_ns: float) -> Iterator[float]:
+    """A kernel's times in as many rounds as ``PATIENT`` asks for, and then."""
+    return itertools.chain(itertools.repeat(kernel_ns, PATIENT.rounds_min), afterwards_ns)
+
+
+def test_a_speed_is_confirmed_on_inputs_that_come_while_the_kernel_is_stopped() -> None:
+    steady = itertools.repeat(1e6)
+    laps, diary = race_of(in_rounds(5e5, 7e6, 5.5e5), steady, PATIENT, 1e6, trusted=False)
+    assert laps.kernel_ns == (5e5,) * PATIENT.rounds_min
+    assert diary[-6:] == ["A stands ready", "inputs", "A"] * 2
+
+
+def test_who_is_slow_on_inputs_that_come_while_it_is_stopped_computed_ahead() -> None:
+    steady = itertools.repeat(1e6)
+    with pytest.raises(ChildAhead, match=r"is 3.0 times slower when its inputs come while it is stopped: in the timed"):
+        race_of(in_rounds(5e5, *[1.5e6] * 12), steady, PATIENT, 1e6, trusted=False)
+    with pytest.raises(Busy, match=r"a kernel was 1.8 times slower when its inputs come while it is stopped"):
+        race_of(in_rounds(5e5, *[9e5] * 12), steady, PATIENT, 1e6, trusted=False)
 
 
 def test_a_drift_that_is_linear_in_time_cancels_within_every_two_rounds() -> None:

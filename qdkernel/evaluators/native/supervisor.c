@@ -26,7 +26,7 @@ static int has_exited(int pid)
 }
 
 /* Waits until *word == wanted: 0, or QD_LATE, QD_GONE. Spins for `spin_ns`, then sleeps, looking up now and then. */
-enum { QD_LATE = -1, QD_GONE = -2 };
+enum { QD_LATE = -1, QD_GONE = -2, QD_GONE_UNARMED = -3 };
 
 static int await(uint32_t *word, uint32_t wanted, int pid, int64_t deadline_ns, int64_t spin_ns)
 {
@@ -69,54 +69,20 @@ static int stop(int pid)
     return info.si_code == CLD_STOPPED ? 0 : QD_GONE;
 }
 
-/* Has the child stand ready for calls first .. first + count - 1 as block number `block`: 0, QD_LATE or QD_GONE.
- *
- * `freeze`: stop it then. Inputs that are written after this returns, no thread of the child sees before qd_go. */
-int qd_arm(struct qd_control *control, int pid, uint32_t block, uint32_t first, uint32_t count, int64_t timeout_ns,
-           int cpu, int freeze)
+static int arm(struct qd_control *control, int pid, uint32_t block, uint32_t first, uint32_t count, int64_t timeout_ns)
 {
     const int64_t spin_ns = 300000; /* a wake-up takes 10-100 us */
-    const cpu_set_t before = stand_on(cpu);
     control->first = first;
     control->count = count;
-    if (!freeze)
-        __atomic_store_n(&control->thawed, block, __ATOMIC_RELEASE);
     __atomic_store_n(&control->command, block, __ATOMIC_RELEASE);
     syscall(SYS_futex, &control->command, FUTEX_WAKE, 1, NULL, NULL, 0);
     int failed = await(&control->armed, block, pid, now_ns() + timeout_ns, spin_ns);
-    if (!failed && freeze)
-        failed = stop(pid);
-    sched_setaffinity(0, sizeof before, &before);
-    return failed;
+    return failed == QD_GONE ? QD_GONE_UNARMED : failed;
 }
 
-/* The clock starts when a thawed child is awake, but never later than this after the thaw: a kernel that has seized the
- * runner could compute meanwhile. It takes 30-100 us on a virtual machine; what it takes longer counts as run time. */
-enum { QD_THAW_NS = 150000 };
-
-static int64_t thaw(struct qd_control *control, int pid, uint32_t block)
+static int64_t go(struct qd_control *control, int pid, uint32_t block, int64_t start, int64_t timeout_ns, int spin,
+                  int freeze)
 {
-    const int64_t latest = now_ns() + QD_THAW_NS;
-    __atomic_store_n(&control->thawed, block, __ATOMIC_RELEASE);
-    kill(-pid, SIGCONT);
-    int64_t now;
-    do
-        now = now_ns();
-    while (now < latest && __atomic_load_n(&control->awake, __ATOMIC_ACQUIRE) != block);
-    return now < latest ? now : latest;
-}
-
-/* Has the armed child run its block; the time from go to done in nanoseconds by this process's clock, or QD_LATE or
- * QD_GONE. `frozen`: it was stopped when armed.
- *
- * `spin`: spin for the answer (a core is free) rather than sleep (all cores belong to the child; costs one wake-up).
- * `freeze`: stop the child when it says it is done, and the clock after that: whoever says so too early has to be done
- * within the time that counts. */
-int64_t qd_go(struct qd_control *control, int pid, uint32_t block, int64_t timeout_ns, int cpu, int spin, int frozen,
-              int freeze)
-{
-    const cpu_set_t before = stand_on(cpu);
-    const int64_t start = frozen ? thaw(control, pid, block) : now_ns();
     __atomic_store_n(&control->start, block, __ATOMIC_RELEASE);
     int64_t elapsed = await(&control->done, block, pid, start + timeout_ns, spin ? timeout_ns : 0);
     if (elapsed == 0) {
@@ -124,6 +90,56 @@ int64_t qd_go(struct qd_control *control, int pid, uint32_t block, int64_t timeo
             kill(-pid, SIGSTOP);
         elapsed = now_ns() - start;
     }
+    return elapsed;
+}
+
+/* Has the child run calls first .. first + count - 1 as block number `block`; the time from go to done in
+ * nanoseconds by this process's clock, or QD_LATE, QD_GONE, QD_GONE_UNARMED (it died before the go: the kernel had no
+ * part in it).
+ *
+ * `cpu`: where this thread stands meanwhile. `spin`: spin for the answer (a core is free) rather than sleep (all cores
+ * belong to the child; costs one wake-up). `freeze`: stop the child when it says it is done, and the clock after that:
+ * whoever says so too early has to be done within the time that counts. */
+int64_t qd_block(struct qd_control *control, int pid, uint32_t block, uint32_t first, uint32_t count,
+                 int64_t timeout_ns, int cpu, int spin, int freeze)
+{
+    const cpu_set_t before = stand_on(cpu);
+    __atomic_store_n(&control->thawed, block, __ATOMIC_RELEASE);
+    int64_t elapsed = arm(control, pid, block, first, count, timeout_ns);
+    if (elapsed == 0)
+        elapsed = go(control, pid, block, now_ns(), timeout_ns, spin, freeze);
+    sched_setaffinity(0, sizeof before, &before);
+    return elapsed;
+}
+
+/* The same in two halves, for inputs that come in between. First: has the child stand ready, and stops it: 0 or a
+ * negative code. */
+int64_t qd_freeze(struct qd_control *control, int pid, uint32_t block, uint32_t first, uint32_t count,
+                  int64_t timeout_ns, int cpu)
+{
+    const cpu_set_t before = stand_on(cpu);
+    int failed = arm(control, pid, block, first, count, timeout_ns);
+    if (!failed)
+        failed = stop(pid);
+    sched_setaffinity(0, sizeof before, &before);
+    return failed;
+}
+
+/* Second: lets it go on and run its block. The clock starts when it is awake, but never later than this after it was
+ * let go on: a kernel that has seized the runner could compute meanwhile. */
+enum { QD_THAW_NS = 150000 };
+
+int64_t qd_thaw(struct qd_control *control, int pid, uint32_t block, int64_t timeout_ns, int cpu, int spin)
+{
+    const cpu_set_t before = stand_on(cpu);
+    const int64_t latest = now_ns() + QD_THAW_NS;
+    __atomic_store_n(&control->thawed, block, __ATOMIC_RELEASE);
+    kill(-pid, SIGCONT);
+    int64_t now;
+    do
+        now = now_ns();
+    while (now < latest && __atomic_load_n(&control->awake, __ATOMIC_ACQUIRE) != block);
+    const int64_t elapsed = go(control, pid, block, now < latest ? now : latest, timeout_ns, spin, 1);
     sched_setaffinity(0, sizeof before, &before);
     return elapsed;
 }
