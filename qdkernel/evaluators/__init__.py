@@ -1,5 +1,6 @@
 """Ground floor: what a kernel and a problem are; how a kernel is compiled, contained, verified and timed."""
 
+from qdkernel.evaluators._arena import TimingRule
 from qdkernel.evaluators._baseline import BaselineChoice
 from qdkernel.evaluators._bench import DUEL_RULE, Bench, BenchSpec
 from qdkernel.evaluators._ceilings import Ceilings, load_or_measure_ceilings
@@ -11,7 +12,6 @@ from qdkernel.evaluators._kernel import Cell, Duel, Evaluation, Fault, Kernel, K
 from qdkernel.evaluators._lock import CoreLock
 from qdkernel.evaluators._machine import Machine, fingerprint, this_machine
 from qdkernel.evaluators._problem import SEEDS, Array, ArrayArgument, Problem, Role
-from qdkernel.evaluators._race import TimingRule
 from qdkernel.evaluators._shared_object import SharedObject
 from qdkernel.evaluators._shelf import Holder, Shelf
 from qdkernel.evaluators._statistics import geometric_mean

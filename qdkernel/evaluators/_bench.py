@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from qdkernel.evaluators._arena import Arena, Entry, Racer, ScoredSize, TimingRule
 from qdkernel.evaluators._baseline import Baseline, BaselineChoice, kernel_environment, prepare_baseline
 from qdkernel.evaluators._child import Child, Executable, Layers, Limits, Native, running_on
 from qdkernel.evaluators._compile import CompileLimits, assembly_hash, compile_kernel
@@ -20,7 +21,7 @@ from qdkernel.evaluators._disassembly import Disassembly
 from qdkernel.evaluators._kernel import Cell
 from qdkernel.evaluators._lock import CoreLock
 from qdkernel.evaluators._memory import Layout, MemoryFile
-from qdkernel.evaluators._race import Arena, Entry, Racer, ScoredSize, TimingRule, Track, race
+from qdkernel.evaluators._race import Track, race
 from qdkernel.evaluators._shared_object import SharedObject
 from qdkernel.evaluators._shelf import Shelf
 from qdkernel.evaluators._toolchain import build_native, find_toolchain

@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from qdkernel.evaluators._arena import WrongResult
 from qdkernel.evaluators._child import ChildAhead, ChildCrashed, ChildFailed, ChildGreedy, ChildLate, ChildUnready
 from qdkernel.evaluators._kernel import Cell, Duel, Evaluation, Kernel, KernelId, Outcome, Proof, Timing
-from qdkernel.evaluators._race import Busy, WrongResult
+from qdkernel.evaluators._race import Busy
 from qdkernel.evaluators._statistics import geometric_mean
 
 _FAILURES = {

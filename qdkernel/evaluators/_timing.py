@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
+from qdkernel.evaluators._arena import Racer, TimingRule, WrongResult
 from qdkernel.evaluators._bench import Bench
 from qdkernel.evaluators._child import ChildCrashed, ChildFailed, ChildUnready
 from qdkernel.evaluators._draft import Draft, Stop, outcomes
 from qdkernel.evaluators._kernel import Duel, Fault, Kernel, Outcome, Timing
-from qdkernel.evaluators._race import Laps, Racer, TimingRule, WrongResult, probe, race, unforeseen
+from qdkernel.evaluators._race import Laps, probe, race, unforeseen
 from qdkernel.evaluators._shelf import Holder
 from qdkernel.evaluators._statistics import geometric_mean, median_ratio
 
