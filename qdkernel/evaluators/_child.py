@@ -184,11 +184,8 @@ class Child:
             ChildGreedy: by the time it was stopped it had used more processors than it was given.
             ContainmentError: a layer that should contain it could not be put in force.
         """
-        self._block, self._count = self._block + 1, count
-        wait_ns = int(timeout_s * 1e9)
-        code = self._native.block(
-            self._control, self._process.pid, self._block, first, count, wait_ns, cpu, spin, freeze
-        )
+        block, pid, wait_ns = self._next_block(count), self._process.pid, int(timeout_s * 1e9)
+        code = self._native.block(self._control, pid, block, first, count, wait_ns, cpu, spin, freeze)
         self._check(code, timeout_s)
         if freeze:
             self._account.pause()
@@ -214,15 +211,12 @@ class Child:
         Raises:
             ChildFailed: see ``run``.
         """
-        self._block, self._count = self._block + 1, count
-        wait_ns = int(timeout_s * 1e9)
-        self._check(
-            self._native.freeze(self._control, self._process.pid, self._block, first, count, wait_ns, cpu), timeout_s
-        )
+        block, pid, wait_ns = self._next_block(count), self._process.pid, int(timeout_s * 1e9)
+        self._check(self._native.freeze(self._control, pid, block, first, count, wait_ns, cpu), timeout_s)
         self._account.pause()
         inputs()
         self._account.resume()
-        code = self._native.thaw(self._control, self._process.pid, self._block, wait_ns, cpu, spin)
+        code = self._native.thaw(self._control, pid, block, wait_ns, cpu, spin)
         self._check(code, timeout_s)
         self._account.pause()
         return code
