@@ -84,6 +84,29 @@ def test_the_sketch_catches_damage(name: str, damage: Callable[[Array], None]) -
     assert problem.sketch_error(case, arrays | results, secret) > 1
 
 
+@pytest.mark.parametrize("name", ["dgemm", "sgemm"])
+def test_the_sketch_catches_strassens_algorithm_on_rows_of_one_magnitude(name: str) -> None:
+    problem, rng = PROBLEMS[name], np.random.default_rng(14)
+    case = problem.scored_case(problem.size_from_int(320))
+    for _ in range(5):
+        arrays = problem.make_inputs("uniform", case, rng)
+        secret = problem.sketch(case, arrays, rng)
+        scale = 2.0 ** np.floor(np.log2(np.abs(arrays["A"]).max(axis=1, keepdims=True))).astype(arrays["A"].dtype)
+        result = scale * strassen(arrays["A"] / scale, arrays["B"])
+        assert problem.sketch_error(case, arrays | {"C": result}, secret) > 2
+
+
+def strassen(a: Array, b: Array) -> Array:
+    """One level of Strassen's algorithm, square and even."""
+    (a11, a12), (a21, a22) = (np.split(half, 2, axis=1) for half in np.split(a, 2))
+    (b11, b12), (b21, b22) = (np.split(half, 2, axis=1) for half in np.split(b, 2))
+    m1, m2, m3 = (a11 + a22) @ (b11 + b22), (a21 + a22) @ b11, a11 @ (b12 - b22)
+    m4, m5 = a22 @ (b21 - b11), (a11 + a12) @ b22
+    m6, m7 = (a21 - a11) @ (b11 + b12), (a12 - a22) @ (b21 + b22)
+    result: Array = np.block([[m1 + m4 - m5 + m7, m3 + m5], [m2 + m4, m1 - m2 + m3 + m6]])
+    return result
+
+
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_the_sketch_catches_an_untouched_and_a_stale_output(name: str) -> None:
     problem, rng = PROBLEMS[name], np.random.default_rng(13)

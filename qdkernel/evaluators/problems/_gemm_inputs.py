@@ -14,7 +14,8 @@ Matrices = tuple[Array, Array, Array]
 """A (m, k), B (k, n) and C (m, n)."""
 
 _ROW_BITS = 40  # rows of the uniform family differ by up to 2^-40
-_GROUPS, _GROUP_BITS = 8, 20  # and entries of different groups by 2^-20
+_GROUPS = 8
+_BETWEEN = 0.4  # of the dtype's digits lie between groups, 2^-20 or 2^-9: a wrong small element still shows in its row
 _SPARSE = 0.1  # share of exact zeros in A of the special family
 
 
@@ -24,9 +25,9 @@ def make_inputs(dtype: np.dtype[Any], family: str, case: Case, rng: np.random.Ge
     Families:
         plain: in (-1, 1).
         uniform: in (-1, 1), each row of A and C times a power of two of its own; and rows, terms and columns belong
-            to secret groups: what lies between two groups is 2^-20 times smaller. Componentwise accurate arithmetic
-            does not notice; errors bounded only by a norm of whole blocks (Strassen's) spoil the small elements, and
-            no scaling of rows, terms and columns makes them large.
+            to secret groups: what lies between two groups is smaller by 0.4 of the dtype's digits. Componentwise
+            accurate arithmetic does not notice; errors bounded only by a norm of whole blocks (Strassen's) spoil the
+            small elements, and no scaling of rows, terms and columns makes them large.
         integers: as large as every partial sum stays exact in the dtype, so that any lower precision shows.
         graded: rows of A and columns of B scaled over the dtype's range of digits; breaks fast algorithms as well.
         cancellation: results far below their terms.
@@ -78,8 +79,9 @@ def _uniform(dtype: np.dtype[Any], case: Case, rng: np.random.Generator) -> Matr
 
 
 def _between(first: Array, second: Array, dtype: np.dtype[Any]) -> Array:
-    """1 where row and column belong to one group, else 2^-20."""
-    rows_of_groups = np.where(np.arange(_GROUPS)[:, np.newaxis] == second, 1.0, 0.5**_GROUP_BITS).astype(dtype)
+    """1 where row and column belong to one group, else a small power of two."""
+    small = 0.5 ** int(_BETWEEN * np.finfo(dtype).nmant)
+    rows_of_groups = np.where(np.arange(_GROUPS)[:, np.newaxis] == second, 1.0, small).astype(dtype)
     return np.take(rows_of_groups, first, axis=0)
 
 
