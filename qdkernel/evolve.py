@@ -169,7 +169,7 @@ class Evolution:
         if placement.placed and evaluation.cell is not None:
             self._take_cell(evaluation.cell, record, proposal, evaluation)
         if evaluation.duel and evaluation.duel.fault:
-            self._recount()
+            self._recount(elites(self._folder.evaluations()))
         return False
 
     def _take_cell(self, cell: Cell, record: int, proposal: Proposal, evaluation: Evaluation) -> None:
@@ -211,10 +211,10 @@ class Evolution:
         standing, stats = self.standing, self._archive.stats
         standing.elites, standing.qd_score, standing.best = stats.num_elites, stats.qd_score, stats.best
 
-    def _recount(self) -> None:
-        """Counts again after a record was retracted."""
+    def _recount(self, held: Mapping[Cell, Record]) -> None:
+        """Counts again after a record was retracted; ``held``: who holds each cell now, by the log."""
         self.standing.outcomes = Counter(self._folder.counts_by_outcome())
-        for record in elites(self._folder.evaluations()).values():
+        for record in held.values():
             self._note_best(record.evaluation)
         self._count_elites()
 
@@ -306,7 +306,7 @@ class Evolution:
             self._archive.remove(cell)
             self._place.shelf.remove_holder(cell)
             del self._holders[cell]
-        self._recount()
+        self._recount(held)
 
     # -- going on after a stop ------------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from qdkernel.evaluators._statistics import median_ratio
 
 _CONFIRMATIONS = 12  # blocks at most; nearly always the first or the second is quick enough
 _CONFIRMED = 1.3  # how much longer than in the rounds such a block may take; shared hosts switch speeds by as much
-_WAKING_NS = 150e3  # the part of waking up that is timed in such a block
+_WAKING_NS = 150e3  # QD_THAW_NS of native/supervisor.c: by so much the clock of such a block may differ
 _PATIENCE = 8  # budgets spent on a ratio that stays uncertain before giving up
 
 
@@ -197,9 +197,8 @@ def _confirm(arena: Arena, scored: ScoredSize, entry: Entry, claimed_ns: float, 
             return
     slower = f"{fastest_ns / claimed_ns:.1f} times slower when its inputs come while it is stopped"
     if fastest_ns > 2 * claimed_ns + _WAKING_NS / entry.timed:
-        ahead = ChildAhead(f"computes before the clock runs: it is {slower}", 0)
-        ahead.racer = entry.racer.name
-        raise ahead
+        with entry.racer.answering():
+            raise ChildAhead(f"computes before the clock runs: it is {slower}", 0)
     raise Busy(f"a kernel was {slower}")
 
 
