@@ -17,10 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
-from qdkernel.archives import Entry, KernelArchive, Placement
+from qdkernel.archives import Entry, KernelArchive
 from qdkernel.config import load_config
-from qdkernel.evaluators import Bench, Evaluation, Kernel, evaluate
-from qdkernel.workplace import open_workplace
+from qdkernel.core import Evaluation, Kernel, Placement
+from qdkernel.evaluators.pipeline import Bench
+from qdkernel.evaluators.pipeline.evaluate import evaluate
+from qdkernel.search import open_workplace
 
 NOMINAL = 0.025
 

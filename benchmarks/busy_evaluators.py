@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from qdkernel.run_folder import RunFolder
+from qdkernel.runs import RunFolder
 
 LATENCY_S, PARALLEL = 2.0, 8
 

@@ -15,9 +15,9 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from qdkernel.archives import AXES, reachable_cells
-from qdkernel.evaluators import this_machine
-from qdkernel.run_folder import RunFolder, elites
+from qdkernel.core import AXES, reachable_cells
+from qdkernel.machine import this_machine
+from qdkernel.runs import RunFolder, elites
 
 CONFIG = Path(__file__).parent.parent / "configs" / "gemm.yaml"
 

@@ -18,10 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
-from qdkernel.archives import KernelArchive, Placement
+from qdkernel.archives import KernelArchive
 from qdkernel.config import Config, load_config
-from qdkernel.evaluators import Evaluation, EvaluationTask, Kernel, perform
-from qdkernel.workplace import Workplace, open_workplace
+from qdkernel.core import Evaluation, Kernel, Placement
+from qdkernel.evaluators.pipeline import EvaluationTask, perform
+from qdkernel.search import Workplace, open_workplace
 
 BOUND = 0.01
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from qdkernel.run_folder import RunFolder
+from qdkernel.runs import RunFolder
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # the kernels live with the tests
 

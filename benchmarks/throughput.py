@@ -18,7 +18,7 @@ import tempfile
 from collections import defaultdict
 from pathlib import Path
 
-from qdkernel.run_folder import Record, RunFolder
+from qdkernel.runs import Record, RunFolder
 
 COMPILING = ("compile", "assembly")
 CONFIG = Path(__file__).parent.parent / "configs" / "gemm.yaml"

@@ -12,8 +12,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from qdkernel.evaluators import Outcome
-from qdkernel.run_folder import RunFolder
+from qdkernel.core import Outcome
+from qdkernel.runs import RunFolder
 
 
 def main() -> None:

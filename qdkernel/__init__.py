@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from qdkernel.loaded_kernel import LoadedKernel, load
+    from qdkernel.loading import LoadedKernel, load
 
 __all__ = ["LoadedKernel", "load"]
 
@@ -18,5 +18,5 @@ def __getattr__(name: str) -> Any:  # Any: the import system's contract
     if name in __all__:
         import importlib
 
-        return getattr(importlib.import_module("qdkernel.loaded_kernel"), name)
+        return getattr(importlib.import_module("qdkernel.loading"), name)
     raise AttributeError(f"module 'qdkernel' has no attribute {name!r}")

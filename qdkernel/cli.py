@@ -146,7 +146,7 @@ def show(
     cell: Annotated[str | None, typer.Argument(help="A cell, e.g. packed/512/static/none.")] = None,
 ) -> int:
     """Print a run's standing, or the elite of one cell."""
-    from qdkernel.commands.views import show as command
+    from qdkernel.commands.show import show as command
 
     return command(run, cell)
 
@@ -157,7 +157,7 @@ def plot(
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to; default: plots/ in the run.")] = None,
 ) -> int:
     """Draw the archive, its projections, the progress and the roofline."""
-    from qdkernel.commands.views import plot as command
+    from qdkernel.commands.plot import plot as command
 
     return command(run, out)
 
@@ -171,7 +171,7 @@ def export(
     ] = None,
 ) -> int:
     """Write a run's evaluations or elites for other programs."""
-    from qdkernel.commands.views import export as command
+    from qdkernel.commands.export import export as command
 
     return command(run, to, out)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from qdkernel.evaluators import find_problem
+from qdkernel.problems import find_problem
 
 GALLERY = Path(__file__).parent / "gallery"
 FLAGS = (

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from qdkernel.archives import describe
-from qdkernel.evaluators import Bench, BenchSpec, Shelf, TimingRule, Toolchain, find_problem, find_toolchain
+from qdkernel.evaluators.behaviour import describe
+from qdkernel.evaluators.measurement import TimingRule
+from qdkernel.evaluators.pipeline import Bench, BenchSpec, Shelf
+from qdkernel.evaluators.toolchain import Toolchain, find_toolchain
+from qdkernel.problems import find_problem
 
 MODEL_VARIABLES = ("QDKERNEL_BASE_URL", "QDKERNEL_MODEL", "QDKERNEL_API_KEY", "OPENAI_BASE_URL", "OPENAI_API_KEY")
 for name in MODEL_VARIABLES:

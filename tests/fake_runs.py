@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from qdkernel.archives import AXES, cell_name, reachable_cells
-from qdkernel.evaluators import Cell, Evaluation, Kernel, Outcome, Proof, Timing
-from qdkernel.mutators import Assignment, Completion, Expect, Message, Proposal
-from qdkernel.run_folder import RunFolder
+from qdkernel.core import AXES, Cell, Evaluation, Kernel, Outcome, Proof, Proposal, Timing, cell_name, reachable_cells
+from qdkernel.llm import Completion, Message
+from qdkernel.mutators.llm import Assignment
+from qdkernel.mutators.llm.assignment import Expect
+from qdkernel.runs import RunFolder
 
 SIZES = ({"m": 256, "n": 256, "k": 256}, {"m": 768, "n": 768, "k": 768})
 BASELINE = (88.0, 96.0)

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import psutil
 
-from qdkernel.evaluators import Outcome
-from qdkernel.run_folder import RunFolder
+from qdkernel.core import Outcome
+from qdkernel.runs import RunFolder
 from tests.llm_server import NUM_KERNELS, REPLIES, kernel_source
 from tests.test_evolve import HEAD, QUICK
 

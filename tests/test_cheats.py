@@ -15,9 +15,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from qdkernel.evaluators import BenchSpec, EvaluationTask, Kernel, Outcome, perform
-from qdkernel.evaluators._compile import CompileLimits
-from qdkernel.evaluators._work import _drop_bench
+from qdkernel.core import Kernel, Outcome
+from qdkernel.evaluators.pipeline import BenchSpec, EvaluationTask, perform
+from qdkernel.evaluators.pipeline.worker import _drop_bench
+from qdkernel.evaluators.toolchain import CompileLimits
 from tests.conftest import make_spec
 
 HERE = Path(__file__).parent

@@ -8,17 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from qdkernel import config as config_module
-from qdkernel._config_yaml import dump_yaml, parse_yaml
-from qdkernel.config import (
-    BudgetConfig,
-    CompilerConfig,
-    Config,
-    MutatorConfig,
-    config_schema,
-    dump_config,
-    load_config,
-)
+from qdkernel.config import BudgetConfig, Config, config_schema, dump_config, load_config
+from qdkernel.config import load as config_module
+from qdkernel.config.model import CompilerConfig, MutatorConfig
+from qdkernel.config.yaml import dump_yaml, parse_yaml
 from qdkernel.errors import ConfigError
 
 LEAST = "problem: dgemm\nbudget: {minutes: 3}\n"

@@ -13,13 +13,13 @@ from qdkernel.config import (
     Config,
     LlmConfig,
     ModelConfig,
-    MutatorConfig,
-    PriceConfig,
     check_operators,
     dump_config,
     load_config,
     resolve_models,
 )
+from qdkernel.config.llm import PriceConfig
+from qdkernel.config.model import MutatorConfig
 from qdkernel.errors import ConfigError
 
 LEAST = "problem: dgemm\nbudget: {minutes: 3}\n"

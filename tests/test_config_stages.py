@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from qdkernel.archives import reachable_cells
-from qdkernel.config import Config, dump_config, load_config, plan_of
+from qdkernel.config import Config, dump_config, load_config
+from qdkernel.core import Stage, reachable_cells
 from qdkernel.errors import ConfigError
-from qdkernel.mutators._stages import Advance, Stage, StageClock, StagePlan
+from qdkernel.search import plan_of
+from qdkernel.search.stages import Advance, StageClock, StagePlan
 
 LEAST = "problem: dgemm\nbudget: {minutes: 3}\n"
 CONFIGS = Path(__file__).parent.parent / "configs"

@@ -11,16 +11,14 @@ from typing import Any
 
 import pytest
 
-from qdkernel.archives import parse_cell
+from qdkernel.analysis import CellResult, Tally, compare
+from qdkernel.analysis.compare import Cost, History, compare_histories, history, standing
 from qdkernel.commands.diff import diff
-from qdkernel.diff import CellResult, Cost, History, compare, compare_histories, history, standing
+from qdkernel.core import Cell, Evaluation, Outcome, Proposal, parse_cell
 from qdkernel.errors import RunFolderError, UnknownName
-from qdkernel.evaluators import Cell, Evaluation, Outcome
-from qdkernel.mutators import Proposal
-from qdkernel.run_folder import Bill, RunFolder
-from qdkernel.show import view_text
-from qdkernel.show_diff import report, show_diff
-from qdkernel.tallies import Tally
+from qdkernel.reports import report, show_diff
+from qdkernel.reports.run import view_text
+from qdkernel.runs import Bill, RunFolder
 from tests.fake_runs import CONFIG, MACHINE, add_by_model, add_elite, breed, kernel, new_run
 
 CELL = parse_cell("packed/512/static/near")

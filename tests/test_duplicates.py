@@ -7,15 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from qdkernel.archives import parse_cell
-from qdkernel.diff import compare
-from qdkernel.duplicates import Groups, Repetition, repetition
-from qdkernel.evaluators import Evaluation, Kernel, Outcome
-from qdkernel.mutators import Proposal
-from qdkernel.run_folder import RunFolder
-from qdkernel.show import show_run, view_text
-from qdkernel.show_diff import show_diff
-from qdkernel.tallies import Arm, arm_of
+from qdkernel.analysis import Arm, Groups, Repetition, arm_of, compare, repetition
+from qdkernel.core import Evaluation, Kernel, Outcome, Proposal, parse_cell
+from qdkernel.reports import show_diff, show_run
+from qdkernel.reports.run import view_text
+from qdkernel.runs import RunFolder
 from tests.fake_runs import add_by_model, add_elite, breed, kernel, new_run, ok
 
 CELL = parse_cell("packed/512/static/near")

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from qdkernel.archives import parse_cell
-from qdkernel.elite_files import lineage, ratio_to_baseline
+from qdkernel.analysis import lineage, ratio_to_baseline
+from qdkernel.core import Proposal, parse_cell
 from qdkernel.errors import RunFolderError
-from qdkernel.mutators import Proposal
-from qdkernel.run_folder import RunFolder, elites, write_elites
+from qdkernel.export import write_elites
+from qdkernel.runs import RunFolder, elites
 from tests.fake_runs import add_by_model, add_elite, kernel, new_run, ok, timing
 
 CELL = parse_cell("packed/512/static/near")

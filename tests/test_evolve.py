@@ -13,10 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from qdkernel.archives import parse_cell
-from qdkernel.evaluators import Kernel, Outcome
-from qdkernel.mutators import Proposal
-from qdkernel.run_folder import RunFolder, elites
+from qdkernel.core import Kernel, Outcome, Proposal, parse_cell
+from qdkernel.runs import RunFolder, elites
 from tests.conftest import naive
 from tests.fake_runs import ok
 from tests.forked import forked, run_forked

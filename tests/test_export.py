@@ -13,13 +13,14 @@ from typing import Any
 import jsonschema
 import pytest
 
-from qdkernel.archives import parse_cell
+from qdkernel.core import Duel, Evaluation, Fault, Kernel, KernelId, Outcome, Proof, Proposal, parse_cell
 from qdkernel.errors import ConfigError, RunFolderError
-from qdkernel.evaluators import Duel, Evaluation, Fault, Kernel, KernelId, Outcome, Proof
-from qdkernel.export import FAILURE_REWARDS, FORMATS, export_c, export_jsonl, record_id, record_schema
-from qdkernel.mutators import CallFailed, Completion, FailureKind, Message, Proposal
-from qdkernel.run_folder import RunFolder
-from qdkernel.show import show_cell, view_text
+from qdkernel.export import FORMATS
+from qdkernel.export.jsonl import FAILURE_REWARDS, export_c, export_jsonl, record_id, record_schema
+from qdkernel.llm import CallFailed, Completion, FailureKind, Message
+from qdkernel.reports import show_cell
+from qdkernel.reports.run import view_text
+from qdkernel.runs import RunFolder
 from tests.fake_runs import add_by_model, add_elite, ask, assignment, breed, kernel, new_run, ok
 
 CELL = parse_cell("packed/512/static/near")

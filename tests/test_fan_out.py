@@ -12,7 +12,8 @@ from typing import Any
 import psutil
 import pytest
 
-from qdkernel.fan_out import Done, FanOut
+from qdkernel.backends import FanOut
+from qdkernel.backends.loky import Done
 
 
 def square(number: int) -> int:

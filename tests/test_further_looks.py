@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any, cast
 
-from qdkernel.archives import KernelArchive, parse_cell
-from qdkernel.evaluators import Cell
-from qdkernel.evolve import Evolution
-from qdkernel.mutators import Proposal
+from qdkernel.archives import KernelArchive
+from qdkernel.core import Cell, Proposal, parse_cell
+from qdkernel.search.loop import Evolution
 from tests.fake_runs import kernel
 
 FIRST, SECOND = parse_cell("packed/512/static/near"), parse_cell("none/128/serial/none")

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from qdkernel.config import BudgetConfig
-from qdkernel.ledger import Charge, Ledger
-from qdkernel.standing import StopReason
+from qdkernel.core import StopReason
+from qdkernel.search.llm_budget import Charge, Ledger
 
 
 @pytest.mark.parametrize(

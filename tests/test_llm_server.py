@@ -19,9 +19,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from qdkernel.evaluators import Bench, Kernel, Outcome, evaluate
-from qdkernel.mutators import CallFailed, Completion, Message
-from qdkernel.mutators._endpoint import Endpoint, EndpointSpec
+from qdkernel.core import Kernel, Outcome
+from qdkernel.evaluators.pipeline import Bench
+from qdkernel.evaluators.pipeline.evaluate import evaluate
+from qdkernel.llm import CallFailed, Completion, Endpoint, EndpointSpec, Message
 from tests.llm_server import (
     LESSON,
     NUM_KERNELS,
@@ -39,7 +40,7 @@ from tests.llm_server import (
     transcripts,
 )
 
-PROMPTS = Path(__file__).parents[1] / "qdkernel" / "mutators" / "prompts"
+PROMPTS = Path(__file__).parents[1] / "qdkernel" / "mutators" / "llm" / "prompts" / "templates"
 TRANSCRIPTS = Path(__file__).parent / "mutators" / "transcripts"
 ROOT = Path(__file__).parents[1]
 

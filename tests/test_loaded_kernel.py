@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from qdkernel.evaluators import find_problem
-from qdkernel.loaded_kernel import LoadedKernel, _complete_case, load
+from qdkernel.loading import LoadedKernel, _complete_case, load
+from qdkernel.problems import find_problem
 from tests.test_evolve import small_run  # noqa: F401  (fixture)
 
 

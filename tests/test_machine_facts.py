@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from qdkernel.machine_facts import MachineFacts, machine_facts
+from qdkernel.runs import MachineFacts
+from qdkernel.runs.machine_facts import machine_facts
 from tests.fake_runs import BASELINE, MACHINE, PEAKS, SIZES
 
 

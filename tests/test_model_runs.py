@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from qdkernel.evaluators import Outcome
-from qdkernel.mutators import Proposal
-from qdkernel.run_folder import End, Record, RunFolder
+from qdkernel.core import Outcome, Proposal
+from qdkernel.runs import End, Record, RunFolder
 from tests.forked import forked
 from tests.llm_server import FAILURES, INJECTION, REPLIES, Answer, ModelServer, by_operator, in_turn, transcripts
 from tests.model_runs import KEY, ONLY_REWRITE, command, environment, evolve, kernel, model, reply

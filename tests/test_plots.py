@@ -14,22 +14,16 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from qdkernel.archives import AXES, parse_cell, reachable_cells
+from qdkernel.core import AXES, parse_cell, reachable_cells
 from qdkernel.errors import RunFolderError
-from qdkernel.plots import (
-    Point,
-    Progress,
-    draw_archive,
-    draw_progress,
-    draw_projections,
-    draw_roofline,
-    picture,
-    plot_run,
-    progress_of,
-)
-from qdkernel.plots.projections import project
+from qdkernel.plots import plot_run
+from qdkernel.plots.heatmap import draw_archive
+from qdkernel.plots.progress import Progress, draw_progress, progress_of
+from qdkernel.plots.projections import draw_projections, project
+from qdkernel.plots.roofline import Point, draw_roofline
+from qdkernel.plots.run_pictures import picture
 from qdkernel.plots.style import speed_text
-from qdkernel.run_folder import RunFolder
+from qdkernel.runs import RunFolder
 from tests.fake_runs import MACHINE, PEAKS, add_elite, breed, new_run
 
 BEST = parse_cell("packed/512/static/near")

@@ -13,10 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from qdkernel.archives import parse_cell
+from qdkernel.core import Proposal, parse_cell
 from qdkernel.errors import RunFolderError
-from qdkernel.mutators import Assignment, CallFailed, Completion, Expect, FailureKind, Message, Proposal
-from qdkernel.run_folder import Bill, End, Ended, RunFolder, Spending
+from qdkernel.llm import CallFailed, Completion, FailureKind, Message
+from qdkernel.mutators.llm import Assignment
+from qdkernel.mutators.llm.assignment import Expect
+from qdkernel.runs import Bill, End, RunFolder, Spending
+from qdkernel.runs.conversation_records import Ended
 from tests.fake_runs import add_elite, ask, assignment, kernel, new_run, ok
 
 CELL = parse_cell("packed/512/static/near")
@@ -189,7 +192,7 @@ def test_whatever_a_model_says_is_kept_to_the_character(tmp_path: Path, text: st
 
 
 def test_conversations_come_in_order_across_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qdkernel._run_conversations._PAGE", 2)
+    monkeypatch.setattr("qdkernel.runs.conversations._PAGE", 2)
     with new_run(tmp_path) as folder:
         for number in range(5):
             ask(folder, assignment(f"operator {number}"), "big", REPLY)

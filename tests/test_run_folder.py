@@ -9,11 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qdkernel.archives import parse_cell
+from qdkernel.core import Duel, Evaluation, Fault, Kernel, KernelId, Outcome, Proof, Proposal, parse_cell
 from qdkernel.errors import RunFolderError, UnknownName
-from qdkernel.evaluators import Duel, Evaluation, Fault, Kernel, KernelId, Outcome, Proof
-from qdkernel.mutators import Proposal
-from qdkernel.run_folder import RunFolder, elites
+from qdkernel.runs import RunFolder, elites
 from tests.fake_runs import CONFIG, MACHINE, add_elite, breed, kernel, new_run, ok
 
 CELL = parse_cell("packed/512/static/near")
@@ -67,7 +65,7 @@ def test_everything_of_a_record_comes_back_as_it_went_in(tmp_path: Path) -> None
 def test_records_come_in_the_order_of_their_commit_across_pages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("qdkernel._run_evaluations._PAGE", 3)
+    monkeypatch.setattr("qdkernel.runs.evaluations._PAGE", 3)
     with new_run(tmp_path) as folder:
         numbers = [folder.add_proposal(Proposal(kernel(str(i)), "schedule", "")) for i in range(8)]
         for number in reversed(numbers):
@@ -163,7 +161,7 @@ def test_elites_are_the_last_to_take_each_cell(tmp_path: Path) -> None:
 
 
 def test_a_kernel_timed_again_goes_by_its_best_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qdkernel._run_evaluations._PAGE", 2)
+    monkeypatch.setattr("qdkernel.runs.evaluations._PAGE", 2)
     own = [ok(kernel(name), CELL, gflops) for name, gflops in (("a", 50.0), ("b", 60.0), ("c", 70.0))]
     faster, fastest = ok(kernel("a"), CELL, 55.0), ok(kernel("a"), CELL, 58.0)
     slower = ok(kernel("c"), CELL, 65.0)

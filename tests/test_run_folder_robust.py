@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from qdkernel.archives import parse_cell
+from qdkernel.core import parse_cell
 from qdkernel.errors import RunFolderError
-from qdkernel.run_folder import RunFolder
+from qdkernel.runs import RunFolder
 from tests.fake_runs import CONFIG, MACHINE, add_elite, breed, new_run
 
 CELL = parse_cell("packed/512/static/near")

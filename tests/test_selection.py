@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from qdkernel.archives import neighbours, reachable_cells
-from qdkernel.evaluators import Cell, Kernel
+from qdkernel.core import Cell, Kernel, neighbours, reachable_cells
 from qdkernel.mutators import Elite
-from qdkernel.selection import Selector
+from qdkernel.search.policies import Selector
 
 
 def elite(cell: Cell, gflops: float) -> Elite:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from qdkernel.archives import parse_cell
+from qdkernel.core import Duel, Evaluation, Outcome, Proposal, parse_cell
 from qdkernel.errors import UnknownName
-from qdkernel.evaluators import Duel, Evaluation, Outcome
-from qdkernel.mutators import CallFailed, Completion, FailureKind, Proposal
-from qdkernel.show import print_view, show_cell, show_run, summarise, view_text
+from qdkernel.llm import CallFailed, Completion, FailureKind
+from qdkernel.reports import print_view, show_cell, show_run
+from qdkernel.reports.run import summarise, view_text
 from tests.fake_runs import MACHINE, add_by_model, add_elite, ask, assignment, breed, kernel, new_run, ok
 
 CELL = parse_cell("packed/512/static/near")

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from qdkernel.evaluators import Bench, Outcome, evaluate
-from qdkernel.mutators import Completion, converse
+from qdkernel.core import Outcome
+from qdkernel.evaluators.pipeline import Bench
+from qdkernel.evaluators.pipeline.evaluate import evaluate
+from qdkernel.llm import Completion
+from qdkernel.mutators.llm import converse
 from tests.mutators.test_conversation import TRANSCRIPTS, recorded
 
 KERNELS = [file for file in TRANSCRIPTS if "plan" not in file.stem]

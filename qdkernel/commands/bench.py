@@ -9,15 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from qdkernel.archives import cell_name, parse_cell
+from qdkernel.analysis import ratio_to_baseline
 from qdkernel.commands.kernel_file import problem_config, read_kernel
 from qdkernel.config import Config, load_config
-from qdkernel.elite_files import ratio_to_baseline
+from qdkernel.core import Cell, Evaluation, Kernel, Outcome, Timing, cell_name, geometric_mean, parse_cell
 from qdkernel.errors import QdkernelError, RunFolderError
-from qdkernel.evaluators import Cell, Evaluation, EvaluationTask, Kernel, Outcome, Timing, geometric_mean, perform
-from qdkernel.machine_facts import accuracy_words
-from qdkernel.run_folder import RunFolder, elites
-from qdkernel.workplace import Workplace, open_workplace, recorded_baseline
+from qdkernel.evaluators.pipeline import EvaluationTask, perform
+from qdkernel.runs import RunFolder, accuracy_words, elites
+from qdkernel.search import Workplace, open_workplace, recorded_baseline
 
 # More rounds of the run's own blocks: longer ones would hold more data, and so time another level of the caches.
 _LONGER: dict[str, Any] = {

@@ -7,11 +7,11 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from qdkernel.archives import AXES, cell_name
 from qdkernel.commands.kernel_file import problem_config, read_kernel
-from qdkernel.evaluators import Evaluation, EvaluationTask, Outcome, perform
-from qdkernel.show import proof_words
-from qdkernel.workplace import Workplace, open_workplace
+from qdkernel.core import AXES, Evaluation, Outcome, cell_name
+from qdkernel.evaluators.pipeline import EvaluationTask, perform
+from qdkernel.reports import proof_words
+from qdkernel.search import Workplace, open_workplace
 
 
 def check(path: Path, problem: str, overrides: Sequence[str], as_json: bool) -> int:

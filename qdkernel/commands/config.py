@@ -17,7 +17,7 @@ def schema() -> int:
 
 def check(path: Path, overrides: Sequence[str]) -> int:
     """Loads a configuration, checks its names against the registries and prints it resolved."""
-    from qdkernel.workplace import check_names
+    from qdkernel.search import check_names
 
     config = load_config(path, overrides)
     check_names(config)

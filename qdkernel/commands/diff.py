@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from qdkernel.diff import compare
-from qdkernel.run_folder import RunFolder
+from qdkernel.analysis import compare
+from qdkernel.runs import RunFolder
 
 
 def diff(first: Path, second: Path, by: str, as_json: bool) -> int:
     """Prints what two runs reached at equal cost."""
-    from qdkernel.show import print_view
-    from qdkernel.show_diff import report, show_diff
+    from qdkernel.reports import print_view, report, show_diff
 
     with RunFolder.open(first) as a, RunFolder.open(second) as b:
         comparison = compare(a, b, by)

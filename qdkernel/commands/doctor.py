@@ -9,24 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from qdkernel.assembly import endpoint_spec
 from qdkernel.config import BudgetConfig, Config, resolve_models
 from qdkernel.errors import ContainmentError, QdkernelError
-from qdkernel.evaluators import (
-    Bench,
-    BenchSpec,
-    CoreLock,
-    Layers,
-    Machine,
-    Toolchain,
-    find_problem,
-    find_toolchain,
-    load_or_measure_ceilings,
-    only_by,
-    run_trials,
-    this_machine,
-)
-from qdkernel.mutators import Endpoint
+from qdkernel.evaluators.measurement import load_or_measure_ceilings
+from qdkernel.evaluators.pipeline import Bench, BenchSpec, only_by, run_trials
+from qdkernel.evaluators.sandbox import Layers
+from qdkernel.evaluators.toolchain import Toolchain, find_toolchain
+from qdkernel.llm import Endpoint
+from qdkernel.machine import CoreLock, Machine, this_machine
+from qdkernel.problems import find_problem
+from qdkernel.search import endpoint_spec
 
 _PROBLEM = "dgemm"  # any problem would do to try the layers on
 _WEAKER = {

@@ -10,16 +10,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
-from qdkernel.assembly import Assembled, assemble
 from qdkernel.config import BudgetConfig, Config, check_operators, dump_config, load_config, resolve_models
+from qdkernel.core import StopReason
 from qdkernel.errors import RunFolderError
-from qdkernel.evaluators import find_problem, this_machine
+from qdkernel.export import write_elites
+from qdkernel.machine import this_machine
 from qdkernel.mutators import MUTATORS
-from qdkernel.progress import make_progress
-from qdkernel.run_folder import RunFolder, write_elites
-from qdkernel.standing import StopReason
-from qdkernel.workplace import (
+from qdkernel.problems import find_problem
+from qdkernel.reports import make_progress
+from qdkernel.runs import RunFolder
+from qdkernel.search import (
+    Assembled,
     Workplace,
+    assemble,
     check_names,
     open_workplace,
     recorded_baseline,
@@ -136,7 +139,7 @@ def _run(place: Workplace, folder: RunFolder, recorded: RunFolder | None) -> int
 def _finish(folder: RunFolder, reason: StopReason) -> None:
     """Pictures, elites, and the closing words."""
     from qdkernel.plots import plot_run
-    from qdkernel.show import print_view, show_run
+    from qdkernel.reports import print_view, show_run
 
     elites = write_elites(folder)
     pictures = plot_run(folder)

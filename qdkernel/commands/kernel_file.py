@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qdkernel.config import BudgetConfig, Config, dump_config, load_config
+from qdkernel.core import Kernel
 from qdkernel.errors import ConfigError, QdkernelError
-from qdkernel.evaluators import Kernel, find_problem
+from qdkernel.problems import find_problem
 
 
 def read_kernel(path: Path) -> Kernel:

@@ -8,24 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from qdkernel.archives import reachable_cells
-from qdkernel.briefing import elite_of
 from qdkernel.config import Config, load_config
+from qdkernel.core import Kernel, reachable_cells
 from qdkernel.errors import unknown
-from qdkernel.evaluators import SEEDS, Kernel, find_problem, this_machine
-from qdkernel.machine_facts import MachineFacts
-from qdkernel.mutators import (
-    MODEL_OPERATORS,
-    Brief,
-    Elite,
-    PromptPool,
-    Yardstick,
-    compose,
-    estimate_tokens,
-)
-from qdkernel.run_folder import RunFolder, elites
-from qdkernel.selection import Selector
-from qdkernel.workplace import check_names, resolve_sizes, resolve_threads
+from qdkernel.machine import this_machine
+from qdkernel.mutators import MODEL_OPERATORS, Brief, Elite, Yardstick
+from qdkernel.mutators.llm.prompts import PromptPool, compose, estimate_tokens
+from qdkernel.problems import find_problem
+from qdkernel.runs import MachineFacts, RunFolder, elites
+from qdkernel.search import check_names, elite_of, resolve_sizes, resolve_threads
+from qdkernel.search.policies import Selector
 
 
 def prompt(path: Path, show: bool, operator: str | None, run: Path | None, overrides: Sequence[str]) -> int:
@@ -63,7 +55,7 @@ def _brief(config: Config, run: Path | None, rng: np.random.Generator) -> Brief:
             held = {cell: elite for cell, elite in found.items() if elite is not None}
             yardstick, lessons = _yardstick(folder.facts), folder.get_state("lessons", "")
     if not held:  # before the first evaluation: the naive seed, not timed yet
-        seed = Kernel((SEEDS / problem.seeds[0]).read_text(encoding="utf-8"))
+        seed = Kernel(problem.seed_source(problem.seeds[0]))
         held = {(0, 0, 0, 0): Elite(seed, (0, 0, 0, 0), 0.0, "seed", "the naive seed kernel", {})}
     reachable = frozenset(reachable_cells(machine.simd_widths))
     choice = Selector(reachable, config.selection.explore, config.selection.improve).choose(held, rng)

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from qdkernel.archives import AXES, Axis, cell_name
-from qdkernel.evaluators import Cell
+from qdkernel.core import AXES, Axis, Cell, cell_name
 from qdkernel.plots import style
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qdkernel.evaluators import Cell
+from qdkernel.core import Cell
 from qdkernel.plots import style
-from qdkernel.run_folder import Record
+from qdkernel.runs import Record
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

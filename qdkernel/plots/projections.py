@@ -6,8 +6,7 @@ import itertools
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from qdkernel.archives import AXES, Axis
-from qdkernel.evaluators import Cell
+from qdkernel.core import AXES, Axis, Cell
 from qdkernel.plots import style
 from qdkernel.plots.heatmap import Square, colours, draw_squares, kinds_of_empty, write_numbers
 

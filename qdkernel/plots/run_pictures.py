@@ -7,18 +7,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qdkernel._atomic_file import write_atomically
-from qdkernel.archives import AXES, reachable_cells
-from qdkernel.elite_files import size_text
+from qdkernel.core import AXES, Cell, reachable_cells, size_text, write_atomically
 from qdkernel.errors import RunFolderError
-from qdkernel.evaluators import Cell
-from qdkernel.machine_facts import MachineFacts, accuracy_words
 from qdkernel.plots import style
 from qdkernel.plots.heatmap import draw_archive
 from qdkernel.plots.progress import Progress, draw_progress, progress_of
 from qdkernel.plots.projections import draw_projections
 from qdkernel.plots.roofline import Point, draw_roofline
-from qdkernel.run_folder import Record, RunFolder, elites
+from qdkernel.runs import MachineFacts, Record, RunFolder, accuracy_words, elites
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

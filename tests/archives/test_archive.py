@@ -7,9 +7,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qdkernel.archives import AXES, KernelArchive, Placement, cell_name, parse_cell, reachable_cells
+from qdkernel.archives import KernelArchive
+from qdkernel.core import (
+    AXES,
+    Cell,
+    Duel,
+    Evaluation,
+    KernelId,
+    Outcome,
+    Placement,
+    cell_name,
+    parse_cell,
+    reachable_cells,
+)
 from qdkernel.errors import UnknownName
-from qdkernel.evaluators import Cell, Duel, Evaluation, KernelId, Outcome
 
 CELL: Cell = (4, 3, 1, 0)
 

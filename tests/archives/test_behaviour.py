@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from qdkernel.archives._axes import AXES, cell_name, parse_cell
-from qdkernel.archives._behaviour import describe
-from qdkernel.archives._c_constants import Constants
-from qdkernel.archives._syntax import parse
-from qdkernel.archives._tile_loops import tile_loops
-from qdkernel.evaluators import find_problem
-from qdkernel.evaluators._disassembly import disassemble
-from qdkernel.evaluators._shared_object import read_shared_object
+from qdkernel.core import AXES, cell_name, parse_cell
+from qdkernel.evaluators.behaviour import describe
+from qdkernel.evaluators.behaviour.tile_loops import tile_loops
+from qdkernel.evaluators.binary import disassemble, read_shared_object
+from qdkernel.evaluators.source import parse
+from qdkernel.evaluators.source.constants import Constants
+from qdkernel.problems import find_problem
 from tests.compiled import GALLERY, compile_c, dgemm
 
 KERNELS = sorted(GALLERY.glob("*.c"))

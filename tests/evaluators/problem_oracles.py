@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from qdkernel.evaluators._problem import Array, Case, Expected, Problem
+from qdkernel.core import Array, Case, Expected, Problem
 
 
 def error_ratio(result: Array, expected: Expected, eps: float) -> float:

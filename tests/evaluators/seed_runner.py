@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from qdkernel.evaluators._problem import Array, ArrayArgument, Problem, Role
-from qdkernel.evaluators._prototype import Kind, parse_prototype
-from qdkernel.evaluators.problems import find_problem
+from qdkernel.core import Array, ArrayArgument, Problem, Role, parse_prototype
+from qdkernel.core.prototype import Kind
+from qdkernel.problems import find_problem
 
 PADDING = -12345.0
 PROT_NONE, PROT_READ = 0, 1

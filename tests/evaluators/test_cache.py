@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from qdkernel.errors import ConfigError
-from qdkernel.evaluators import _cache
-from qdkernel.evaluators._cache import cache_dir, write_atomically
+from qdkernel.evaluators.toolchain import cache as _cache
+from qdkernel.evaluators.toolchain import cache_dir, write_atomically
 
 
 @pytest.fixture(autouse=True)

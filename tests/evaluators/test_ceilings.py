@@ -12,18 +12,11 @@ from pathlib import Path
 import pytest
 
 from qdkernel.errors import ToolchainError
-from qdkernel.evaluators import _ceilings
-from qdkernel.evaluators._ceilings import (
-    Ceilings,
-    Peak,
-    Triad,
-    compile_ceilings,
-    load_or_measure_ceilings,
-    measure_ceilings,
-    triad_bytes,
-)
-from qdkernel.evaluators._machine import Machine, fingerprint, this_machine
-from qdkernel.evaluators._toolchain import Toolchain, find_toolchain
+from qdkernel.evaluators.measurement import Ceilings, load_or_measure_ceilings
+from qdkernel.evaluators.measurement import peaks as _ceilings
+from qdkernel.evaluators.measurement.peaks import Peak, Triad, compile_ceilings, measure_ceilings, triad_bytes
+from qdkernel.evaluators.toolchain import Toolchain, find_toolchain
+from qdkernel.machine import Machine, fingerprint, this_machine
 
 CEILINGS = Ceilings(
     peaks=(

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from qdkernel.evaluators import Bench
-from qdkernel.evaluators._compile import CompileLimits, assembly_hash
-from qdkernel.evaluators._toolchain import CODE_FLAGS, UNOPTIMISED_FLAGS
+from qdkernel.evaluators.pipeline import Bench
+from qdkernel.evaluators.toolchain import CompileLimits, assembly_hash
+from qdkernel.evaluators.toolchain.toolchain import CODE_FLAGS, UNOPTIMISED_FLAGS
 
 HEAD = """void dgemm(int m, int n, int k, double alpha, const double *restrict A, int lda,
            const double *restrict B, int ldb, double beta, double *restrict C, int ldc)"""

@@ -12,9 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from qdkernel.evaluators import Bench
-from qdkernel.evaluators._child import Child, ChildCrashed, ChildFailed, ChildGreedy, ChildLate, _Account
-from qdkernel.evaluators._compile import CompileError, CompileLate, CompileLimits, compile_kernel
+from qdkernel.evaluators.pipeline import Bench
+from qdkernel.evaluators.sandbox import Child, ChildCrashed, ChildFailed, ChildGreedy, ChildLate
+from qdkernel.evaluators.sandbox.cpu_accounting import CpuTimeMonitor
+from qdkernel.evaluators.toolchain import CompileError, CompileLate, CompileLimits, compile_kernel
 from tests.conftest import naive, started
 
 SIGNATURE = """
@@ -170,7 +171,7 @@ def test_processor_time_beyond_the_cores_that_were_given_is_found(
     used = iter((first_s, first_s + second_s))
     monkeypatch.setattr(time, "monotonic", lambda: next(now))
     monkeypatch.setattr(time, "clock_gettime", lambda _: next(used))
-    account = _Account(pid=1, num_cores=1, begun_s=10.0)
+    account = CpuTimeMonitor(pid=1, num_cores=1, begun_s=10.0)
     account.pause()
     account.resume()
     with pytest.raises(ChildGreedy, match="used 38 ms more processor time than its core has;") if greedy else nothing():
@@ -179,7 +180,7 @@ def test_processor_time_beyond_the_cores_that_were_given_is_found(
 
 def test_the_clock_of_another_process_counts_its_processor_time() -> None:
     with started([sys.executable, "-c", "while True: pass"]) as burner:
-        account = _Account(burner.pid, num_cores=os.cpu_count() or 1, begun_s=time.monotonic())
+        account = CpuTimeMonitor(burner.pid, num_cores=os.cpu_count() or 1, begun_s=time.monotonic())
         while account._used_s < 0.02:
             time.sleep(0.05)
             account.pause()

@@ -6,12 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from qdkernel.evaluators._control_flow import Instruction, control_flow
-from qdkernel.evaluators._disassembly import Disassembly, disassemble
-from qdkernel.evaluators._hot_loop import MachineLoop, call_graph, hot_loop
-from qdkernel.evaluators._shared_object import SharedObject, read_shared_object
-from qdkernel.evaluators._thread_shares import Split
-from qdkernel.evaluators._vector_code import arithmetic, carried_registers, is_streaming_store
+from qdkernel.evaluators.behaviour.hot_loop import MachineLoop, call_graph, hot_loop
+from qdkernel.evaluators.behaviour.thread_shares import Split
+from qdkernel.evaluators.binary import (
+    Disassembly,
+    Instruction,
+    SharedObject,
+    arithmetic,
+    carried_registers,
+    disassemble,
+    is_streaming_store,
+    read_shared_object,
+)
+from qdkernel.evaluators.binary.control_flow import control_flow
 from tests.compiled import AVX2, compile_c, dgemm
 
 Made = Callable[[str], Disassembly]

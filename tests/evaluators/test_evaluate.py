@@ -11,22 +11,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from qdkernel.evaluators import (
-    DUEL_RULE,
-    Bench,
-    EvaluationTask,
-    Fault,
-    Kernel,
-    Outcome,
-    TimingRule,
-    evaluate,
-    find_problem,
-    perform,
-)
-from qdkernel.evaluators._arena import WrongResult
-from qdkernel.evaluators._child import ChildCrashed, ChildLate, ChildUnready
-from qdkernel.evaluators._timing import _fault
-from qdkernel.evaluators._work import _drop_bench
+from qdkernel.core import Fault, Kernel, Outcome
+from qdkernel.evaluators.measurement import TimingRule, WrongResult
+from qdkernel.evaluators.pipeline import DUEL_RULE, Bench, EvaluationTask, perform
+from qdkernel.evaluators.pipeline.evaluate import evaluate
+from qdkernel.evaluators.pipeline.timing import _fault
+from qdkernel.evaluators.pipeline.worker import _drop_bench
+from qdkernel.evaluators.sandbox import ChildCrashed, ChildLate, ChildUnready
+from qdkernel.problems import find_problem
 from tests.conftest import make_spec, naive
 
 HEAD = """#include <stdlib.h>

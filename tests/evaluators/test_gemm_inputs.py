@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from qdkernel.core import Array
 from qdkernel.errors import ConfigError
-from qdkernel.evaluators._problem import Array
-from qdkernel.evaluators.problems import PROBLEMS, find_problem
+from qdkernel.problems import find_problem
+from qdkernel.problems.registry import PROBLEMS
 from tests.evaluators.problem_oracles import worst
 
 NAMES = ("dgemm", "sgemm")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from qdkernel.errors import QdkernelError
-from qdkernel.evaluators import CoreLock
+from qdkernel.machine import CoreLock
 
 
 def test_shared_holders_run_beside_each_other(tmp_path: Path) -> None:

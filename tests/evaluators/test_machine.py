@@ -8,20 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from qdkernel.evaluators import _machine
-from qdkernel.evaluators._machine import (
+from qdkernel.machine import Machine, fingerprint, this_machine
+from qdkernel.machine import cpu as _machine
+from qdkernel.machine.cpu import (
     ASSUMED_LAST_LEVEL_BYTES,
     CpuInfo,
-    Machine,
     count_last_level_caches,
     cpu_quota,
-    fingerprint,
     parse_cpuinfo,
     parse_size,
     read_caches,
     simd_widths,
     sysconf_caches,
-    this_machine,
     usable_cores,
 )
 

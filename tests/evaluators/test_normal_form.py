@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from qdkernel.evaluators._normal_form import normal_hash
+from qdkernel.evaluators.source import normal_hash
 from tests.compiled import GALLERY
 
 SOURCE = """\

@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from qdkernel.evaluators._disassembly import disassemble
-from qdkernel.evaluators._object_policy import refuse_object
-from qdkernel.evaluators._shared_object import read_shared_object
+from qdkernel.evaluators.binary import disassemble, read_shared_object, refuse_object
 from tests.compiled import GALLERY, compile_c, dgemm
 
 Judged = Callable[[str], str | None]

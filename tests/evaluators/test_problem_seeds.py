@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from qdkernel.evaluators._problem import SEEDS, Array, Case, Expected, LibraryBaseline, Problem
-from qdkernel.evaluators._prototype import trampoline
-from qdkernel.evaluators.problems import PROBLEMS, find_problem
+from qdkernel.core import Array, Case, Expected, LibraryBaseline, Problem, trampoline
+from qdkernel.problems import find_problem
+from qdkernel.problems.registry import PROBLEMS
 from tests.evaluators.problem_oracles import drawn_cases, worst
 from tests.evaluators.seed_runner import Results
 
@@ -100,7 +100,9 @@ def judged() -> dict[str, Judged]:
     }
 
 
-SEED_FILES = [(problem, path.name) for problem in PROBLEMS.values() for path in SEEDS.glob(f"{problem.name}_*.c")]
+SEED_FILES = [
+    (problem, path.name) for problem in PROBLEMS.values() for path in problem.folder.glob(f"{problem.name}_*.c")
+]
 
 
 @needs_gcc

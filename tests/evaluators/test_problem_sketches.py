@@ -9,8 +9,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from qdkernel.evaluators._problem import Array
-from qdkernel.evaluators.problems import PROBLEMS, find_problem
+from qdkernel.core import Array
+from qdkernel.problems import find_problem
+from qdkernel.problems.registry import PROBLEMS
 from tests.evaluators.problem_oracles import honest, honest_gemm, honest_jacobi
 
 Sizes = list[tuple[str, dict[str, int], str]]

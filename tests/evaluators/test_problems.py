@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from qdkernel.core import KernelBaseline, Problem
 from qdkernel.errors import UnknownName
-from qdkernel.evaluators._problem import SEEDS, KernelBaseline, Problem
-from qdkernel.evaluators.problems import PROBLEMS, find_problem
+from qdkernel.problems import find_problem
+from qdkernel.problems.registry import PROBLEMS
 from tests.evaluators.problem_oracles import drawn_cases, honest_gemm, worst
 
 
@@ -24,7 +25,7 @@ def test_an_unknown_problem_names_the_known_ones() -> None:
 def test_every_file_a_problem_names_exists_and_every_seed_file_is_named(problem: Problem) -> None:
     baseline = problem.baseline
     files = {*problem.seeds, baseline.file if isinstance(baseline, KernelBaseline) else baseline.adapter}
-    assert files == {path.name for path in SEEDS.glob(f"{problem.name}_*.c")}
+    assert files == {path.name for path in problem.folder.glob(f"{problem.name}_*.c")}
     assert problem.seeds[0] == f"{problem.name}_naive.c"
 
 

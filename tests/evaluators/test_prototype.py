@@ -6,10 +6,11 @@ import dataclasses
 
 import pytest
 
+from qdkernel.core import ArrayArgument, Role, Scalar, parse_prototype, trampoline
+from qdkernel.core.prototype import Kind, Parameter, Prototype, check_prototype
 from qdkernel.errors import ConfigError
-from qdkernel.evaluators._problem import ArrayArgument, Role, Scalar
-from qdkernel.evaluators._prototype import Kind, Parameter, Prototype, check_prototype, parse_prototype, trampoline
-from qdkernel.evaluators.problems import PROBLEMS, find_problem
+from qdkernel.problems import find_problem
+from qdkernel.problems.registry import PROBLEMS
 
 
 def test_a_declaration_is_parsed_into_names_kinds_and_qualifiers() -> None:

@@ -9,9 +9,8 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from qdkernel.evaluators._arena import Arena, Entry, Racer, ScoredSize, TimingRule
-from qdkernel.evaluators._child import Child, ChildAhead
-from qdkernel.evaluators._race import Busy, Laps, Track, race
+from qdkernel.evaluators.measurement import Arena, Busy, Entry, Laps, Racer, ScoredSize, TimingRule, Track, race
+from qdkernel.evaluators.sandbox import Child, ChildAhead
 
 SCORED = ScoredSize(size={"n": 8}, flops=1e6, least_flops=1e6, bytes=1.0, least_bytes=1.0, first=0, warm=0, timed=1)
 TRACK = Track(cpu=0, spin=False, timeout_s=1.0)

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from qdkernel.evaluators._disassembly import disassemble
-from qdkernel.evaluators._shared_object import SharedObject, read_shared_object
+from qdkernel.evaluators.binary import SharedObject, disassemble, read_shared_object
 from tests.compiled import compile_c, dgemm
 
 Made = Callable[[str], SharedObject]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from qdkernel.evaluators._source_policy import SIZE_LIMIT, refuse_source
+from qdkernel.evaluators.source import SIZE_LIMIT, refuse_source
 from tests.compiled import GALLERY, dgemm
 
 BODY = "C[0] = A[0];"

@@ -5,7 +5,8 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from qdkernel.evaluators._statistics import Interval, geometric_mean, median_ratio, tail
+from qdkernel.core import geometric_mean, median_ratio
+from qdkernel.core.statistics import Interval, tail
 
 
 def test_equal_samples_have_no_spread() -> None:

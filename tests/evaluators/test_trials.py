@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from qdkernel.commands import doctor
-from qdkernel.evaluators import Layers, Trial, find_toolchain, only_by, run_trials
-from qdkernel.evaluators._toolchain import NATIVE
+from qdkernel.evaluators.pipeline import only_by, run_trials
+from qdkernel.evaluators.pipeline.containment_trials import Trial
+from qdkernel.evaluators.sandbox import Layers
+from qdkernel.evaluators.toolchain import NATIVE, find_toolchain
 from tests.conftest import make_spec
 
 needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")

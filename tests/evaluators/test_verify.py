@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from qdkernel.evaluators._problem import Array
-from qdkernel.evaluators._verify import Sheet
-from qdkernel.evaluators.problems import PROBLEMS
+from qdkernel.core import Array
+from qdkernel.evaluators.pipeline.verification import Sheet
+from qdkernel.problems.registry import PROBLEMS
 from tests.evaluators.problem_oracles import honest
 
 

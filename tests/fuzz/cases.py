@@ -8,17 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from qdkernel.archives import describe
-from qdkernel.archives._packing import find_packing, has_copy_code
-from qdkernel.archives._syntax import parse
-from qdkernel.archives._tile_loops import tile_loops
-from qdkernel.evaluators._disassembly import disassemble
-from qdkernel.evaluators._hot_loop import call_graph
-from qdkernel.evaluators._normal_form import normal_hash
-from qdkernel.evaluators._object_policy import refuse_object
-from qdkernel.evaluators._shared_object import read_shared_object
-from qdkernel.evaluators._source_policy import refuse_source
-from qdkernel.mutators._tune import tunables, with_values
+from qdkernel.evaluators.behaviour import describe
+from qdkernel.evaluators.behaviour.hot_loop import call_graph
+from qdkernel.evaluators.behaviour.packing import find_packing, has_copy_code
+from qdkernel.evaluators.behaviour.tile_loops import tile_loops
+from qdkernel.evaluators.binary import disassemble, read_shared_object, refuse_object
+from qdkernel.evaluators.source import normal_hash, parse, refuse_source
+from qdkernel.mutators.schedule import tunables, with_values
 from tests.fuzz import pools
 from tests.fuzz.object_mutations import mutated_object
 from tests.fuzz.source_mutations import mutated_source

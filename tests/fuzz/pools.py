@@ -8,10 +8,9 @@ import platform
 import re
 from pathlib import Path
 
-from qdkernel.evaluators import find_problem, find_toolchain
-from qdkernel.evaluators._compile import CompileLimits, compile_kernel
-from qdkernel.evaluators._toolchain import build_native
-from qdkernel.mutators._schedule import TEMPLATES
+from qdkernel.evaluators.toolchain import CompileLimits, build_native, compile_kernel, find_toolchain
+from qdkernel.mutators.schedule.mutator import TEMPLATES
+from qdkernel.problems import find_problem
 from tests.mutators.genomes import GENOMES
 
 TESTS = Path(__file__).parent.parent

@@ -12,12 +12,12 @@ from types import FrameType
 
 import pytest
 
-from qdkernel.archives import describe
-from qdkernel.archives._c_constants import Constants
-from qdkernel.archives._syntax import parse
-from qdkernel.evaluators._disassembly import disassemble
-from qdkernel.evaluators._shared_object import CodeFunction, Section, SharedObject, read_shared_object
-from qdkernel.mutators._tune import tunables
+from qdkernel.evaluators.behaviour import describe
+from qdkernel.evaluators.binary import SharedObject, disassemble, read_shared_object
+from qdkernel.evaluators.binary.shared_object import CodeFunction, Section
+from qdkernel.evaluators.source import parse
+from qdkernel.evaluators.source.constants import Constants
+from qdkernel.mutators.schedule import tunables
 from tests.fuzz import pools
 from tests.fuzz.campaign import Report, run_campaign, save
 from tests.fuzz.cases import DEADLINE_S, Case, judge, make_case

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import cast
 
-from qdkernel.archives import parse_cell
-from qdkernel.evaluators import Cell, Kernel, Machine, Outcome, Problem, Timing, find_problem
-from qdkernel.mutators import Brief, Elite, Notes, Setback, Sweep, Yardstick
-from qdkernel.mutators._gemm_template import print_gemm
-from qdkernel.mutators._schedule_ideas import summary
+from qdkernel.core import Cell, Kernel, Notes, Outcome, Problem, Timing, parse_cell
+from qdkernel.machine import Machine
+from qdkernel.mutators import Brief, Elite, Setback, Sweep, Yardstick
+from qdkernel.mutators.schedule.gemm import print_gemm, summary
+from qdkernel.problems import find_problem
 from tests.mutators.genomes import GENOMES
 
 MACHINE = Machine(

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from qdkernel.mutators import CallFailed, Message
-from qdkernel.mutators._endpoint import Endpoint, EndpointSpec
+from qdkernel.llm import CallFailed, Endpoint, EndpointSpec, Message
 from tests.llm_server import ModelServer, Script
 
 KEY = "sk-test-0123456789-abcdefghij-wxyz"

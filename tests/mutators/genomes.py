@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from qdkernel.mutators._schedule_genome import Genome, Prefetch
+from qdkernel.mutators.schedule.gemm import Genome, Prefetch
 
 NEAR_C = Prefetch(0, 3)
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from qdkernel.archives import parse_cell
-from qdkernel.evaluators import Outcome
-from qdkernel.mutators import Assignment, Message, Strategy
-from qdkernel.mutators._prompt_fit import estimate_tokens
-from qdkernel.mutators._prompt_log import LogLine
-from qdkernel.mutators._prompt_pool import first_sections
-from qdkernel.mutators._prompt_repair import compose_repair
+from qdkernel.core import Outcome, parse_cell
+from qdkernel.llm import Message
+from qdkernel.mutators.llm import Assignment, Strategy
+from qdkernel.mutators.llm.prompts import LogLine, compose_repair, estimate_tokens
+from qdkernel.mutators.llm.prompts.pool import first_sections
 from tests.mutators.briefs import ARCHIVE
 
 SECTIONS = first_sections()

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from qdkernel.evaluators import Kernel, KernelId
-from qdkernel.mutators._conversation import QUOTED, converse
-from qdkernel.mutators._messages import Assignment, CallFailed, Completion, Ending, Expect, FailureKind, Message
-from qdkernel.mutators._proposal import Proposal
+from qdkernel.core import Kernel, KernelId, Proposal
+from qdkernel.llm import CallFailed, Completion, FailureKind, Message
+from qdkernel.mutators.llm import Assignment, Ending, converse
+from qdkernel.mutators.llm.assignment import Expect
+from qdkernel.mutators.llm.converse import QUOTED
 
 BASE = "void f(int n)\n{\n    g(n);\n}\n"
 WHOLE = "void f(int n)\n{\n    h(n);\n}\n"

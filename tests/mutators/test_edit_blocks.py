@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from qdkernel.mutators._edit_blocks import EditBlock, Miss, apply_edits, explain
+from qdkernel.mutators.llm.replies import Miss, apply_edits, explain
+from qdkernel.mutators.llm.replies.edits import EditBlock
 
 BASE = """\
 void scale(int n, double *x)

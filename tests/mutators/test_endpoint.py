@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from qdkernel.mutators import CallFailed, Completion, FailureKind, Message
+from qdkernel.llm import CallFailed, Completion, FailureKind, Message
 from tests.llm_server import FAILURES, REPLIES, Answer, Body, Script, in_turn
 from tests.mutators.endpoints import ASK, BOTH, KEY, Waits, connected, fail
 

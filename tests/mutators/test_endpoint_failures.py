@@ -10,9 +10,8 @@ import time
 
 import pytest
 
-from qdkernel.mutators import CallFailed, FailureKind
-from qdkernel.mutators._endpoint import Endpoint, EndpointSpec
-from qdkernel.mutators._endpoint_failures import retry_after_s, words_of
+from qdkernel.llm import CallFailed, Endpoint, EndpointSpec, FailureKind
+from qdkernel.llm.failures import retry_after_s, words_of
 from tests.llm_server import FAILURES, INJECTION, ONE_MEGABYTE, Answer, ModelServer, in_turn
 from tests.mutators.endpoints import ASK, BOTH, Waits, connected, fail
 

@@ -10,9 +10,8 @@ from collections.abc import Mapping
 import pytest
 
 from qdkernel.errors import ConfigError
-from qdkernel.mutators import FailureKind
-from qdkernel.mutators._endpoint import Endpoint, EndpointSpec
-from qdkernel.mutators._endpoint_secret import Secret
+from qdkernel.llm import Endpoint, EndpointSpec, FailureKind
+from qdkernel.llm.secret import Secret
 from tests.llm_server import Answer, ModelServer, in_turn
 from tests.mutators.endpoints import ASK, BOTH, KEY, Waits, fail
 

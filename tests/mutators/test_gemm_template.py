@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from qdkernel.mutators._gemm_template import print_gemm
-from qdkernel.mutators._schedule_genome import EDGES, PACKINGS, SCHEDULES, THREADS, WIDTHS, Genome, cell_of
+from qdkernel.mutators.schedule.gemm import Genome, print_gemm
+from qdkernel.mutators.schedule.gemm.genome import EDGES, PACKINGS, SCHEDULES, THREADS, WIDTHS, cell_of
 from tests.mutators.genomes import GENOMES, GOLDEN
 
 HERE = Path(__file__).parent

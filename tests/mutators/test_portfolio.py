@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qdkernel.evaluators import Cell
-from qdkernel.mutators._portfolio import Arm, ParentLedger, Portfolio
+from qdkernel.core import Cell
+from qdkernel.search.bandit import Arm, Portfolio
+from qdkernel.search.parents import ParentLedger
 
 SCHEDULE: Arm = ("schedule", "")
 TUNE: Arm = ("tune", "")

@@ -5,13 +5,15 @@ import re
 
 import pytest
 
-from qdkernel.archives import AXES, parse_cell, reachable_cells
-from qdkernel.evaluators import Outcome, find_problem
-from qdkernel.mutators import Expect, Setback, Strategy
-from qdkernel.mutators._prompt import compose_cross, compose_edit, compose_plan, compose_program, compose_rewrite
-from qdkernel.mutators._prompt_fit import PROMPT_TOKENS, PROMPTS, fenced, one_line
-from qdkernel.mutators._prompt_log import LogLine, compose_reflect
-from qdkernel.mutators._prompt_words import target_words
+from qdkernel.core import AXES, Outcome, parse_cell, reachable_cells
+from qdkernel.mutators import Setback
+from qdkernel.mutators.llm import Strategy
+from qdkernel.mutators.llm.assignment import Expect
+from qdkernel.mutators.llm.prompts import LogLine, compose_program, compose_reflect
+from qdkernel.mutators.llm.prompts.budget import PROMPT_TOKENS, PROMPTS, fenced, one_line
+from qdkernel.mutators.llm.prompts.compose import compose_cross, compose_edit, compose_plan, compose_rewrite
+from qdkernel.mutators.llm.prompts.wording import target_words
+from qdkernel.problems import find_problem
 from tests.mutators.briefs import ARCHIVE, MACHINE, YARDSTICK, elite, prompt_brief
 from tests.mutators.prompts import SECTIONS, STRATEGY, made, rng, system, user
 

@@ -5,12 +5,12 @@ import re
 
 import pytest
 
-from qdkernel.archives import parse_cell
-from qdkernel.evaluators import Kernel
-from qdkernel.mutators import Elite, ScheduleMutator
-from qdkernel.mutators._prompt import compose_cross, compose_edit, compose_plan, compose_program, compose_rewrite
-from qdkernel.mutators._prompt_fit import PROMPT_TOKENS, estimate_tokens, fill, fit, fits, template
-from qdkernel.mutators._prompt_log import compose_reflect
+from qdkernel.core import Kernel, parse_cell
+from qdkernel.mutators import Elite
+from qdkernel.mutators.llm.prompts import compose_program, compose_reflect, estimate_tokens
+from qdkernel.mutators.llm.prompts.budget import PROMPT_TOKENS, fill, fit, fits, template
+from qdkernel.mutators.llm.prompts.compose import compose_cross, compose_edit, compose_plan, compose_rewrite
+from qdkernel.mutators.schedule import ScheduleMutator
 from tests.mutators.briefs import ARCHIVE, brief, prompt_brief
 from tests.mutators.prompts import LOG, SECTIONS, STRATEGY, made, rng, system, tokens, user
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from qdkernel.archives import reachable_cells
-from qdkernel.mutators import Assignment
-from qdkernel.mutators._prompt import compose_cross, compose_edit, compose_plan, compose_program, compose_rewrite
-from qdkernel.mutators._prompt_log import compose_reflect, compose_revise
+from qdkernel.core import reachable_cells
+from qdkernel.mutators.llm import Assignment
+from qdkernel.mutators.llm.prompts import compose_program, compose_reflect, compose_revise
+from qdkernel.mutators.llm.prompts.compose import compose_cross, compose_edit, compose_plan, compose_rewrite
 from tests.mutators.briefs import ARCHIVE, NAIVE_DGEMM, SETBACKS, prompt_brief
 from tests.mutators.prompts import LOG, SECTIONS, STRATEGY, made, repair, rng
 

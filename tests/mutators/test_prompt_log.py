@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from qdkernel.evaluators import Evaluation, Kernel, Outcome
-from qdkernel.mutators import Expect, Proposal
-from qdkernel.mutators._prompt_fit import PROMPT_TOKENS
-from qdkernel.mutators._prompt_log import LogLine, compose_reflect, compose_revise, log_line
+from qdkernel.core import Evaluation, Kernel, Outcome, Proposal
+from qdkernel.mutators.llm.assignment import Expect
+from qdkernel.mutators.llm.prompts import LogLine, compose_reflect, compose_revise, log_line
+from qdkernel.mutators.llm.prompts.budget import PROMPT_TOKENS
 from tests.mutators.briefs import prompt_brief
 from tests.mutators.prompts import LOG, SECTIONS, rng, tokens, user
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from qdkernel.errors import UnknownName
-from qdkernel.mutators._prompt_pool import FIRST, SECTION_NAMES, SECTION_WORDS, PromptPool, first_sections
+from qdkernel.mutators.llm.prompts import PromptPool
+from qdkernel.mutators.llm.prompts.pool import FIRST, SECTION_NAMES, SECTION_WORDS, first_sections
 
 
 def rng(seed: int = 0) -> np.random.Generator:

@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from qdkernel.archives import parse_cell
-from qdkernel.evaluators import Outcome
-from qdkernel.mutators import Expect
+from qdkernel.core import Outcome, parse_cell
+from qdkernel.mutators.llm.assignment import Expect
 from tests.mutators.briefs import ARCHIVE
 from tests.mutators.prompts import SAID, repair, user
 

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from qdkernel.archives import cell_name, parse_cell, reachable_cells
-from qdkernel.mutators._prompt_target import parse_target_words
-from qdkernel.mutators._prompt_words import cell_words
+from qdkernel.core import cell_name, parse_cell, reachable_cells
+from qdkernel.mutators.llm.prompts.target import parse_target_words
+from qdkernel.mutators.llm.prompts.wording import cell_words
 
 PARENT = "cache+register/256/static/near"
 

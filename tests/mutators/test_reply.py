@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from qdkernel.evaluators import Kernel
-from qdkernel.mutators._edit_blocks import EditBlock
-from qdkernel.mutators._messages import Strategy
-from qdkernel.mutators._reply import Complaint, clean_line, clean_text, read_plan, read_reply
+from qdkernel.core import Kernel
+from qdkernel.llm import clean_line, clean_text
+from qdkernel.mutators.llm import Strategy
+from qdkernel.mutators.llm.replies import Complaint, read_plan, read_reply
+from qdkernel.mutators.llm.replies.edits import EditBlock
 
 KERNEL = "void f(int n)\n{\n    g(n);\n}\n"
 OTHER = "void f(int n)\n{\n    h(n);\n}\n"

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from qdkernel.archives import parse_cell
-from qdkernel.mutators import MUTATORS, Elite, Proposal, ScheduleMutator
-from qdkernel.mutators._gemm_template import print_gemm
-from qdkernel.mutators._schedule import genome_of
-from qdkernel.mutators._schedule_genome import Genome, cell_of, repaired
+from qdkernel.core import Proposal, parse_cell
+from qdkernel.mutators import MUTATORS, Elite
+from qdkernel.mutators.schedule import ScheduleMutator
+from qdkernel.mutators.schedule.gemm import Genome, print_gemm, repaired
+from qdkernel.mutators.schedule.gemm.genome import cell_of
+from qdkernel.mutators.schedule.mutator import genome_of
 from tests.mutators.briefs import brief, elite
 
 NAIVE = elite("void dgemm(void) {}")

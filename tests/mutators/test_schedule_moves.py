@@ -8,9 +8,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qdkernel.archives import reachable_cells
-from qdkernel.mutators._gemm_template import print_gemm
-from qdkernel.mutators._schedule_genome import (
+from qdkernel.core import reachable_cells
+from qdkernel.mutators.schedule.gemm import (
+    Genome,
+    Prefetch,
+    Setting,
+    crossed,
+    difference,
+    fresh,
+    mutated,
+    print_gemm,
+    repaired,
+    setting_of,
+    summary,
+    towards,
+)
+from qdkernel.mutators.schedule.gemm.genome import (
     BLOCKINGS,
     EDGES,
     ORDERS,
@@ -20,15 +33,11 @@ from qdkernel.mutators._schedule_genome import (
     THREADS,
     UNROLLS,
     WIDTHS,
-    Genome,
-    Prefetch,
     cell_of,
     panel_bytes,
-    repaired,
     tile_units,
 )
-from qdkernel.mutators._schedule_ideas import difference, summary
-from qdkernel.mutators._schedule_moves import Setting, crossed, fitted, fresh, mutated, setting_of, towards
+from qdkernel.mutators.schedule.gemm.moves import fitted
 from tests.mutators.briefs import brief
 
 prefetches = st.none() | st.builds(Prefetch, st.integers(-9, 99), st.integers(0, 3))

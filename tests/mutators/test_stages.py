@@ -6,10 +6,9 @@ import pickle
 import numpy as np
 import pytest
 
-from qdkernel.archives import parse_cell, reachable_cells
+from qdkernel.core import Cell, Stage, parse_cell, reachable_cells
 from qdkernel.errors import ConfigError
-from qdkernel.evaluators import Cell
-from qdkernel.mutators._stages import Advance, Stage, StageClock, StagePlan
+from qdkernel.search.stages import Advance, StageClock, StagePlan
 
 REACHABLE = frozenset(reachable_cells([128, 256]))
 PLAIN = Stage("plain", permits={"simd": frozenset({"scalar"}), "threading": frozenset({"serial"})})

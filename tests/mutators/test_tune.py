@@ -3,12 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from qdkernel.evaluators import Cell
-from qdkernel.mutators import MUTATORS, Elite, TuneMutator
-from qdkernel.mutators._gemm_template import print_gemm
-from qdkernel.mutators._schedule import genome_of
-from qdkernel.mutators._schedule_genome import Genome, Prefetch, repaired
-from qdkernel.mutators._tune import Tunable, tunables, with_values
+from qdkernel.core import Cell
+from qdkernel.mutators import MUTATORS, Elite
+from qdkernel.mutators.schedule import TuneMutator, tunables, with_values
+from qdkernel.mutators.schedule.gemm import Genome, Prefetch, print_gemm, repaired
+from qdkernel.mutators.schedule.mutator import genome_of
+from qdkernel.mutators.schedule.tune import Tunable
 from tests.mutators.briefs import brief, elite
 
 SOURCE = """\

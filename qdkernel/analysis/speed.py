@@ -1,0 +1,30 @@
+"""Speed of a kernel relative to the baseline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qdkernel.core import Evaluation
+from qdkernel.runs import geometric_mean
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Baseline time / kernel time, geometric mean over the scored sizes; above 1 the kernel is faster.
+
+    ``low`` and ``high`` are the geometric means of the ends of each size's 95 % interval: wider than the interval of
+    the mean, since the sizes' errors are independent.
+    """
+
+    median: float
+    low: float
+    high: float
+
+
+def ratio_to_baseline(evaluation: Evaluation) -> Ratio | None:
+    """The kernel's speed relative to the baseline; ``None`` when it was not timed."""
+    timings = evaluation.timings
+    median = geometric_mean([timing.ratio for timing in timings])
+    low = geometric_mean([timing.ratio_low for timing in timings])
+    high = geometric_mean([timing.ratio_high for timing in timings])
+    return None if median is None or low is None or high is None else Ratio(median, low, high)

@@ -1,0 +1,139 @@
+"""The MAP-Elites archive: for each cell the fastest verified kernel, replaced only on significant evidence.
+
+Mouret and Clune 2015 (arXiv 1504.04909); storage, coverage and QD score are pyribs'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from qdkernel.core import AXES, Cell, Duel, Evaluation, KernelId, Outcome, Placement, worth_a_duel
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A filled cell."""
+
+    cell: Cell
+    kernel_id: KernelId
+    objective: float
+
+
+@dataclass(frozen=True)
+class ArchiveStats:
+    """Numbers of an archive; ``coverage`` over the reachable cells, ``qd_score`` the sum of objectives in GFLOP/s."""
+
+    num_elites: int
+    coverage: float
+    qd_score: float
+    best: float
+
+
+class KernelArchive:
+    """Cells and who holds them.
+
+    Args:
+        reachable: the cells that count for coverage; an elite elsewhere is kept all the same.
+        tie: relative difference below which two kernels are equal.
+    """
+
+    def __init__(self, reachable: Iterable[Cell], tie: float = 0.015) -> None:
+        self.reachable = frozenset(reachable)
+        self._tie = tie
+        self._grid = _empty_grid()
+
+    def offer(self, evaluation: Evaluation) -> Placement:
+        """Places an evaluation if it earns its cell, and says what was done.
+
+        Noise never makes an elite: against a holder only the paired duel counts, not the objectives.
+        """
+        if evaluation.outcome is not Outcome.OK or evaluation.cell is None or evaluation.objective is None:
+            return Placement.NONE
+        holder = self.get(evaluation.cell)
+        if holder is None:
+            self.put(Entry(evaluation.cell, evaluation.kernel_id, evaluation.objective))
+            return Placement.NEW
+        if evaluation.duel is None or evaluation.duel.holder != holder.kernel_id:
+            contest = worth_a_duel(evaluation.objective, evaluation.timings, holder.objective)
+            return Placement.CONTESTED if contest else Placement.REFUSED
+        if not self._wins(evaluation.duel):
+            return Placement.REFUSED
+        self.put(Entry(evaluation.cell, evaluation.kernel_id, evaluation.objective))
+        return Placement.IMPROVED
+
+    def put(self, entry: Entry) -> None:
+        """Gives a cell to a kernel, whatever its objective; also used to rebuild an archive from a run's log.
+
+        pyribs never lets an elite become worse, yet the winner of a duel may have been measured a little lower than
+        the holder once was: then the old entry is removed first.
+        """
+        if not self._add(entry):
+            self.remove(entry.cell)
+            self._add(entry)
+
+    def remove(self, cell: Cell) -> None:
+        """Empties a cell, which pyribs has no way for: the grid is filled again with the others."""
+        entries = [entry for entry in self if entry.cell != cell]
+        self._grid = _empty_grid()
+        for entry in entries:
+            self._add(entry)
+
+    def get(self, cell: Cell) -> Entry | None:
+        """The holder of a cell."""
+        occupied, data = self._grid.retrieve_single(np.asarray(cell, float))
+        return Entry(cell, data["solution"], float(data["objective"])) if occupied else None
+
+    def __iter__(self) -> Iterator[Entry]:
+        """All entries, ordered by cell."""
+        data = self._grid.data(["solution", "objective", "measures"], return_type="dict")
+        found = [
+            Entry(tuple(int(level) for level in measures), kernel_id, float(objective))
+            for kernel_id, objective, measures in zip(
+                data["solution"], data["objective"], data["measures"], strict=True
+            )
+        ]
+        return iter(sorted(found, key=lambda entry: entry.cell))
+
+    def __len__(self) -> int:
+        return len(self._grid)
+
+    @property
+    def stats(self) -> ArchiveStats:
+        """Elites, coverage, QD score and best objective."""
+        entries = list(self)
+        inside = sum(entry.cell in self.reachable for entry in entries)
+        return ArchiveStats(
+            num_elites=len(entries),
+            coverage=inside / len(self.reachable) if self.reachable else 0.0,
+            qd_score=sum(entry.objective for entry in entries),
+            best=max((entry.objective for entry in entries), default=0.0),
+        )
+
+    def _wins(self, duel: Duel) -> bool:
+        return duel.low > 1.0 and duel.ratio > 1.0 + self._tie
+
+    def _add(self, entry: Entry) -> bool:
+        if not np.isfinite(entry.objective):
+            raise ValueError(
+                f"the objective of kernel {entry.kernel_id[:12]} is {entry.objective}, not a finite number"
+            )
+        # add_single: the batch form compiles numba code for seconds on first use
+        status = self._grid.add_single(entry.kernel_id, entry.objective, np.asarray(entry.cell, float))["status"]
+        return int(status) > 0
+
+
+def _empty_grid() -> Any:  # Any: ribs has no types
+    from ribs.archives import GridArchive  # takes seconds to import
+
+    return GridArchive(
+        solution_dim=(),
+        dims=[len(axis.levels) for axis in AXES],
+        ranges=[(-0.5, len(axis.levels) - 0.5) for axis in AXES],  # integer levels at the cells' centres
+        solution_dtype=object,
+        objective_dtype=np.float64,
+        measures_dtype=np.float64,
+    )

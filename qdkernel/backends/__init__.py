@@ -1,0 +1,7 @@
+"""Where evaluations run."""
+
+from qdkernel.backends.loky import FanOut
+
+__all__ = [
+    "FanOut",
+]

@@ -1,0 +1,22 @@
+"""Configuration: YAML to typed settings, with file and line in every message."""
+
+from qdkernel.config.environment import resolve_models
+from qdkernel.config.llm import LlmConfig, ModelConfig
+from qdkernel.config.load import config_schema, dump_config, load_config
+from qdkernel.config.model import BudgetConfig, Config
+from qdkernel.config.operators import check_operators
+from qdkernel.config.stages import StageConfig, StageOrder
+
+__all__ = [
+    "BudgetConfig",
+    "Config",
+    "LlmConfig",
+    "ModelConfig",
+    "StageConfig",
+    "StageOrder",
+    "check_operators",
+    "config_schema",
+    "dump_config",
+    "load_config",
+    "resolve_models",
+]

@@ -1,0 +1,292 @@
+"""The configuration of a run as strict models: every key with its type, bounds, default and reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+
+from qdkernel.config.llm import LlmConfig, ModelConfig, Models
+from qdkernel.config.section import PositiveFloat, PositiveInt, Probability, Section, Word, mistake
+from qdkernel.config.stages import StageConfig, StageOrder, stage_mistakes
+
+Count = PositiveInt | Literal["all"]
+"""A number of cores, or every core that the process may use."""
+
+Size = PositiveInt | Annotated[Mapping[str, PositiveInt], Field(min_length=1)]
+"""One scored size: a number that the problem spreads over its dimensions, or each dimension by name."""
+
+# Reordering, reciprocals, dropped NaN or signed zeros, flushed subnormals: with any of these two kernels that are
+# equal in C differ in value, and the error bound derived from IEEE arithmetic no longer judges the kernel.
+# GCC manual, "Options That Control Optimization"; -mrecip and -mdaz-ftz from "x86 Options".
+UNSAFE_MATHS = frozenset(
+    {
+        "-ffast-math",
+        "-funsafe-math-optimizations",
+        "-fassociative-math",
+        "-freciprocal-math",
+        "-ffinite-math-only",
+        "-fno-signed-zeros",
+        "-fcx-limited-range",
+        "-fsingle-precision-constant",
+        "-mrecip",
+        "-mdaz-ftz",
+    }
+)
+# What is produced, and from what, is the evaluator's business.
+EVALUATOR_FLAGS = frozenset({"-c", "-S", "-E", "-o", "-x", "-shared", "-fsyntax-only"})
+
+
+def _check_flag(flag: str) -> str:
+    if flag in UNSAFE_MATHS or flag == "-Ofast" or flag.startswith("-mrecip="):
+        raise mistake(
+            f"expected a flag that keeps IEEE arithmetic, got {flag!r}: fast-math lets the compiler change results, "
+            "so kernels could no longer be judged by their rounding error; remove it"
+        )
+    if (flag.startswith("-O") and flag != "-O3") or flag.startswith("--optimize"):
+        raise mistake(
+            f"expected -O3 as the only optimisation level, got {flag!r}: cheaper levels rank kernels differently; "
+            "remove it"
+        )
+    if flag in EVALUATOR_FLAGS:
+        raise mistake(f"expected an optimisation or target flag, got {flag!r}, which the evaluator sets itself")
+    if not flag.startswith("-") or len(flag) == 1:
+        raise mistake(f"expected a compiler flag that begins with '-', got {flag!r}")
+    return flag
+
+
+Flag = Annotated[str, AfterValidator(_check_flag)]
+
+
+class BudgetConfig(Section):
+    """When the run stops; whichever is spent first."""
+
+    evaluations: PositiveInt | None = Field(
+        default=None, description="Kernels evaluated, duplicates and refusals included; null for no limit."
+    )
+    minutes: PositiveFloat | None = Field(
+        default=None, description="Wall time in minutes, counted anew on resume; null for no limit."
+    )
+    requests: PositiveInt | None = Field(
+        default=None,
+        description="Requests to models, over all sessions, however often one had to be sent again; null for no limit.",
+    )
+    tokens: PositiveInt | None = Field(
+        default=None, description="Tokens sent to and received from models, over all sessions; null for no limit."
+    )
+    usd: PositiveFloat | None = Field(
+        default=None, description="US dollars by the models' prices, over all sessions; null for no limit."
+    )
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if all(limit is None for limit in (self.evaluations, self.minutes, self.requests, self.tokens, self.usd)):
+            raise mistake(
+                "expected evaluations, minutes, requests, tokens or usd to be set, got none of them; e.g. minutes: 3"
+            )
+        return self
+
+
+class CompilerConfig(Section):
+    """How kernels are compiled; fixed for the whole run, so that speeds compare."""
+
+    command: Word = Field(default="gcc", description="The C compiler: a name on PATH or a path; a GCC is expected.")
+    flags: tuple[Flag, ...] = Field(
+        default=("-O3", "-march=native", "-fopenmp"),
+        description="Flags of every kernel; -O3 as cheaper levels rank kernels differently, fast-math is refused.",
+    )
+
+    @model_validator(mode="after")
+    def _optimises(self) -> Self:
+        if "-O3" not in self.flags:
+            raise mistake("expected -O3 among flags: a cheaper level ranks kernels differently; add -O3")
+        return self
+
+
+class MutatorConfig(Section):
+    """One operator that proposes kernels, and its share of the proposals."""
+
+    name: Word = Field(description="The operator: schedule, tune; with a model also edit, rewrite, cross, plan.")
+    weight: PositiveFloat = Field(
+        default=1.0,
+        description="Share of the proposals relative to the other operators, until results are in; 1 for equal ones.",
+    )
+
+
+def _each_once(mutators: tuple[MutatorConfig, ...]) -> tuple[MutatorConfig, ...]:
+    names = [mutator.name for mutator in mutators]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise mistake(f"expected each mutator once, got {', '.join(twice)} more than once; add up their weights")
+    return mutators
+
+
+class BaselineConfig(Section):
+    """What kernels are measured against."""
+
+    library: Path | None = Field(
+        default=None,
+        description="A shared library to call instead of the problem's own baseline, relative to this file; null for "
+        "the pinned OpenBLAS or the problem's own kernel, so that ratios mean the same everywhere.",
+    )
+    symbol: Word | None = Field(
+        default=None, description="The function in the library, e.g. cblas_dgemm; null for the problem's default."
+    )
+
+
+class TimingConfig(Section):
+    """How a verified kernel is timed: blocks of calls, interleaved with the baseline."""
+
+    rounds_min: PositiveInt = Field(
+        default=6,
+        description="Fewest rounds, one block of each kernel, in pairs (ABBA); 6 as an interval of 95 % takes as many. "
+        "Who may take a cell is timed longer, in a duel.",
+    )
+    rounds_max: PositiveInt = Field(
+        default=8,
+        description="Rounds that are enough unless the ratio is still uncertain; then the next kernel teaches more.",
+    )
+    block_ms: PositiveFloat = Field(
+        default=1.5, description="Length of a timed block in milliseconds; makes waking up (10-50 us) a small part."
+    )
+    half_width: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.025, description="Rounds end when the ratio's 95 % interval is this narrow, as a fraction to a side."
+    )
+    budget_s: PositiveFloat = Field(
+        default=0.12, description="Seconds spent timing one kernel at one size before fewer rounds have to do."
+    )
+    tie: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.015, description="Relative difference that counts as a tie; 1.5 % is the noise of paired medians."
+    )
+    disturbed: Annotated[float, Field(gt=1)] = Field(
+        default=1.15,
+        description="Rounds in which the baseline is this many times slower than on quiet cores, or when those do not "
+        "come, than in the faster rounds, do not count; a ratio less certain than this is none.",
+    )
+    drop_ratio: Annotated[float, Field(gt=1)] = Field(
+        default=1.5,
+        description="A kernel this many times slower than its cell's holder is dropped after a call or two.",
+    )
+    second_look: bool = Field(
+        default=True,
+        description="Time every elite again when the run ends, and again until its two best looks agree or half as "
+        "much time has gone as before; the best counts, as what disturbs a host only ever slows down.",
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.rounds_min > self.rounds_max:
+            raise mistake(f"expected rounds_min <= rounds_max, got {self.rounds_min} and {self.rounds_max}")
+        return self
+
+
+class LimitsConfig(Section):
+    """What one kernel may use before it is stopped."""
+
+    compile_s: PositiveFloat = Field(
+        default=20.0, description="Wall seconds for one compile; an ordinary one takes 0.1 to 0.5."
+    )
+    compile_memory_mb: PositiveInt = Field(
+        default=2048, description="Address space of the compiler in MiB; large kernels need about 300."
+    )
+    run_s: PositiveFloat = Field(
+        default=10.0, description="Wall seconds for one step of a contained kernel; naive kernels need about 1."
+    )
+    memory_mb: PositiveInt = Field(
+        default=2048, description="MiB a contained kernel may map beside its arguments; thread stacks and arenas count."
+    )
+
+
+class SelectionConfig(Section):
+    """How the next parent and target cell are chosen; what the two leave over picks an elite at random."""
+
+    explore: Probability = Field(
+        default=0.6, description="Probability of aiming at an empty cell next to a filled one; 0.6 fills cells early."
+    )
+    improve: Probability = Field(
+        default=0.25, description="Probability of aiming at a filled cell that is slow beside its neighbours."
+    )
+
+    @model_validator(mode="after")
+    def _at_most_one(self) -> Self:
+        if self.explore + self.improve > 1 + 1e-9:  # slack for decimal fractions such as 0.7 + 0.3
+            raise mistake(f"expected explore + improve <= 1, got {self.explore} + {self.improve}")
+        return self
+
+
+class Config(Section):
+    """Everything a run depends on besides the machine."""
+
+    problem: Word = Field(description="What is computed: dgemm, sgemm or jacobi2d.")
+    sizes: Annotated[tuple[Size, ...], Field(min_length=1)] | Literal["auto"] = Field(
+        default="auto",
+        description="Scored sizes: numbers, or mappings such as {m: 512, n: 512, k: 64}; auto for the problem's own.",
+    )
+    threads: Count = Field(default="all", description="OpenMP threads while scoring; all for every usable core.")
+    accuracy: Literal["componentwise", "normwise"] = Field(
+        default="componentwise",
+        description="What an error is measured against: componentwise admits what is as accurate as the textbook's "
+        "algorithm in every element; normwise, for matrix multiplies, also fast algorithms such as Strassen's.",
+    )
+    seed: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="The one seed of all randomness; the same seed proposes the same kernels first."
+    )
+    budget: BudgetConfig = Field(description="When the run stops; at least one limit.")
+    mutators: Annotated[tuple[MutatorConfig, ...], Field(min_length=1), AfterValidator(_each_once)] = Field(
+        default=(
+            MutatorConfig(name="schedule", weight=4.0),
+            MutatorConfig(name="tune", weight=1.0),
+            MutatorConfig(name="edit", weight=1.0),
+            MutatorConfig(name="rewrite", weight=1.0),
+            MutatorConfig(name="cross", weight=1.0),
+            MutatorConfig(name="plan", weight=0.5),
+        ),
+        description="Operators and their shares until results are in; 4 to 1 as schedule finds new cells and tune "
+        "polishes filled ones. Without a model, the operators that need one are left out.",
+    )
+    models: Models = Field(
+        default=(),
+        description="Language models that propose kernels, or environment to take one from QDKERNEL_BASE_URL, "
+        "QDKERNEL_MODEL and QDKERNEL_API_KEY; none by default.",
+    )
+    llm: LlmConfig = Field(default=LlmConfig(), description="How the run uses its models.")
+    search: Literal["map-elites", "best-of-n", "random-parents"] = Field(
+        default="map-elites",
+        description="map-elites takes parents and targets from the archive. For comparison, best-of-n starts every "
+        "proposal from the seed kernels and fills the archive only to be looked at; random-parents draws a parent "
+        "uniformly from all correct kernels and aims at no cell.",
+    )
+    stage_order: StageOrder = Field(
+        default="advance",
+        description="advance goes through the stages as each ends; draw takes any of them for each proposal.",
+    )
+    stages: tuple[StageConfig, ...] = Field(
+        default=(), description="Permitted techniques, stage by stage; everything is permitted by default."
+    )
+    selection: SelectionConfig = Field(
+        default=SelectionConfig(), description="How the next parent and target cell are chosen."
+    )
+    seeds: tuple[Path, ...] = Field(
+        default=(), description="Kernel files to start from besides the problem's own, relative to this file."
+    )
+    baseline: BaselineConfig = Field(default=BaselineConfig(), description="What kernels are measured against.")
+    compiler: CompilerConfig = Field(default=CompilerConfig(), description="How kernels are compiled.")
+    workers: Count = Field(
+        default="all", description="Kernels compiled and verified at once; all for every usable core. Timing is alone."
+    )
+    timing: TimingConfig = Field(default=TimingConfig(), description="How a verified kernel is timed.")
+    limits: LimitsConfig = Field(default=LimitsConfig(), description="What one kernel may use before it is stopped.")
+
+    @property
+    def known_models(self) -> tuple[ModelConfig, ...]:
+        """The models; none while the environment has not been looked at."""
+        return () if self.models == "environment" else self.models
+
+    @field_validator("stages")
+    @classmethod
+    def _stages_fit(cls, stages: tuple[StageConfig, ...], info: ValidationInfo) -> tuple[StageConfig, ...]:
+        if found := next(stage_mistakes(stages, info.data.get("stage_order")), None):
+            raise mistake(found)
+        return stages

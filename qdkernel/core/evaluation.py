@@ -1,0 +1,195 @@
+"""A kernel and what happened to it when it was evaluated."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NewType
+
+from qdkernel.core.cells import Cell
+
+KernelId = NewType("KernelId", str)
+"""SHA-256 of a kernel's source, 64 hexadecimal digits."""
+
+
+class Outcome(enum.StrEnum):
+    """How an evaluation ended; closed: every evaluation has exactly one."""
+
+    OK = "ok"
+    """Compiled, proven correct, timed, plausible."""
+    DUPLICATE = "duplicate"
+    """Equal to an earlier kernel after normalisation, or compiled to the same machine code."""
+    REFUSED = "refused"
+    """Source or object breaks the policy (size, includes, symbols, instructions ...)."""
+    COMPILE_ERROR = "compile_error"
+    """The contained compiler or linker rejected it, or ran out of its limits."""
+    CRASHED = "crashed"
+    """The contained child died or left without finishing its calls."""
+    TIMEOUT = "timeout"
+    """A step passed its deadline."""
+    OUTSIDE_STAGE = "outside_stage"
+    """Uses a technique that the stage it was proposed in does not permit, or lacks one that it requires."""
+    WRONG = "wrong"
+    """A result outside the error bound, or memory written that is not the kernel's to write."""
+    IMPLAUSIBLE = "implausible"
+    """Faster than the machine's measured ceilings allow."""
+    LOST = "lost"
+    """The evaluator itself was killed or failed; says nothing about the kernel."""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One C translation unit that defines the problem's function."""
+
+    source: str
+
+    @property
+    def id(self) -> KernelId:
+        """Identity: SHA-256 of the source."""
+        return KernelId(hashlib.sha256(self.source.encode("utf-8", "surrogateescape")).hexdigest())
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One scored size, timed in blocks interleaved with a reference kernel (the baseline, or a cell's holder).
+
+    Attributes:
+        size: the scored size, e.g. ``{"m": 512, "n": 512, "k": 512}``.
+        flops: floating-point operations of one call.
+        bytes: bytes one call streams by the problem's convention.
+        block_calls: calls in one timed block.
+        kernel_ns: time of one call in each block, nanoseconds, by the parent's clock.
+        reference_ns: the same for the reference kernel, block ``i`` beside block ``i``.
+        ratio: median over blocks of reference time / kernel time; above 1 the kernel is faster. On a host that was
+            slow throughout, and for kernels of which a call takes longer than a measurement may, the reference's time
+            on quiet cores stands for its own.
+        ratio_low: lower end of the ratio's 95 % bootstrap interval.
+        ratio_high: upper end.
+        gflops: GFLOP/s of the kernel with the machine's drift cancelled: ``ratio`` times the run-long GFLOP/s of
+            the reference.
+        quiet: whether the reference was timed beside the kernel and about as fast as on quiet cores; otherwise the
+            kernel may have been slowed down, and ``ratio`` and ``gflops`` are too low rather than too high.
+    """
+
+    size: Mapping[str, int]
+    flops: float
+    bytes: float
+    block_calls: int
+    kernel_ns: tuple[float, ...]
+    reference_ns: tuple[float, ...]
+    ratio: float
+    ratio_low: float
+    ratio_high: float
+    gflops: float
+    quiet: bool = True
+
+    @property
+    def gbytes_per_s(self) -> float:
+        """Streamed GB/s at the drift-cancelled speed."""
+        return self.gflops * self.bytes / self.flops
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What the correctness step found, up to the first wrong result.
+
+    Attributes:
+        error_ratio: largest error met, in units of the arithmetic's rounding error; infinite for a wrong result.
+        error_limit: largest accepted.
+        rule: what errors are measured against, ``componentwise`` or ``normwise``.
+        calls: calls judged, over all numbers of threads.
+        deterministic: whether two runs with all threads left the same bits; ``None`` when it did not come to that.
+    """
+
+    error_ratio: float
+    error_limit: float
+    rule: str
+    calls: int
+    deterministic: bool | None = None
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What a kernel that had been proven did wrong when it was timed later.
+
+    Attributes:
+        outcome: ``wrong`` or ``crashed``.
+        detail: what happened.
+    """
+
+    outcome: Outcome
+    detail: str
+
+
+@dataclass(frozen=True)
+class Duel:
+    """A challenger timed against the holder of its cell in one interleaved measurement.
+
+    Attributes:
+        holder: who held the cell.
+        ratio: holder time / challenger time, median over blocks and geometric mean over sizes; above 1 the challenger
+            is faster. Infinite, as its bounds are, when the holder failed.
+        low: lower end of the ratio's 95 % bootstrap interval.
+        high: upper end.
+        kernel_ns: time of one call of the challenger in each block, nanoseconds; one row per scored size.
+        holder_ns: the same for the holder, block ``i`` beside block ``i``.
+        fault: how the holder failed.
+    """
+
+    holder: KernelId
+    ratio: float
+    low: float
+    high: float
+    kernel_ns: tuple[tuple[float, ...], ...] = ()
+    holder_ns: tuple[tuple[float, ...], ...] = ()
+    fault: Fault | None = None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What happened to one kernel.
+
+    Attributes:
+        kernel_id: which kernel.
+        outcome: how it ended.
+        detail: text a person or a model can act on; empty when there is nothing to say.
+        cell: measured behaviour as level indices; ``None`` when the evaluation ended before step 5.
+        evidence: the facts behind the behaviour, e.g. ``{"simd": "512-bit FMA x24 in dgemm"}``.
+        objective: GFLOP/s, geometric mean over the scored sizes; ``None`` unless the outcome is ``ok``.
+        timings: one per scored size.
+        proof: what the correctness step found; ``None`` when the evaluation ended before.
+        duel: the challenge to the cell's holder, when there was one.
+        duplicate_of: the earlier kernel this one equals.
+        normal_hash: hash of the token-normal form of the source.
+        assembly_hash: hash of the assembly at ``-O0``; ``None`` when there is none.
+        object_hash: hash of machine code, data and relocations.
+        step_s: seconds spent in each step, by step name; ``kernels`` is the part of verify and time in which kernels
+            ran.
+        began_s: when each step began, in seconds of the host's monotonic clock; tells what ran beside what.
+    """
+
+    kernel_id: KernelId
+    outcome: Outcome
+    detail: str = ""
+    cell: Cell | None = None
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    objective: float | None = None
+    timings: tuple[Timing, ...] = ()
+    proof: Proof | None = None
+    duel: Duel | None = None
+    duplicate_of: KernelId | None = None
+    normal_hash: str | None = None
+    assembly_hash: str | None = None
+    object_hash: str | None = None
+    step_s: Mapping[str, float] = field(default_factory=dict)
+    began_s: Mapping[str, float] = field(default_factory=dict)
+
+
+_WORTH_A_DUEL = 0.97  # below this share of its holder's objective noise alone, 1 to 3 %, does not bring a kernel
+
+
+def worth_a_duel(objective: float, timings: Sequence[Timing], held: float) -> bool:
+    """Whether a kernel may be faster than a holder with the objective ``held``; on a slow host only a duel can tell."""
+    return objective > _WORTH_A_DUEL * held or not all(timing.quiet for timing in timings)

@@ -1,0 +1,71 @@
+"""How a kernel shares its work among threads, read from its machine code."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from qdkernel.evaluators.behaviour.hot_loop import CallGraph
+from qdkernel.evaluators.binary import Disassembly, Function
+
+_DYNAMIC = re.compile(r"GOMP_\w*(?:dynamic|guided|runtime)\w*|GOMP_sections?\w*|GOMP_parallel_sections\w*")
+_TASK = re.compile(r"GOMP_task(?:loop)?(?:_ull)?")
+
+
+def threading_level(disassembly: Disassembly, graph: CallGraph) -> tuple[str, str]:
+    """Level of the threading axis and why.
+
+    - ``serial``: no reachable code starts a parallel region.
+    - ``nested``: tasks; a parallel region started inside another one; or a two-dimensional partition: in the body of a
+      region, a value that depends on the thread's number, or on the share that the runtime dealt it, is divided by
+      anything but the number of threads, which is how one number becomes two (``collapse(2)``, ``id / columns``).
+    - ``dynamic``: dynamic, guided or runtime schedules; sections, which threads take as they come free; or an atomic
+      counter that the body of a region draws its next share from.
+    - ``static``: every other parallel region, shares cut by hand included.
+    """
+    symbols = {r.symbol: f for f in _reachable(disassembly, graph) for r in f.references if r.symbol}
+    starts = sorted(name for name in symbols if name.startswith("GOMP_parallel"))
+    if not starts:
+        return "serial", "no reachable code starts a parallel region"
+    bodies = _bodies(disassembly, graph)
+    if nested := _nested(disassembly, graph, symbols, bodies):
+        return "nested", nested
+    dealt = sorted(name for name in symbols if _DYNAMIC.fullmatch(name))
+    if dealt:
+        return "dynamic", f"shares are dealt while threads run ({dealt[0]})"
+    for function in bodies:
+        if any(i.mnemonic == "lock xadd" for i in function.instructions):
+            return "dynamic", f"{function.name} draws its shares from an atomic counter"
+    return "static", f"shares are fixed when the region starts ({starts[0]})"
+
+
+def _reachable(disassembly: Disassembly, graph: CallGraph) -> Iterator[Function]:
+    return (disassembly.functions[address] for address in graph.depth)
+
+
+def _bodies(disassembly: Disassembly, graph: CallGraph) -> list[Function]:
+    """The functions that run inside a parallel region."""
+    inside = {c.callee for c in graph.calls if c.callee in graph.depth and _outlined(disassembly, c.callee)}
+    while more := {c.callee for c in graph.calls if c.caller in inside and c.callee in graph.depth} - inside:
+        inside |= more
+    return [disassembly.functions[address] for address in sorted(inside)]
+
+
+def _outlined(disassembly: Disassembly, address: int) -> bool:
+    return "._omp_fn." in disassembly.functions[address].name
+
+
+def _nested(
+    disassembly: Disassembly, graph: CallGraph, symbols: dict[str, Function], bodies: list[Function]
+) -> str | None:
+    tasks = sorted(name for name in symbols if _TASK.fullmatch(name))
+    if tasks:
+        return f"tasks ({tasks[0]} in {symbols[tasks[0]].name})"
+    for function in bodies:
+        if any(r.symbol and r.symbol.startswith("GOMP_parallel") for r in function.references):
+            return f"{function.name} starts a parallel region inside another one"
+    for function in bodies:
+        if function.address in graph.splits:
+            split, place = graph.splits[function.address]
+            return f"{function.name} cuts shares in two dimensions (it divides the {split.value} at {place:#x})"
+    return None

@@ -1,0 +1,29 @@
+"""Shared objects: sections, disassembly, control flow, object policy."""
+
+from qdkernel.evaluators.binary.control_flow import Instruction, Loop
+from qdkernel.evaluators.binary.disassembly import Disassembly, Function, disassemble
+from qdkernel.evaluators.binary.policy import refuse_object
+from qdkernel.evaluators.binary.shared_object import SharedObject, read_shared_object
+from qdkernel.evaluators.binary.vector_code import (
+    FAR_PREFETCH,
+    NEAR_PREFETCH,
+    arithmetic,
+    carried_registers,
+    is_streaming_store,
+)
+
+__all__ = [
+    "Disassembly",
+    "FAR_PREFETCH",
+    "Function",
+    "Instruction",
+    "Loop",
+    "NEAR_PREFETCH",
+    "SharedObject",
+    "arithmetic",
+    "carried_registers",
+    "disassemble",
+    "is_streaming_store",
+    "read_shared_object",
+    "refuse_object",
+]

@@ -1,0 +1,154 @@
+"""Step 3 of an evaluation: what a kernel's shared object may not hold, whatever its source looked like."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from qdkernel.evaluators.binary.control_flow import jump_target
+from qdkernel.evaluators.binary.disassembly import Disassembly, Function
+from qdkernel.evaluators.binary.shared_object import SharedObject
+
+FILE_LIMIT = 4 << 20
+"""Largest shared object in bytes."""
+CONSTANTS_LIMIT = 256 << 10
+"""Largest .rodata in bytes: room for tables, too small to embed answers."""
+
+_MATHS = [
+    "acos", "asin", "atan", "atan2", "acosh", "asinh", "atanh", "cbrt", "ceil", "copysign", "cos", "cosh", "erf",
+    "erfc", "exp", "exp2", "expm1", "fabs", "fdim", "floor", "fma", "fmax", "fmin", "fmod", "frexp", "hypot", "ilogb",
+    "ldexp", "lgamma", "llrint", "llround", "log", "log10", "log1p", "log2", "logb", "lrint", "lround", "modf",
+    "nearbyint", "nextafter", "pow", "remainder", "rint", "round", "scalbn", "sin", "sincos", "sinh", "sqrt", "tan",
+    "tanh", "tgamma", "trunc",
+]  # fmt: skip
+_MEMORY = [
+    "memcpy", "memset", "memmove", "memcmp", "malloc", "calloc", "realloc", "free", "aligned_alloc",
+    "posix_memalign",
+    "abort",  # what an honest kernel calls when malloc fails; ends the contained child and nothing else
+]  # fmt: skip
+_OPENMP = [
+    "omp_get_thread_num", "omp_get_num_threads", "omp_get_max_threads", "omp_get_num_procs", "omp_in_parallel",
+    "omp_in_final", "omp_get_level", "omp_get_active_level", "omp_get_max_active_levels", "omp_get_team_size",
+    "omp_get_ancestor_thread_num", "omp_get_thread_limit", "omp_get_dynamic", "omp_get_nested", "omp_get_schedule",
+    "omp_get_proc_bind", "omp_init_lock", "omp_set_lock", "omp_unset_lock", "omp_test_lock", "omp_destroy_lock",
+]  # fmt: skip
+IMPORTS = frozenset(
+    [*_MATHS, *(name + "f" for name in _MATHS), *_MEMORY, *_OPENMP, "__stack_chk_fail", "__tls_get_addr"]
+)
+"""Symbols a kernel may import, beside those of the OpenMP runtime's compiler interface."""
+
+# Not the half-open calls that compilers stopped emitting in 2014: a team that a kernel opens and does not close goes on
+# computing after the kernel has returned.
+_RUNTIME = re.compile(r"GOMP_(?!target|OFFLOAD|offload|PLUGIN|plugin|enable|disable|parallel_(?:\w*start|end)$)\w+")
+_RUN_AT_LOAD = re.compile(r"\.(?:(?:preinit|init|fini)(?:_array)?|ctors|dtors)(?:\.|$)")
+_LOADER_TAGS = {
+    "DT_RPATH": "a library path",
+    "DT_RUNPATH": "a library path",
+    "DT_INIT": "an initialiser",
+    "DT_FINI": "a finaliser",
+    "DT_INIT_ARRAY": "an initialiser",
+    "DT_FINI_ARRAY": "a finaliser",
+    "DT_PREINIT_ARRAY": "an initialiser",
+    "DT_TEXTREL": "code that the loader patches",
+    "DT_AUDIT": "an audit library",
+    "DT_DEPAUDIT": "an audit library",
+    "DT_FILTER": "a filter library",
+    "DT_AUXILIARY": "a filter library",
+}
+_FORBIDDEN = frozenset({
+    "syscall", "sysenter", "sysexit", "sysret", "int", "int1", "int3", "into", "iret", "iretd", "iretq", "rdtsc",
+    "rdtscp", "rdpmc", "rdpru", "cpuid", "ldmxcsr", "vldmxcsr", "fldcw", "fldenv", "frstor", "fnstenv", "fxrstor",
+    "fxrstor64", "xrstor", "xrstor64", "xrstors", "xsetbv", "wrfsbase", "wrgsbase", "rdfsbase", "rdgsbase", "wrpkru",
+    "rdpkru", "xbegin", "xabort", "xend", "hlt", "in", "out", "insb", "insw", "insd", "outsb", "outsw", "outsd",
+    "lcall", "ljmp", "retf", "retfq", "cli", "sti", "rdmsr", "wrmsr", "monitorx", "mwaitx", "umonitor", "umwait",
+    "tpause", "swapgs", "clzero", "serialize", "rdseed", "rdrand",
+})  # fmt: skip
+
+
+def refuse_object(so: SharedObject, disassembly: Disassembly, function: str) -> str | None:
+    """Why the object is refused and what to do instead; ``None`` when it may be run.
+
+    Immediates and offsets of honest code may contain the bytes of a forbidden instruction; they count only where
+    execution can reach them: at an instruction's start, or at the target of a jump. So every byte of code must decode,
+    and every direct jump must lead to the start of an instruction.
+
+    Args:
+        so: the linked kernel.
+        disassembly: its code.
+        function: the one symbol it has to export.
+    """
+    for rule in _RULES:
+        if reason := rule(so):
+            return reason
+    if so.exports != (function,):
+        listed = ", ".join(so.exports) or "nothing"
+        return f"the object exports {listed}; it has to export {function} and nothing else"
+    return _code(disassembly)
+
+
+def _size(so: SharedObject) -> str | None:
+    if so.file_size > FILE_LIMIT:
+        return f"the object has {so.file_size} bytes; at most {FILE_LIMIT} are accepted: unroll less"
+    constants = so.section_size(".rodata")
+    if constants > CONSTANTS_LIMIT:
+        return f"the object has {constants} bytes of constants; at most {CONSTANTS_LIMIT} are accepted: compute tables"
+    return None
+
+
+def _imports(so: SharedObject) -> str | None:
+    for name in so.imports:
+        if name not in IMPORTS and not _RUNTIME.fullmatch(name):
+            return f"the object calls {name}, which kernels may not use; allowed are libm, memory and OpenMP functions"
+    if so.needed:
+        return f"the object asks for the library {so.needed[0]}; kernels link to none"
+    return None
+
+
+def _loading(so: SharedObject) -> str | None:
+    """Nothing of a kernel runs while it is loaded."""
+    for name, section in so.sections.items():
+        if section.size and _RUN_AT_LOAD.match(name):
+            return f"the object has code that runs when it is loaded or left (section {name}); remove constructors"
+    for tag, what in _LOADER_TAGS.items():
+        if tag in so.dynamic_tags:
+            return f"the object has {what} ({tag}); remove what asks for it"
+    if so.ifuncs:
+        return f"the object chooses {so.ifuncs[0]} by a resolver while it is loaded; call one version directly"
+    return None
+
+
+def _writable_code(so: SharedObject) -> str | None:
+    if so.writable_code or any(s.writable and s.executable for s in so.sections.values()):
+        return "the object has memory that is both writable and executable; kernels do not change their code"
+    return None
+
+
+_RULES: tuple[Callable[[SharedObject], str | None], ...] = (_size, _imports, _loading, _writable_code)
+
+
+def _code(disassembly: Disassembly) -> str | None:
+    if disassembly.undecoded:
+        return f"the bytes at {disassembly.undecoded[0]:#x} in the code are no instruction; keep data out of it"
+    starts = {i.address for f in disassembly.functions.values() for i in f.instructions}
+    for function in disassembly.functions.values():
+        if reason := _forbidden(function) or _stray_jump(function, starts):
+            return reason
+    return None
+
+
+def _forbidden(function: Function) -> str | None:
+    for instruction in function.instructions:
+        mnemonic = instruction.mnemonic
+        if mnemonic in _FORBIDDEN or (" " in mnemonic and not _FORBIDDEN.isdisjoint(mnemonic.split())):
+            return (
+                f"{function.name} uses the instruction {mnemonic}, which kernels may not use; remove what asks for it"
+            )
+    return None
+
+
+def _stray_jump(function: Function, starts: set[int]) -> str | None:
+    for instruction in function.instructions:
+        target = jump_target(instruction)
+        if target is not None and target not in starts:
+            return f"{function.name} jumps to {target:#x}, which is not the start of an instruction; remove that code"
+    return None

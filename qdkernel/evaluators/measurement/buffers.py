@@ -1,0 +1,235 @@
+"""Who is timed, on what: kernels in their children, scored sizes, and the memory of their calls."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from qdkernel.core import Problem, Role
+from qdkernel.evaluators.sandbox import Child, ChildFailed, Layout, MemoryFile, Placing
+
+_HANDS = 2  # threads that make fresh inputs
+_WARM_BELOW_S = 5e-3  # calls shorter than this are preceded by an untimed one: waking a pool costs up to 0.1 ms
+
+
+class WrongResult(Exception):
+    """A timed call left a wrong result; the message says which, ``racer`` whose."""
+
+    def __init__(self, message: str, racer: str) -> None:
+        super().__init__(message)
+        self.racer = racer
+
+
+@dataclass(frozen=True)
+class TimingRule:
+    """When a measurement is long enough.
+
+    Attributes:
+        block_ms: aimed length of a timed block; one wake-up (10-50 us) is in every block.
+        rounds_min: pairs of blocks at least, however slow the kernel: the true median lies outside the whole range of
+            five samples in 6 % of the cases, of six in 3 %.
+        rounds_max: pairs of blocks that are enough.
+        half_width: stop when the ratio's 95 % interval is narrower than this, relative.
+        budget_s: stop after this long even if it is wider.
+        disturbed: a round in which the reference is this many times slower than on quiet cores does not count, and a
+            ratio that is less certain than that is none. Slow drift cancels in the ratio; a disturbance that hits one
+            block of a pair does not.
+        tie: when set, stop also as soon as the interval lies on one side of ``1 + tie``: the duel is decided.
+    """
+
+    block_ms: float = 1.5
+    rounds_min: int = 6
+    rounds_max: int = 8
+    half_width: float = 0.025
+    budget_s: float = 0.12
+    disturbed: float = 1.15
+    tie: float | None = None
+
+
+@dataclass(frozen=True)
+class Racer:
+    """A kernel in its child, and the name of its output file; ``trusted`` outputs are not checked."""
+
+    name: str
+    child: Child
+    trusted: bool = False
+
+    @contextlib.contextmanager
+    def answering(self) -> Iterator[None]:
+        """Puts this racer's name on what its child fails with."""
+        try:
+            yield
+        except ChildFailed as error:
+            error.racer = self.name
+            raise
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A racer, how many calls make its block, and how fast it is on quiet cores if that is known.
+
+    Attributes:
+        racer: the kernel.
+        warm: untimed calls at the start of a block.
+        timed: timed calls.
+        quiet_ns: nanoseconds of one call on quiet cores.
+    """
+
+    racer: Racer
+    warm: int
+    timed: int
+    quiet_ns: float | None = None
+
+
+@dataclass(frozen=True)
+class ScoredSize:
+    """One scored size and its calls in the arena.
+
+    Attributes:
+        size: e.g. ``{"m": 512, "n": 512, "k": 512}``.
+        flops: floating-point operations of a call.
+        least_flops: operations that the most frugal admitted algorithm needs.
+        bytes: bytes a call streams.
+        least_bytes: bytes any implementation must move.
+        first: index of its first call.
+        warm: untimed calls at the start of a block.
+        timed: timed calls of a block, at most.
+    """
+
+    size: Mapping[str, int]
+    flops: float
+    least_flops: float
+    bytes: float
+    least_bytes: float
+    first: int
+    warm: int
+    timed: int
+
+    @property
+    def calls(self) -> range:
+        """Indices of all its calls."""
+        return range(self.first, self.first + self.warm + self.timed)
+
+    def entry(self, racer: Racer, call_ns: float, rule: TimingRule) -> Entry:
+        """Blocks of the aimed length for a kernel this fast; slow ones need but one call and no warming up."""
+        timed = int(np.clip(np.ceil(rule.block_ms * 1e6 / call_ns), 1, self.timed))
+        return Entry(racer, min(self.warm, _warm_calls(call_ns * 1e-9)), timed)
+
+
+def _warm_calls(call_s: float) -> int:
+    return 1 if call_s < _WARM_BELOW_S else 0
+
+
+class Arena:
+    """Memory for the timed calls of all scored sizes: one input file, one output file per racer.
+
+    Args:
+        problem: what is computed.
+        sizes: the scored sizes.
+        expected_s: a guess of one call's time for each size; decides how many calls make a block.
+        rule: how long blocks should be.
+        rng: secret; makes the inputs and the checks.
+    """
+
+    _CALLS_MAX = 16  # more would push the working set of a block out of the last-level cache
+
+    def __init__(
+        self,
+        problem: Problem,
+        sizes: Sequence[Mapping[str, int]],
+        expected_s: Sequence[float],
+        rule: TimingRule,
+        rng: np.random.Generator,
+    ) -> None:
+        self.problem = problem
+        # Made before a benchmark confines its thread to one core: fresh inputs come from two cores, between blocks.
+        self._rngs = rng.spawn(_HANDS)
+        self._hands = ThreadPoolExecutor(_HANDS)
+        everybody = threading.Barrier(_HANDS)
+        for _ in self._hands.map(lambda _: everybody.wait(), range(_HANDS)):
+            pass  # each task waits for the others, so each got a thread of its own
+        scored: list[ScoredSize] = []
+        for size, call_s in zip(sizes, expected_s, strict=True):
+            case = problem.scored_case(size)
+            timed = int(np.clip(np.ceil(rule.block_ms * 1e-3 / call_s), 1, self._CALLS_MAX))
+            scored.append(
+                ScoredSize(
+                    size=dict(size),
+                    flops=problem.flops(case),
+                    least_flops=(problem.least_flops or problem.flops)(case),
+                    bytes=problem.bytes(case),
+                    least_bytes=problem.least_bytes(case),
+                    first=scored[-1].calls.stop if scored else 0,
+                    warm=_warm_calls(call_s),
+                    timed=timed,
+                )
+            )
+        self.sizes = tuple(scored)
+        calls = [(problem.scored_case(s.size), Placing.FRONT) for s in scored for _ in s.calls]
+        self.layout = Layout(problem, calls)
+        self.inputs = MemoryFile("timed-inputs", self.layout.input_bytes)
+        self._outputs: dict[str, MemoryFile] = {}
+        self._sketches: dict[int, Any] = {}  # Any: private to the problem
+
+    def outputs(self, racer: str) -> MemoryFile:
+        """The output file of a racer; made on first use and used again by the next one of that name."""
+        if racer not in self._outputs:
+            self._outputs[racer] = MemoryFile(f"timed-outputs-{racer}", self.layout.output_bytes)
+        return self._outputs[racer]
+
+    def refresh(self, calls: range, racers: Sequence[str], unchecked: int = 0) -> None:
+        """Fresh random inputs for ``calls``, initial outputs for each racer, and the sketches to check them by.
+
+        The first ``unchecked`` calls get no sketch: they only warm up, nothing is claimed of them.
+        """
+        outputs = [self.outputs(racer) for racer in racers]
+
+        def share(hand: int) -> None:
+            for index in calls[hand::_HANDS]:
+                self._refresh_call(index, outputs, self._rngs[hand], checked=index >= calls.start + unchecked)
+
+        for _ in self._hands.map(share, range(_HANDS)):
+            pass  # waits, and raises what a hand raised
+
+    def _refresh_call(self, index: int, outputs: Sequence[MemoryFile], rng: np.random.Generator, checked: bool) -> None:
+        call = self.layout.calls[index]
+        arrays = self.problem.make_inputs("uniform", call.case, rng)
+        for placed in call.arrays:
+            for file in [self.inputs] if placed.argument.role is Role.IN else outputs:
+                self.layout.view(file, placed)[...] = arrays[placed.argument.name]
+        if checked:
+            self._sketches[index] = self.problem.sketch(call.case, arrays, rng)
+
+    def check(self, calls: range, racer: str) -> None:
+        """Compares what a racer left in its outputs with the sketches.
+
+        Raises:
+            WrongResult: a call's result is wrong.
+        """
+        for index in calls:
+            call = self.layout.calls[index]
+            arrays = {
+                placed.argument.name: self.layout.view(
+                    self.inputs if placed.argument.role is Role.IN else self.outputs(racer), placed
+                )
+                for placed in call.arrays
+            }
+            error = self.problem.sketch_error(call.case, arrays, self._sketches[index])
+            if not error <= 1.0:
+                size = ", ".join(f"{name}={call.case[name]}" for name in self.problem.size_names)
+                raise WrongResult(
+                    f"the result of a timed call ({size}) is wrong: {error:.3g} times the error allowed", racer
+                )
+
+    def close(self) -> None:
+        """Gives the memory back."""
+        self._hands.shutdown()
+        self.inputs.close()
+        for file in self._outputs.values():
+            file.close()

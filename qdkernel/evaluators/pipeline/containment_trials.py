@@ -1,0 +1,104 @@
+"""Hostile kernels run for real, past all policies: what the containment of this machine stops, and which layer does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from qdkernel.errors import ContainmentError
+from qdkernel.evaluators.pipeline.context import Bench, BenchSpec
+from qdkernel.evaluators.sandbox import ChildFailed, Layers
+from qdkernel.evaluators.toolchain import NATIVE
+
+PROBLEM = "dgemm"
+"""The hostile kernels define its function."""
+
+_HOSTILE = NATIVE / "hostile"
+_DEADLINE_S = 0.3
+_SINGLE = (Layers.LIMITS, Layers.LANDLOCK, Layers.SECCOMP)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What became of one hostile kernel.
+
+    Attributes:
+        name: what it tried, e.g. ``"start process"``.
+        stopped: whether everything that is in force here stopped it.
+        how: the end of it, in words.
+        alone: layers that stop it by themselves; empty when the memory layout or the deadline does.
+        without: stopped with no layer at all, by the memory layout or the deadline.
+    """
+
+    name: str
+    stopped: bool
+    how: str
+    alone: Layers
+    without: bool
+
+
+def run_trials(spec: BenchSpec) -> list[Trial]:
+    """Runs each hostile kernel with all layers that this machine has, with each of them alone, and with none.
+
+    The kernels are harmless where they succeed: they open what they do not use, and ask whether they could.
+
+    Args:
+        spec: a bench for ``PROBLEM``; its layers are not used.
+
+    Raises:
+        ToolchainError: the project's own C or a hostile kernel cannot be built.
+    """
+    benches = {layers: Bench(replace(spec, layers=layers)) for layers in (Layers.NONE, *_SINGLE)}
+    try:
+        present = Layers.NONE
+        for layer in _SINGLE:
+            if _in_force(benches[layer]):
+                present |= layer
+        benches[present] = benches.get(present) or Bench(replace(spec, layers=present))
+        singles = [layer for layer in _SINGLE if layer in present]
+        return [_try(path, benches, present, singles) for path in sorted(_HOSTILE.glob("*.c"))]
+    finally:
+        for bench in benches.values():
+            bench.close()
+
+
+def only_by(trials: Sequence[Trial], layer: Layers) -> list[str]:
+    """Names of what would succeed without a layer, as no other one stops it."""
+    return [trial.name for trial in trials if trial.alone == layer and not trial.without]
+
+
+def _in_force(bench: Bench) -> bool:
+    """Whether a layer can be put in force here."""
+    try:
+        _run(bench, bench.problem.seed_source(bench.problem.seeds[0]))
+    except ContainmentError:
+        return False
+    return True
+
+
+def _try(path: Path, benches: dict[Layers, Bench], present: Layers, singles: Sequence[Layers]) -> Trial:
+    source = path.read_text(encoding="utf-8")
+    stopped, how = _run(benches[present], source)
+    alone = Layers.NONE
+    for layer in singles:
+        if _run(benches[layer], source)[0]:
+            alone |= layer
+    return Trial(path.stem.replace("_", " "), stopped, how, alone, _run(benches[Layers.NONE], source)[0])
+
+
+def _run(bench: Bench, source: str) -> tuple[bool, str]:
+    """Whether a hostile kernel was stopped, and how; a kernel that ends leaves 1 in C[0] when it got what it wanted."""
+    sheet = bench.sheet
+    index = next(i for i, call in enumerate(sheet.layout.calls) if all(call.case[name] > 0 for name in "mnk"))
+    output = sheet.layout.calls[index].arrays[-1]
+    sheet.reset()
+    with bench.build_folder() as folder:
+        made = bench.compile(source, Path(folder))
+        try:
+            with bench.start(made, sheet.layout, sheet.inputs, sheet.outputs, 1) as child:
+                child.run(index, 1, _DEADLINE_S)
+        except ChildFailed as error:
+            return True, str(error)
+    result = float(sheet.layout.elements(sheet.outputs, output)[0])
+    return result < 0, f"refused with error {-result:.0f}" if result < 0 else "it succeeded"

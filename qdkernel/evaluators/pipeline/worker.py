@@ -1,0 +1,66 @@
+"""One evaluation as a task for a worker process: plain data in, an ``Evaluation`` out."""
+
+from __future__ import annotations
+
+import atexit
+import traceback
+from dataclasses import dataclass
+
+from qdkernel.core import Evaluation, Kernel, Outcome
+from qdkernel.errors import QdkernelError
+from qdkernel.evaluators.pipeline.context import Bench, BenchSpec
+from qdkernel.evaluators.pipeline.evaluate import Admit, evaluate, look_again
+
+_bench: Bench | None = None
+
+
+@dataclass(frozen=True)
+class EvaluationTask:
+    """A kernel and the bench to evaluate it on.
+
+    Attributes:
+        spec: of the bench.
+        kernel: the candidate, or an elite.
+        admit: which behaviours may compete; ``None`` for all.
+        again: an elite proven before is only timed once more.
+    """
+
+    spec: BenchSpec
+    kernel: Kernel
+    admit: Admit | None = None
+    again: bool = False
+
+
+def perform(task: EvaluationTask) -> Evaluation:
+    """Evaluates the task's kernel on this process's bench, which is made on the first call and kept.
+
+    A failure of the evaluator itself is the outcome ``lost`` with the traceback: it says nothing about the kernel, and
+    the run goes on.
+
+    Raises:
+        QdkernelError: something the user must mend before any kernel can be evaluated.
+    """
+    try:
+        bench = _bench_for(task.spec)
+        return look_again(bench, task.kernel) if task.again else evaluate(bench, task.kernel, task.admit)
+    except QdkernelError:
+        raise
+    except Exception:
+        _drop_bench()  # its children or memory may be what failed
+        return Evaluation(task.kernel.id, Outcome.LOST, traceback.format_exc(limit=-6))
+
+
+def _bench_for(spec: BenchSpec) -> Bench:
+    global _bench
+    if _bench is None or _bench.spec != spec:
+        _drop_bench()
+        _bench = Bench(spec)
+    return _bench
+
+
+@atexit.register
+def _drop_bench() -> None:
+    global _bench
+    if _bench is not None:
+        _bench.close()
+        _bench = None

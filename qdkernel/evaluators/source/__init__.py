@@ -1,0 +1,34 @@
+"""C source as text: tokens, policy, normal form, syntax tree."""
+
+from qdkernel.evaluators.source.normal_form import normal_hash
+from qdkernel.evaluators.source.policy import HEADERS, SIZE_LIMIT, refuse_source
+from qdkernel.evaluators.source.syntax import (
+    LOOPS,
+    Definition,
+    Syntax,
+    assigned,
+    base,
+    declared,
+    identifiers,
+    parse,
+    text,
+)
+from qdkernel.evaluators.source.tokens import Token, tokenise
+
+__all__ = [
+    "Definition",
+    "HEADERS",
+    "LOOPS",
+    "SIZE_LIMIT",
+    "Syntax",
+    "Token",
+    "assigned",
+    "base",
+    "declared",
+    "identifiers",
+    "normal_hash",
+    "parse",
+    "refuse_source",
+    "text",
+    "tokenise",
+]

@@ -1,0 +1,34 @@
+"""The contained compiler, the project's own native code, and the cache of both."""
+
+from qdkernel.evaluators.toolchain.cache import cache_dir, write_atomically
+from qdkernel.evaluators.toolchain.compiler import (
+    CompileError,
+    CompileLate,
+    CompileLimits,
+    assembly_hash,
+    compile_kernel,
+)
+from qdkernel.evaluators.toolchain.toolchain import (
+    NATIVE,
+    Built,
+    Toolchain,
+    build_library_adapter,
+    build_native,
+    find_toolchain,
+)
+
+__all__ = [
+    "Built",
+    "CompileError",
+    "CompileLate",
+    "CompileLimits",
+    "NATIVE",
+    "Toolchain",
+    "assembly_hash",
+    "build_library_adapter",
+    "build_native",
+    "cache_dir",
+    "compile_kernel",
+    "find_toolchain",
+    "write_atomically",
+]

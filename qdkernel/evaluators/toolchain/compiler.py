@@ -1,0 +1,171 @@
+"""Compiling one kernel: alone in its translation unit, by a compiler that is itself contained."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import select
+import signal
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from qdkernel.core import Problem
+from qdkernel.evaluators.toolchain.toolchain import CODE_FLAGS, LINK_FLAGS, UNOPTIMISED_FLAGS, Built, Toolchain
+
+_DIAGNOSTIC_LIMIT = 4096  # characters of compiler text kept: enough for five errors, small in a prompt
+_ASSEMBLY_S = 5.0  # 0.02 to 0.04 s is usual; a kernel that takes longer than this just has no assembly hash
+_ASSEMBLY_MB = 4  # 2 to 15 kB is usual
+_INTRINSICS = re.compile(r"^\s*#\s*include\s*<(?:immintrin|x86intrin)\.h>", re.MULTILINE)
+
+
+class CompileError(Exception):
+    """The compiler or linker rejected the kernel, or ran out of memory or processor time; carries their words."""
+
+
+class CompileLate(Exception):
+    """The compiler did not finish by the deadline."""
+
+
+@dataclass(frozen=True)
+class CompileLimits:
+    """What compiling one kernel may cost.
+
+    Attributes:
+        wall_s: deadline.
+        memory_mb: address space of each compiler process.
+        file_mb: largest file it may write.
+    """
+
+    wall_s: float = 20.0
+    memory_mb: int = 2048
+    file_mb: int = 64
+
+
+def compile_kernel(
+    source: str, problem: Problem, toolchain: Toolchain, built: Built, folder: Path, limits: CompileLimits
+) -> Path:
+    """The shared object made from a kernel's source; it exports the problem's function and nothing else.
+
+    The problem's prototype is included by force, so a kernel with another signature does not compile.
+
+    Args:
+        source: C text.
+        problem: whose function it defines.
+        toolchain: compiler and flags.
+        built: the confinement and the precompiled header.
+        folder: an empty folder of its own; the only place the compiler may write.
+        limits: deadline and memory.
+
+    Raises:
+        CompileError: rejected, or out of memory or processor time.
+        CompileLate: the deadline passed.
+    """
+    (folder / "kernel.c").write_text(source, encoding="utf-8")
+    (folder / "prototype.h").write_text(f"#include <stddef.h>\n{problem.prototype.rstrip().rstrip(';')};\n")
+    (folder / "export.map").write_text(f"{{ global: {problem.name}; local: *; }};\n")
+    flags = [*toolchain.flags, *CODE_FLAGS, *_headers(source, built.intrinsics)]
+    confined = _Confined(toolchain, built, folder, limits)
+    # Always the same file name: the object does not depend on where it was compiled.
+    confined.run([toolchain.command, *flags, "-c", "kernel.c", "-o", "kernel.o"])
+    confined.run([toolchain.linker, *LINK_FLAGS, "--version-script=export.map", "kernel.o", "-o", "kernel.so"])
+    return folder / "kernel.so"
+
+
+def assembly_hash(source: str, toolchain: Toolchain, built: Built, folder: Path, limits: CompileLimits) -> str | None:
+    """SHA-256 of the assembly of a kernel at ``-O0``; ``None`` when it cannot be had, e.g. after the deadline.
+
+    Kernels that differ in spacing, comments, or names of variables, types and macros have the same assembly; names
+    of functions and of static objects are in it. Of GCC's output only the ``.file`` directive is left out. Nothing
+    else is normalised, nor needs to be: labels are numbered by the code alone, whatever headers are included and
+    however the file is called.
+
+    Args:
+        source: C text.
+        toolchain: compiler and flags.
+        built: the confinement and the precompiled header.
+        folder: where ``compile_kernel`` compiled this source at the run's flags.
+        limits: of that compilation; here the deadline is at most 5 s and the assembly at most 4 MB.
+    """
+    flags = [*toolchain.flags, *CODE_FLAGS, *UNOPTIMISED_FLAGS, *_headers(source, built.unoptimised_intrinsics)]
+    limits = replace(limits, wall_s=min(limits.wall_s, _ASSEMBLY_S), file_mb=min(limits.file_mb, _ASSEMBLY_MB))
+    try:
+        _Confined(toolchain, built, folder, limits).run([toolchain.command, *flags, "-S", "kernel.c", "-o", "kernel.s"])
+    except (CompileError, CompileLate):
+        # E.g. an intrinsic whose constant operand is known only after inlining, or code for ``__OPTIMIZE__`` alone.
+        return None
+    digest = hashlib.sha256()
+    with (folder / "kernel.s").open("rb") as lines:
+        for line in lines:
+            if not line.startswith(b"\t.file\t"):
+                digest.update(line)
+    return digest.hexdigest()
+
+
+def _headers(source: str, intrinsics: Path | None) -> list[str]:
+    """Options that include the prototype, and before it the precompiled header where the source wants intrinsics."""
+    precompiled = ["-include", str(intrinsics)] if intrinsics and _INTRINSICS.search(source) else []
+    return [*precompiled, "-include", "prototype.h"]
+
+
+@dataclass(frozen=True)
+class _Confined:
+    toolchain: Toolchain
+    built: Built
+    folder: Path
+    limits: CompileLimits
+
+    def run(self, command: Sequence[str]) -> None:
+        """Runs a command under ``native/confine.c``; its standard error goes to a file of limited size."""
+        readable = list(self.toolchain.readable)
+        headers = (self.built.intrinsics, self.built.unoptimised_intrinsics)
+        readable += [str(header.parent) for header in headers if header]
+        cpu_s, limits = str(int(self.limits.wall_s) + 1), self.limits
+        prefix = [str(self.built.confine), cpu_s, str(limits.memory_mb), str(limits.file_mb)]
+        prefix += [str(self.folder), str(os.getpid()), *readable, "--"]
+        words = self.folder / "words.txt"
+        with words.open("wb") as errors:
+            process = subprocess.Popen(
+                [*prefix, *command],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                cwd=self.folder,
+                env={"PATH": self.toolchain.search_path, "TMPDIR": str(self.folder), "LC_ALL": "C"},
+                start_new_session=True,
+            )
+        try:
+            in_time = _ends_within(process.pid, limits.wall_s)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # the driver's helpers too
+            status = process.wait()
+        if not in_time:
+            raise CompileLate(f"the compiler was not done after {limits.wall_s:g} s")
+        if status != 0:
+            raise CompileError(_diagnostic(words, status))
+
+
+def _ends_within(pid: int, seconds: float) -> bool:
+    """Whether a child process ends in time; ``Popen.wait`` would look only every 50 ms."""
+    fd = os.pidfd_open(pid)
+    try:
+        waiting = select.poll()
+        waiting.register(fd, select.POLLIN)
+        return bool(waiting.poll(1e3 * seconds))
+    finally:
+        os.close(fd)
+
+
+def _diagnostic(words: Path, status: int) -> str:
+    with words.open("rb") as file:
+        text = file.read(_DIAGNOSTIC_LIMIT + 1).decode("utf-8", "replace")
+    if len(text) > _DIAGNOSTIC_LIMIT:
+        text = text[:_DIAGNOSTIC_LIMIT].rsplit("\n", 1)[0] + "\n[...]"
+    if not text.strip():
+        how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"left with status {status}"
+        text = f"the compiler {how} (it may have run out of memory or processor time)"
+    return text.strip()

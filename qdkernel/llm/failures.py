@@ -1,0 +1,224 @@
+"""Everything that can go wrong with a request, as a kind, a line of text, and whether asking again may help."""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import math
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from qdkernel.llm.chat import FailureKind
+from qdkernel.llm.secret import Secret
+
+LONGEST_WAIT_S = 120.0
+"""Longest wait that a server may ask for; by thought: a run goes on better with its other operators."""
+
+LONGEST_LINE = 300
+"""Characters of a failure's text."""
+
+_SAID = 140  # characters of the server's own words; leaves room for where they come from and what to do
+
+_QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "quota_exceeded"})
+_FILTER_CODES = frozenset({"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation"})
+_AGAIN = frozenset({408, 409, 429})  # and every 5xx
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why one attempt brought no usable reply.
+
+    Attributes:
+        kind: as the caller sees it.
+        what: what happened, in our words.
+        said: what the server or the network said about it, raw: may hold anything, keys included.
+        advice: how to put it right; empty when only waiting helps.
+        again: whether asking again may help.
+        wait_s: seconds that the server asks to wait; ``None`` when it does not say.
+        status: of the HTTP response; 0 when there was none.
+        code: the error's machine-readable code.
+        param: the request's field that the server complains about.
+    """
+
+    kind: FailureKind
+    what: str
+    said: str = ""
+    advice: str = ""
+    again: bool = True
+    wait_s: float | None = None
+    status: int = 0
+    code: str = ""
+    param: str = ""
+
+    def line(self, origin: str, secret: Secret) -> str:
+        """The failure for people, models and logs: one line of at most ``LONGEST_LINE`` characters, without the key.
+
+        Args:
+            origin: who failed, e.g. ``localhost:8000``.
+            secret: the key to leave out.
+        """
+        said = secret.scrub(self.said, _SAID)
+        text = f"{origin}: {self.what}" + (f": {said}" if said else "") + (f"; {self.advice}" if self.advice else "")
+        return secret.scrub(text, LONGEST_LINE)
+
+
+class Unusable(Exception):
+    """An answer that cannot be used; carries the ``Failure``. Never leaves the endpoint."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.what)
+        self.failure = failure
+
+
+def failure_of(error: Exception, key_name: str | None) -> Failure:
+    """What an exception of the client means.
+
+    Args:
+        error: from sending a request or reading its answer.
+        key_name: the environment variable that holds the key, for the advice.
+    """
+    import openai
+
+    if isinstance(error, Unusable):
+        return error.failure
+    if isinstance(error, openai.APIStatusError):
+        return status_failure(error.status_code, error.body, error.response.headers, key_name)
+    timeouts, transports = _transport_errors()
+    if isinstance(error, (openai.APITimeoutError, *timeouts)):
+        return timed_out()
+    if isinstance(error, (openai.APIConnectionError, *transports)):
+        cause = error.__cause__ if isinstance(error, openai.APIConnectionError) else error
+        advice = "is the server running, and is base_url right?" if _never_connected(cause) else ""
+        return Failure(FailureKind.CONNECTION, "the connection failed", str(cause or error), advice)
+    # What the client raises of its own accord, e.g. for bytes it cannot unpack.
+    return Failure(FailureKind.CONNECTION, f"the client failed with {type(error).__name__}", str(error))
+
+
+def timed_out() -> Failure:
+    """No complete answer within the endpoint's time limit."""
+    return Failure(FailureKind.TIMEOUT, "no complete answer in time", advice="raise timeout_s if the model is slow")
+
+
+def status_failure(status: int, body: object, headers: Mapping[str, str], key_name: str | None) -> Failure:
+    """What an HTTP status that is not success means.
+
+    Args:
+        status: from 300.
+        body: the error object, or what came in its place: any JSON, or text.
+        headers: by lower-case name; ``Retry-After``, ``retry-after-ms`` and ``x-should-retry`` are read.
+        key_name: the environment variable that holds the key.
+    """
+    error = body if isinstance(body, Mapping) else {}
+    kind, advice = _meaning(status, error, key_name)
+    again = (status in _AGAIN or status >= 500) and headers.get("x-should-retry") != "false" and kind in _MAY_PASS
+    if status == 429 and _is_quota(error):
+        again, advice = False, "the quota is used up: waiting does not help, the provider's account page may"
+    wait_s = retry_after_s(headers) if again else None
+    if wait_s is not None and wait_s > LONGEST_WAIT_S:
+        again = False
+        advice = f"it asks to wait {wait_s:.0f} s, and more than {LONGEST_WAIT_S:.0f} s is not waited"
+    return Failure(
+        kind=kind,
+        what=f"HTTP {status}",
+        said=words_of(body),
+        advice=advice,
+        again=again,
+        wait_s=wait_s,
+        status=status,
+        code=_text_of(error.get("code")),
+        param=_text_of(error.get("param")),
+    )
+
+
+_MAY_PASS = frozenset({FailureKind.RATE_LIMIT, FailureKind.SERVER})
+
+
+def _meaning(status: int, error: Mapping[str, Any], key_name: str | None) -> tuple[FailureKind, str]:  # Any: JSON
+    if status == 429:
+        return FailureKind.RATE_LIMIT, ""
+    if status == 402:
+        return FailureKind.RATE_LIMIT, "the quota is used up: the provider wants to be paid first"
+    if status in (401, 403):
+        return FailureKind.KEY, f"check the key in {key_name}" if key_name else "set api_key_env: it wants a key"
+    if status in _AGAIN or status >= 500:
+        return FailureKind.SERVER, ""
+    if status == 400 and {_text_of(error.get("code")), _text_of(error.get("type"))} & _FILTER_CODES:
+        return FailureKind.REFUSED, ""
+    if status == 404:
+        return FailureKind.REJECTED, "check base_url, usually up to /v1, and model"
+    if status < 400:
+        return FailureKind.REJECTED, "a redirect that leads nowhere; check base_url"
+    return FailureKind.REJECTED, ""
+
+
+def error_failure(error: object, key_name: str | None) -> Failure:
+    """What an error object means that came with status 200, as a body or in a stream, as some gateways send it."""
+    code = error.get("code") if isinstance(error, Mapping) else None
+    status = code if isinstance(code, int) and 400 <= code <= 599 else 500
+    return status_failure(status, error, {}, key_name)
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Seconds that the headers ask to wait, at least 0; ``None`` when they do not say, or not legibly.
+
+    RFC 9110, section 10.2.3: seconds or a date. Fractions and ``retry-after-ms`` are OpenAI's additions.
+    """
+    for name, unit_s in (("retry-after-ms", 1e-3), ("retry-after", 1.0)):
+        try:
+            wait_s = float(headers.get(name, "")) * unit_s
+        except ValueError:
+            continue
+        if math.isfinite(wait_s) and wait_s >= 0:
+            return wait_s
+    try:
+        date = email.utils.parsedate_to_datetime(headers.get("retry-after", ""))
+        return max(0.0, date.timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def words_of(body: object) -> str:
+    """What an error body says, in its own words: OpenAI's, FastAPI's and Ollama's shapes, any JSON, text, or HTML."""
+    if isinstance(body, Mapping):
+        for key in ("message", "error", "detail", "msg"):
+            if words := body.get(key):
+                return words_of(words)
+        return json.dumps(dict(body)) if body else ""
+    if isinstance(body, str):
+        return "a web page" if looks_like_html(body) else body
+    return "" if body is None else json.dumps(body, default=str)
+
+
+def looks_like_html(text: str) -> bool:
+    """Whether a text is a web page, as gateways and login pages are."""
+    return text.lstrip()[:15].lower().startswith(("<!doctype", "<html", "<head", "<?xml"))
+
+
+def _is_quota(error: Mapping[str, Any]) -> bool:  # Any: JSON
+    return bool({_text_of(error.get("code")), _text_of(error.get("type"))} & _QUOTA_CODES)
+
+
+def _text_of(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _never_connected(cause: BaseException | None) -> bool:
+    return cause is not None and type(cause).__name__ in ("ConnectError", "UnsupportedProtocol", "ProxyError")
+
+
+def _transport_errors() -> tuple[tuple[type[Exception], ...], tuple[type[Exception], ...]]:
+    """Time-outs and all transport errors of the client's HTTP library: httpx under openai 2, httpx2 under openai 3.
+
+    While an answer is read they arrive as they are; the client wraps only those met before.
+    """
+    timeouts: list[type[Exception]] = []
+    transports: list[type[Exception]] = []
+    for name in ("httpx", "httpx2"):
+        library = sys.modules.get(name)  # one that is not loaded has raised nothing
+        if library is not None:
+            timeouts.append(library.TimeoutException)
+            transports.append(library.RequestError)
+    return tuple(timeouts), tuple(transports)

@@ -1,0 +1,196 @@
+"""A verified elite as a Python function on numpy arrays."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import cffi
+import numpy as np
+
+from qdkernel.config import load_config
+from qdkernel.core import Array, ArrayArgument, Kernel, Problem, Role, cell_name, parse_cell
+from qdkernel.errors import QdkernelError, RunFolderError
+from qdkernel.evaluators.behaviour import describe
+from qdkernel.evaluators.pipeline import Bench, BenchSpec, prove
+from qdkernel.machine import this_machine
+from qdkernel.problems import find_problem
+from qdkernel.runs import RunFolder, elites
+
+_LIBRARIES = ("libgomp.so.1", "libm.so.6")  # what a kernel may call; it is linked without naming them
+
+
+class LoadedKernel:
+    """A kernel on numpy arrays: ``kernel(A, B, C, alpha=1.0, beta=0.0)`` for dgemm.
+
+    Arrays come in the prototype's order; sizes and leading dimensions are read off them. The other scalars are
+    keywords, with the values of the scored case as defaults.
+
+    Attributes:
+        problem: what it computes.
+        source: its C text.
+        cell: its behaviour in words.
+    """
+
+    def __init__(self, problem: Problem, source: str, cell: str, function: Any, ffi: cffi.FFI) -> None:
+        self.problem = problem
+        self.source = source
+        self.cell = cell
+        self._function = function
+        self._ffi = ffi
+
+    def __call__(self, *arrays: Array, **scalars: float) -> None:
+        """Computes in place: arrays the problem writes are changed.
+
+        Raises:
+            TypeError: the wrong number of arrays, a wrong dtype, or an unknown or missing scalar.
+            ValueError: shapes that do not agree, rows that are not contiguous, a read-only or overlapping output.
+        """
+        wanted = self.problem.arrays
+        if len(arrays) != len(wanted):
+            names = ", ".join(argument.name for argument in wanted)
+            raise TypeError(f"{self.problem.name} takes the arrays {names}; got {len(arrays)}")
+        for argument, array in zip(wanted, arrays, strict=True):
+            _check_array(self.problem, argument, array)
+        _check_overlap(wanted, arrays)
+        case = _complete_case(self.problem, dict(zip((a.name for a in wanted), arrays, strict=True)), scalars)
+        given = {argument.name: array for argument, array in zip(wanted, arrays, strict=True)}
+        self._function(
+            *(
+                self._ffi.cast("void *", given[argument.name].ctypes.data)
+                if isinstance(argument, ArrayArgument)
+                else case[argument.name]
+                for argument in self.problem.arguments
+            )
+        )
+
+    def __repr__(self) -> str:
+        return f"<qdkernel {self.problem.name} {self.cell}>"
+
+
+def load(run: str | os.PathLike[str], cell: str | None = None) -> LoadedKernel:
+    """The best elite of a run, or the elite of one cell, compiled and proven correct again on this machine.
+
+    The proof runs in the contained child; only then is the kernel loaded into this process.
+
+    Args:
+        run: a run folder.
+        cell: e.g. ``packed/512/static/none``.
+
+    Raises:
+        RunFolderError: no such run or elite.
+        QdkernelError: the kernel does not pass here, e.g. for want of an instruction set.
+    """
+    with RunFolder.open(Path(run)) as folder:
+        config = load_config(folder.path / "config.yaml", files_must_exist=False)
+        holders = elites(folder.evaluations())
+    if not holders:
+        raise RunFolderError(f"{run} has no elite to load; let it run longer")
+    if cell is None:
+        at = max(holders, key=lambda c: holders[c].evaluation.objective or 0.0)
+    else:
+        at = parse_cell(cell)
+        if at not in holders:
+            raise RunFolderError(f"the cell {cell} of {run} is empty; qdkernel show {run} lists the filled ones")
+    problem, source = find_problem(config.problem, config.accuracy), holders[at].source
+    with tempfile.TemporaryDirectory(prefix="qdkernel-load-") as scratch:
+        bench = Bench(
+            BenchSpec(
+                problem=problem.name,
+                sizes=(problem.size_from_int(8),),
+                threads=1,
+                compiler=config.compiler.command,
+                flags=config.compiler.flags,
+                shelf=scratch,
+                peak_gflops=1.0,
+                triad_gbytes_per_s=1.0,
+                llc_bytes=this_machine().last_level_bytes,
+                describe=describe,
+                accuracy=config.accuracy,
+            )
+        )
+        try:
+            made, complaint = prove(bench, Kernel(source), Path(scratch))
+        finally:
+            bench.close()
+        if made is None:
+            raise QdkernelError(f"the elite {cell_name(at)} of {run} does not pass on this machine: {complaint}")
+        return _open(problem, source, cell_name(at), made)
+
+
+def _open(problem: Problem, source: str, cell: str, made: Path) -> LoadedKernel:
+    ffi = cffi.FFI()
+    ffi.cdef(problem.prototype.rstrip().rstrip(";") + ";")
+    for library in _LIBRARIES:
+        ffi.dlopen(library, ffi.RTLD_NOW | ffi.RTLD_GLOBAL)
+    function = getattr(ffi.dlopen(str(made), ffi.RTLD_NOW), problem.name)
+    return LoadedKernel(problem, source, cell, function, ffi)
+
+
+def _check_array(problem: Problem, argument: ArrayArgument, array: Array) -> None:
+    if not isinstance(array, np.ndarray) or array.dtype != problem.dtype:
+        got = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
+        raise TypeError(f"{argument.name}: expected a numpy array of {problem.dtype}, got {got}")
+    if array.ndim != 2:
+        raise ValueError(f"{argument.name}: expected 2 dimensions, got shape {array.shape}")
+    rows, columns = array.shape
+    row_bytes, element_bytes = array.strides
+    tight = columns <= 1 or element_bytes == array.itemsize
+    strided = argument.leading is not None and row_bytes % array.itemsize == 0 and row_bytes >= columns * array.itemsize
+    if not tight or not (rows <= 1 or strided or row_bytes == columns * array.itemsize):
+        raise ValueError(f"{argument.name}: expected C-contiguous rows, got strides {array.strides}; copy it first")
+    if argument.role is Role.INOUT and not array.flags.writeable:
+        raise ValueError(f"{argument.name} is written by {problem.name}, but the array is read-only")
+
+
+def _check_overlap(arguments: tuple[ArrayArgument, ...], arrays: tuple[Array, ...]) -> None:
+    for i, written in enumerate(arguments):
+        for j, other in enumerate(arguments):
+            if written.role is Role.INOUT and i != j and np.may_share_memory(arrays[i], arrays[j]):
+                raise ValueError(f"{written.name} and {other.name} overlap; the prototype promises they do not")
+
+
+def _complete_case(
+    problem: Problem, arrays: Mapping[str, Array], scalars: Mapping[str, float]
+) -> dict[str, int | float]:
+    """Every scalar argument: sizes from the arrays' shapes, leading dimensions from their strides, the rest given."""
+    case: dict[str, int | float] = dict(problem.scored_case(problem.size_from_int(1)))
+    leading = {argument.leading for argument in problem.arrays if argument.leading}
+    sizes = _infer_sizes(problem, arrays)
+    for name in scalars:
+        if name not in case or name in leading or name in sizes:
+            free = sorted(set(case) - leading - set(sizes))
+            raise TypeError(f"{problem.name} takes the scalars {', '.join(free) or '(none)'} by keyword; got {name}")
+    missing = [name for name in problem.size_names if name not in sizes and name not in scalars]
+    if missing:
+        raise TypeError(f"{problem.name} also needs {', '.join(missing)}, by keyword")
+    case |= sizes | dict(scalars)
+    for argument in problem.arrays:
+        array = arrays[argument.name]
+        if argument.shape(case) != array.shape:
+            raise ValueError(
+                f"{argument.name}: expected shape {argument.shape(case)} to go with the others, got {array.shape}"
+            )
+        if argument.leading:
+            natural = max(1, array.shape[1])
+            case[argument.leading] = array.strides[0] // array.itemsize if array.shape[0] > 1 else natural
+    return case
+
+
+def _infer_sizes(problem: Problem, arrays: Mapping[str, Array]) -> dict[str, int]:
+    """Sizes that show in a shape, found by asking the problem how its shapes move when a size grows by one."""
+    base = {name: 1 for name in problem.size_names}
+    case = problem.scored_case(base)
+    found: dict[str, int] = {}
+    for name in problem.size_names:
+        grown = problem.scored_case(base | {name: 2})
+        for argument in problem.arrays:
+            for small, large, actual in zip(
+                argument.shape(case), argument.shape(grown), arrays[argument.name].shape, strict=True
+            ):
+                if large == small + 1:
+                    found.setdefault(name, actual - small + 1)
+    return found

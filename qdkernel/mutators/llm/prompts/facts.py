@@ -1,0 +1,162 @@
+"""What a prompt says of problem, machine and rules: the places of ``prompts/system.txt``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from qdkernel.core import ArrayArgument, Problem, Role, geometric_mean
+from qdkernel.evaluators.source import HEADERS, SIZE_LIMIT
+from qdkernel.mutators.contract import Brief
+from qdkernel.mutators.llm.prompts.budget import Variants, one_line
+from qdkernel.mutators.llm.prompts.pool import Section
+from qdkernel.mutators.llm.prompts.wording import axes_words, bytes_words, listed, number, pairs
+
+_X86_ONLY = frozenset({"immintrin.h", "x86intrin.h"})
+_ARM_ONLY = frozenset({"arm_neon.h"})
+_MOST_OFFSET = 16  # a shape is read as a scalar's name plus or minus at most this
+
+
+def system_parts(brief: Brief, sections: Sequence[Section]) -> dict[str, Variants]:
+    """The places of the system message; only the evolving sections may shrink."""
+    problem, cores = brief.problem, brief.machine.cores
+    counts = sorted({1, min(2, cores), cores})  # as the evaluator verifies
+    values = {
+        "problem": _problem(brief),
+        "machine": _machine(brief),
+        "source_kib": str(SIZE_LIMIT >> 10),
+        "function": problem.name,
+        "headers": ", ".join(_headers(brief.machine.arch)),
+        "error_limit": f"{problem.error_limit:g}",
+        "error_words": problem.error_words,
+        "precision_words": "Lower precision fails."
+        if problem.least_flops is None
+        else "Fast algorithms such as Strassen's are welcome; lower precision fails.",
+        "dtype": problem.dtype.name,
+        "verify_words": f"{listed(list(map(str, counts)))} thread{'s' if counts[-1] > 1 else ''}",
+        "threads_words": _threads(brief),
+        "axes": axes_words(brief.machine.simd_widths),
+    }
+    parts: dict[str, Variants] = {name: (text,) for name, text in values.items()}
+    whole = [f"## {section.name.capitalize()}\n{section.text}" for section in sections]
+    parts["guidance"] = tuple("\n\n".join(whole[:count]) for count in range(len(whole), -1, -1))
+    return parts
+
+
+def _headers(arch: str) -> list[str]:
+    """The headers a kernel may include and that exist on such a machine."""
+    foreign = _X86_ONLY if arch in ("aarch64", "arm64") else _ARM_ONLY
+    return sorted(HEADERS - foreign)
+
+
+def _problem(brief: Brief) -> str:
+    problem = brief.problem
+    lines = [f"{problem.name}: {problem.summary}", "```c", f"{problem.prototype.rstrip().rstrip(';')};", "```"]
+    lines += [_argument(problem, argument) for argument in problem.arrays]
+    lines += ["Scored calls:", *(_scored(problem, size) for size in brief.sizes)]
+    return "\n".join(lines)
+
+
+def _argument(problem: Problem, argument: ArrayArgument) -> str:
+    use = "read only" if argument.role is Role.IN else "read and written"
+    shape = _shape(problem, argument)
+    rows = f", rows {argument.leading} elements apart" if argument.leading else ""
+    return f"- {argument.name}: {shape + ', ' if shape else ''}{use}{rows}"
+
+
+def _shape(problem: Problem, argument: ArrayArgument) -> str:
+    """An array's logical shape in the names of the scalars, e.g. ``m x k``; empty when it is no such expression.
+
+    A shape is a function of a call's scalars, so it is asked with scalars that are far apart.
+    """
+    names = [each.name for each in problem.arguments if not isinstance(each, ArrayArgument)]
+    case = {name: 1000 * (index + 1) for index, name in enumerate(names)}
+    words = []
+    for extent in argument.shape(case):
+        near = next((name for name, value in case.items() if abs(extent - value) <= _MOST_OFFSET), None)
+        if near is None:
+            return ""
+        offset = extent - case[near]
+        words.append(near if offset == 0 else f"({near} {'+' if offset > 0 else '-'} {abs(offset)})")
+    return " x ".join(words)
+
+
+def _scored(problem: Problem, size: Mapping[str, int]) -> str:
+    case = problem.scored_case(size)
+    flops, data = problem.flops(case), problem.bytes(case)
+    rest = pairs((name, value) for name, value in case.items() if name not in size)
+    return (
+        f"- {pairs(size.items())}{f' ({rest})' if rest else ''}: {number(flops / 1e6)} Mflop on {bytes_words(data)},"
+        f" {number(flops / data)} flop/byte"
+    )
+
+
+def _machine(brief: Brief) -> str:
+    """Hardware facts, a line each; what is not known is left out."""
+    machine, yard = brief.machine, brief.yardstick
+    cores = f"{machine.cores} core{'s' if machine.cores > 1 else ''}"
+    lines = [f"- {one_line(machine.cpu)}, {machine.arch}, {cores}; kernels are timed with {_threads(brief)} of OpenMP"]
+    if machine.simd_widths:
+        lines.append(f"- SIMD: {listed([str(width) for width in machine.simd_widths])} bits")
+    if machine.caches:
+        sizes = [f"{name} {bytes_words(size)}" for name, size in sorted(machine.caches.items())]
+        lines.append(f"- data caches: {', '.join(sizes)}{_sharing(machine.last_level_instances)}")
+    lines += _limits(brief)
+    if yard.compiler:
+        lines.append(f"- compiler: {one_line(yard.compiler)}")
+    speed = _baseline(brief)
+    if yard.baseline and speed:
+        lines.append(f"- baseline: {one_line(yard.baseline)}, {number(speed)} GFLOP/s{_baseline_sizes(brief)}")
+    if brief.elites:
+        best = max(brief.elites.values(), key=lambda elite: elite.objective)
+        lines.append(f"- best kernel so far: {speed_words(brief, best.objective)}")
+    return "\n".join(lines)
+
+
+def _threads(brief: Brief) -> str:
+    return f"{brief.threads} thread{'s' if brief.threads > 1 else ''}"
+
+
+def _sharing(instances: int) -> str:
+    return f" ({instances} outermost caches)" if instances > 1 else ""
+
+
+def _limits(brief: Brief) -> list[str]:
+    yard, known = brief.yardstick, []
+    if yard.peak_gflops > 0:
+        widths = ", ".join(f"{level} {number(peak)}" for level, peak in yard.peaks.items())
+        known.append(f"peak {number(yard.peak_gflops)} GFLOP/s" + (f" (by SIMD level: {widths})" if widths else ""))
+    if yard.triad_gbytes_per_s > 0:
+        known.append(f"memory (STREAM triad) {number(yard.triad_gbytes_per_s)} GB/s")
+    if not known:
+        return []
+    line = f"- measured with {_threads(brief)}: {', '.join(known)}"
+    if len(known) == 2:
+        line += f"; both limits meet at {number(yard.peak_gflops / yard.triad_gbytes_per_s)} flop/byte"
+    return [line]
+
+
+def _baseline(brief: Brief) -> float:
+    """The baseline's objective; 0 when unknown."""
+    speeds = [speed for speed in brief.yardstick.baseline_gflops if speed > 0]
+    return geometric_mean(speeds) if speeds else 0.0
+
+
+def _baseline_sizes(brief: Brief) -> str:
+    speeds = brief.yardstick.baseline_gflops
+    if len(speeds) < 2:
+        return ""
+    return f" ({', '.join(number(speed) for speed in speeds)} at the scored calls in turn)"
+
+
+def speed_words(brief: Brief, gflops: float) -> str:
+    """A speed with its share of peak and baseline, as far as they are known: ``71.2 GFLOP/s (61 % of peak, ...)``."""
+    shares = []
+    if brief.yardstick.peak_gflops > 0:
+        shares.append(f"{_percent(gflops / brief.yardstick.peak_gflops)} of peak")
+    if baseline := _baseline(brief):
+        shares.append(f"{_percent(gflops / baseline)} of the baseline")
+    return f"{number(gflops)} GFLOP/s{f' ({listed(shares)})' if shares else ''}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.{0 if share >= 0.1 else 1}f} %"

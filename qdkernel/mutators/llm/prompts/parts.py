@@ -1,0 +1,206 @@
+"""What a prompt says of the run: the parent, other elites, failures, sweeps and lessons, each from full to short."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from qdkernel.core import Cell, Outcome, Timing
+from qdkernel.mutators.contract import Brief, Elite, Setback, Sweep
+from qdkernel.mutators.llm.prompts.budget import Variants, fenced, one_line
+from qdkernel.mutators.llm.prompts.facts import speed_words
+from qdkernel.mutators.llm.prompts.wording import cell_words, number, pairs
+
+SWEEP_ROWS = 12
+_FAR_IDEAS = 4
+_SETBACKS = 4
+_LESSONS = 12
+_FAILURE_CHARACTERS = 1500
+_CONTEXT_LINES = 4  # of the compiler's picture of the place: source line, caret, suggestion
+
+OUTCOME_WORDS = {
+    Outcome.OK: "correct",
+    Outcome.DUPLICATE: "equal to an earlier kernel",
+    Outcome.REFUSED: "breaks the rules",
+    Outcome.COMPILE_ERROR: "does not compile",
+    Outcome.CRASHED: "crashed",
+    Outcome.TIMEOUT: "too slow or endless",
+    Outcome.OUTSIDE_STAGE: "outside the stage",
+    Outcome.WRONG: "wrong result",
+    Outcome.IMPLAUSIBLE: "implausibly fast",
+    Outcome.LOST: "not judged (the timing was disturbed; says nothing about the kernel)",
+}
+
+
+def parent_parts(brief: Brief, parent: Elite) -> dict[str, Variants]:
+    """The parent: where it stands, why it is in its cell, its source."""
+    evidence = "\n".join(f"- {one_line(axis)}: {one_line(why)}" for axis, why in parent.evidence.items())
+    return {
+        "parent": (standing_words(brief, parent),),
+        "evidence": (evidence, ""),
+        "source": (fenced(parent.kernel.source),),
+    }
+
+
+def standing_words(brief: Brief, elite: Elite) -> str:
+    """An elite's cell, speed at each size, and idea."""
+    speed = speed_words(brief, elite.objective) if elite.objective else "not timed yet"
+    lines = [f"Cell: {cell_words(elite.cell)}. Speed: {speed}."]
+    lines += [_timing(timing, brief.problem.bandwidth_bound) for timing in elite.timings]
+    if idea := one_line(elite.idea):
+        lines.append(f"Its idea: {idea}")
+    return "\n".join(lines)
+
+
+def _timing(timing: Timing, bandwidth_bound: bool) -> str:
+    streamed = f", {number(timing.gbytes_per_s)} GB/s" if bandwidth_bound else ""
+    speed = f"{number(timing.gflops)} GFLOP/s{streamed}, {number(timing.ratio)} x the baseline"
+    return f"- {pairs(timing.size.items())}: {speed}"
+
+
+def run_parts(brief: Brief, rng: np.random.Generator) -> dict[str, Variants]:
+    """Inspirations, failures, sweep and lessons of a brief that has a parent."""
+    near = _near(brief, rng)
+    return {
+        "near": (fenced(near.kernel.source), "") if near else ("",),
+        "ideas": _ideas(brief, near, rng),
+        "setbacks": setback_variants(brief.setbacks),
+        "lessons": lesson_variants(brief.lessons),
+        "sweep": sweep_variants(brief.sweep),
+    }
+
+
+def _near(brief: Brief, rng: np.random.Generator) -> Elite | None:
+    """An elite of another cell, on each axis at most one level from the parent, or from the target.
+
+    Those that have what the target asks for come first, then the fast ones; weights fall off as 1 / rank.
+    """
+    parent = brief.parent
+    if parent is None:
+        return None
+    target = brief.target or parent.cell
+    elsewhere = [elite for elite in others(brief) if elite.cell != parent.cell]
+    near = [elite for elite in elsewhere if min(_distance(elite.cell, parent.cell), _distance(elite.cell, target)) <= 1]
+    wanted = [axis for axis, level in enumerate(target) if level != parent.cell[axis]]
+    return drawn(near, lambda elite: -sum(elite.cell[axis] == target[axis] for axis in wanted), rng)
+
+
+def others(brief: Brief) -> list[Elite]:
+    """The elites but the parent, in the order of their cells."""
+    own = brief.parent.kernel.id if brief.parent else None
+    return [brief.elites[cell] for cell in sorted(brief.elites) if brief.elites[cell].kernel.id != own]
+
+
+def drawn(elites: Sequence[Elite], first: Callable[[Elite], float], rng: np.random.Generator) -> Elite | None:
+    """One of the elites; the likelier the lower ``first``, then the faster. ``None`` when there are none."""
+    if not elites:
+        return None
+    ranked = sorted(elites, key=lambda elite: (first(elite), -elite.objective, elite.cell))
+    weights = 1.0 / np.arange(1, len(ranked) + 1) ** 2
+    return ranked[int(rng.choice(len(ranked), p=weights / weights.sum()))]
+
+
+def _distance(one: Cell, other: Cell) -> int:
+    """The most levels that two cells are apart on any axis."""
+    return max(abs(a - b) for a, b in zip(one, other, strict=True))
+
+
+def _ideas(brief: Brief, near: Elite | None, rng: np.random.Generator) -> Variants:
+    """The near elite's line, the fastest one's, and some of any others."""
+    rest = [elite for elite in others(brief) if elite is not near]
+    chosen = [near] if near else []
+    if rest:
+        fastest = max(rest, key=lambda elite: elite.objective)
+        rest.remove(fastest)
+        picked = rng.choice(len(rest), size=min(len(rest), _FAR_IDEAS - 1), replace=False) if rest else ()
+        chosen += [fastest, *(rest[int(index)] for index in picked)]
+    return _shrinking([elite_line(elite) for elite in chosen], 2)
+
+
+def elite_line(elite: Elite) -> str:
+    """An elite in one line: cell, speed, idea."""
+    idea = one_line(elite.idea)
+    return f"- {cell_words(elite.cell)}, {number(elite.objective)} GFLOP/s{f': {idea}' if idea else ''}"
+
+
+def setback_variants(setbacks: Sequence[Setback]) -> Variants:
+    """Failures, one line each."""
+    lines = []
+    for setback in setbacks[:_SETBACKS]:
+        detail = trim_failure(setback.outcome, setback.detail)
+        if setback.outcome is Outcome.COMPILE_ERROR:
+            detail = detail.partition("\n")[0]  # the first error; its picture of the place needs lines of its own
+        detail = one_line(detail, 240)
+        lines.append(
+            f"- {OUTCOME_WORDS[setback.outcome]}: {one_line(setback.idea, 160)}{f' [{detail}]' if detail else ''}"
+        )
+    return _shrinking(lines, 1)
+
+
+def lesson_variants(lessons: str) -> Variants:
+    """Lessons, one line each, at most a dozen."""
+    lines = [one_line(line.strip().removeprefix("- "), 300) for line in lessons.splitlines()]
+    return _shrinking([f"- {line}" for line in lines if line][:_LESSONS], 6)
+
+
+def sweep_variants(sweep: Sweep | None) -> Variants:
+    """The table of a sweep, best rows first and failed ones last, in columns."""
+    if sweep is None or not sweep.rows:
+        return ("",)
+    ordered = sorted(sweep.rows, key=lambda row: -math.inf if row[1] is None else row[1], reverse=True)
+    table = [(*sweep.names, "GFLOP/s")]
+    table += [(*values, "failed" if speed is None else number(speed)) for values, speed in ordered]
+    cells = [[one_line(cell, 24) for cell in row] for row in table]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in cells]
+    counts = [count for count in (SWEEP_ROWS, 6, 3) if count < len(ordered)]
+    if len(ordered) <= SWEEP_ROWS:
+        counts.insert(0, len(ordered))
+    return (*(_top(lines, count) for count in counts), "")
+
+
+def _top(lines: Sequence[str], count: int) -> str:
+    left = len(lines) - 1 - count
+    return "\n".join([*lines[: count + 1], *([f"({left} slower or failed)"] if left > 0 else [])])
+
+
+def trim_failure(outcome: Outcome, detail: str, limit: int = _FAILURE_CHARACTERS) -> str:
+    """A failure's text cut to what helps to mend it, at most ``limit`` characters.
+
+    Of a compiler's text the first errors with their place stay; warnings, notes and repetitions go when there are
+    errors. Control characters go, line ends stay.
+    """
+    text = re.sub(r"[^\n\x20-\x7e\u00a0-\u2027\u202a-\ud7ff\ue000-\uffff\U00010000-\U0010ffff]", " ", detail).strip()
+    if outcome is Outcome.COMPILE_ERROR:
+        text = "\n".join(_errors(text.splitlines())) or text
+    if len(text) <= limit:
+        return text
+    cut = text[: limit - 6]
+    return f"{cut.rsplit(chr(10), 1)[0] if chr(10) in cut else cut}\n[...]"
+
+
+def _errors(lines: Sequence[str]) -> list[str]:
+    """The error lines of a GCC-like compiler, each with the lines that picture the place."""
+    kept: list[str] = []
+    room = 0
+    for line in lines:
+        if re.search(r"\berror:|undefined reference", line):
+            kept.append(line)
+            room = _CONTEXT_LINES - 1
+        elif room and re.match(r"\s", line):
+            kept.append(line)
+            room -= 1
+        else:
+            room = 0
+    return kept
+
+
+def _shrinking(lines: Sequence[str], shorter: int) -> Variants:
+    """All lines, then the first few, then nothing."""
+    full = "\n".join(lines)
+    if len(lines) <= shorter:
+        return (full, "") if full else ("",)
+    return full, "\n".join(lines[:shorter]), ""

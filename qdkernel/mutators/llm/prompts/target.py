@@ -1,0 +1,118 @@
+"""Reads a cell in a model's words, e.g. 'packed, 512-bit, static loop, prefetch near'."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from qdkernel.core import AXES, Cell, parse_cell
+from qdkernel.errors import UnknownName
+
+_NAME = re.compile("/".join("(?:" + "|".join(map(re.escape, axis.levels)) + ")" for axis in AXES))
+_LONGEST = 1000  # characters read: a target is a line, and some of the patterns look far ahead
+_KEEPS = re.compile(r"\b(?:as|like) (?:the )?parent|\bsame cell|\bparent'?s? (?:own )?cell|\bunchanged")
+_NEAR = r"(?:near|l1d?(?: cache)?)"
+_FAR = r"(?:far|(?:l2|l3|llc)(?: cache)?|non[- ]?temporal|streaming stores?)"
+_BOTH = rf"(?:both|{_NEAR}\s*(?:and|\+|&|/)\s*{_FAR}|{_FAR}\s*(?:and|\+|&|/)\s*{_NEAR})"
+_NO = r"(?:no|without|none|zero|remove|drop)"
+_LINK = r"[\s:=(]*(?:only\s+)?(?:in)?(?:to|for|hints?|level)?\s*(?:the\s+)?"
+_PRE = r"(?:software[- ])?prefetch\w*"
+
+# For each axis the readings to try in turn, with the level each stands for; what one has read is gone for the next.
+# Prefetch goes first, because its words hold names of caches, and blocking last.
+_READINGS: tuple[tuple[int, tuple[tuple[str, int], ...]], ...] = (
+    (
+        3,
+        (
+            (rf"\b{_NO}\s+(?:all\s+)?{_PRE}|\b{_PRE}[\s:=(]*(?:none|no|off)\b", 0),
+            (rf"\b{_PRE}{_LINK}{_BOTH}\b|\b{_BOTH}\s+{_PRE}", 3),
+            (rf"\b{_PRE}{_LINK}{_FAR}\b|\b{_FAR}\s+{_PRE}", 2),
+            (rf"\b{_PRE}{_LINK}{_NEAR}\b|\b{_NEAR}\s+{_PRE}", 1),
+        ),
+    ),
+    (
+        1,
+        (
+            (r"\b512[- ]?bits?\b|\bavx[- ]?512\w*|\bzmm\b|\bsimd[\s:=(]*512\b", 3),
+            (r"\b256[- ]?bits?\b|\bavx2?\b|\bymm\b|\bsimd[\s:=(]*256\b", 2),
+            (r"\b128[- ]?bits?\b|\bsse[\d.]*\b|\bxmm\b|\bneon\b|\bsimd[\s:=(]*128\b", 1),
+            (rf"\bscalar\b|\b{_NO}\s+(?:simd|vectors?)\b|\bsimd[\s:=(]*(?:none|no)\b", 0),
+        ),
+    ),
+    (
+        2,
+        (
+            (r"\bnested\b|\b2[- ]?d\b|\btwo-dimensional\b|\btasks?\b|\bcollapse\b", 3),
+            (r"\bdynamic\w*|\bguided\b", 2),
+            (r"\bstatic\w*", 1),
+            (
+                rf"\bserial\w*|\bsingle[- ]thread\w*|\bone thread\b|\b{_NO}\s+(?:threads?|threading|openmp)\b"
+                r"|\bthreading[\s:=(]*none\b",
+                0,
+            ),
+        ),
+    ),
+    (
+        0,
+        (
+            (rf"\b{_NO}\s+(?:blocking|tiles|tiling)\b|\bblocking[\s:=(]*none\b|\bunblocked\b|\bplain loops?\b", 0),
+            (r"\b(?<!un)(?:re)?pack(?:ed|ing|s)?\b", 4),
+            (r"\bcache\w*\s*(?:and|\+|&|/|plus)\s*register|\bregister\w*\s*(?:and|\+|&|/|plus)\s*cache", 3),
+            (r"\bcache\b(?=.*\bregister\b)|\bregister\b(?=.*\bcache\b)", 3),
+            (r"\bcache\b|\btiled\b", 2),
+            (r"\bregister\b", 1),
+        ),
+    ),
+)
+_DENIED = re.compile(rf"\b(?:{_NO}|unpacked|not)\s+(?:packing|packed|panels)\b|\bunpacked\b")
+_BARE = (
+    {"none": 0, "register": 1, "cache": 2, "cache+register": 3, "packed": 4},
+    {"scalar": 0, "128": 1, "256": 2, "512": 3},
+    {"serial": 0, "static": 1, "dynamic": 2, "nested": 3},
+    {"none": 0, "near": 1, "far": 2, "both": 3, "near and far": 3, "near + far": 3},
+)
+
+
+def parse_target_words(text: str, parent_cell: Cell) -> Cell | None:
+    """The cell that words name; an axis they do not mention keeps the parent's level.
+
+    Read are cell names (``packed/512/static/near``), what ``cell_words`` writes, bare levels between commas, and common
+    ways to say the same. ``None`` when nothing in the text names a level.
+    """
+    words = " ".join(text[:_LONGEST].lower().split())
+    if match := _NAME.search(words):
+        try:
+            return parse_cell(match[0])
+        except UnknownName:  # cannot happen while the pattern is made of the levels
+            return None
+    found: dict[int, int] = {}
+    denied = _DENIED.search(words)
+    rest = _DENIED.sub(" ", words)
+    for axis, readings in _READINGS:
+        level, rest = _read(rest, readings)
+        if level is not None:
+            found[axis] = level
+    if denied and 0 not in found and parent_cell[0] == 4:
+        found[0] = 3
+    for axis, level in _bare_levels(words):
+        found.setdefault(axis, level)
+    if not found:
+        return parent_cell if _KEEPS.search(words) else None
+    return tuple(found.get(axis, level) for axis, level in enumerate(parent_cell))
+
+
+def _read(text: str, readings: Sequence[tuple[str, int]]) -> tuple[int | None, str]:
+    """The level of the first reading that matches, and the text without the words it read."""
+    for pattern, level in readings:
+        if match := re.search(pattern, text):
+            return level, text[: match.start()] + " " + text[match.end() :]
+    return None, text
+
+
+def _bare_levels(words: str) -> Iterator[tuple[int, int]]:
+    """Clauses that are nothing but a level's name; ``none`` means blocking at the beginning, else prefetch."""
+    clauses = [clause.strip(" .") for clause in re.split(r"[,;|/]", words)]
+    for index, clause in enumerate(clauses):
+        for axis, levels in enumerate(_BARE):
+            if clause in levels and not (clause == "none" and (axis == 0) != (index == 0)):
+                yield axis, levels[clause]

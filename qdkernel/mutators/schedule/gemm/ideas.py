@@ -1,0 +1,106 @@
+"""One line that says what distinguishes a genome, or what changed from its parent and why."""
+
+from __future__ import annotations
+
+from qdkernel.mutators.schedule.gemm.genome import Genome, Prefetch
+
+_BLOCKING = {
+    "none": "plain loops, nothing kept but the compiler's own",
+    "register": "sums of a register tile stay in registers over all of k",
+    "cache": "tiles that are used again while they are in cache",
+    "cache+register": "a register tile inside cache tiles",
+    "packed": "panels packed so that the micro-kernel streams unit-stride",
+}
+_PACKING = {
+    "none": "read the operands where they lie",
+    "b": "pack B into panels as wide as the register tile, leave A in place",
+    "ab": "pack A and B so that the micro-kernel streams both unit-stride",
+}
+_THREADS = {
+    "serial": "one thread: no barrier, no team to wake",
+    "rows": "threads share the rows, so each reads its own part of A",
+    "columns": "threads share the columns, so each reads its own part of B",
+    "grid": "threads share a 2-D grid of tiles: finer shares, better balance",
+}
+_SCHEDULE = {
+    "static": "static shares: no bookkeeping",
+    "dynamic": "dynamic shares: a disturbed thread holds nobody up",
+    "guided": "guided shares: large first, small last",
+}
+_LOCALITY = {3: "L1", 2: "L2", 1: "L3", 0: "non-temporal"}
+
+
+def summary(genome: Genome) -> str:
+    """A genome in one line."""
+    width = f"{genome.width}-bit" if genome.width else "scalar"
+    tile = f" {genome.rows}x{genome.vectors} register tile," if genome.registers else ""
+    return f"{width},{tile} {_BLOCKING[genome.blocking]}; {_THREADS[genome.threads]}"
+
+
+def difference(before: Genome, after: Genome) -> str:
+    """What changed and why, at most three things, the weightiest first."""
+    changes = [*_structure(before, after), *_sizes(before, after), *_prefetches(before, after), *_rest(before, after)]
+    return "; ".join(changes[:3]) if changes else summary(after)
+
+
+def _structure(before: Genome, after: Genome) -> list[str]:
+    changes = []
+    if before.blocking != after.blocking:
+        changes.append(f"{before.blocking} -> {after.blocking} blocking: {_BLOCKING[after.blocking]}")
+    elif before.packing != after.packing:
+        changes.append(_PACKING[after.packing])
+    if before.width != after.width:
+        names = [f"{width}-bit" if width else "scalar" for width in (before.width, after.width)]
+        changes.append(f"{names[0]} -> {names[1]} arithmetic")
+    if before.threads != after.threads:
+        changes.append(_THREADS[after.threads])
+    elif before.schedule != after.schedule:
+        changes.append(_SCHEDULE[after.schedule])
+    return changes
+
+
+def _sizes(before: Genome, after: Genome) -> list[str]:
+    changes = []
+    if after.registers and (before.rows, before.vectors) != (after.rows, after.vectors):
+        shapes = f"{before.rows}x{before.vectors} -> {after.rows}x{after.vectors}"
+        changes.append(f"register tile {shapes} vectors: {after.rows * after.vectors} sums in flight")
+    reasons = {
+        "kc": ("fewer updates of C per sum", "the panel of B takes less of L1"),
+        "mc": ("a panel of B is used more often", "the block of A takes less of L2, the shares are finer"),
+        "nc": ("a block of A is used more often", "the panels of B take less of the shared cache"),
+    }
+    for name, (grown, shrunk) in reasons.items():
+        old, new = getattr(before, name), getattr(after, name)
+        if old and new and old != new:
+            changes.append(f"{name} {old} -> {new}: {grown if new > old else shrunk}")
+    return changes
+
+
+def _prefetches(before: Genome, after: Genome) -> list[str]:
+    changes = []
+    for name in ("a", "b", "c"):
+        old: Prefetch | None = getattr(before, f"prefetch_{name}")
+        new: Prefetch | None = getattr(after, f"prefetch_{name}")
+        if old == new:
+            continue
+        if new is None:
+            changes.append(f"leave {name.upper()} to the hardware prefetcher")
+        elif new.ahead == 0:
+            changes.append(f"prefetch the tile of C before its sums start ({_LOCALITY[new.locality]})")
+        else:
+            changes.append(f"prefetch {name.upper()} {new.ahead} ahead ({_LOCALITY[new.locality]})")
+    return changes
+
+
+def _rest(before: Genome, after: Genome) -> list[str]:
+    changes = []
+    if before.order != after.order:
+        changes.append(f"loop order {before.order} -> {after.order}")
+    if before.unroll != after.unroll:
+        changes.append(f"unroll the innermost loop {after.unroll} times")
+    if before.edges != after.edges:
+        padded = "pad the edges with zeros, so that all work is in vectors"
+        changes.append(padded if after.edges == "padded" else "a scalar loop for the edges keeps the tile code lean")
+    if before.small != after.small:
+        changes.append(f"products up to {after.small} multiply-adds skip packing" if after.small else "always pack")
+    return changes

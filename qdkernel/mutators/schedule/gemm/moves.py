@@ -1,0 +1,277 @@
+"""Moves in the space of genomes: good starts, neighbours, crossover, and the way towards a cell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+
+from qdkernel.core import Cell
+from qdkernel.mutators.contract import Brief
+from qdkernel.mutators.schedule.gemm.genome import (
+    BLOCKINGS,
+    DEPTH_UNIT,
+    EDGES,
+    ORDERS,
+    PACKINGS,
+    SCHEDULES,
+    SMALLS,
+    THREADS,
+    UNROLLS,
+    WIDTHS,
+    Genome,
+    Prefetch,
+    cell_of,
+    changed,
+    repaired,
+    tile_units,
+)
+
+Item = TypeVar("Item")
+
+# (rows, vectors) that fill the register file: Low et al. 2016, eq. (1) asks for at least latency x throughput
+# independent sums (8 to 10 here), and the fewer loads per multiply-add the better.
+_SHAPES = {
+    512: ((8, 3), (12, 2), (14, 2), (6, 4)),
+    256: ((6, 2), (4, 3), (4, 2), (12, 1)),
+    128: ((6, 2), (4, 3), (4, 2), (12, 1)),
+    0: ((8, 1), (6, 1), (12, 1), (4, 1)),
+}
+_CACHES = {"L1d": 32 << 10, "L2": 512 << 10, "L3": 8 << 20}  # what a machine that names no caches is taken to have
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a genome is fitted to: element size, SIMD widths, threads, caches in bytes, largest scored extents."""
+
+    element_bytes: int
+    widths: tuple[int, ...]
+    threads: int
+    l1: int
+    l2: int
+    l3: int
+    m: int
+    n: int
+    k: int
+
+
+def setting_of(brief: Brief, element_bytes: int) -> Setting:
+    """The setting of a brief."""
+    caches = {**_CACHES, **brief.machine.caches}
+    extent = {name: max((size.get(name, 512) for size in brief.sizes), default=512) for name in "mnk"}
+    widths = tuple(width for width in WIDTHS if width == 0 or width in brief.machine.simd_widths)
+    return Setting(element_bytes, widths, brief.threads, caches["L1d"], caches["L2"], caches["L3"], **extent)
+
+
+def pick(items: Sequence[Item], rng: np.random.Generator) -> Item:
+    """One of the items, all alike likely."""
+    return items[int(rng.integers(len(items)))]
+
+
+def fresh(setting: Setting, rng: np.random.Generator) -> Genome:
+    """A packed kernel with the widest vectors and tiles from the cache sizes."""
+    width = setting.widths[-1]
+    rows, vectors = pick(_SHAPES[width], rng)
+    threads = "serial" if setting.threads == 1 else pick(("rows", "rows", "columns", "grid"), rng)
+    genome = Genome(
+        width=width,
+        rows=rows,
+        vectors=vectors,
+        threads=threads,
+        schedule=pick(("static", "static", "dynamic"), rng),
+        order=pick(("jik", "jik", "ijk"), rng),
+        unroll=pick((1, 1, 2), rng),
+        packing=pick(("ab", "ab", "ab", "b"), rng),
+        prefetch_c=pick((Prefetch(0, 3), Prefetch(0, 3), None), rng),
+    )
+    return fitted(genome, setting, rng)
+
+
+def fitted(genome: Genome, setting: Setting, rng: np.random.Generator) -> Genome:
+    """The genome with cache tiles after Low et al. 2016, sec. 4, evened out over the scored extents and threads.
+
+    A panel of B (kc x register columns) takes up to about L1, the block of A (mc x kc) half of L2, the panel of B
+    (kc x nc) half of L3. Each dimension is cut into equal parts: a last tile that is nearly empty leaves a thread
+    idle. At least one dimension has two tiles, or the nest would not be tiled at all.
+    """
+    size = setting.element_bytes
+    unit_m, unit_n = tile_units(genome, size)
+    if genome.blocking == "cache":
+        kc = pick((32, 64, 128), rng)
+        mc = _even(setting.m, pick((32, 64, 128), rng), unit_m, 2)
+        nc = _even(setting.n, min(pick((64, 128, 256), rng), setting.l2 // (2 * kc * size)), unit_n, 2)
+        return repaired(replace(genome, mc=mc, nc=nc, kc=min(kc, max(8, setting.k // 2))), size)
+    deepest = max(128, min(512, setting.l1 * 2 // (unit_n * size)))
+    kc = _even(setting.k, pick((deepest, deepest // 2, 256, 384), rng), DEPTH_UNIT, 1)
+    parts_m = setting.threads if genome.threads == "rows" else 1
+    parts_n = setting.threads if genome.threads == "columns" else 1
+    if genome.threads == "grid" and genome.packing == "none":
+        parts_m, parts_n = setting.threads, 2
+    mc = min(setting.l2 // (2 * kc * size), max(unit_m, setting.m // 2))
+    nc = min(setting.l3 // (2 * kc * size), 2048)
+    mc, nc = _even(setting.m, mc, unit_m, parts_m), _even(setting.n, nc, unit_n, parts_n)
+    return repaired(replace(genome, mc=mc, nc=nc, kc=kc), size)
+
+
+def _even(extent: int, tile: int, unit: int, parts: int) -> int:
+    """The tile, about ``tile`` at most, that cuts ``extent`` into a multiple of ``parts`` equal blocks."""
+    blocks = -(-extent // max(tile, unit))
+    blocks = -(-blocks // parts) * parts
+    return max(unit, -(-extent // (blocks * unit)) * unit)
+
+
+def towards(genome: Genome, target: Cell, setting: Setting, rng: np.random.Generator) -> Genome:
+    """The genome with just those knobs turned that make it aim at ``target``."""
+    blocking, width = BLOCKINGS[target[0]], WIDTHS[target[1]]
+    moved = replace(genome, blocking=blocking, width=width)
+    if moved.registers and (not genome.registers or width != genome.width):
+        rows, vectors = pick(_SHAPES[width], rng)
+        moved = replace(moved, rows=rows, vectors=vectors)
+    if blocking == "packed" and genome.packing == "none":
+        moved = replace(moved, packing=pick(("ab", "ab", "b"), rng))
+    moved = _towards_threading(moved, target[2], rng)
+    moved = _towards_prefetch(moved, target[3], rng)
+    same = ("blocking", "width", "threads", "rows", "vectors")
+    if moved.tiled and any(getattr(moved, name) != getattr(genome, name) for name in same):
+        return fitted(moved, setting, rng)
+    return repaired(moved, setting.element_bytes)
+
+
+def _towards_threading(genome: Genome, level: int, rng: np.random.Generator) -> Genome:
+    if level in (0, 3):
+        return replace(genome, threads="serial" if level == 0 else "grid")
+    threads = genome.threads if genome.threads in ("rows", "columns") else pick(("rows", "columns"), rng)
+    wanted = ("static",) if level == 1 else ("dynamic", "guided")
+    schedule = genome.schedule if genome.schedule in wanted else pick(wanted, rng)
+    return replace(genome, threads=threads, schedule=schedule)
+
+
+def _towards_prefetch(genome: Genome, level: int, rng: np.random.Generator) -> Genome:
+    """Drops prefetches of an unwanted kind, and adds one of each kind that is missing."""
+    near, far = bool(level & 1), bool(level & 2)
+    kept: dict[str, Prefetch | None] = {}
+    for name in _OPERANDS:
+        choice: Prefetch | None = getattr(genome, name)
+        wanted = choice is not None and (near if choice.locality == 3 else far)
+        kept[name] = choice if wanted else None
+    for kind_wanted, localities in ((near, (3,)), (far, (2, 2, 1, 0))):
+        if not kind_wanted or any(p is not None and p.locality in localities for p in kept.values()):
+            continue
+        # A register tile has the cheapest place for a prefetch: C's rows, once, before the sums start.
+        free = [name for name in _OPERANDS if kept[name] is None]
+        name = pick(free, rng) if free else "prefetch_a"
+        if genome.registers and kept["prefetch_c"] is None and rng.random() < 0.6:
+            name = "prefetch_c"
+        ahead = 0 if name == "prefetch_c" and genome.registers else pick((4, 8, 16), rng)
+        kept[name] = Prefetch(ahead, pick(localities, rng))
+    return changed(genome, kept)
+
+
+_OPERANDS = ("prefetch_a", "prefetch_b", "prefetch_c")
+
+
+def mutated(genome: Genome, setting: Setting, rng: np.random.Generator) -> Genome:
+    """A neighbour: one knob turned, sometimes two or three; never the genome itself."""
+    weights = np.array([weight for weight, _ in _MOVES])
+    child, turns = genome, int(min(3, rng.geometric(0.65)))
+    while turns > 0 or child == genome:
+        turns -= 1
+        move = _MOVES[int(rng.choice(len(_MOVES), p=weights / weights.sum()))][1]
+        child = repaired(move(child, setting, rng), setting.element_bytes)
+    return child
+
+
+def _move_tile(genome: Genome, setting: Setting, rng: np.random.Generator) -> Genome:
+    shapes = _SHAPES[genome.width]
+    if rng.random() < 0.5:
+        rows, vectors = pick(shapes, rng)
+        return fitted(replace(genome, rows=rows, vectors=vectors), setting, rng)
+    rows = genome.rows + pick((-2, -1, 1, 2), rng)
+    return replace(genome, rows=max(1, rows), vectors=genome.vectors + pick((-1, 0, 0, 1), rng))
+
+
+def _move_cache(genome: Genome, setting: Setting, rng: np.random.Generator) -> Genome:
+    if rng.random() < 0.3:
+        return fitted(genome, setting, rng)
+    name = pick(("mc", "nc", "kc"), rng)
+    extent = {"mc": setting.m, "nc": setting.n, "kc": setting.k}[name]
+    if rng.random() < 0.5:  # another equal cut of the extent
+        blocks = max(1, round(extent / max(1, getattr(genome, name)))) + pick((-1, 1, 2), rng)
+        value = -(-extent // max(1, blocks))
+    else:
+        value = round(getattr(genome, name) * pick((0.5, 0.75, 1.25, 1.5, 2.0), rng))
+    units = dict(zip(("mc", "nc"), tile_units(genome, setting.element_bytes), strict=True))
+    unit = units.get(name, DEPTH_UNIT)
+    return changed(genome, {name: -(-value // unit) * unit})
+
+
+def _move_prefetch(genome: Genome, setting: Setting, rng: np.random.Generator) -> Genome:
+    name = pick(_OPERANDS, rng)
+    choice: Prefetch | None = getattr(genome, name)
+    if choice is None:
+        tiles = name == "prefetch_c" and genome.registers
+        other: Prefetch | None = Prefetch(pick((0, 1) if tiles else (4, 8, 16), rng), pick((3, 3, 2, 0), rng))
+    else:
+        further = Prefetch(choice.ahead + pick((-4, -2, 2, 4, 8), rng), choice.locality)
+        other = pick((None, further, Prefetch(choice.ahead, pick((3, 2, 1, 0), rng))), rng)
+    return changed(genome, {name: other})
+
+
+def _move_threads(genome: Genome, setting: Setting, rng: np.random.Generator) -> Genome:
+    moved = replace(genome, threads=pick(THREADS, rng), schedule=pick(SCHEDULES, rng))
+    return fitted(moved, setting, rng) if moved.tiled else moved
+
+
+def _move_blocking(genome: Genome, setting: Setting, rng: np.random.Generator) -> Genome:
+    level = (pick(range(len(BLOCKINGS)), rng), *cell_of(genome)[1:])
+    return towards(genome, level, setting, rng)
+
+
+def _move_width(genome: Genome, setting: Setting, rng: np.random.Generator) -> Genome:
+    cell = cell_of(genome)
+    return towards(genome, (cell[0], WIDTHS.index(pick(setting.widths, rng)), *cell[2:]), setting, rng)
+
+
+Move = Callable[[Genome, Setting, np.random.Generator], Genome]
+
+_MOVES: tuple[tuple[float, Move], ...] = (
+    (4.0, _move_cache),
+    (3.0, _move_tile),
+    (3.0, _move_prefetch),
+    (1.5, lambda genome, _, rng: replace(genome, unroll=pick(UNROLLS, rng))),
+    (1.5, lambda genome, _, rng: replace(genome, order=pick(ORDERS, rng))),
+    (1.5, lambda genome, _, rng: replace(genome, packing=pick(PACKINGS, rng))),
+    (1.0, lambda genome, _, rng: replace(genome, edges=pick(EDGES, rng))),
+    (0.5, lambda genome, _, rng: replace(genome, small=pick(SMALLS, rng))),
+    (1.5, _move_threads),
+    (0.7, _move_blocking),
+    (0.7, _move_width),
+)
+
+# Knobs that only make sense together are inherited together.
+_GROUPS = (
+    ("blocking", "packing"),
+    ("width", "rows", "vectors"),
+    ("mc", "nc", "kc"),
+    ("threads", "schedule"),
+    ("order",),
+    ("unroll",),
+    ("edges",),
+    ("prefetch_a",),
+    ("prefetch_b",),
+    ("prefetch_c",),
+    ("small",),
+)
+
+
+def crossed(one: Genome, other: Genome, setting: Setting, rng: np.random.Generator) -> Genome:
+    """A child that has each group of knobs from one of two genomes."""
+    child = one
+    for group in _GROUPS:
+        if rng.random() < 0.5:
+            child = changed(child, {name: getattr(other, name) for name in group})
+    if child.tiled and (child.mc == 0 or child.nc == 0 or child.kc == 0):
+        return fitted(child, setting, rng)
+    return repaired(child, setting.element_bytes)

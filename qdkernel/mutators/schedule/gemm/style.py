@@ -1,0 +1,167 @@
+"""What every part of the printed kernel needs to know: element type, constants, shared snippets of C."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qdkernel.mutators.schedule.gemm.genome import (
+    DEPTH_UNIT,
+    LEAST_DEPTH,
+    MAX_TILE,
+    Genome,
+    Prefetch,
+    panel_bytes,
+    tile_units,
+)
+
+LINE_BYTES = 64  # a cache line
+
+
+Constant = tuple[str, int | str, str]
+"""Name, value and why of a ``#define``."""
+
+
+@dataclass(frozen=True)
+class Style:
+    """A genome and the function it is printed for.
+
+    Attributes:
+        genome: the choices.
+        function: name of the exported function.
+        real: C element type.
+        element_bytes: its size.
+    """
+
+    genome: Genome
+    function: str
+    real: str
+    element_bytes: int
+
+    @property
+    def vector(self) -> bool:
+        """Whether arithmetic is done in vectors."""
+        return self.genome.width > 0
+
+    @property
+    def lanes(self) -> int:
+        """Elements in a vector."""
+        return self.genome.lanes(self.element_bytes)
+
+    @property
+    def padded_panels(self) -> bool:
+        """Whether edge tiles run through zero-padded panels."""
+        return self.genome.packing != "none" and self.genome.edges == "padded"
+
+    @property
+    def line(self) -> int:
+        """Elements in a cache line."""
+        return LINE_BYTES // self.element_bytes
+
+    @property
+    def private_b(self) -> bool:
+        """Whether each thread packs its own B."""
+        return self.genome.threads == "columns"
+
+
+def indent(text: str, levels: int) -> str:
+    """``text`` moved right by 4 columns per level; preprocessor lines stay at the margin."""
+    pad = " " * (4 * levels)
+    return "\n".join(line if not line or line.startswith("#") else pad + line for line in text.split("\n"))
+
+
+def loop(header: str, *statements: str, function: bool = False) -> str:
+    """``header`` with its body, in braces where C needs them or a function does; empty statements are left out."""
+    body = [indent(statement, 1) for statement in statements if statement]
+    if function:
+        return "\n".join([header, "{", *body, "}"])
+    if len(body) == 1 and len(statements) == 1:
+        return f"{header}\n{body[0]}"
+    return "\n".join([f"{header} {{", *body, "}"])
+
+
+def constants(style: Style) -> str:
+    """The ``#define`` lines, each with why it is there and, where it is free, how far ``tune`` may move it."""
+    genome = style.genome
+    lines: list[Constant] = []
+    if style.vector:
+        lines.append(("LANES", style.lanes, f"{style.real}s in a vector"))
+    if genome.registers:
+        lines += _register_constants(style)
+    if genome.tiled:
+        lines += _tile_constants(style)
+    for name in "abc":
+        prefetch: Prefetch | None = getattr(genome, f"prefetch_{name}")
+        if prefetch is not None and prefetch.ahead:
+            lines.append((f"AHEAD_{name.upper()}", prefetch.ahead, _ahead_comment(style, name)))
+    if genome.small:
+        why = "tune: 0, 4096, 32768, 262144; below this many multiply-adds packing does not pay"
+        lines.append(("SMALL", genome.small, why))
+    return "\n".join(f"#define {name} {value} /* {why} */" for name, value, why in lines)
+
+
+def _register_constants(style: Style) -> list[Constant]:
+    genome = style.genome
+    if not style.vector:
+        return [("MR", genome.rows, "rows of the register tile: as many sums do not wait for each other")]
+    return [
+        ("MR", genome.rows, "rows of the register tile; MR * NV sums hide the latency of the multiply-add"),
+        ("NV", genome.vectors, "vectors in a row of it; sums, a row of B and an A fill the register file"),
+        ("NR", "(NV * LANES)", "columns of the register tile"),
+    ]
+
+
+def _tile_constants(style: Style) -> list[Constant]:
+    genome = style.genome
+    unit_m, unit_n = tile_units(genome, style.element_bytes)
+    hi_m = hi_n = hi_k = MAX_TILE
+    if genome.packing != "none":
+        a_elements, b_elements = (size // style.element_bytes for size in panel_bytes(genome))
+        hi_m = min(hi_m, a_elements // genome.kc)
+        hi_n = min(hi_n, b_elements // genome.kc)
+        hi_k = min(hi_k, a_elements // genome.mc, b_elements // genome.nc)
+    uses = {
+        "MC": "rows of the A block that stays in L2",
+        "NC": "columns of B per pass: KC x NC stays in L3",
+        "KC": "depth of the panels: a KC-deep panel of B stays in L1",
+    }
+    if genome.blocking == "cache":
+        uses = {"MC": "rows of a cache tile", "NC": "columns of a cache tile", "KC": "depth of a cache tile"}
+    rows: list[Constant] = []
+    for name, value, unit, high in (
+        ("MC", genome.mc, unit_m, hi_m),
+        ("NC", genome.nc, unit_n, hi_n),
+        ("KC", genome.kc, DEPTH_UNIT, hi_k),
+    ):
+        if value == 0:  # not tiled
+            continue
+        high = max(value, high // unit * unit)
+        low = LEAST_DEPTH if name == "KC" and genome.packing != "none" else unit
+        rows.append((name, value, f"tune: {low}..{high} step {unit}; {uses[name]}"))
+    return rows
+
+
+def _ahead_comment(style: Style, name: str) -> str:
+    if name == "c" and style.genome.registers:
+        return "tune: 1, 2, 3; tiles by which C is fetched before its turn"
+    return f"tune: 2..64 step 2; steps by which {name.upper()} is fetched before its turn"
+
+
+def prefetch(style: Style, name: str, address: str) -> str:
+    """A prefetch statement for the operand ``name``."""
+    choice: Prefetch = getattr(style.genome, f"prefetch_{name}")
+    return f"__builtin_prefetch({address}, 0, {choice.locality});"
+
+
+def unroll(style: Style) -> str:
+    """The pragma line before an innermost loop; empty when it is not unrolled."""
+    return f"#pragma GCC unroll {style.genome.unroll}\n" if style.genome.unroll > 1 else ""
+
+
+def update(target: str, total: str) -> str:
+    """C's update; with beta = 0 the old contents, possibly NaN, are not read."""
+    return f"{target} = beta == 0 ? alpha * {total} : alpha * {total} + beta * {target};"
+
+
+def schedule(style: Style) -> str:
+    """The schedule clause of the parallel loop."""
+    return f"schedule({style.genome.schedule})"

@@ -1,0 +1,160 @@
+"""Input families of a matrix multiply: each makes one kind of wrong or cheaper arithmetic visible."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from qdkernel.core import Array, Case
+
+Matrices = tuple[Array, Array, Array]
+"""A (m, k), B (k, n) and C (m, n)."""
+
+_ROW_BITS = 40  # rows of the uniform family differ by up to 2^-40
+_GROUPS = 8
+_BETWEEN = 0.4  # of the dtype's digits lie between groups, 2^-20 or 2^-9: a wrong small element still shows in its row
+_SPARSE = 0.1  # share of exact zeros in A of the special family
+
+
+def make_inputs(dtype: np.dtype[Any], family: str, case: Case, rng: np.random.Generator) -> dict[str, Array]:
+    """A (m, k), B (k, n) and C (m, n) of a family, contiguous; what a kernel must not read is NaN.
+
+    Families:
+        plain: in (-1, 1).
+        uniform: in (-1, 1), each row of A and C times a power of two of its own; and rows, terms and columns belong
+            to secret groups: what lies between two groups is smaller by 0.4 of the dtype's digits. Componentwise
+            accurate arithmetic does not notice; errors bounded only by a norm of whole blocks (Strassen's) spoil the
+            small elements, and no scaling of rows, terms and columns makes them large.
+        integers: as large as every partial sum stays exact in the dtype, so that any lower precision shows.
+        graded: rows of A and columns of B scaled over the dtype's range of digits; breaks fast algorithms as well.
+        cancellation: results far below their terms.
+        subnormal: inputs or results below the normal range, which a flush-to-zero mode loses.
+        even subnormal: A and all results below the normal range, of one scale.
+        special: NaN, infinities and exact zeros, scattered; every result must be of the class that IEEE 754 gives it
+            in whatever order of summation.
+
+    Raises:
+        ValueError: an unknown family.
+    """
+    make = _FAMILIES.get(family)
+    if make is None:
+        raise ValueError(f"gemm has the input families {', '.join(_FAMILIES)}; got {family!r}")
+    a, b, c = make(dtype, case, rng)
+    if case["alpha"] == 0:
+        a.fill(np.nan)
+        b.fill(np.nan)
+    if case["beta"] == 0:
+        c.fill(np.nan)
+    return {"A": a, "B": b, "C": c}
+
+
+def _plain(dtype: np.dtype[Any], case: Case, rng: np.random.Generator) -> Matrices:
+    """Entries in (-1, 1); C is left empty when it is not read."""
+    m, n, k = int(case["m"]), int(case["n"]), int(case["k"])
+    c = np.empty((m, n), dtype) if case["beta"] == 0 else _entries(dtype, (m, n), rng)
+    return _entries(dtype, (m, k), rng), _entries(dtype, (k, n), rng), c
+
+
+def _entries(dtype: np.dtype[Any], shape: tuple[int, int], rng: np.random.Generator) -> Array:
+    values: Array = rng.random(shape, dtype=dtype.type)
+    values *= 2
+    values -= 1
+    return values
+
+
+def _uniform(dtype: np.dtype[Any], case: Case, rng: np.random.Generator) -> Matrices:
+    a, b, c = _plain(dtype, case, rng)
+    rows = np.ldexp(np.ones((len(a), 1), dtype), -rng.integers(0, _ROW_BITS + 1, (len(a), 1)))
+    of_rows, of_terms, of_columns = (rng.integers(0, _GROUPS, size) for size in (*a.shape, b.shape[1]))
+    a *= rows
+    a *= _between(of_rows, of_terms, dtype)
+    b *= _between(of_terms, of_columns, dtype)
+    if case["beta"] != 0:
+        c *= rows
+        c *= _between(of_rows, of_columns, dtype)
+    return a, b, c
+
+
+def _between(first: Array, second: Array, dtype: np.dtype[Any]) -> Array:
+    """1 where row and column belong to one group, else a small power of two."""
+    small = 0.5 ** int(_BETWEEN * np.finfo(dtype).nmant)
+    rows_of_groups = np.where(np.arange(_GROUPS)[:, np.newaxis] == second, 1.0, small).astype(dtype)
+    return np.take(rows_of_groups, first, axis=0)
+
+
+def _integers(dtype: np.dtype[Any], case: Case, rng: np.random.Generator) -> Matrices:
+    """Integers with k max|a| max|b| + max|c| below the dtype's largest exact integer."""
+    m, n, k = int(case["m"]), int(case["n"]), int(case["k"])
+    largest = math.isqrt(2 ** np.finfo(dtype).nmant // max(k, 1))
+    a, b, c = (rng.integers(-largest, largest, shape, endpoint=True) for shape in ((m, k), (k, n), (m, n)))
+    return a.astype(dtype), b.astype(dtype), c.astype(dtype)
+
+
+def _graded(dtype: np.dtype[Any], case: Case, rng: np.random.Generator) -> Matrices:
+    a, b, c = _plain(dtype, case, rng)
+    decades = 12 if dtype.itemsize == 8 else 5  # rows then differ by most of the digits the dtype carries
+    a *= (10.0 ** rng.uniform(-decades, 0, (len(a), 1))).astype(dtype)
+    b *= (10.0 ** rng.uniform(-decades, 0, (1, b.shape[1]))).astype(dtype)
+    return a, b, c
+
+
+def _cancellation(dtype: np.dtype[Any], case: Case, rng: np.random.Generator) -> Matrices:
+    """Term p and term k/2 + p cancel but for their last digits."""
+    a, b, c = _plain(dtype, case, rng)
+    half = len(b) // 2
+    a[:, half : 2 * half] = a[:, :half]
+    nearly = 1 + rng.uniform(-1, 1, (half, b.shape[1])) * math.sqrt(np.finfo(dtype).eps)
+    b[half : 2 * half] = -b[:half] * nearly.astype(dtype)
+    return a, b, c
+
+
+def _subnormal(dtype: np.dtype[Any], case: Case, rng: np.random.Generator) -> Matrices:
+    """Even rows of A are subnormal and meet normal columns of B; odd rows give subnormal products with the others."""
+    a, b, c = _plain(dtype, case, rng)
+    least, digits = np.finfo(dtype).minexp, np.finfo(dtype).nmant
+    half = least // 2
+    a[0::2] = np.ldexp(a[0::2], least - digits // 3)
+    a[1::2] = np.ldexp(a[1::2], half)
+    b[:, 0::2] = np.ldexp(b[:, 0::2], digits)
+    b[:, 1::2] = np.ldexp(b[:, 1::2], least - half - digits // 3)
+    if case["beta"] != 0:
+        c = np.ldexp(c, least - digits // 3)
+    return a, b, c
+
+
+def _even_subnormal(dtype: np.dtype[Any], case: Case, rng: np.random.Generator) -> Matrices:
+    """A subnormal throughout, so that its products are too."""
+    a, b, c = _plain(dtype, case, rng)
+    exponent = np.finfo(dtype).minexp - np.finfo(dtype).nmant // 3
+    return np.ldexp(a, exponent), b, np.ldexp(c, exponent) if case["beta"] != 0 else c
+
+
+def _special(dtype: np.dtype[Any], case: Case, rng: np.random.Generator) -> Matrices:
+    """Most rows and columns stay finite; zeros in A meet NaN and infinities in B, where skipping them would show."""
+    a, b, c = _plain(dtype, case, rng)
+    a[rng.random(a.shape) < _SPARSE] = 0
+    strange = np.array([np.nan, np.inf, -np.inf, np.inf], dtype)
+    matrices = (a, b, c) if case["beta"] != 0 else (a, b)
+    for matrix in matrices:
+        if matrix.size:
+            places = rng.choice(matrix.size, min(strange.size, matrix.size), replace=False)
+            matrix.flat[places] = strange[: places.size]
+    if b.size:
+        spoilt = np.flatnonzero(~np.isfinite(b).all(axis=1))
+        a[::3, spoilt] = 0
+    return a, b, c
+
+
+_FAMILIES: Mapping[str, Callable[[np.dtype[Any], Case, np.random.Generator], Matrices]] = {
+    "plain": _plain,
+    "uniform": _uniform,
+    "integers": _integers,
+    "graded": _graded,
+    "cancellation": _cancellation,
+    "subnormal": _subnormal,
+    "even subnormal": _even_subnormal,
+    "special": _special,
+}

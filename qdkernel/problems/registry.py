@@ -1,0 +1,34 @@
+"""The problems qdkernel knows; a new one is a file here, its seed kernels in ``seeds/``, and a line below."""
+
+from __future__ import annotations
+
+from qdkernel.core import Problem
+from qdkernel.errors import ConfigError, unknown
+from qdkernel.problems.gemm import DGEMM, SGEMM
+from qdkernel.problems.stencil import JACOBI2D
+
+__all__ = ["PROBLEMS", "find_problem"]
+
+PROBLEMS: dict[str, Problem] = {
+    "dgemm": DGEMM,
+    "sgemm": SGEMM,
+    "jacobi2d": JACOBI2D,
+}
+
+
+def find_problem(name: str, accuracy: str = "componentwise") -> Problem:
+    """The problem called ``name``, judged ``componentwise`` or, where it knows such a rule, ``normwise``.
+
+    Raises:
+        UnknownName: there is none; the message lists the known ones.
+        ConfigError: it knows no such rule.
+    """
+    if name not in PROBLEMS:
+        raise unknown("problem", name, PROBLEMS)
+    problem = PROBLEMS[name]
+    if accuracy == "componentwise":
+        return problem
+    if accuracy != "normwise" or problem.normwise is None:
+        known = "componentwise or normwise" if problem.normwise else "componentwise"
+        raise ConfigError(f"accuracy: expected {known} for {name}, got {accuracy!r}")
+    return problem.normwise

@@ -1,0 +1,173 @@
+"""Five-point Jacobi sweeps on a square grid with fixed boundary, alternating between two buffers.
+
+``jacobi2d(n, t, u, v, ld)``: u and v are (n + 2) x (n + 2) grids with row stride ld, and enter with the same boundary.
+Each of the t sweeps replaces every interior point by the mean of itself and its four neighbours, u to v, then v to u,
+and so on; the field after t sweeps is in u when t is even and in v when t is odd. Interior points of the other buffer
+are scratch, the boundaries of both stay as they are, and v's interior enters as NaN because nobody may read it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from qdkernel.core import Array, ArrayArgument, Arrays, Case, Expected, KernelBaseline, Problem, Role, Scalar
+from qdkernel.problems.stencil.jacobi2d_sketch import sketch, sketch_error
+
+_SCORED_SWEEPS = 4  # a call then takes tens of milliseconds beyond a 32 MB cache, and blocking in time can show
+_CACHES = 4  # both buffers together are at least four times the last-level cache, as STREAM asks
+_MOST_BYTES = 600e6  # of both buffers, on machines with a huge last-level cache
+
+_CASES: tuple[tuple[int, int, int, str], ...] = (  # n, t, columns behind each row, family
+    # nothing inside, or nothing to do
+    (0, 3, 0, "uniform"), (1, 0, 0, "uniform"), (5, 0, 2, "uniform"),
+    # each number of sweeps on the smallest grids
+    (1, 1, 0, "uniform"), (1, 2, 3, "uniform"), (1, 7, 0, "graded"), (2, 3, 0, "uniform"), (3, 2, 1, "impulse"),
+    # around the SIMD widths
+    (4, 1, 0, "uniform"), (5, 3, 0, "graded"), (6, 2, 4, "uniform"), (7, 7, 0, "uniform"), (8, 1, 0, "uniform"),
+    (9, 2, 1, "impulse"), (13, 3, 0, "uniform"), (15, 2, 5, "graded"), (16, 7, 0, "uniform"), (17, 1, 3, "uniform"),
+    (23, 7, 0, "impulse"), (31, 3, 0, "uniform"), (32, 2, 6, "uniform"), (33, 1, 0, "graded"),
+    # around common tiles
+    (47, 7, 1, "uniform"), (59, 2, 0, "uniform"), (63, 3, 0, "uniform"), (64, 7, 0, "impulse"), (65, 2, 7, "uniform"),
+    (67, 1, 0, "uniform"), (70, 3, 0, "graded"), (129, 4, 0, "uniform"), (131, 7, 2, "uniform"),
+    # several tiles in both directions, more sweeps than the scored call
+    (301, 2, 0, "uniform"), (257, 9, 3, "uniform"),
+    # outside the usual range of numbers
+    (17, 3, 1, "subnormal"), (40, 4, 0, "subnormal"), (9, 1, 0, "special"), (35, 3, 2, "special"),
+    (66, 4, 0, "special"),
+)  # fmt: skip
+
+
+def _rows_and_columns(case: Case) -> tuple[int, int]:
+    return int(case["n"]) + 2, int(case["n"]) + 2
+
+
+def _scored_case(size: Mapping[str, int]) -> dict[str, int | float]:
+    """The timed call: rows without padding."""
+    return {"n": size["n"], "t": size["t"], "ld": size["n"] + 2}
+
+
+def _default_sizes(last_level_cache: int) -> list[dict[str, int]]:
+    """One grid beyond the last-level cache (bytes): n is the least sufficient multiple of 64, within the memory cap."""
+    wanted = math.ceil(math.sqrt(_CACHES * last_level_cache / 16) / 64)
+    most = int(math.sqrt(_MOST_BYTES / 16) / 64) - 1  # the boundary fits as well
+    return [{"n": 64 * max(1, min(wanted, most)), "t": _SCORED_SWEEPS}]
+
+
+def _verify_cases(rng: np.random.Generator) -> list[tuple[Case, str]]:
+    """Some forty (case, family) pairs; five have sizes drawn from ``rng``, so no list can be memorised."""
+    drawn = [(int(n), int(t), int(extra), "uniform") for n, t, extra in rng.integers((1, 1, 0), (80, 9, 9), (5, 3))]
+    return [({"n": n, "t": t, "ld": n + 2 + extra}, family) for n, t, extra, family in (*_CASES, *drawn)]
+
+
+def _make_inputs(family: str, case: Case, rng: np.random.Generator) -> dict[str, Array]:
+    """The grids u and v, each (n + 2, n + 2), equal on the boundary; NaN inside v.
+
+    Families: ``uniform`` in (-1, 1); ``graded`` with rows scaled by 1e-12 to 1; ``impulse``, one point that is not 0,
+    so that a neighbour taken from the wrong place shows as a value where an exact 0 belongs; ``subnormal``, below the
+    normal range, which a flush-to-zero mode loses; ``special`` with a NaN and two infinities, which must spread as far
+    as IEEE 754 says and no farther.
+
+    Raises:
+        ValueError: an unknown family.
+    """
+    shape = _rows_and_columns(case)
+    u: Array = rng.random(shape)
+    u *= 2
+    u -= 1
+    if family == "graded":
+        u *= 10.0 ** rng.uniform(-12, 0, (shape[0], 1))
+    elif family == "impulse":
+        row, column = rng.integers(1, shape[0] - 1, 2)
+        kept = u[row, column]
+        u.fill(0)
+        u[row, column] = kept
+    elif family == "subnormal":
+        u = np.ldexp(u, np.finfo(u.dtype).minexp - 10)
+    elif family == "special":
+        u[tuple(rng.integers(0, shape[0], (2, 3)))] = (np.nan, np.inf, -np.inf)
+    elif family != "uniform":
+        raise ValueError(
+            f"jacobi2d has the input families uniform, graded, impulse, subnormal, special; got {family!r}"
+        )
+    v = u.copy()
+    v[1:-1, 1:-1] = np.nan
+    return {"u": u, "v": v}
+
+
+def _reference(case: Case, arrays: Arrays) -> dict[str, Expected]:
+    """Both buffers after t sweeps in extended precision.
+
+    A sweep multiplies and adds non-negative weights: in any order it rounds each point by at most ``3 eps`` of the
+    same sweep applied to |u| (four additions, one product, the constant 0.2), and passes earlier errors on with those
+    weights. So ``t`` times the sweeps of |u| is the magnitude, honest error ratios stay below 3, and boundaries,
+    unreached zeros and t = 0 are exact. Below the normal range a sweep loses up to five halves of the spacing of
+    subnormal numbers, ``eps * tiny``, wherever there was anything to lose. NaN and infinities are exact.
+    """
+    t = int(case["t"])
+    field = arrays["u"].astype(np.longdouble)
+    bound = np.abs(arrays["u"].astype(np.float64))
+    fifth = np.longdouble(1) / 5
+    with np.errstate(invalid="ignore"):  # infinities that cancel
+        for _ in range(t):
+            field[1:-1, 1:-1] = fifth * _sum_of_five(field)
+            bound[1:-1, 1:-1] = 0.2 * _sum_of_five(bound)
+    magnitude = np.zeros_like(bound)
+    inside = bound[1:-1, 1:-1]
+    magnitude[1:-1, 1:-1] = t * (inside + 3 * float(np.finfo(np.float64).tiny) * (inside > 0))
+    magnitude[~np.isfinite(field)] = 0
+    scratch = np.zeros_like(bound)
+    scratch[1:-1, 1:-1] = np.inf
+    boundary = arrays["v"].astype(np.longdouble)
+    boundary[1:-1, 1:-1] = 0
+    result, other = ("u", "v") if t % 2 == 0 else ("v", "u")
+    return {result: Expected(field, magnitude), other: Expected(boundary, scratch)}
+
+
+def _sum_of_five(field: Array) -> Array:
+    total: Array = field[1:-1, 1:-1] + field[:-2, 1:-1] + field[2:, 1:-1] + field[1:-1, :-2] + field[1:-1, 2:]
+    return total
+
+
+JACOBI2D = Problem(
+    name="jacobi2d",
+    summary="t sweeps of the five-point mean over an n x n grid, alternating between two buffers",
+    prototype="void jacobi2d(int n, int t, double *restrict u, double *restrict v, int ld)",
+    dtype=np.dtype(np.float64),
+    arguments=(
+        Scalar("n"),
+        Scalar("t"),
+        ArrayArgument("u", Role.INOUT, _rows_and_columns, leading="ld"),
+        ArrayArgument("v", Role.INOUT, _rows_and_columns, leading="ld"),
+        Scalar("ld"),
+    ),
+    size_names=("n", "t"),
+    size_from_int=lambda size: {"n": size, "t": _SCORED_SWEEPS},
+    scored_case=_scored_case,
+    verify_cases=_verify_cases,
+    make_inputs=_make_inputs,
+    reference=_reference,
+    sketch=sketch,
+    sketch_error=sketch_error,
+    flops=lambda case: 5.0 * case["n"] ** 2 * case["t"],  # four additions and a product per point and sweep
+    # Per sweep every point is read once and written once; as in STREAM a write counts once, though a cache may fetch
+    # the line before it is overwritten.
+    bytes=lambda case: 16.0 * case["n"] ** 2 * case["t"],
+    least_bytes=lambda case: 16.0 * case["n"] ** 2,  # all sweeps in one pass over memory: blocking in time is allowed
+    folder=Path(__file__).parent / "seeds",
+    seeds=(
+        "jacobi2d_naive.c",
+        "jacobi2d_omp.c",
+        "jacobi2d_tiled.c",
+        "jacobi2d_simd.c",
+        "jacobi2d_stream.c",
+        "jacobi2d_wavefront.c",
+    ),
+    baseline=KernelBaseline("jacobi2d_baseline.c"),
+    default_sizes=_default_sizes,
+    nest_depth=3,
+    bandwidth_bound=True,
+)

@@ -1,0 +1,123 @@
+"""What a run tells the terminal while it goes: a live panel on a TTY, plain lines otherwise."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Protocol
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from qdkernel.core import Outcome, Standing
+
+_PLAIN_EVERY_S = 5.0
+_PLAIN_IDLE_S = 25.0  # while nothing is evaluated, e.g. because a model thinks, a line now and then shows life
+_LIVE_EVERY_S = 0.25
+
+
+class Progress(Protocol):
+    """Shows a run's standing; used as a context manager around the run."""
+
+    def __enter__(self) -> Progress: ...
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Leaves the terminal as it was."""
+
+    def show(self, standing: Standing) -> None:
+        """The new standing."""
+
+
+def make_progress(peak_gflops: float, baseline: str) -> Progress:
+    """The progress display that suits standard error.
+
+    Args:
+        peak_gflops: the machine's measured peak with the run's threads.
+        baseline: what ratios refer to.
+    """
+    console = Console(stderr=True)
+    return _LivePanel(console, peak_gflops, baseline) if console.is_terminal else _PlainLines(peak_gflops)
+
+
+class _PlainLines:
+    def __init__(self, peak_gflops: float) -> None:
+        self._peak = peak_gflops
+        self._next = 0.0
+        self._news = ""
+        self._told = 0
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        pass
+
+    def show(self, standing: Standing) -> None:
+        now = time.monotonic()
+        if now < self._next or (standing.evaluations == self._told and now < self._next + _PLAIN_IDLE_S):
+            return
+        self._next, self._told = now + _PLAIN_EVERY_S, standing.evaluations
+        best = _best(standing, self._peak)
+        line = f"{standing.elapsed_s:5.0f} s  {_counts(standing)}  cells {_cells(standing)}  {best}"
+        line += "".join(f"  {part}" for part in (standing.stage, standing.models) if part)
+        if standing.news != self._news:
+            self._news = standing.news
+            line += f"  | {standing.news}"
+        print(line, file=sys.stderr, flush=True)
+
+
+class _LivePanel:
+    def __init__(self, console: Console, peak_gflops: float, baseline: str) -> None:
+        self._peak = peak_gflops
+        self._baseline = baseline
+        self._next = 0.0
+        # no refresh thread: it would compute beside a benchmark
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._last = Standing()
+
+    def __enter__(self) -> Progress:
+        self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._live.stop()
+
+    def show(self, standing: Standing) -> None:
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + _LIVE_EVERY_S
+        self._live.update(self._table(standing), refresh=True)
+
+    def _table(self, standing: Standing) -> Table:
+        table = Table.grid(padding=(0, 2))
+        table.add_column(style="dim", justify="right")
+        table.add_column(overflow="fold")
+        table.add_row("evaluations", f"{_counts(standing)}, {standing.elapsed_s:.0f} s")
+        table.add_row("outcomes", _outcomes(standing))
+        table.add_row("archive", f"{_cells(standing)} cells, QD score {standing.qd_score:.0f} GFLOP/s")
+        table.add_row("best", f"[bold]{_best(standing, self._peak)}[/bold] (1 = {self._baseline})")
+        if standing.stage:
+            table.add_row("stage", standing.stage)
+        if standing.models:
+            table.add_row("models", standing.models)
+        table.add_row("latest", standing.news)
+        return table
+
+
+def _counts(standing: Standing) -> str:
+    rate = standing.session_evaluations / standing.elapsed_s if standing.elapsed_s else 0.0
+    return f"{standing.evaluations} evaluated, {rate:.1f}/s"
+
+
+def _outcomes(standing: Standing) -> str:
+    return ", ".join(f"{o.value} {standing.outcomes[o]}" for o in Outcome if standing.outcomes[o])
+
+
+def _cells(standing: Standing) -> str:
+    return f"{standing.elites}/{standing.reachable}"
+
+
+def _best(standing: Standing, peak: float) -> str:
+    return f"{standing.best:.1f} GFLOP/s, {standing.best_ratio:.2f} of baseline, {standing.best / peak:.0%} of peak"

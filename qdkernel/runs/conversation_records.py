@@ -1,0 +1,223 @@
+"""What a run folder keeps of conversations with models: rows of its database as values, and back."""
+
+from __future__ import annotations
+
+import enum
+import json
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from qdkernel.runs.records import to_json
+from qdkernel.runs.store import now
+from qdkernel.llm import Message
+from qdkernel.mutators.llm import Assignment
+
+
+class End(enum.StrEnum):
+    """How a conversation ended."""
+
+    PROPOSAL = "proposal"
+    """With a kernel."""
+    PLAN = "plan"
+    """With strategies for other conversations."""
+    TEXT = "text"
+    """With a text, e.g. lessons or a prompt section."""
+    NOTHING = "nothing"
+    """The model answered, but nothing could be read from it."""
+    FAILED = "failed"
+    """The model gave no usable reply, after all attempts."""
+    CANCELLED = "cancelled"
+    """The run has no use for it any more."""
+
+
+@dataclass(frozen=True)
+class StoredCall:
+    """One request of a conversation and what came back.
+
+    Attributes:
+        id: number of the call in its run.
+        turn: its place in the conversation.
+        messages: what was sent.
+        reply: the text that came back; ``None`` without one.
+        finish_reason: ``stop`` or ``length``; empty without a reply.
+        prompt_tokens: as the server counted, or estimated.
+        completion_tokens: the same for the reply.
+        cost: US dollars.
+        asked: how often it was asked; more than once when a run was stopped before the answer came.
+        attempts: HTTP requests sent; the one that may be under way counts.
+        failure: ``kind: text`` of a call that brought no usable reply; ``None`` otherwise.
+        asked_at: UTC, ISO 8601, the last time.
+        answered_at: when reply or failure came; ``None`` while there is neither.
+        latency_s: seconds from asking to reply or failure; ``None`` while there is neither.
+    """
+
+    id: int
+    turn: int
+    messages: tuple[Message, ...]
+    reply: str | None
+    finish_reason: str
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float
+    asked: int
+    attempts: int
+    failure: str | None
+    asked_at: str
+    answered_at: str | None
+    latency_s: float | None
+
+    @property
+    def answered(self) -> bool:
+        """Whether there is a reply or a failure: then it is never asked again."""
+        return self.answered_at is not None
+
+
+@dataclass(frozen=True)
+class StoredConversation:
+    """A conversation with a model.
+
+    Attributes:
+        id: from 1, in the order of their commit.
+        assignment: what it was about.
+        model: whom it is held with.
+        started_at: UTC, ISO 8601.
+        ended: how; ``None`` while it goes on.
+        reason: why it ended without a result; empty otherwise.
+        calls: requests and replies, by turn.
+    """
+
+    id: int
+    assignment: Assignment
+    model: str
+    started_at: str
+    ended: End | None
+    reason: str
+    calls: tuple[StoredCall, ...]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What ending a conversation committed: the proposal's number, and those of the conversations that follow."""
+
+    proposal_number: int | None
+    conversations: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Spending:
+    """What one model, or several, have cost.
+
+    Attributes:
+        requests: HTTP requests sent, those under way included.
+        prompt_tokens: of all replies.
+        completion_tokens: of all replies.
+        cost: US dollars.
+        replies: calls that were answered.
+        failures: calls that failed after all attempts.
+    """
+
+    requests: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: float = 0.0
+    replies: int = 0
+    failures: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """In both directions."""
+        return self.prompt_tokens + self.completion_tokens
+
+    def __add__(self, other: Spending) -> Spending:
+        return Spending(
+            self.requests + other.requests,
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.cost + other.cost,
+            self.replies + other.replies,
+            self.failures + other.failures,
+        )
+
+
+@dataclass(frozen=True)
+class Bill:
+    """What one reply cost, and when it came: seconds that the run had been active."""
+
+    elapsed_s: float
+    tokens: int
+    cost: float
+
+
+def new_conversation(assignment: Assignment, model: str) -> dict[str, Any]:  # Any: what SQLite stores
+    """Columns of ``conversations`` for one about to be held."""
+    return {
+        "operator": assignment.operator,
+        "model": model,
+        "started_at": now(),
+        "reason": "",
+        "assignment": to_json(assignment.to_json()),
+    }
+
+
+def new_call(conversation_id: int, turn: int, request: str) -> dict[str, Any]:  # Any: what SQLite stores
+    """Columns of ``model_calls`` for a request about to be sent; its first attempt is counted already."""
+    return {
+        "conversation_id": conversation_id,
+        "turn": turn,
+        "asked": 1,
+        "attempts": 1,
+        "finish_reason": "",
+        "prompt_tokens": 0,
+        "completion_tokens": 0,
+        "cost": 0.0,
+        "asked_at": now(),
+        "request": request,
+    }
+
+
+def conversation_of(row: sqlite3.Row, calls: Iterable[sqlite3.Row]) -> StoredConversation:
+    """The conversation in a row of ``conversations``, with its rows of ``model_calls``."""
+    return StoredConversation(
+        id=row["id"],
+        assignment=Assignment.from_json(json.loads(row["assignment"])),
+        model=row["model"],
+        started_at=row["started_at"],
+        ended=None if row["ended"] is None else End(row["ended"]),
+        reason=row["reason"],
+        calls=tuple(call_of(call) for call in calls),
+    )
+
+
+def call_of(row: sqlite3.Row) -> StoredCall:
+    """The call in a row of ``model_calls``."""
+    return StoredCall(
+        id=row["id"],
+        turn=row["turn"],
+        messages=tuple(Message(entry["role"], entry["content"]) for entry in json.loads(row["request"])),
+        reply=_text(row["reply"]),
+        finish_reason=row["finish_reason"],
+        prompt_tokens=row["prompt_tokens"],
+        completion_tokens=row["completion_tokens"],
+        cost=row["cost"],
+        asked=row["asked"],
+        attempts=row["attempts"],
+        failure=row["failure"],
+        asked_at=row["asked_at"],
+        answered_at=row["answered_at"],
+        latency_s=row["latency_s"],
+    )
+
+
+def exact(text: str) -> str | bytes:
+    """``text`` for a column; as bytes when it holds what UTF-8 cannot: a replay must read what the run read."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
+    return text
+
+
+def _text(stored: str | bytes | None) -> str | None:
+    return stored.decode("utf-8", "surrogatepass") if isinstance(stored, bytes) else stored

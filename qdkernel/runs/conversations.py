@@ -1,0 +1,213 @@
+"""Conversations with models in a run folder: every request committed before it is sent, every reply as it comes."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from qdkernel.runs.conversation_records import Bill, End, Ended, Spending, StoredConversation, conversation_of, exact, new_call, new_conversation
+from qdkernel.runs.lock import WriterLock
+from qdkernel.runs.records import storable, to_json
+from qdkernel.runs.store import RunStore, insert_proposal, insert_row, now, put_state
+from qdkernel.core import Proposal
+from qdkernel.llm import CallFailed, Completion, FailureKind, Message
+from qdkernel.mutators.llm import Assignment
+
+_PAGE = 20  # conversations read at a time; each carries its prompts, some 100 kB
+_CALLS = "SELECT * FROM model_calls WHERE conversation_id = ? ORDER BY turn"
+
+
+class ConversationLog(RunStore):
+    """The conversations of a run; every method may be called from several threads."""
+
+    def __init__(self, path: Path, database: sqlite3.Connection, lock: WriterLock | None) -> None:
+        super().__init__(path, database, lock)
+        self._asked_at: dict[int, float] = {}  # by call, of this process's monotonic clock
+
+    def add_conversation(self, assignment: Assignment, model: str) -> int:
+        """Commits a conversation about to be held and returns its number."""
+        with self._transaction() as database:
+            return insert_row(database, "conversations", new_conversation(assignment, model))
+
+    def add_call(self, conversation_id: int, turn: int, messages: Sequence[Message]) -> int:
+        """Commits a request about to be sent and returns its number.
+
+        A request that was committed before, but never answered, keeps its number and is counted once more.
+
+        Raises:
+            ValueError: no such conversation, one that has ended, or a turn that was answered.
+        """
+        request = to_json([{"role": message.role, "content": message.content} for message in messages])
+        with self._transaction() as database:
+            self._check_open(conversation_id)
+            query = "SELECT id, answered_at FROM model_calls WHERE conversation_id = ? AND turn = ?"
+            earlier = self._rows(query, (conversation_id, turn))
+            if not earlier:
+                call_id = insert_row(database, "model_calls", new_call(conversation_id, turn, request))
+            elif earlier[0]["answered_at"] is not None:
+                raise ValueError(f"turn {turn} of conversation {conversation_id} was answered already; use that answer")
+            else:
+                call_id = int(earlier[0]["id"])
+                again = "asked = asked + 1, attempts = attempts + 1, asked_at = ?, request = ?"
+                database.execute(f"UPDATE model_calls SET {again} WHERE id = ?", (now(), request, call_id))
+            self._asked_at[call_id] = time.monotonic()
+            return call_id
+
+    def answer_call(self, call_id: int, completion: Completion) -> None:
+        """Commits a reply as it came, whatever characters it is made of.
+
+        Raises:
+            ValueError: no such call, or one that was answered.
+        """
+        answer = {
+            "reply": exact(completion.text),
+            "finish_reason": storable(completion.finish_reason),
+            "prompt_tokens": int(completion.prompt_tokens),
+            "completion_tokens": int(completion.completion_tokens),
+            "cost": float(completion.cost),
+        }
+        self._settle(call_id, completion.attempts, answer)
+
+    def fail_call(self, call_id: int, failure: CallFailed) -> None:
+        """Commits that a request brought no usable reply.
+
+        A cancelled one counts its attempts, but stays unanswered: a resume asks it again.
+
+        Raises:
+            ValueError: no such call, or one that was answered.
+        """
+        if failure.kind is FailureKind.CANCELLED:
+            self._settle(call_id, failure.attempts, None)
+        else:
+            self._settle(call_id, failure.attempts, {"failure": f"{failure.kind}: {storable(str(failure))}"})
+
+    def end_conversation(
+        self,
+        conversation_id: int,
+        how: str,
+        reason: str = "",
+        proposal: Proposal | None = None,
+        next_ones: Sequence[tuple[Assignment, str]] = (),
+        state: Mapping[str, Any] | None = None,  # Any: JSON values
+    ) -> Ended:
+        """Commits how a conversation ended and all that follows from it, in one transaction.
+
+        Args:
+            conversation_id: from ``add_conversation``.
+            how: a value of ``End``.
+            reason: why it brought nothing.
+            proposal: what it brought; in flight until it is evaluated. With ``how`` ``proposal`` only.
+            next_ones: the conversations that follow, e.g. one per strategy of a plan, each with its model.
+            state: JSON values to keep for a resume, by key.
+
+        Raises:
+            ValueError: no such conversation, one that has ended, or ``how`` and ``proposal`` do not fit.
+        """
+        if how not in set(End):
+            raise ValueError(f"a conversation ends in one of {', '.join(End)}; got {how!r}")
+        if (how == End.PROPOSAL) != (proposal is not None):
+            raise ValueError(f"a conversation ends in {End.PROPOSAL.value!r} exactly when it brings one; got {how!r}")
+        with self._transaction() as database:
+            self._check_open(conversation_id)
+            database.execute(
+                "UPDATE conversations SET ended = ?, ended_at = ?, reason = ? WHERE id = ?",
+                (str(how), now(), storable(reason), conversation_id),
+            )
+            number = None if proposal is None else insert_proposal(database, proposal, conversation_id)
+            following = tuple(
+                insert_row(database, "conversations", new_conversation(assignment, model))
+                for assignment, model in next_ones
+            )
+            put_state(database, state or {})
+            return Ended(number, following)
+
+    def unended_conversations(self) -> list[StoredConversation]:
+        """Conversations under way when the run stopped, oldest first, with what was asked and answered."""
+        return self._conversations("ended IS NULL ORDER BY id")
+
+    def conversations(self) -> Iterator[StoredConversation]:
+        """Every conversation in the order of their commit."""
+        last = 0
+        while page := self._conversations(f"id > ? ORDER BY id LIMIT {_PAGE}", last):
+            last = page[-1].id
+            yield from page
+
+    def conversation(self, conversation_id: int) -> StoredConversation:
+        """The conversation with this number.
+
+        Raises:
+            ValueError: no such conversation.
+        """
+        found = self._conversations("id = ?", conversation_id)
+        if not found:
+            raise ValueError(f"expected the number of a conversation of this run, got {conversation_id}")
+        return found[0]
+
+    def conversation_of(self, proposal_number: int) -> StoredConversation | None:
+        """The conversation that brought a proposal; ``None`` for built-in operators."""
+        found = self._conversations("id = (SELECT conversation_id FROM proposals WHERE id = ?)", proposal_number)
+        return found[0] if found else None
+
+    def spending(self) -> dict[str, Spending]:
+        """What each model has cost, by its name; models never asked are left out."""
+        rows = self._rows(
+            """SELECT c.model, sum(m.attempts) AS requests, sum(m.prompt_tokens) AS prompt_tokens,
+            sum(m.completion_tokens) AS completion_tokens, sum(m.cost) AS cost,
+            count(m.answered_at) - count(m.failure) AS replies, count(m.failure) AS failures
+            FROM model_calls m JOIN conversations c ON c.id = m.conversation_id GROUP BY c.model ORDER BY c.model"""
+        )
+        found = [dict(row) for row in rows]
+        return {row.pop("model"): Spending(**row) for row in found}
+
+    def bills(self) -> list[Bill]:
+        """What each reply cost, in the order in which they came."""
+        rows = self._rows(
+            """SELECT elapsed_s, prompt_tokens + completion_tokens AS tokens, cost FROM model_calls
+            WHERE answered_at IS NOT NULL ORDER BY elapsed_s, id"""
+        )
+        return [Bill(row["elapsed_s"], row["tokens"], row["cost"]) for row in rows]
+
+    def counts_by_ending(self) -> dict[tuple[str, str], Counter[str]]:
+        """For each operator and model, how many conversations ended how; those under way count under ``''``."""
+        rows = self._rows(
+            """SELECT operator, model, ifnull(ended, '') AS ended, count(*) AS n FROM conversations
+            GROUP BY operator, model, ended ORDER BY operator, model"""
+        )
+        counts: dict[tuple[str, str], Counter[str]] = {}
+        for row in rows:
+            counts.setdefault((row["operator"], row["model"]), Counter())[row["ended"]] = row["n"]
+        return counts
+
+    def _conversations(self, condition: str, *values: Any) -> list[StoredConversation]:
+        """Those that fulfil an SQL condition, in order, with their calls."""
+        with self._guard:
+            rows = self._rows(f"SELECT * FROM conversations WHERE {condition}", values)
+            return [conversation_of(row, self._rows(_CALLS, (row["id"],))) for row in rows]
+
+    def _check_open(self, conversation_id: int) -> None:
+        rows = self._rows("SELECT ended FROM conversations WHERE id = ?", (conversation_id,))
+        if not rows:
+            raise ValueError(f"expected the number of a conversation of this run, got {conversation_id}")
+        if rows[0]["ended"] is not None:
+            raise ValueError(f"conversation {conversation_id} has ended already ({rows[0]['ended']})")
+
+    def _settle(self, call_id: int, attempts: int, answer: Mapping[str, Any] | None) -> None:
+        """Counts the attempts of a request, of which asking counted one, and commits the answer if it has one."""
+        asked_at = self._asked_at.get(call_id)
+        changes: dict[str, Any] = {"attempts": attempts - 1}  # Any: what SQLite stores
+        if answer is not None:
+            latency_s = None if asked_at is None else time.monotonic() - asked_at
+            changes |= {**answer, "answered_at": now(), "latency_s": latency_s, "elapsed_s": self.elapsed_s}
+        setters = ", ".join("attempts = attempts + :attempts" if k == "attempts" else f"{k} = :{k}" for k in changes)
+        with self._transaction() as database:
+            rows = self._rows("SELECT answered_at FROM model_calls WHERE id = ?", (call_id,))
+            if not rows:
+                raise ValueError(f"expected the number of a call of this run, got {call_id}")
+            if rows[0]["answered_at"] is not None:
+                raise ValueError(f"call {call_id} was answered already, at {rows[0]['answered_at']}")
+            database.execute(f"UPDATE model_calls SET {setters} WHERE id = :id", {**changes, "id": call_id})
+        self._asked_at.pop(call_id, None)

@@ -1,0 +1,206 @@
+"""Evaluations in a run folder: proposals, what happened to them, and what later timings of the elites found."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from qdkernel.runs.records import Looks, RECORD_QUERY, Record, evaluation_row, insert, kernel_of, proposal_of, record_of, storable, timing_of, timing_row
+from qdkernel.runs.store import RunStore, insert_event, insert_proposal, insert_row, now, put_state
+from qdkernel.core import Placement
+from qdkernel.errors import UnknownName
+from qdkernel.core import Evaluation, Fault, Kernel, KernelId, Outcome, Timing
+from qdkernel.core import Proposal
+
+# A reader's lock delays the writer, so readers take their rows in pages; one is read in a few milliseconds.
+_PAGE = 200
+
+
+class EvaluationLog(RunStore):
+    """The proposals and evaluations of a run; every method may be called from several threads."""
+
+    def add_proposal(self, proposal: Proposal) -> int:
+        """Commits a proposal and returns its number; until it has an evaluation it counts as in flight."""
+        with self._transaction() as database:
+            return insert_proposal(database, proposal, None)
+
+    def add_evaluation(
+        self,
+        proposal_id: int,
+        evaluation: Evaluation,
+        placement: str,
+        state: Mapping[str, Any],  # Any: JSON values
+    ) -> int:
+        """Commits an evaluation with its samples and the state that follows from it, all or nothing.
+
+        When the holder of the cell failed in its duel, the holder's record ends with that fault.
+
+        Args:
+            proposal_id: from ``add_proposal``.
+            evaluation: of the proposal's kernel.
+            placement: what the archive did with it: ``new``, ``improved``, ``refused`` or ``none``.
+            state: JSON values to keep for a resume, by key, e.g. the random generator's.
+
+        Raises:
+            ValueError: no such proposal, one evaluated already, or another kernel's evaluation.
+        """
+        row = {
+            **evaluation_row(evaluation),
+            "proposal_id": proposal_id,
+            "placement": str(placement),
+            "finished_at": now(),
+            "elapsed_s": self.elapsed_s,
+        }
+        with self._transaction() as database:
+            self._check_in_flight(proposal_id, evaluation.kernel_id)
+            number = insert_row(database, "evaluations", row)
+            _insert_samples(database, number, 0, evaluation.timings)
+            if evaluation.normal_hash:
+                database.execute(
+                    "UPDATE kernels SET normal_hash = ? WHERE id = ?", (evaluation.normal_hash, evaluation.kernel_id)
+                )
+            if evaluation.duel and evaluation.duel.fault:
+                _retract(database, evaluation.duel.holder, evaluation.duel.fault, self.elapsed_s)
+            put_state(database, state)
+        return number
+
+    def add_look(self, number: int, evaluation: Evaluation) -> int:
+        """Commits another timing of a kernel that was evaluated before and returns its number, from 1.
+
+        Args:
+            number: of the record.
+            evaluation: a later one of the same kernel; its objective and timings are kept.
+
+        Raises:
+            ValueError: no such record, one that is not ``ok``, another kernel's evaluation, or one that is not ``ok``.
+        """
+        if evaluation.outcome is not Outcome.OK or evaluation.objective is None:
+            raise ValueError(f"a look is an evaluation that ended ok, with an objective; got {evaluation.outcome}")
+        with self._transaction() as database:
+            self._check_timed(number, evaluation.kernel_id)
+            query = "SELECT count(*) AS n FROM looks WHERE evaluation_id = ?"
+            look = 1 + int(self._rows(query, (number,))[0]["n"])
+            row = {"evaluation_id": number, "look": look, "objective": float(evaluation.objective), "looked_at": now()}
+            insert_row(database, "looks", row)
+            _insert_samples(database, number, look, evaluation.timings)
+        return look
+
+    def retract(self, kernel_id: KernelId, fault: Fault) -> None:
+        """Commits that a kernel which had ended ``ok`` failed when it was timed again.
+
+        Its record ends with the fault from now on, without an objective, and holds no cell: who held the cell before
+        holds it again. The samples stay, and an event tells what happened.
+        """
+        with self._transaction() as database:
+            _retract(database, kernel_id, fault, self.elapsed_s)
+
+    def unfinished(self) -> list[tuple[int, Proposal]]:
+        """Proposals in flight, oldest first: committed, but not evaluated; a resume evaluates them again."""
+        rows = self._rows(
+            """SELECT p.*, k.source FROM proposals p JOIN kernels k ON k.id = p.kernel_id
+            WHERE NOT EXISTS (SELECT 1 FROM evaluations e WHERE e.proposal_id = p.id) ORDER BY p.id"""
+        )
+        return [(row["id"], proposal_of(row)) for row in rows]
+
+    def evaluations(self) -> Iterator[Record]:
+        """The log: every evaluation in the order of its commit; the archive is a fold over it.
+
+        A kernel that was timed again has objective and timings of its best look, the one with the highest objective:
+        what disturbs a host only ever slows a kernel down, so the fastest look is the closest to the truth.
+        """
+        last = 0
+        while rows := self._rows(RECORD_QUERY, (last, _PAGE)):
+            first, last = last, rows[-1]["id"]
+            looks = self._looks(first, last)  # before the samples: those of a look that is seen here are there
+            used = {row["id"]: looks[row["id"]].used(row["objective"]) for row in rows}
+            timings = self._timings(first, last, used)
+            yield from (record_of(row, timings[row["id"]], looks[row["id"]]) for row in rows)
+
+    def num_evaluations(self) -> int:
+        """How many evaluations were committed."""
+        return int(self._rows("SELECT count(*) AS n FROM evaluations")[0]["n"])
+
+    def counts_by_outcome(self) -> dict[Outcome, int]:
+        """How many evaluations ended in each outcome, in the outcomes' order; those that never came are left out."""
+        rows = self._rows("SELECT outcome, count(*) AS n FROM evaluations GROUP BY outcome")
+        counts = {row["outcome"]: int(row["n"]) for row in rows}
+        return {outcome: counts[outcome] for outcome in Outcome if outcome in counts}
+
+    def kernel(self, kernel_id: KernelId) -> Kernel:
+        """The kernel with this id.
+
+        Raises:
+            UnknownName: the run never saw it.
+        """
+        rows = self._rows("SELECT source FROM kernels WHERE id = ?", (kernel_id,))
+        if not rows:
+            raise UnknownName(f"no kernel {kernel_id!r} in {self.path}; ids are 64 hexadecimal digits")
+        return kernel_of(rows[0]["source"])
+
+    def _looks(self, after: int, until: int) -> Mapping[int, Looks]:
+        rows = self._rows(
+            # with max() SQLite takes the other columns from the row that holds the maximum
+            """SELECT evaluation_id, count(*) AS n, look, max(objective) AS objective FROM looks
+            WHERE evaluation_id > ? AND evaluation_id <= ? GROUP BY evaluation_id""",
+            (after, until),
+        )
+        found = {row["evaluation_id"]: Looks(row["n"], row["look"], row["objective"]) for row in rows}
+        return defaultdict(Looks, found)
+
+    def _timings(self, after: int, until: int, used: Mapping[int, int]) -> Mapping[int, list[Timing]]:
+        """Timings of a page of evaluations, each from the look that is used."""
+        rows = self._rows(
+            "SELECT * FROM samples WHERE evaluation_id > ? AND evaluation_id <= ? ORDER BY evaluation_id, position",
+            (after, until),
+        )
+        timings: dict[int, list[Timing]] = defaultdict(list)
+        for row in rows:
+            if row["look"] == used.get(row["evaluation_id"]):
+                timings[row["evaluation_id"]].append(timing_of(row))
+        return timings
+
+    def _check_timed(self, number: int, kernel_id: KernelId) -> None:
+        rows = self._rows("SELECT kernel_id, outcome FROM evaluations WHERE id = ?", (number,))
+        if not rows:
+            raise ValueError(f"expected the number of a record of this run, got {number}")
+        if rows[0]["outcome"] != Outcome.OK:
+            raise ValueError(f"record {number} ended {rows[0]['outcome']}; only a kernel that was ok is timed again")
+        if rows[0]["kernel_id"] != kernel_id:
+            raise ValueError(
+                f"record {number} is of kernel {rows[0]['kernel_id'][:12]}, but the look is at {kernel_id[:12]}"
+            )
+
+    def _check_in_flight(self, proposal_id: int, kernel_id: KernelId) -> None:
+        rows = self._rows(
+            """SELECT p.kernel_id, e.id AS number FROM proposals p LEFT JOIN evaluations e ON e.proposal_id = p.id
+            WHERE p.id = ?""",
+            (proposal_id,),
+        )
+        if not rows:
+            raise ValueError(f"expected the number of a proposal of this run, got {proposal_id}")
+        if rows[0]["number"] is not None:
+            raise ValueError(f"proposal {proposal_id} was evaluated already (evaluation {rows[0]['number']})")
+        if rows[0]["kernel_id"] != kernel_id:
+            raise ValueError(
+                f"proposal {proposal_id} is of kernel {rows[0]['kernel_id'][:12]}, "
+                f"but the evaluation is of {kernel_id[:12]}"
+            )
+
+
+def _insert_samples(database: sqlite3.Connection, number: int, look: int, timings: Iterable[Timing]) -> None:
+    for position, timing in enumerate(timings):
+        row = {"evaluation_id": number, "look": look, "position": position, **timing_row(timing)}
+        database.execute(insert("samples", row), row)
+
+
+def _retract(database: sqlite3.Connection, kernel_id: KernelId, fault: Fault, elapsed_s: float) -> None:
+    detail = f"ended ok, then failed when it was timed again: {fault.detail}"
+    changed = database.execute(
+        """UPDATE evaluations SET outcome = ?, detail = ?, objective = NULL, placement = ?
+        WHERE kernel_id = ? AND outcome = ?""",
+        (str(fault.outcome), storable(detail), str(Placement.NONE), kernel_id, str(Outcome.OK)),
+    )
+    if changed.rowcount:  # not when two duels at once found the same
+        insert_event(database, "retracted", f"kernel {kernel_id[:12]} is {fault.outcome}: it {detail}", elapsed_s)

@@ -1,0 +1,195 @@
+"""A run folder: everything needed to resume, replay, plot and export one run.
+
+runs/dgemm-20261120-1412-a1b2/
+  run.db          the log and the source of truth: kernels, proposals, evaluations, samples and further looks,
+                  conversations with models, events, state
+  run.lock        held by the one writer
+  config.yaml     the resolved configuration
+  machine.json    machine, ceilings, compiler, baseline
+  elites/ plots/  made from the log, and makeable again
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+import contextlib
+import datetime
+import json
+import os
+import secrets
+
+from qdkernel._version import installed_version
+from qdkernel.core import write_atomically
+from qdkernel.errors import RunFolderError
+from qdkernel.runs.conversations import ConversationLog
+from qdkernel.runs.database import create_database, open_readonly, open_writable
+from qdkernel.runs.evaluations import EvaluationLog
+from qdkernel.runs.lock import WriterLock
+from qdkernel.runs.machine_facts import MachineFacts, machine_facts
+from qdkernel.runs.records import Event
+from qdkernel.runs.store import insert_event, now, put_state
+
+
+__all__ = [
+    "Bill",
+    "End",
+    "Ended",
+    "Event",
+    "MachineFacts",
+    "Record",
+    "RunFolder",
+    "Spending",
+    "StoredCall",
+    "StoredConversation",
+    "elites",
+    "machine_facts",
+    "write_elites",
+]
+
+
+class RunFolder(EvaluationLog, ConversationLog):
+    """A run on disk, opened for reading or as its one writer; made by ``create`` and ``open``, a context manager.
+
+    All methods may be called from several threads of the process that opened it. Every one raises ``RunFolderError``
+    when the database cannot be used, and the writing ones when the folder was opened for reading.
+    """
+
+    @classmethod
+    def create(
+        cls, root: Path, problem: str, config_yaml: str, machine: Mapping[str, Any], exact: bool = False
+    ) -> RunFolder:
+        """A new folder ``<root>/<problem>-YYYYMMDD-HHMM-xxxx`` (local time), open for writing.
+
+        Args:
+            root: made when missing.
+            problem: registry name.
+            config_yaml: the resolved configuration.
+            machine: JSON values; what the views read of it is in ``MachineFacts``.
+            exact: make the run in ``root`` itself; it may exist, but not hold a run.
+        """
+        meta = {"problem": problem, "created_at": now(), "harness": installed_version()}
+        try:
+            path = _exact_folder(root) if exact else _new_folder(root, problem)
+            lock = WriterLock(path / "run.lock")
+            try:
+                _must_hold_no_run(path)  # another process may have made one there a moment ago
+                (path / "elites").mkdir(exist_ok=True)
+                (path / "plots").mkdir(exist_ok=True)
+                write_atomically(path / "config.yaml", config_yaml.encode())
+                write_atomically(path / "machine.json", (json.dumps(dict(machine), indent=2) + "\n").encode())
+                return cls(path, create_database(path / "run.db", meta), lock)
+            except BaseException:
+                lock.release()
+                raise
+        except RunFolderError:
+            raise
+        except OSError as error:
+            raise RunFolderError(
+                f"{root}: no run folder can be made there ({error.strerror}); choose another place"
+            ) from error
+
+    @classmethod
+    def open(cls, path: Path, writable: bool = False) -> RunFolder:
+        """An existing folder.
+
+        Read-only opening works beside a writer, in a folder one may not write, and after ``kill -9``.
+
+        Args:
+            path: the run folder.
+            writable: become its one writer, e.g. to resume.
+        """
+        path = Path(path)
+        database = path / "run.db"
+        if not path.is_dir():
+            kind = "is a file" if path.exists() else "does not exist"
+            raise RunFolderError(f"expected a run folder such as runs/dgemm-20261120-1412-a1b2, but {path} {kind}")
+        if not database.is_file():
+            raise RunFolderError(
+                f"{path} holds no run.db: not a run folder, or one whose run has not begun; give one made by `evolve`"
+            )
+        if not writable:
+            return cls(path, open_readonly(database), None)
+        lock = WriterLock(path / "run.lock")
+        try:
+            return cls(path, open_writable(database), lock)
+        except BaseException:
+            lock.release()
+            raise
+
+    @property
+    def config_yaml(self) -> str:
+        """The resolved configuration, from which a run is resumed."""
+        return self._text("config.yaml")
+
+    @property
+    def machine(self) -> dict[str, Any]:
+        """``machine.json`` as it stands."""
+        try:
+            data = json.loads(self._text("machine.json"))
+        except ValueError as error:
+            raise RunFolderError(f"{self.path / 'machine.json'}: expected JSON, but {error}") from error
+        if not isinstance(data, dict):
+            raise RunFolderError(f"{self.path / 'machine.json'}: expected a JSON object, got {type(data).__name__}")
+        return data
+
+    @property
+    def facts(self) -> MachineFacts:
+        """What the views read of ``machine.json``."""
+        try:
+            return machine_facts(self.machine)
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            raise RunFolderError(f"{self.path / 'machine.json'}: a value of an unexpected kind: {error}") from error
+
+    @property
+    def meta(self) -> dict[str, str]:
+        """``problem``, ``created_at`` (UTC, ISO 8601) and ``harness``, the version of qdkernel that measured."""
+        return {row["key"]: row["value"] for row in self._rows("SELECT key, value FROM meta ORDER BY key")}
+
+    def add_event(self, kind: str, text: str) -> None:
+        """Commits something that happened to the run itself, e.g. ``stop`` with the reason."""
+        with self._transaction() as database:
+            insert_event(database, kind, text, self.elapsed_s)
+
+    def set_state(self, key: str, value: Any) -> None:  # Any: a JSON value
+        """Commits a value to find again on resume."""
+        with self._transaction() as database:
+            put_state(database, {key: value})
+
+    def get_state(self, key: str, default: Any = None) -> Any:  # Any: a JSON value
+        """The value last committed under ``key``."""
+        rows = self._rows("SELECT value FROM state WHERE key = ?", (key,))
+        return json.loads(rows[0]["value"]) if rows else default
+
+    def events(self) -> list[Event]:
+        """What happened to the run itself, oldest first."""
+        rows = self._rows("SELECT at, kind, text, elapsed_s FROM events ORDER BY id")
+        return [Event(row["at"], row["kind"], row["text"], row["elapsed_s"]) for row in rows]
+
+    def _text(self, name: str) -> str:
+        try:
+            return (self.path / name).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise RunFolderError(f"{self.path / name} cannot be read: {error}") from error
+
+
+def _new_folder(root: Path, problem: str) -> Path:
+    Path(root).mkdir(parents=True, exist_ok=True)
+    while True:
+        name = f"{problem}-{datetime.datetime.now():%Y%m%d-%H%M}-{secrets.token_hex(2)}"
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(Path(root) / name)
+            return Path(root) / name
+
+
+def _exact_folder(path: Path) -> Path:
+    path = Path(path)
+    _must_hold_no_run(path)
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _must_hold_no_run(path: Path) -> None:
+    if (path / "run.db").exists():
+        raise RunFolderError(f"{path} already holds a run; resume that one, or choose another folder")

@@ -1,0 +1,267 @@
+"""Rows of a run's database as the project's own values, and back."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from qdkernel.core import Placement
+from qdkernel.core import Cell, Duel, Evaluation, Fault, Kernel, KernelId, Outcome, Proof, Timing
+from qdkernel.core import Proposal
+
+RECORD_QUERY = """
+    SELECT e.*, p.operator, p.idea, p.parents, p.target, p.notes, p.proposed_at, p.conversation_id, c.model, k.source
+    FROM evaluations e JOIN proposals p ON p.id = e.proposal_id JOIN kernels k ON k.id = e.kernel_id
+    LEFT JOIN conversations c ON c.id = p.conversation_id
+    WHERE e.id > ? ORDER BY e.id LIMIT ?"""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One line of a run's log: a proposal, what happened to it, and what the archive did with it.
+
+    Attributes:
+        number: from 1, in the order in which evaluations were committed.
+        proposal_id: the proposal's number in its run.
+        proposal: the kernel with its origin.
+        evaluation: what happened to it; with several looks, objective and timings of the best one.
+        placement: the archive's answer: ``new``, ``improved``, ``refused`` or ``none``.
+        proposed_at: UTC, ISO 8601.
+        finished_at: UTC, ISO 8601.
+        elapsed_s: seconds the run had been active, pauses between sessions left out.
+        conversation_id: the conversation with a model that brought the proposal; ``None`` for built-in operators.
+        model: the model of that conversation.
+        looks: how many times the kernel was timed; 1 without further looks.
+    """
+
+    number: int
+    proposal_id: int
+    proposal: Proposal
+    evaluation: Evaluation
+    placement: str
+    proposed_at: str
+    finished_at: str
+    elapsed_s: float
+    conversation_id: int | None
+    model: str | None
+    looks: int
+
+    @property
+    def source(self) -> str:
+        """The kernel's source."""
+        return self.proposal.kernel.source
+
+    @property
+    def placed(self) -> bool:
+        """Whether the kernel took its cell."""
+        return Placement(self.placement).placed
+
+
+@dataclass(frozen=True)
+class Looks:
+    """The further looks at one evaluation.
+
+    Attributes:
+        count: how many there are.
+        best: the number of the fastest, from 1.
+        objective: what it measured, GFLOP/s.
+    """
+
+    count: int = 0
+    best: int = 0
+    objective: float = 0.0
+
+    def used(self, own: float | None) -> int:
+        """Which look tells the kernel's speed: the best; 0, the evaluation's own, when none beats it or it is void."""
+        return self.best if self.count and own is not None and self.objective > own else 0
+
+
+def elites(records: Iterable[Record]) -> dict[Cell, Record]:
+    """Who holds each cell: the last record that took it, ordered by cell."""
+    holders = {
+        record.evaluation.cell: record for record in records if record.placed and record.evaluation.cell is not None
+    }
+    return dict(sorted(holders.items()))
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something worth telling that happened to the run itself, e.g. kind ``stop`` with the reason."""
+
+    at: str
+    kind: str
+    text: str
+    elapsed_s: float
+
+
+def to_json(value: Any) -> str:  # Any: JSON values, numpy scalars among them
+    """Compact JSON; NaN and infinity as Python writes them."""
+    return json.dumps(value, separators=(",", ":"), default=_plain)
+
+
+def storable(text: str) -> str:
+    """``text`` with what UTF-8 cannot hold (bytes a compiler or a model let slip through) written as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def source_bytes(kernel: Kernel) -> bytes:
+    """The bytes of a kernel's source, those its id is the hash of."""
+    return kernel.source.encode("utf-8", "surrogateescape")
+
+
+def kernel_of(source: bytes) -> Kernel:
+    """The kernel with these bytes."""
+    return Kernel(source.decode("utf-8", "surrogateescape"))
+
+
+def proposal_row(proposal: Proposal) -> dict[str, Any]:  # Any: what SQLite stores
+    """Columns of ``proposals``, all but the id and the time."""
+    return {
+        "kernel_id": proposal.kernel.id,
+        "operator": proposal.operator,
+        "idea": storable(proposal.idea),
+        "parents": to_json(list(proposal.parents)),
+        "target": _cell_json(proposal.target),
+        "notes": to_json(dict(proposal.notes)),
+    }
+
+
+def proposal_of(row: sqlite3.Row) -> Proposal:
+    """The proposal in a row that has the kernel's source beside the columns of ``proposals``."""
+    return Proposal(
+        kernel=kernel_of(row["source"]),
+        operator=row["operator"],
+        idea=row["idea"],
+        parents=tuple(KernelId(parent) for parent in json.loads(row["parents"])),
+        target=_cell_of(row["target"]),
+        notes=json.loads(row["notes"]),
+    )
+
+
+def evaluation_row(evaluation: Evaluation) -> dict[str, Any]:  # Any: what SQLite stores
+    """Columns of ``evaluations`` that come from the evaluation itself."""
+    return {
+        "kernel_id": evaluation.kernel_id,
+        "outcome": str(evaluation.outcome),
+        "detail": storable(evaluation.detail),
+        "cell": _cell_json(evaluation.cell),
+        "evidence": to_json(dict(evaluation.evidence)),
+        "objective": _real(evaluation.objective),
+        "proof": to_json(asdict(evaluation.proof)) if evaluation.proof else None,
+        "duplicate_of": evaluation.duplicate_of,
+        "normal_hash": evaluation.normal_hash,
+        "assembly_hash": evaluation.assembly_hash,
+        "object_hash": evaluation.object_hash,
+        "duel": to_json(asdict(evaluation.duel)) if evaluation.duel else None,
+        "step_s": to_json(dict(evaluation.step_s)),
+        "began_s": to_json(dict(evaluation.began_s)),
+    }
+
+
+def evaluation_of(row: sqlite3.Row, timings: tuple[Timing, ...], objective: float | None) -> Evaluation:
+    """The evaluation in a row of ``evaluations``, with the objective of the look that the timings are from."""
+    return Evaluation(
+        kernel_id=KernelId(row["kernel_id"]),
+        outcome=Outcome(row["outcome"]),
+        detail=row["detail"],
+        cell=_cell_of(row["cell"]),
+        evidence=json.loads(row["evidence"]),
+        objective=objective,
+        timings=timings,
+        proof=Proof(**json.loads(row["proof"])) if row["proof"] else None,
+        duel=_duel_of(row["duel"]) if row["duel"] else None,
+        duplicate_of=row["duplicate_of"],
+        normal_hash=row["normal_hash"],
+        assembly_hash=row["assembly_hash"],
+        object_hash=row["object_hash"],
+        step_s=json.loads(row["step_s"]),
+        began_s=json.loads(row["began_s"]),
+    )
+
+
+def timing_row(timing: Timing) -> dict[str, Any]:  # Any: what SQLite stores
+    """Columns of ``samples``, all but the key."""
+    return {
+        "size": to_json(dict(timing.size)),
+        "flops": float(timing.flops),
+        "bytes": float(timing.bytes),
+        "block_calls": int(timing.block_calls),
+        "ratio": float(timing.ratio),
+        "ratio_low": float(timing.ratio_low),
+        "ratio_high": float(timing.ratio_high),
+        "gflops": float(timing.gflops),
+        "quiet": int(timing.quiet),
+        "kernel_ns": to_json(list(timing.kernel_ns)),
+        "reference_ns": to_json(list(timing.reference_ns)),
+    }
+
+
+def timing_of(row: sqlite3.Row) -> Timing:
+    """The timing in a row of ``samples``."""
+    return Timing(
+        size=json.loads(row["size"]),
+        flops=row["flops"],
+        bytes=row["bytes"],
+        block_calls=row["block_calls"],
+        kernel_ns=tuple(json.loads(row["kernel_ns"])),
+        reference_ns=tuple(json.loads(row["reference_ns"])),
+        ratio=row["ratio"],
+        ratio_low=row["ratio_low"],
+        ratio_high=row["ratio_high"],
+        gflops=row["gflops"],
+        quiet=bool(row["quiet"]),
+    )
+
+
+def record_of(row: sqlite3.Row, timings: Sequence[Timing], looks: Looks) -> Record:
+    """The record in a row of ``RECORD_QUERY``, with the timings of the look that counts."""
+    objective = looks.objective if looks.used(row["objective"]) else row["objective"]
+    return Record(
+        number=row["id"],
+        proposal_id=row["proposal_id"],
+        proposal=proposal_of(row),
+        evaluation=evaluation_of(row, tuple(timings), objective),
+        placement=row["placement"],
+        proposed_at=row["proposed_at"],
+        finished_at=row["finished_at"],
+        elapsed_s=row["elapsed_s"],
+        conversation_id=row["conversation_id"],
+        model=row["model"],
+        looks=1 + looks.count,
+    )
+
+
+def insert(table: str, row: Mapping[str, Any]) -> str:
+    """The statement that inserts a row with these columns."""
+    return f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join(':' + column for column in row)})"
+
+
+def _duel_of(text: str) -> Duel:
+    data = json.loads(text)
+    for samples in ("kernel_ns", "holder_ns"):
+        data[samples] = tuple(tuple(row) for row in data[samples])
+    if fault := data["fault"]:
+        data["fault"] = Fault(Outcome(fault["outcome"]), fault["detail"])
+    return Duel(**data)
+
+
+def _real(value: float | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _cell_json(cell: Cell | None) -> str | None:
+    return None if cell is None else to_json([int(level) for level in cell])
+
+
+def _cell_of(text: str | None) -> Cell | None:
+    return None if text is None else tuple(json.loads(text))
+
+
+def _plain(value: Any) -> Any:
+    """The Python number or list in a numpy scalar or array."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"expected a JSON value, got {type(value).__name__}: {value!r}")

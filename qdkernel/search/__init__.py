@@ -1,0 +1,27 @@
+"""The search loop: proposer, bandit, stages, model sessions."""
+
+from qdkernel.search.assemble import Assembled, assemble, endpoint_spec
+from qdkernel.search.environment import (
+    Workplace,
+    check_names,
+    open_workplace,
+    recorded_baseline,
+    resolve_sizes,
+    resolve_threads,
+)
+from qdkernel.search.history import elite_of
+from qdkernel.search.stages import plan_of
+
+__all__ = [
+    "Assembled",
+    "Workplace",
+    "assemble",
+    "check_names",
+    "elite_of",
+    "endpoint_spec",
+    "open_workplace",
+    "plan_of",
+    "recorded_baseline",
+    "resolve_sizes",
+    "resolve_threads",
+]

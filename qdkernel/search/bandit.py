@@ -1,0 +1,223 @@
+"""Which arm is played next, and how good a parent each cell has been: judged by what they earned for their cost.
+
+Thompson sampling (Chapelle and Li 2011, "An Empirical Evaluation of Thompson Sampling") of each arm's rate of earning
+per unit of cost, the order in which a budget is best spent (Ding et al. 2013, "Multi-Armed Bandit with Budget
+Constraint and Variable Costs"); all evidence fades with every play that ends (Raj and Kalyani 2017, "Taming
+Non-stationary Bandits: A Bayesian Approach", arXiv 1707.09727), for an operator that filled the archive early earns
+less later.
+
+Simplifications: earnings are counted in typical earnings, the mean of those above zero, as if they were events of a
+Poisson process whose exposure is the cost, so that a Gamma distribution is conjugate; neither they nor the costs are
+Poisson. Cost and earnings of a play are taken as independent. The evidence fades, the prior is drawn up anew from the
+pooled rate before each choice (empirical Bayes) and does not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+Arm = tuple[str, str]
+"""An operator and the model it asks; the model is empty for a built-in operator."""
+
+_FADING = 0.99  # what one more play leaves of the evidence; by thought: the last hundred plays count, a run has several
+_PRIOR = 1.0  # typical earnings that the prior is worth; by thought: two or three plays outweigh it
+_FLOOR = 0.02  # least probability of every arm, so that one which fell behind can show that times have changed
+_FLOORS = 0.25  # the floors together; by thought: many models must not turn the portfolio into a lottery
+_NOTHING = 1e-9  # fewer plays than this are none
+_TINY = 1e-200  # sums that have faded below this are 0: keeps quotients away from underflow
+
+
+@dataclass
+class _Book:
+    """What an arm did: ``plays``, ``wins``, ``earned`` and ``cost`` fade, the totals do not.
+
+    A win is a play that earned anything.
+    """
+
+    plays: float = 0.0
+    wins: float = 0.0
+    earned: float = 0.0
+    cost: float = 0.0
+    total_plays: int = 0
+    total_earned: float = 0.0
+    total_cost: float = 0.0
+
+    def add(self, earned: float, cost: float) -> None:
+        self.plays += 1
+        self.wins += earned > 0
+        self.earned += earned
+        self.cost += cost
+        self.total_plays += 1
+        self.total_earned += earned
+        self.total_cost += cost
+
+    def fade(self) -> None:
+        self.plays *= _FADING
+        self.wins *= _FADING
+        self.earned *= _FADING
+        self.cost *= _FADING
+
+
+@dataclass(frozen=True)
+class ArmRow:
+    """An arm in a report.
+
+    Attributes:
+        arm: which.
+        plays: plays that ended.
+        earned: by all of them.
+        cost: of all of them.
+        share: of the plays of all arms, 0 to 1.
+        rate: earnings per unit of cost that are expected of it now, the mean of its posterior.
+    """
+
+    arm: Arm
+    plays: int
+    earned: float
+    cost: float
+    share: float
+    rate: float
+
+
+@dataclass(frozen=True)
+class _Pool:
+    """All arms taken together: a typical earning, the cost of a play, and typical earnings per unit of cost."""
+
+    earning: float
+    play_cost: float
+    rate: float
+
+
+class Portfolio:
+    """The arms of a run and their books; a play is begun, then settled or abandoned.
+
+    Plays in flight count with their arm's mean cost and no earning, so that a batch spreads over the arms. Arms
+    without a weight may be played too (a run pays for reflection as well, and a resumed one for operators that its
+    configuration no longer lists); their books are kept, but do not move the others.
+
+    Args:
+        weights: of the arms; an arm's prior is the pooled rate times its weight over the mean weight.
+
+    Raises:
+        ValueError: a weight that is not positive.
+    """
+
+    def __init__(self, weights: Mapping[Arm, float]) -> None:
+        if any(weight <= 0 for weight in weights.values()):
+            raise ValueError(f"expected weights > 0, got {dict(weights)}")
+        mean = sum(weights.values()) / len(weights) if weights else 1.0
+        self._weights = {arm: weight / mean for arm, weight in weights.items()}
+        self._books: dict[Arm, _Book] = {arm: _Book() for arm in weights}
+        self._in_flight: dict[Arm, int] = {}
+
+    def choose(self, among: Collection[Arm], rng: np.random.Generator) -> Arm:
+        """The arm to play next; each has a small probability whatever it has earned.
+
+        Args:
+            among: the arms that can be played now, in any order; one without a weight counts as of mean weight.
+            rng: source of all randomness; the same state and books give the same arm.
+
+        Raises:
+            ValueError: there is nothing to choose among.
+        """
+        if not among:
+            raise ValueError("expected at least one arm to choose among, got none")
+        arms = sorted(set(among))
+        if rng.random() < min(_FLOOR * len(arms), _FLOORS):
+            return arms[int(rng.integers(len(arms)))]
+        pool = self._pool()
+        posteriors = [self._posterior(arm, pool) for arm in arms]
+        draws = [rng.gamma(shape) / rate for shape, rate in posteriors]
+        return arms[int(np.argmax(draws))]
+
+    def begin(self, arm: Arm) -> None:
+        """A play of the arm is in flight."""
+        self._in_flight[arm] = self._in_flight.get(arm, 0) + 1
+
+    def hold(self, arm: Arm) -> None:
+        """A play in flight waits for its turn, e.g. a proposal for an evaluator, and does not count until it is begun.
+
+        Otherwise an arm would be passed over just because it has something to offer.
+        """
+        self._in_flight[arm] = max(0, self._in_flight.get(arm, 0) - 1)
+
+    def settle(self, arm: Arm, earned: float, cost: float) -> None:
+        """Ends a play in flight, or one that an earlier session began.
+
+        Args:
+            arm: which was played.
+            earned: improvement, in any unit that is the same for all arms; 0 for none.
+            cost: of the play, in any unit that is the same for all arms.
+
+        Raises:
+            ValueError: a negative or infinite number.
+        """
+        for name, amount in (("earned", earned), ("cost", cost)):
+            if not (math.isfinite(amount) and amount >= 0):
+                raise ValueError(f"expected {name} to be a finite number >= 0, got {amount}")
+        for book in self._books.values():
+            book.fade()
+        self._books.setdefault(arm, _Book()).add(earned, cost)
+        self._in_flight[arm] = max(0, self._in_flight.get(arm, 0) - 1)
+
+    def abandon(self, arm: Arm, cost: float) -> None:
+        """Ends a play that led to no evaluation; it has cost something all the same."""
+        self.settle(arm, 0.0, cost)
+
+    def rows(self) -> list[ArmRow]:
+        """What became of every arm that has a weight or was ever played, in order of the weights."""
+        pool = self._pool()
+        plays = sum(book.total_plays for book in self._books.values())
+        return [
+            ArmRow(
+                arm,
+                book.total_plays,
+                book.total_earned,
+                book.total_cost,
+                book.total_plays / plays if plays else 0.0,
+                self._mean_rate(arm, pool),
+            )
+            for arm, book in self._books.items()
+        ]
+
+    def to_json(self) -> dict[str, Any]:  # Any: JSON
+        """The books. Plays in flight are left out: whoever takes them up again begins them again."""
+        return {"arms": [{"arm": list(arm), **asdict(book)} for arm, book in self._books.items()]}
+
+    def restore(self, data: Mapping[str, Any]) -> None:  # Any: JSON
+        """Takes over the books of ``to_json``; arms with a weight that they do not know start fresh."""
+        books = dict(self._books)
+        for row in data["arms"]:
+            operator, model = row["arm"]
+            books[operator, model] = _Book(**{key: value for key, value in row.items() if key != "arm"})
+        self._books = books
+
+    def _pool(self) -> _Pool:
+        """Over the arms with a weight, as if one play had been made and won before the first."""
+        books = [self._books[arm] for arm in self._weights]
+        plays, cost = sum(book.plays for book in books), sum(book.cost for book in books)
+        wins, earned = sum(book.wins for book in books), sum(book.earned for book in books)
+        play_cost = cost / plays if plays > _NOTHING and cost > _TINY else 1.0
+        earning = earned / wins if wins > _NOTHING and earned > _TINY else 1.0
+        return _Pool(earning, play_cost, (1 + wins) / (play_cost + cost))
+
+    def _posterior(self, arm: Arm, pool: _Pool) -> tuple[float, float]:
+        """Shape and rate of the Gamma distribution of the arm's typical earnings per unit of cost."""
+        book = self._books.get(arm, _Book())
+        play_cost = book.cost / book.plays if book.plays > _NOTHING else pool.play_cost
+        exposure = book.cost + self._in_flight.get(arm, 0) * play_cost
+        prior = _PRIOR / (self._weights.get(arm, 1.0) * pool.rate)
+        return _PRIOR + book.earned / pool.earning, prior + exposure
+
+    def _mean_rate(self, arm: Arm, pool: _Pool) -> float:
+        """In earnings per unit of cost; without a prior for an arm that has no weight."""
+        book = self._books[arm]
+        if arm not in self._weights:
+            return book.earned / book.cost if book.cost > _TINY else 0.0
+        shape, rate = self._posterior(arm, pool)
+        return pool.earning * shape / rate

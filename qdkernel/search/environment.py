@@ -1,0 +1,234 @@
+"""From a configuration to everything a command needs to judge kernels on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from qdkernel.config import Config
+from qdkernel.core import Problem
+from qdkernel.errors import ConfigError, unknown
+from qdkernel.evaluators.behaviour import describe
+from qdkernel.evaluators.measurement import BaselineChoice, Ceilings, TimingRule, load_or_measure_ceilings
+from qdkernel.evaluators.pipeline import DUEL_RULE, Bench, BenchSpec, Shelf
+from qdkernel.evaluators.toolchain import CompileLimits, Toolchain, find_toolchain
+from qdkernel.machine import CoreLock, Machine, this_machine
+from qdkernel.problems import find_problem
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """A configuration resolved against this machine.
+
+    Attributes:
+        config: what the user asked for.
+        problem: what is computed.
+        machine: this machine.
+        ceilings: what it can do at most.
+        toolchain: the compiler.
+        spec: what workers need; its baseline speeds are measured or taken from the run's folder.
+        shelf: the scratch folder, removed when the workplace is closed.
+        baseline: name and version of what kernels are measured against.
+    """
+
+    config: Config
+    problem: Problem
+    machine: Machine
+    ceilings: Ceilings
+    toolchain: Toolchain
+    spec: BenchSpec
+    shelf: Shelf
+    baseline: str
+
+    @property
+    def workers(self) -> int:
+        """Worker processes."""
+        return self.machine.cores if self.config.workers == "all" else int(self.config.workers)
+
+    def facts(self) -> dict[str, Any]:  # Any: JSON
+        """What ``machine.json`` holds: all that the run's numbers depend on."""
+        peaks: dict[str, dict[str, dict[str, float]]] = {}
+        for peak in self.ceilings.peaks:
+            peaks.setdefault(peak.dtype, {}).setdefault(str(peak.threads), {})[peak.simd] = peak.gflops
+        speeds = zip(self.spec.sizes, self.spec.baseline_gflops, strict=True)
+        return {
+            "problem": self.problem.name,
+            "dtype": self.problem.dtype.name,
+            "bandwidth_bound": self.problem.bandwidth_bound,
+            "threads": self.spec.threads,
+            "accuracy": self.spec.accuracy,
+            "machine": {
+                **vars(self.machine),
+                "simd_widths": list(self.machine.simd_widths),
+                "caches": dict(self.machine.caches),
+            },
+            "ceilings": {
+                "peak_gflops": peaks,
+                "triad_gbytes_per_s": {str(triad.threads): triad.best for triad in self.ceilings.triads},
+            },
+            "compiler": {
+                "command": self.toolchain.command,
+                "version": self.toolchain.version,
+                "flags": list(self.toolchain.flags),
+            },
+            "baseline": {
+                "name": self.baseline,
+                "gflops": [{"size": dict(size), "gflops": gflops} for size, gflops in speeds],
+            },
+        }
+
+
+@contextlib.contextmanager
+def open_workplace(
+    config: Config, say: Callable[[str], None], baseline_gflops: tuple[float, ...] = ()
+) -> Iterator[Workplace]:
+    """A workplace for the configuration; its scratch folder goes when the block ends.
+
+    Args:
+        config: the configuration.
+        say: told what takes time (measuring ceilings, calibrating the baseline).
+        baseline_gflops: the baseline's speeds when they are known, as on resume.
+
+    Raises:
+        UnknownName: no such problem.
+        ConfigError: sizes or threads that the problem or the machine does not have.
+        ToolchainError: no compiler or no baseline.
+    """
+    problem = find_problem(config.problem, config.accuracy)
+    machine = this_machine()
+    threads = resolve_threads(config, machine)
+    sizes = resolve_sizes(config, problem, machine)
+    toolchain = find_toolchain(config.compiler.command, config.compiler.flags)
+    say(f"{machine.cpu}, {machine.cores} cores; {toolchain.version}; measuring its ceilings once if need be")
+    ceilings = load_or_measure_ceilings(machine, toolchain, exclusive=CoreLock().exclusive())
+    shelf = Shelf.make()
+    try:
+        spec = _spec(config, problem, machine, ceilings, shelf, sizes, threads)
+        say("preparing the baseline")
+        bench = Bench(spec)
+        try:
+            name = bench.baseline_name
+            spec = replace(spec, baseline_gflops=baseline_gflops or bench.calibrate())
+        finally:
+            bench.close()
+        yield Workplace(config, problem, machine, ceilings, toolchain, spec, shelf, name)
+    finally:
+        shelf.remove()
+
+
+def check_names(config: Config) -> None:
+    """Checks the names in a configuration against the registries.
+
+    Raises:
+        UnknownName: no such problem or mutator; the message lists the known ones.
+        ConfigError: the problem has no such rule of accuracy.
+    """
+    from qdkernel.mutators import MODEL_OPERATORS, MUTATORS
+
+    find_problem(config.problem, config.accuracy)
+    known = {*MUTATORS, *MODEL_OPERATORS}
+    for mutator in config.mutators:
+        if mutator.name not in known:
+            raise unknown("mutator", mutator.name, known)
+
+
+def resolve_threads(config: Config, machine: Machine) -> int:
+    """The scored number of threads.
+
+    Raises:
+        ConfigError: more threads than cores.
+    """
+    if config.threads == "all":
+        return machine.cores
+    if config.threads > machine.cores:
+        raise ConfigError(
+            f"threads: expected at most the {machine.cores} cores this process may use, got {config.threads}; "
+            "lower it or write all"
+        )
+    return config.threads
+
+
+def resolve_sizes(config: Config, problem: Problem, machine: Machine) -> tuple[Mapping[str, int], ...]:
+    """The scored sizes in the problem's dimensions.
+
+    Raises:
+        ConfigError: a size that names other dimensions than the problem's.
+    """
+    if config.sizes == "auto":
+        return tuple(problem.default_sizes(machine.last_level_bytes))
+    sizes: list[Mapping[str, int]] = []
+    for i, size in enumerate(config.sizes):
+        resolved = problem.size_from_int(size) if isinstance(size, int) else dict(size)
+        if set(resolved) != set(problem.size_names):
+            raise ConfigError(
+                f"sizes[{i}]: expected the dimensions {', '.join(problem.size_names)} of {problem.name}, "
+                f"got {', '.join(resolved)}"
+            )
+        sizes.append(resolved)
+    return tuple(sizes)
+
+
+def recorded_baseline(facts: Mapping[str, Any], config: Config) -> tuple[float, ...] | None:  # Any: JSON
+    """The baseline's speeds in a run's ``machine.json``; ``None`` when they do not apply here and now.
+
+    A run's objectives are ratios times these speeds, so they compare only on the same CPU with the same threads,
+    sizes, problem and rule of accuracy.
+    """
+    problem, machine = find_problem(config.problem), this_machine()
+    here = (machine.cpu, resolve_threads(config, machine), config.problem, config.accuracy)
+    if here != (facts["machine"]["cpu"], facts["threads"], facts["problem"], facts["accuracy"]):
+        return None
+    recorded = facts["baseline"]["gflops"]
+    sizes = [dict(size) for size in resolve_sizes(config, problem, machine)]
+    if sizes != [entry["size"] for entry in recorded]:
+        return None
+    return tuple(float(entry["gflops"]) for entry in recorded)
+
+
+def _spec(
+    config: Config,
+    problem: Problem,
+    machine: Machine,
+    ceilings: Ceilings,
+    shelf: Shelf,
+    sizes: tuple[Mapping[str, int], ...],
+    threads: int,
+) -> BenchSpec:
+    timing, limits = config.timing, config.limits
+    return BenchSpec(
+        problem=problem.name,
+        sizes=sizes,
+        threads=threads,
+        compiler=config.compiler.command,
+        flags=config.compiler.flags,
+        shelf=str(shelf.folder),
+        peak_gflops=ceilings.plausible_gflops(problem.dtype.name, threads),
+        triad_gbytes_per_s=ceilings.triad_gbytes_per_s(threads),
+        llc_bytes=machine.last_level_bytes,
+        describe=describe,
+        baseline=BaselineChoice(
+            None if config.baseline.library is None else str(config.baseline.library), config.baseline.symbol
+        ),
+        rule=TimingRule(
+            block_ms=timing.block_ms,
+            rounds_min=timing.rounds_min,
+            rounds_max=timing.rounds_max,
+            half_width=timing.half_width,
+            budget_s=timing.budget_s,
+            disturbed=timing.disturbed,
+        ),
+        duel_rule=replace(DUEL_RULE, block_ms=timing.block_ms, tie=timing.tie),
+        drop_ratio=timing.drop_ratio,
+        compile_limits=CompileLimits(wall_s=limits.compile_s, memory_mb=limits.compile_memory_mb),
+        memory_mb=limits.memory_mb,
+        run_s=limits.run_s,
+        accuracy=config.accuracy,
+    )
+
+
+def seed_files(config: Config, problem: Problem) -> list[Path]:
+    """The kernels a run starts from: the problem's own, then the user's."""
+    return [*(problem.folder / name for name in problem.seeds), *config.seeds]

@@ -1,0 +1,110 @@
+"""Proposes what another run proposed, in the same order: models' replies are read again, and nobody is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from qdkernel.core import Evaluation, Placement, Proposal, Standing, StopReason
+from qdkernel.llm import CallFailed
+from qdkernel.mutators.llm import converse
+from qdkernel.runs import RunFolder, StoredConversation
+from qdkernel.search.llm_dispatcher import answer_of
+from qdkernel.search.proposer import Offer
+
+
+class Replay:
+    """A recorded run as the source of proposals.
+
+    Kernels of models are made from the stored replies anew; everything else is taken as it was proposed. A reply that
+    reads differently now is told, and the kernel it gives now is evaluated.
+
+    Args:
+        recorded: the run to replay.
+        folder: the new run's, which gets a copy of the conversations.
+        function: the problem's function.
+        resamples: how often the recorded run asked again for an unreadable reply.
+        say: told what differs.
+    """
+
+    ending = StopReason.REPLAYED
+    waiting = False
+
+    def __init__(
+        self, recorded: RunFolder, folder: RunFolder, function: str, resamples: int, say: Callable[[str], None]
+    ) -> None:
+        self._recorded = recorded
+        self._folder = folder
+        self._function = function
+        self._resamples = resamples
+        self._say = say
+        self._offers: Iterator[Offer] = iter(())
+
+    def next(self) -> Offer | None:
+        """The next recorded proposal."""
+        return next(self._offers, None)
+
+    def evaluated(
+        self, number: int, proposal: Proposal, evaluation: Evaluation, placement: Placement, gain: float, cost: float
+    ) -> None:
+        """Changes nothing: what comes next is written down."""
+
+    def remark(self, standing: Standing) -> None:
+        """Nothing to add."""
+
+    def state(self) -> dict[str, Any]:  # Any: JSON
+        """Nothing: how far the replay is stands in the folder."""
+        return {}
+
+    def restore(self) -> None:
+        """Goes on after the proposals that the new folder holds already."""
+        unfinished = self._folder.unfinished()
+        held = self._folder.num_evaluations() + len(unfinished)
+        self._offers = self._all(held, unfinished)
+
+    def _all(self, held: int, unfinished: list[tuple[int, Proposal]]) -> Iterator[Offer]:
+        yield from (Offer(number, proposal) for number, proposal in unfinished)
+        for at, (number, proposal) in enumerate(self._proposals()):
+            if at >= held:
+                yield self._again(number, proposal)
+
+    def _proposals(self) -> list[tuple[int, Proposal]]:
+        """Every proposal of the recorded run, in the order they were made."""
+        evaluated = [(record.proposal_id, record.proposal) for record in self._recorded.evaluations()]
+        return sorted([*evaluated, *self._recorded.unfinished()], key=lambda item: item[0])
+
+    def _again(self, number: int, proposal: Proposal) -> Offer:
+        stored = self._recorded.conversation_of(number)
+        if stored is None:
+            return Offer(None, proposal)
+        read = self._read(stored)
+        if read is None or read.kernel.id != proposal.kernel.id:
+            self._tell(f"proposal {number}: the model's reply reads differently now than when it was recorded")
+        made = read or proposal
+        return Offer(self._copy(stored, made), made)
+
+    def _read(self, stored: StoredConversation) -> Proposal | None:
+        """The proposal that the stored replies give."""
+        answers = iter(stored.calls)
+        try:
+            ending = converse(stored.assignment, lambda _: answer_of(next(answers)), self._function, self._resamples)
+        except (CallFailed, StopIteration):
+            return None
+        return ending.proposal
+
+    def _copy(self, stored: StoredConversation, proposal: Proposal) -> int:
+        """Commits the conversation to the new folder as it was; returns the proposal's number there."""
+        conversation = self._folder.add_conversation(stored.assignment, stored.model)
+        for call in stored.calls:
+            copied = self._folder.add_call(conversation, call.turn, call.messages)
+            try:
+                self._folder.answer_call(copied, answer_of(call))
+            except CallFailed as failure:
+                self._folder.fail_call(copied, failure)
+        number = self._folder.end_conversation(conversation, "proposal", proposal=proposal).proposal_number
+        assert number is not None
+        return number
+
+    def _tell(self, text: str) -> None:
+        self._say(text)
+        self._folder.add_event("replay", text)

@@ -1,0 +1,171 @@
+"""Stages: which techniques a kernel may use, which it must, and when the next stage begins.
+
+Our generalisation of Staged Quality-Diversity (Mikasa et al. 2026, arXiv 2602.12049). The published form varies the
+permitted optimisation techniques step by step but tells neither the stages nor how they are enforced. Here a technique
+is a level of one of the archive's axes, a stage ends by budget, stagnation or coverage (or is drawn for each proposal),
+and it is enforced by the behaviour measured from what was compiled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from qdkernel.config import StageConfig, StageOrder
+from qdkernel.core import Cell, Stage
+from qdkernel.errors import ConfigError
+
+
+def plan_of(stages: tuple[StageConfig, ...], order: StageOrder) -> StagePlan | None:
+    """The stages as the loop needs them; ``None`` when there are none."""
+    from qdkernel.core import Stage
+
+    if not stages:
+        return None
+    ends = [stage.until.model_dump() if stage.until else {} for stage in stages]
+    return StagePlan(
+        tuple(Stage(stage.name, _sets(stage.permits), _sets(stage.requires)) for stage in stages),
+        order,
+        tuple(Advance(**end) for end in ends),
+    )
+
+
+def _sets(levels: Mapping[str, tuple[str, ...]]) -> dict[str, frozenset[str]]:
+    return {axis: frozenset(names) for axis, names in levels.items()}
+
+
+@dataclass(frozen=True)
+class Advance:
+    """When a stage ends: as soon as any of the given criteria holds.
+
+    Attributes:
+        evaluations: so many evaluations in the stage.
+        stagnation: so many evaluations since the stage's last new or improved elite.
+        coverage: this share of the stage's reachable cells is filled, above 0, at most 1.
+    """
+
+    evaluations: int | None = None
+    stagnation: int | None = None
+    coverage: float | None = None
+
+    def ended(self, evaluations: int, stagnation: int, coverage: float) -> bool:
+        """Whether a stage with these numbers is over."""
+        return (
+            (self.evaluations is not None and evaluations >= self.evaluations)
+            or (self.stagnation is not None and stagnation >= self.stagnation)
+            or (self.coverage is not None and coverage >= self.coverage)
+        )
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """The stages of a run.
+
+    Attributes:
+        stages: at least one, names unique.
+        order: ``advance`` from one to the next, or ``draw`` one for each proposal, all alike.
+        until: when each stage ends, one per stage; the last never ends, whatever its entry says. Unused by ``draw``.
+    """
+
+    stages: tuple[Stage, ...]
+    order: StageOrder = "advance"
+    until: tuple[Advance, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Checks that the parts fit together."""
+        names = [stage.name for stage in self.stages]
+        if not names or len(set(names)) < len(names):
+            raise ValueError(f"expected one or more stages with different names, got {names}")
+        if self.order == "advance" and len(self.until) != len(names):
+            raise ValueError(f"expected an end for each of the {len(names)} stages, got {len(self.until)}")
+
+
+@dataclass
+class _Progress:
+    evaluations: int = 0
+    stagnation: int = 0
+
+
+class StageClock:
+    """Which stage it is.
+
+    Args:
+        plan: the stages; those without a cell that the machine can reach are passed over.
+        reachable: the cells that this machine can reach.
+
+    Raises:
+        ConfigError: no stage has a reachable cell.
+    """
+
+    def __init__(self, plan: StagePlan, reachable: Collection[Cell]) -> None:
+        self._order = plan.order
+        self._cells = {stage.name: stage.cells(reachable) for stage in plan.stages}
+        self._stages = [stage for stage in plan.stages if self._cells[stage.name]]
+        self._until = [end for stage, end in zip(plan.stages, plan.until, strict=False) if self._cells[stage.name]]
+        self._passed_over = tuple(stage.name for stage in plan.stages if not self._cells[stage.name])
+        if not self._stages:
+            raise ConfigError(
+                f"stages: expected a stage that this machine can reach, got {', '.join(self._passed_over)}, which ask "
+                "for SIMD widths it does not have; `qdkernel doctor` lists those it has"
+            )
+        self._at = 0
+        self._progress = _Progress()
+
+    @property
+    def passed_over(self) -> tuple[str, ...]:
+        """Names of the stages that this machine cannot reach."""
+        return self._passed_over
+
+    def stage(self, name: str) -> Stage | None:
+        """The stage of that name; ``None`` when there is none, e.g. since the configuration was changed."""
+        return next((stage for stage in self._stages if stage.name == name), None)
+
+    def cells(self, stage: Stage) -> frozenset[Cell]:
+        """The reachable cells of a stage."""
+        return self._cells[stage.name]
+
+    def current(self, rng: np.random.Generator) -> Stage:
+        """The stage of the next proposal; ``rng`` is used only when stages are drawn."""
+        return self._stages[int(rng.integers(len(self._stages))) if self._order == "draw" else self._at]
+
+    def record(self, stage_name: str, placed: bool, filled: Collection[Cell]) -> Stage | None:
+        """Counts an evaluation, and says which stage begins with it, if one does.
+
+        A stage whose cells are covered already is passed by at once.
+
+        Args:
+            stage_name: the stage of the proposal; one that is over counts no more.
+            placed: whether it is a new or improved elite.
+            filled: the cells of the archive that are filled now.
+        """
+        if self._order == "draw" or stage_name != self._stages[self._at].name:
+            return None
+        self._progress.evaluations += 1
+        self._progress.stagnation = 0 if placed else self._progress.stagnation + 1
+        before = self._at
+        while self._at + 1 < len(self._stages) and self._over(filled):
+            self._at, self._progress = self._at + 1, _Progress()
+        return self._stages[self._at] if self._at > before else None
+
+    def to_json(self) -> dict[str, Any]:  # Any: JSON
+        """The current stage by name and what was counted in it."""
+        return {
+            "stage": self._stages[self._at].name,
+            "evaluations": self._progress.evaluations,
+            "stagnation": self._progress.stagnation,
+        }
+
+    def restore(self, data: Mapping[str, Any]) -> None:  # Any: JSON
+        """Takes over what ``to_json`` gave; a stage that is no longer planned leaves the clock at the first."""
+        names = [stage.name for stage in self._stages]
+        if data["stage"] in names:
+            self._at = names.index(data["stage"])
+            self._progress = _Progress(data["evaluations"], data["stagnation"])
+
+    def _over(self, filled: Collection[Cell]) -> bool:
+        cells = self._cells[self._stages[self._at].name]
+        coverage = len(cells.intersection(filled)) / len(cells)
+        return self._until[self._at].ended(self._progress.evaluations, self._progress.stagnation, coverage)
