@@ -7,7 +7,6 @@ from pathlib import Path
 
 from qdkernel.problems import find_problem
 
-GALLERY = Path(__file__).parent / "gallery"
 FLAGS = (
     "-O3 -fopenmp -fPIC -fno-plt -fno-ident -fno-asynchronous-unwind-tables -fno-stack-protector "
     "-ffunction-sections -fdata-sections -w"

@@ -18,9 +18,7 @@ import psutil
 from qdkernel.core import Outcome
 from qdkernel.runs import RunFolder
 from tests.llm_server import NUM_KERNELS, REPLIES, kernel_source
-from tests.test_evolve import HEAD, QUICK
-
-CONFIGS = Path(__file__).parent.parent / "configs"
+from tests.search.test_loop import HEAD, QUICK
 
 
 def _body(text: str) -> str:

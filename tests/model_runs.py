@@ -9,7 +9,8 @@ from pathlib import Path
 
 from tests.conftest import MODEL_VARIABLES, naive
 from tests.forked import run_forked
-from tests.test_evolve import CONFIGS, QUICK
+from tests.paths import CONFIGS
+from tests.search.test_loop import QUICK
 
 ONLY_REWRITE = ("mutators=[{name: rewrite}]", "llm.reflect_every=null", "llm.revise_every=null", "llm.sweep=0")
 KEY = "sk-secret-0123456789abcdef0123456789abcdef"

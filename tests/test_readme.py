@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_evolve import QUICK, small_run  # noqa: F401  (fixture)
+from tests.paths import ROOT
+from tests.search.test_loop import QUICK, small_run  # noqa: F401  (fixture)
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 LINES = [line.split("#")[0].strip() for kind, block in BLOCKS if not kind for line in block.splitlines()]

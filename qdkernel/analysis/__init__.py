@@ -7,15 +7,15 @@ from qdkernel.analysis.repetition import LARGEST, Groups, Repetition, repetition
 from qdkernel.analysis.speed import ratio_to_baseline
 
 __all__ = [
+    "LARGEST",
+    "MAX_ANCESTORS",
+    "TIE",
     "Arm",
     "CellResult",
     "Comparison",
     "Groups",
-    "LARGEST",
-    "MAX_ANCESTORS",
     "Repetition",
     "Side",
-    "TIE",
     "Tally",
     "arm_of",
     "compare",

@@ -25,11 +25,11 @@ from qdkernel.core.status import Standing, StopReason
 
 __all__ = [
     "AXES",
+    "BEHAVIOUR_VERSION",
     "Array",
     "ArrayArgument",
     "Arrays",
     "Axis",
-    "BEHAVIOUR_VERSION",
     "Case",
     "Cell",
     "Duel",

@@ -6,13 +6,13 @@ from qdkernel.llm.request import EndpointSpec
 from qdkernel.llm.text import LONGEST_REPLY, clean_line, clean_text, readable
 
 __all__ = [
+    "LONGEST_REPLY",
     "Ask",
     "CallFailed",
     "Completion",
     "Endpoint",
     "EndpointSpec",
     "FailureKind",
-    "LONGEST_REPLY",
     "Message",
     "clean_line",
     "clean_text",

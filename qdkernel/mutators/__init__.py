@@ -4,10 +4,10 @@ from qdkernel.mutators.contract import Brief, Elite, Mutator, Setback, Sweep, Ya
 from qdkernel.mutators.registry import MODEL_OPERATORS, MUTATORS
 
 __all__ = [
-    "Brief",
-    "Elite",
     "MODEL_OPERATORS",
     "MUTATORS",
+    "Brief",
+    "Elite",
     "Mutator",
     "Setback",
     "Sweep",

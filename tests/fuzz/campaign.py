@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.fuzz.cases import Case, make_case
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parent.parent.parent
 _MAX_DEATHS = 50  # then the campaign ends: something is wrong in general
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from qdkernel.evaluators.toolchain import CompileLimits, build_native, compile_kernel, find_toolchain
 from qdkernel.mutators.schedule.mutator import TEMPLATES
 from qdkernel.problems import find_problem
-from tests.mutators.genomes import GENOMES
+from tests.mutators.schedule.genomes import GENOMES
+from tests.paths import TESTS
 
-TESTS = Path(__file__).parent.parent
 CORPUS = Path(__file__).parent / "corpus"
 PROBLEMS = ("dgemm", "jacobi2d")
 FLAGS = ("-O3", "-march=x86-64-v4", "-mprefer-vector-width=512", "-fopenmp")

@@ -7,15 +7,14 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 from tests.llm_server._answer import Answer, Body, Later, Script
 from tests.llm_server._failures import FAILURES
 from tests.llm_server._kernels import kernels
 from tests.llm_server._replies import LESSON, REPLIES
 from tests.llm_server._requests import asks_for, last_user_message
+from tests.paths import TRANSCRIPTS
 
-TRANSCRIPTS = Path(__file__).parents[1] / "mutators" / "transcripts"
 """Replies that a large model gave to prompts about DGEMM: ``NN-kind.json``."""
 
 _SEARCH = re.compile(r"^<<<<<<< SEARCH\n(.*?)^=======$", re.DOTALL | re.MULTILINE)

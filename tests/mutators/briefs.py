@@ -11,7 +11,7 @@ from qdkernel.machine import Machine
 from qdkernel.mutators import Brief, Elite, Setback, Sweep, Yardstick
 from qdkernel.mutators.schedule.gemm import print_gemm, summary
 from qdkernel.problems import find_problem
-from tests.mutators.genomes import GENOMES
+from tests.mutators.schedule.genomes import GENOMES
 
 MACHINE = Machine(
     cpu="a test's",

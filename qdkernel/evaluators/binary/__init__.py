@@ -13,12 +13,12 @@ from qdkernel.evaluators.binary.vector_code import (
 )
 
 __all__ = [
-    "Disassembly",
     "FAR_PREFETCH",
+    "NEAR_PREFETCH",
+    "Disassembly",
     "Function",
     "Instruction",
     "Loop",
-    "NEAR_PREFETCH",
     "SharedObject",
     "arithmetic",
     "carried_registers",

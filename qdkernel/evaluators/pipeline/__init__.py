@@ -7,10 +7,10 @@ from qdkernel.evaluators.pipeline.scratch import Shelf
 from qdkernel.evaluators.pipeline.worker import EvaluationTask, perform
 
 __all__ = [
+    "DUEL_RULE",
     "Admit",
     "Bench",
     "BenchSpec",
-    "DUEL_RULE",
     "EvaluationTask",
     "Shelf",
     "only_by",

@@ -16,10 +16,10 @@ from qdkernel.evaluators.source.syntax import (
 from qdkernel.evaluators.source.tokens import Token, tokenise
 
 __all__ = [
-    "Definition",
     "HEADERS",
     "LOOPS",
     "SIZE_LIMIT",
+    "Definition",
     "Syntax",
     "Token",
     "assigned",

@@ -18,11 +18,11 @@ from qdkernel.evaluators.toolchain.toolchain import (
 )
 
 __all__ = [
+    "NATIVE",
     "Built",
     "CompileError",
     "CompileLate",
     "CompileLimits",
-    "NATIVE",
     "Toolchain",
     "assembly_hash",
     "build_library_adapter",

@@ -1,0 +1,21 @@
+"""The run folder: database, records, machine facts, resume."""
+
+from qdkernel.runs.conversation_records import Bill, End, Spending, StoredCall, StoredConversation
+from qdkernel.runs.folder import RunFolder
+from qdkernel.runs.machine_facts import MachineFacts, accuracy_words, geometric_mean
+from qdkernel.runs.records import Record, elites, source_bytes
+
+__all__ = [
+    "Bill",
+    "End",
+    "MachineFacts",
+    "Record",
+    "RunFolder",
+    "Spending",
+    "StoredCall",
+    "StoredConversation",
+    "accuracy_words",
+    "elites",
+    "geometric_mean",
+    "source_bytes",
+]

@@ -1,0 +1,92 @@
+"""Kernels that cheat, and honest ones that look as if they did, through the same evaluation as ``qdkernel check``.
+
+Every file in ``tests/cheats`` opens with a comment that says what it tries, what must stop it, and with which outcomes
+that may end. Every file in ``tests/honest`` is a correct kernel in an unusual dress.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from qdkernel.core import Kernel, Outcome
+from qdkernel.evaluators.pipeline import BenchSpec, EvaluationTask, perform
+from qdkernel.evaluators.pipeline.worker import _drop_bench
+from qdkernel.evaluators.toolchain import CompileLimits
+from tests.conftest import make_spec
+from tests.paths import TESTS
+
+CHEATS = sorted((TESTS / "cheats").glob("*.c"))
+HONEST = sorted((TESTS / "honest").glob("*.c"))
+HEADER = re.compile(r"/\* Tries: .+?\n   Stopped by: .+?\n   Expect: ([a-z_, ]+) \*/\n", re.DOTALL)
+LIMITS = CompileLimits(wall_s=4.0, memory_mb=1024, file_mb=16)
+
+
+@pytest.fixture(scope="module")
+def spec(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BenchSpec]:
+    """A small scored size that no verification case has, short deadlines; nothing may be left running at the end."""
+    before = psutil.Process().children(recursive=True)
+    made = make_spec(tmp_path_factory.mktemp("shelf"), size=72, threads=min(2, os.cpu_count() or 1))
+    yield dataclasses.replace(made, run_s=1.5, compile_limits=LIMITS)
+    _drop_bench()
+    assert [child for child in psutil.Process().children(recursive=True) if child not in before] == []
+
+
+def source(path: Path) -> str:
+    """The text as ``qdkernel check`` reads it."""
+    return path.read_bytes().decode("utf-8", "surrogateescape")
+
+
+def expected(path: Path) -> set[Outcome]:
+    header = HEADER.match(source(path))
+    assert header is not None, f"{path.name} must open with Tries, Stopped by and Expect"
+    return {Outcome(word) for word in header[1].split(", ")}
+
+
+SPARE_CORE = {"forge_late_arming_repaired"} if (os.cpu_count() or 1) > 1 else set()
+"""Cheats that wake nobody, so they gain nothing from a parent that sleeps; it spins where a core is left to it."""
+
+
+@pytest.mark.parametrize("path", CHEATS, ids=lambda path: path.stem)
+def test_a_cheat_is_stopped_as_its_header_says(path: Path, spec: BenchSpec) -> None:
+    if path.stem in SPARE_CORE:
+        spec = dataclasses.replace(spec, threads=1)
+    found = perform(EvaluationTask(spec, Kernel(source(path))))
+    assert found.outcome in expected(path), f"{found.outcome}: {found.detail}"
+    assert found.objective is None
+    assert found.detail
+
+
+FAST_ALGORITHMS = {"strassen", "strassen_equilibrated_scored", "strassen_scored"}
+UNJUDGED = {"drops_nan", "skips_zero_factors"}
+"""The normwise rule does not follow NaN and infinities."""
+NUMERIC = ("flush_", "float_", "skip", "strassen", "ignores_", "assumes_", "drops_")
+
+
+@pytest.mark.parametrize("path", [p for p in CHEATS if p.stem.startswith(NUMERIC)], ids=lambda path: path.stem)
+def test_the_normwise_rule_admits_fast_algorithms_and_nothing_else(path: Path, spec: BenchSpec) -> None:
+    found = perform(EvaluationTask(dataclasses.replace(spec, accuracy="normwise"), Kernel(source(path))))
+    if path.stem in FAST_ALGORITHMS | UNJUDGED:
+        assert found.outcome is Outcome.OK, found.detail
+    else:
+        assert found.outcome in expected(path), f"{found.outcome}: {found.detail}"
+
+
+@pytest.mark.parametrize("path", HONEST, ids=lambda path: path.stem)
+def test_an_honest_kernel_that_looks_odd_is_ok(path: Path, spec: BenchSpec) -> None:
+    found = perform(EvaluationTask(spec, Kernel(source(path))))
+    assert found.outcome is Outcome.OK, f"{found.outcome}: {found.detail}"
+    assert found.objective is not None
+
+
+def test_no_header_expects_a_cheat_to_pass_or_to_be_lost() -> None:
+    assert len(CHEATS) >= 50
+    assert len(HONEST) >= 30
+    forbidden = {Outcome.OK, Outcome.DUPLICATE, Outcome.LOST, Outcome.OUTSIDE_STAGE}
+    assert [path.name for path in CHEATS if expected(path) & forbidden] == []

@@ -1,0 +1,10 @@
+"""Where the repository keeps what tests read."""
+
+from pathlib import Path
+
+TESTS = Path(__file__).parent
+ROOT = TESTS.parent
+CONFIGS = ROOT / "configs"
+GALLERY = TESTS / "gallery"
+GOLDEN = TESTS / "golden"
+TRANSCRIPTS = TESTS / "transcripts"

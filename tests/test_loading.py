@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from qdkernel.loading import LoadedKernel, _complete_case, load
+from qdkernel.problems import find_problem
+from tests.search.test_loop import small_run  # noqa: F401  (fixture)
+
+
+@pytest.fixture(scope="module")
+def kernel(small_run: tuple) -> LoadedKernel:  # type: ignore[type-arg]  # noqa: F811
+    return load(small_run[0])
+
+
+def test_the_best_elite_multiplies_numpy_matrices(kernel: LoadedKernel) -> None:
+    rng = np.random.default_rng(0)
+    a, b, c = rng.random((37, 53)), rng.random((53, 29)), np.full((37, 29), np.nan)
+    kernel(a, b, c)
+    np.testing.assert_allclose(c, a @ b, rtol=1e-13)
+
+
+def test_scalars_are_keywords_and_padded_rows_are_understood(kernel: LoadedKernel) -> None:
+    rng = np.random.default_rng(1)
+    whole = rng.random((20, 40))
+    a, b, c = whole[:, :7], rng.random((7, 11)), rng.random((20, 11))
+    expected = 2.0 * (a @ b) - 0.5 * c
+    kernel(a, b, c, alpha=2.0, beta=-0.5)
+    np.testing.assert_allclose(c, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "error", "said"),
+    [
+        ((np.ones((2, 3)), np.ones((3, 2))), TypeError, "takes the arrays A, B, C; got 2"),
+        (
+            (np.ones((2, 3), np.float32), np.ones((3, 2)), np.ones((2, 2))),
+            TypeError,
+            "A: expected a numpy array of float64",
+        ),
+        ((np.ones((2, 3)), np.ones((4, 2)), np.ones((2, 2))), ValueError, r"B: expected shape \(3, 2\)"),
+        ((np.ones((2, 3)), np.ones((3, 2)), np.ones((2, 5))), ValueError, "to go with the others"),
+        ((np.ones((3, 2)).T, np.ones((3, 2)), np.ones((2, 2))), ValueError, "A: expected C-contiguous rows"),
+        ((np.ones(3), np.ones((3, 2)), np.ones((2, 2))), ValueError, "A: expected 2 dimensions"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(
+    arrays: tuple[np.ndarray, ...],
+    error: type[Exception],
+    said: str,
+    kernel: LoadedKernel,
+) -> None:
+    with pytest.raises(error, match=said):
+        kernel(*arrays)
+
+
+def test_a_read_only_or_overlapping_result_is_refused(kernel: LoadedKernel) -> None:
+    square, fixed = np.ones((4, 4)), np.ones((4, 4))
+    fixed.flags.writeable = False
+    with pytest.raises(ValueError, match="C is written by dgemm, but the array is read-only"):
+        kernel(square, square, fixed)
+    with pytest.raises(ValueError, match="C and A overlap"):
+        kernel(square, np.ones((4, 4)), square)
+
+
+def test_an_unknown_scalar_names_the_ones_there_are(kernel: LoadedKernel) -> None:
+    arrays = [np.ones((2, 2)) for _ in range(3)]
+    with pytest.raises(TypeError, match="takes the scalars alpha, beta by keyword; got gamma"):
+        kernel(*arrays, gamma=1.0)
+
+
+def test_sizes_that_no_shape_shows_must_be_given() -> None:
+    problem, grids = find_problem("jacobi2d"), {"u": np.zeros((6, 6)), "v": np.zeros((6, 6))}
+    with pytest.raises(TypeError, match="also needs t"):
+        _complete_case(problem, grids, {})
+    case = _complete_case(problem, grids, {"t": 3})
+    assert (case["n"], case["t"], case["ld"]) == (4, 3, 6)
