@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from qdkernel.runs.records import to_json
-from qdkernel.runs.store import now
 from qdkernel.llm import Message
 from qdkernel.mutators.llm import Assignment
+from qdkernel.runs.records import to_json
+from qdkernel.runs.store import now
 
 
 class End(enum.StrEnum):

@@ -9,13 +9,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from qdkernel.runs.conversation_records import Bill, End, Ended, Spending, StoredConversation, conversation_of, exact, new_call, new_conversation
-from qdkernel.runs.lock import WriterLock
-from qdkernel.runs.records import storable, to_json
-from qdkernel.runs.store import RunStore, insert_proposal, insert_row, now, put_state
 from qdkernel.core import Proposal
 from qdkernel.llm import CallFailed, Completion, FailureKind, Message
 from qdkernel.mutators.llm import Assignment
+from qdkernel.runs.conversation_records import (
+    Bill,
+    End,
+    Ended,
+    Spending,
+    StoredConversation,
+    conversation_of,
+    exact,
+    new_call,
+    new_conversation,
+)
+from qdkernel.runs.lock import WriterLock
+from qdkernel.runs.records import storable, to_json
+from qdkernel.runs.store import RunStore, insert_proposal, insert_row, now, put_state
 
 _PAGE = 20  # conversations read at a time; each carries its prompts, some 100 kB
 _CALLS = "SELECT * FROM model_calls WHERE conversation_id = ? ORDER BY turn"

@@ -7,12 +7,22 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from qdkernel.runs.records import Looks, RECORD_QUERY, Record, evaluation_row, insert, kernel_of, proposal_of, record_of, storable, timing_of, timing_row
-from qdkernel.runs.store import RunStore, insert_event, insert_proposal, insert_row, now, put_state
-from qdkernel.core import Placement
+from qdkernel.core import Evaluation, Fault, Kernel, KernelId, Outcome, Placement, Proposal, Timing
 from qdkernel.errors import UnknownName
-from qdkernel.core import Evaluation, Fault, Kernel, KernelId, Outcome, Timing
-from qdkernel.core import Proposal
+from qdkernel.runs.records import (
+    RECORD_QUERY,
+    Looks,
+    Record,
+    evaluation_row,
+    insert,
+    kernel_of,
+    proposal_of,
+    record_of,
+    storable,
+    timing_of,
+    timing_row,
+)
+from qdkernel.runs.store import RunStore, insert_event, insert_proposal, insert_row, now, put_state
 
 # A reader's lock delays the writer, so readers take their rows in pages; one is read in a few milliseconds.
 _PAGE = 200

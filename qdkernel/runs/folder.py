@@ -11,14 +11,14 @@ runs/dgemm-20261120-1412-a1b2/
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 import contextlib
 import datetime
 import json
 import os
 import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from qdkernel._version import installed_version
 from qdkernel.core import write_atomically
@@ -30,23 +30,6 @@ from qdkernel.runs.lock import WriterLock
 from qdkernel.runs.machine_facts import MachineFacts, machine_facts
 from qdkernel.runs.records import Event
 from qdkernel.runs.store import insert_event, now, put_state
-
-
-__all__ = [
-    "Bill",
-    "End",
-    "Ended",
-    "Event",
-    "MachineFacts",
-    "Record",
-    "RunFolder",
-    "Spending",
-    "StoredCall",
-    "StoredConversation",
-    "elites",
-    "machine_facts",
-    "write_elites",
-]
 
 
 class RunFolder(EvaluationLog, ConversationLog):

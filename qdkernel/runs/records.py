@@ -8,9 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from qdkernel.core import Placement
-from qdkernel.core import Cell, Duel, Evaluation, Fault, Kernel, KernelId, Outcome, Proof, Timing
-from qdkernel.core import Proposal
+from qdkernel.core import Cell, Duel, Evaluation, Fault, Kernel, KernelId, Outcome, Placement, Proof, Proposal, Timing
 
 RECORD_QUERY = """
     SELECT e.*, p.operator, p.idea, p.parents, p.target, p.notes, p.proposed_at, p.conversation_id, c.model, k.source

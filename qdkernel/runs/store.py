@@ -12,11 +12,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from qdkernel.core import Proposal
+from qdkernel.errors import RunFolderError
 from qdkernel.runs.database import transaction, translated
 from qdkernel.runs.lock import WriterLock
 from qdkernel.runs.records import insert, proposal_row, source_bytes, storable, to_json
-from qdkernel.errors import RunFolderError
-from qdkernel.core import Proposal
 
 # Whatever is committed carries the run's active time; the latest tells where the next session's clock goes on.
 _LAST_ELAPSED = """

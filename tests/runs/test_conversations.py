@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from tests.paths import ROOT as REPOSITORY
 import os
 import signal
 import sqlite3
@@ -22,6 +21,7 @@ from qdkernel.mutators.llm.assignment import Expect
 from qdkernel.runs import Bill, End, RunFolder, Spending
 from qdkernel.runs.conversation_records import Ended
 from tests.fake_runs import add_elite, ask, assignment, kernel, new_run, ok
+from tests.paths import ROOT as REPOSITORY
 
 CELL = parse_cell("packed/512/static/near")
 REPLY = Completion("idea: pack B\n```c\nint x;\n```", "stop", 900, 120, attempts=2, cost=0.0125)

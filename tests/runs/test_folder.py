@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from tests.paths import ROOT as REPOSITORY
 import dataclasses
 import math
 from pathlib import Path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from tests.paths import ROOT as REPOSITORY
 import os
 import random
 import signal
@@ -19,6 +18,7 @@ from qdkernel.core import parse_cell
 from qdkernel.errors import RunFolderError
 from qdkernel.runs import RunFolder
 from tests.fake_runs import CONFIG, MACHINE, add_elite, breed, new_run
+from tests.paths import ROOT as REPOSITORY
 
 CELL = parse_cell("packed/512/static/near")
 
