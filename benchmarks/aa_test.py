@@ -20,9 +20,9 @@ import numpy as np
 from qdkernel.archives import Entry, KernelArchive
 from qdkernel.config import load_config
 from qdkernel.core import Evaluation, Kernel, Placement
-from qdkernel.evaluators.pipeline import Bench
+from qdkernel.evaluators.pipeline import EvaluationContext
 from qdkernel.evaluators.pipeline.evaluate import evaluate
-from qdkernel.search import open_workplace
+from qdkernel.search import open_environment
 
 NOMINAL = 0.025
 
@@ -32,28 +32,28 @@ def main() -> None:
     source = Path(sys.argv[1]).read_text(encoding="utf-8")
     challenges = int(sys.argv[2]) if len(sys.argv) > 2 else 200
     config = load_config(Path(sys.argv[3] if len(sys.argv) > 3 else "configs/gemm.yaml"))
-    with open_workplace(config, lambda text: print(text, file=sys.stderr)) as place:
-        bench = Bench(place.spec)
+    with open_environment(config, lambda text: print(text, file=sys.stderr)) as place:
+        bench = EvaluationContext(place.spec)
         try:
             report(challenge(bench, source, challenges, config.timing.tie))
         finally:
             bench.close()
 
 
-def challenge(bench: Bench, source: str, challenges: int, tie: float) -> list[tuple[Placement, Evaluation]]:
+def challenge(bench: EvaluationContext, source: str, challenges: int, tie: float) -> list[tuple[Placement, Evaluation]]:
     """What the archive did with each copy; the original stays the holder whatever happens."""
     original = Kernel(source)
     first = evaluate(bench, original)
     if first.cell is None or first.objective is None:
         raise SystemExit(f"the kernel ended {first.outcome.value}: {first.detail}")
-    bench.shelf.set_holder(first.cell, original, first.objective)
+    bench.scratch.set_incumbent(first.cell, original, first.objective)
     found = []
     for number in range(challenges):
         archive = KernelArchive([first.cell], tie)
         archive.put(Entry(first.cell, original.id, first.objective))
         evaluation = evaluate(bench, Kernel(f"{source}/* copy {number} */\n"))
         found.append((archive.offer(evaluation), evaluation))
-        bench.shelf.forget(evaluation.kernel_id)
+        bench.scratch.forget(evaluation.kernel_id)
     return found
 
 

@@ -33,7 +33,7 @@ def main() -> None:
             run = root / f"case-{number}"
             settings = [
                 f"budget.minutes={given.minutes}",
-                "timing.second_look=false",
+                "timing.remeasure=false",
                 *(f"{key}={value}" for key, value in case.items()),
             ]
             command = [sys.executable, "-m", "qdkernel", "evolve", str(CONFIG), "--out", str(run)]

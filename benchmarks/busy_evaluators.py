@@ -47,7 +47,7 @@ def evolve(run: Path, url: str, minutes: float) -> None:
         "mutators=[{name: rewrite}, {name: edit}]",
         "sizes=[256]",
         f"budget.minutes={minutes}",
-        "timing.second_look=false",
+        "timing.remeasure=false",
         "llm.reflect_every=null",
         "llm.revise_every=null",
     )

@@ -22,7 +22,7 @@ from qdkernel.archives import KernelArchive
 from qdkernel.config import Config, load_config
 from qdkernel.core import Evaluation, Kernel, Placement
 from qdkernel.evaluators.pipeline import EvaluationTask, perform
-from qdkernel.search import Workplace, open_workplace
+from qdkernel.search import RunEnvironment, open_environment
 
 BOUND = 0.01
 
@@ -32,11 +32,11 @@ def main() -> None:
     source = Path(sys.argv[1]).read_text(encoding="utf-8")
     proposals = int(sys.argv[2]) if len(sys.argv) > 2 else 200
     config = load_config(Path(sys.argv[3] if len(sys.argv) > 3 else "configs/gemm.yaml"))
-    with open_workplace(config, lambda text: print(text, file=sys.stderr)) as place:
+    with open_environment(config, lambda text: print(text, file=sys.stderr)) as place:
         drift(place, config, source, proposals)
 
 
-def drift(place: Workplace, config: Config, source: str, proposals: int) -> None:
+def drift(place: RunEnvironment, config: Config, source: str, proposals: int) -> None:
     """Runs both halves."""
     archive = KernelArchive([], config.timing.tie)
     first = perform(EvaluationTask(place.spec, Kernel(source)))
@@ -48,33 +48,33 @@ def drift(place: Workplace, config: Config, source: str, proposals: int) -> None
     neutral = [offer(place, archive, cold_path(source, number)) for number in range(proposals)]
     print("neutral:", dict(Counter(placement.value for placement, _ in neutral)))
     speeds = [e.objective for _, e in neutral if e.objective is not None and e.cell == first.cell]
-    holder = archive.get(first.cell)
-    assert holder is not None
-    looked = perform(EvaluationTask(place.spec, Kernel(place.shelf.source(holder.kernel_id)), again=True))
-    held = max(holder.objective, looked.objective or 0.0)
+    incumbent = archive.get(first.cell)
+    assert incumbent is not None
+    looked = perform(EvaluationTask(place.spec, Kernel(place.scratch.source(incumbent.kernel_id)), again=True))
+    held = max(incumbent.objective, looked.objective or 0.0)
     middle = float(np.median(speeds))
     print(f"median of {len(speeds)} proposals {middle:.2f} GFLOP/s, spread (5 to 95 %)", end=" ")
     print(np.round(np.quantile(speeds, (0.05, 0.95)) / middle - 1, 3))
-    print(f"first {first.objective:.2f}, held {holder.objective:.2f}, after the second look {held:.2f}")
+    print(f"first {first.objective:.2f}, held {incumbent.objective:.2f}, after the second look {held:.2f}")
     print(f"drift since the first measurement: {held / first.objective - 1:+.2%} (bound {BOUND:+.0%})")
     print(f"held above the median of its equals, the luck of one measurement: {held / middle - 1:+.2%}")
 
 
-def offer(place: Workplace, archive: KernelArchive, source: str) -> tuple[Placement, Evaluation]:
+def offer(place: RunEnvironment, archive: KernelArchive, source: str) -> tuple[Placement, Evaluation]:
     """Evaluates a proposal and folds it, once more when its cell has changed hands meanwhile."""
     kernel = Kernel(source)
     evaluation = perform(EvaluationTask(place.spec, kernel))
     return fold(place, archive, kernel, evaluation), evaluation
 
 
-def fold(place: Workplace, archive: KernelArchive, kernel: Kernel, evaluation: Evaluation) -> Placement:
+def fold(place: RunEnvironment, archive: KernelArchive, kernel: Kernel, evaluation: Evaluation) -> Placement:
     """As the loop does it."""
     placement = archive.offer(evaluation)
     if placement.placed and evaluation.cell and evaluation.objective:
-        place.shelf.set_holder(evaluation.cell, kernel, evaluation.objective)
+        place.scratch.set_incumbent(evaluation.cell, kernel, evaluation.objective)
     for code in (evaluation.normal_hash, evaluation.object_hash):
         if code:
-            place.shelf.add_known(code, evaluation.kernel_id)
+            place.scratch.add_known(code, evaluation.kernel_id)
     return placement
 
 

@@ -3,7 +3,7 @@
     python examples/use_an_elite.py RUN
 
 Expected: the elite's cell, the largest difference to numpy's product (about 1e-12) and the milliseconds of both.
-Takes a few seconds, most of them to prove the kernel correct again before it is loaded.
+Takes a few seconds, most of them to verify_only the kernel correct again before it is loaded.
 """
 
 from __future__ import annotations

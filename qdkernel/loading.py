@@ -15,7 +15,7 @@ from qdkernel.config import load_config
 from qdkernel.core import Array, ArrayArgument, Kernel, Problem, Role, cell_name, parse_cell
 from qdkernel.errors import QdkernelError, RunFolderError
 from qdkernel.evaluators.behaviour import describe
-from qdkernel.evaluators.pipeline import Bench, BenchSpec, prove
+from qdkernel.evaluators.pipeline import EvaluationContext, EvaluationSpec, verify_only
 from qdkernel.machine import this_machine
 from qdkernel.problems import find_problem
 from qdkernel.runs import RunFolder, elites
@@ -97,14 +97,14 @@ def load(run: str | os.PathLike[str], cell: str | None = None) -> LoadedKernel:
             raise RunFolderError(f"the cell {cell} of {run} is empty; qdkernel show {run} lists the filled ones")
     problem, source = find_problem(config.problem, config.accuracy), holders[at].source
     with tempfile.TemporaryDirectory(prefix="qdkernel-load-") as scratch:
-        bench = Bench(
-            BenchSpec(
+        context = EvaluationContext(
+            EvaluationSpec(
                 problem=problem.name,
                 sizes=(problem.size_from_int(8),),
                 threads=1,
                 compiler=config.compiler.command,
                 flags=config.compiler.flags,
-                shelf=scratch,
+                scratch=scratch,
                 peak_gflops=1.0,
                 triad_gbytes_per_s=1.0,
                 llc_bytes=this_machine().last_level_bytes,
@@ -113,9 +113,9 @@ def load(run: str | os.PathLike[str], cell: str | None = None) -> LoadedKernel:
             )
         )
         try:
-            made, complaint = prove(bench, Kernel(source), Path(scratch))
+            made, complaint = verify_only(context, Kernel(source), Path(scratch))
         finally:
-            bench.close()
+            context.close()
         if made is None:
             raise QdkernelError(f"the elite {cell_name(at)} of {run} does not pass on this machine: {complaint}")
         return _open(problem, source, cell_name(at), made)

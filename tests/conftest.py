@@ -12,7 +12,7 @@ import pytest
 
 from qdkernel.evaluators.behaviour import describe
 from qdkernel.evaluators.measurement import TimingRule
-from qdkernel.evaluators.pipeline import Bench, BenchSpec, Shelf
+from qdkernel.evaluators.pipeline import EvaluationContext, EvaluationSpec, SharedScratch
 from qdkernel.evaluators.toolchain import Toolchain, find_toolchain
 from qdkernel.problems import find_problem
 
@@ -24,16 +24,16 @@ FLAGS = ("-O3", "-march=native", "-fopenmp")
 FAST_RULE = TimingRule(block_ms=0.2, rounds_min=2, rounds_max=4, half_width=0.5, budget_s=0.05, disturbed=1000)
 
 
-def make_spec(shelf: Path, problem: str = "dgemm", size: int = 48, threads: int = 1) -> BenchSpec:
+def make_spec(scratch: Path, problem: str = "dgemm", size: int = 48, threads: int = 1) -> EvaluationSpec:
     """A bench that evaluates quickly: one small size, a handful of short blocks, ceilings out of reach."""
-    Shelf(shelf)
-    return BenchSpec(
+    SharedScratch(scratch)
+    return EvaluationSpec(
         problem=problem,
         sizes=(find_problem(problem).size_from_int(size),),
         threads=threads,
         compiler="gcc",
         flags=FLAGS,
-        shelf=str(shelf),
+        scratch=str(scratch),
         peak_gflops=1e5,
         triad_gbytes_per_s=1e5,
         llc_bytes=32 << 20,
@@ -51,8 +51,8 @@ def toolchain() -> Toolchain:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    made = Bench(make_spec(tmp_path))
+def context(tmp_path: Path) -> Iterator[EvaluationContext]:
+    made = EvaluationContext(make_spec(tmp_path))
     yield made
     made.close()
 

@@ -10,7 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from qdkernel.core import AXES, Cell, Evaluation, Kernel, Outcome, Proof, Proposal, Timing, cell_name, reachable_cells
+from qdkernel.core import (
+    AXES,
+    Cell,
+    Evaluation,
+    Kernel,
+    Outcome,
+    Proposal,
+    Timing,
+    VerificationResult,
+    cell_name,
+    reachable_cells,
+)
 from qdkernel.llm import Completion, Message
 from qdkernel.mutators.llm import Assignment
 from qdkernel.mutators.llm.assignment import Expect
@@ -87,7 +98,7 @@ def ok(subject: Kernel, cell: Cell, gflops: float) -> Evaluation:
         evidence={"simd": "512-bit FMA x24 in dgemm", "blocking": "12 accumulators in the innermost loop"},
         objective=math.sqrt(timings[0].gflops * timings[1].gflops),
         timings=timings,
-        proof=Proof(0.7, 16.0, "componentwise", 189, deterministic=True),
+        verification=VerificationResult(0.7, 16.0, "componentwise", 189, deterministic=True),
         normal_hash=hashlib.sha256(subject.source.encode()).hexdigest(),
         assembly_hash=hashlib.sha256(b"assembly" + subject.source.encode()).hexdigest(),
         object_hash=hashlib.sha256(b"object" + subject.source.encode()).hexdigest(),

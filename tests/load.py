@@ -87,7 +87,7 @@ def write_config(folder: Path, kinds: dict[str, str]) -> Path:
 
 def command(config: Path, run: Path, resume: bool = False) -> list[str]:
     """``qdkernel evolve`` with quick settings."""
-    quick = (*QUICK, "timing.second_look=false", "limits.run_s=0.5")
+    quick = (*QUICK, "timing.remeasure=false", "limits.run_s=0.5")
     pairs = [part for setting in quick for part in ("--set", setting)]
     more = ["--resume"] if resume else []
     return [sys.executable, "-m", "qdkernel", "evolve", str(config), "--out", str(run), *more, *pairs]

@@ -34,7 +34,7 @@ def _yaml(value: object) -> str:
 
 def command(run: Path, *settings: str, more: Sequence[str] = (), config: str = "gemm.yaml") -> list[str]:
     """``qdkernel evolve`` with quick settings."""
-    quick = (*QUICK, "timing.second_look=false", *settings)
+    quick = (*QUICK, "timing.remeasure=false", *settings)
     pairs = [part for setting in quick for part in ("--set", setting)]
     return ["evolve", str(CONFIGS / config), "--out", str(run), *more, *pairs]
 

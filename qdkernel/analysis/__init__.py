@@ -2,7 +2,7 @@
 
 from qdkernel.analysis.compare import TIE, CellResult, Comparison, Side, compare
 from qdkernel.analysis.lineage import MAX_ANCESTORS, first_records, lineage
-from qdkernel.analysis.operators import Arm, Tally, arm_of, coverage, qd_score, tallies
+from qdkernel.analysis.operators import Arm, OperatorStats, arm_of, coverage, operator_stats, qd_score
 from qdkernel.analysis.repetition import LARGEST, Groups, Repetition, repetition
 from qdkernel.analysis.speed import ratio_to_baseline
 
@@ -14,16 +14,16 @@ __all__ = [
     "CellResult",
     "Comparison",
     "Groups",
+    "OperatorStats",
     "Repetition",
     "Side",
-    "Tally",
     "arm_of",
     "compare",
     "coverage",
     "first_records",
     "lineage",
+    "operator_stats",
     "qd_score",
     "ratio_to_baseline",
     "repetition",
-    "tallies",
 ]

@@ -7,7 +7,7 @@ from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from qdkernel.analysis.operators import Tally, coverage, operator_of, qd_score, tallies
+from qdkernel.analysis.operators import OperatorStats, coverage, operator_of, operator_stats, qd_score
 from qdkernel.analysis.speed import Ratio, ratio_to_baseline
 from qdkernel.core import Cell, Outcome, size_text
 from qdkernel.errors import RunFolderError, unknown
@@ -107,9 +107,9 @@ class Side:
         return self.outcomes.get(Outcome.OK, 0) / max(1, len(self.records))
 
     @property
-    def operators(self) -> dict[str, Tally]:
+    def operators(self) -> dict[str, OperatorStats]:
         """What each operator earned."""
-        return tallies(self.records, operator_of)
+        return operator_stats(self.records, operator_of)
 
 
 @dataclass(frozen=True)
@@ -215,10 +215,10 @@ def compare_histories(first: History, second: History, by: str) -> Comparison:
     for run in (first, second):
         _check_spent(run, by)
     common = min(first.total.on(by), second.total.on(by))
-    return Comparison(by, common, standing(first, by, common), standing(second, by, common), differences(first, second))
+    return Comparison(by, common, status(first, by, common), status(second, by, common), differences(first, second))
 
 
-def standing(run: History, by: str, limit: float) -> Side:
+def status(run: History, by: str, limit: float) -> Side:
     """A run folded up to a cost: the evaluations that were committed before more than ``limit`` was spent.
 
     A simplification: a kernel that was timed again counts with its best look from the start, since later looks measure

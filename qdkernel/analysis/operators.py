@@ -16,7 +16,7 @@ Arm = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Tally:
+class OperatorStats:
     """What came of some proposals.
 
     Attributes:
@@ -58,7 +58,7 @@ def operator_of(record: Record) -> str:
     return record.proposal.operator
 
 
-def tallies(records: Iterable[Record], key: Callable[[Record], Key]) -> dict[Key, Tally]:
+def operator_stats(records: Iterable[Record], key: Callable[[Record], Key]) -> dict[Key, OperatorStats]:
     """What came of the records, by a key of them; those that won most cells first."""
     groups: dict[Key, list[Record]] = {}
     records = list(records)
@@ -66,7 +66,7 @@ def tallies(records: Iterable[Record], key: Callable[[Record], Key]) -> dict[Key
         groups.setdefault(key(record), []).append(record)
     held = {record.number for record in elites(records).values()}
     found = {
-        group: Tally(
+        group: OperatorStats(
             proposals=len(members),
             ok=sum(record.evaluation.outcome is Outcome.OK for record in members),
             won=sum(record.placed for record in members),

@@ -53,12 +53,12 @@ class KernelArchive:
         """
         if evaluation.outcome is not Outcome.OK or evaluation.cell is None or evaluation.objective is None:
             return Placement.NONE
-        holder = self.get(evaluation.cell)
-        if holder is None:
+        incumbent = self.get(evaluation.cell)
+        if incumbent is None:
             self.put(Entry(evaluation.cell, evaluation.kernel_id, evaluation.objective))
             return Placement.NEW
-        if evaluation.duel is None or evaluation.duel.holder != holder.kernel_id:
-            contest = worth_a_duel(evaluation.objective, evaluation.timings, holder.objective)
+        if evaluation.duel is None or evaluation.duel.incumbent != incumbent.kernel_id:
+            contest = worth_a_duel(evaluation.objective, evaluation.timings, incumbent.objective)
             return Placement.CONTESTED if contest else Placement.REFUSED
         if not self._wins(evaluation.duel):
             return Placement.REFUSED

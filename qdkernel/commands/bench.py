@@ -15,8 +15,8 @@ from qdkernel.config import Config, load_config
 from qdkernel.core import Cell, Evaluation, Kernel, Outcome, Timing, cell_name, geometric_mean, parse_cell
 from qdkernel.errors import QdkernelError, RunFolderError
 from qdkernel.evaluators.pipeline import EvaluationTask, perform
-from qdkernel.runs import RunFolder, accuracy_words, elites
-from qdkernel.search import Workplace, open_workplace, recorded_baseline
+from qdkernel.runs import RunFolder, elites, format_accuracy
+from qdkernel.search import RunEnvironment, open_environment, recorded_baseline
 
 # More rounds of the run's own blocks: longer ones would hold more data, and so time another level of the caches.
 _LONGER: dict[str, Any] = {
@@ -50,8 +50,8 @@ def bench(
         raise QdkernelError(f"{target} is not a run folder; to time a kernel file, say which --problem it solves")
     else:
         config, entrants, known = problem_config(problem, overrides), [Entrant(read_kernel(target), None, None)], ()
-    with open_workplace(config, lambda _: None) as place:  # calibrated anew: quiet is what the host is now
-        spec = replace(place.spec, rule=replace(place.spec.rule, **_LONGER))
+    with open_environment(config, lambda _: None) as environment:  # calibrated anew: quiet is what the host is now
+        spec = replace(environment.spec, rule=replace(environment.spec.rule, **_LONGER))
         passes = [[perform(EvaluationTask(spec, entrant.kernel)) for entrant in entrants] for _ in range(looks)]
         best = [_at_speeds(_best(seen), known) for seen in zip(*passes, strict=True)]
         results = list(zip(entrants, best, strict=True))
@@ -59,9 +59,9 @@ def bench(
         for evaluation in failed:
             print(f"{evaluation.kernel_id[:12]}: {evaluation.outcome.value}: {evaluation.detail}", file=sys.stderr)
         if as_json:
-            print(json.dumps(_report(place, results), indent=2))
+            print(json.dumps(_report(environment, results), indent=2))
         else:
-            _print_table(place, results)
+            _print_table(environment, results)
     return 1 if failed else 0
 
 
@@ -103,9 +103,9 @@ def _rows(results: list[tuple[Entrant, Evaluation]]) -> Iterator[tuple[Entrant, 
     return ((entrant, evaluation) for entrant, evaluation in results if evaluation.outcome is Outcome.OK)
 
 
-def _report(place: Workplace, results: list[tuple[Entrant, Evaluation]]) -> dict[str, Any]:  # Any: JSON
+def _report(environment: RunEnvironment, results: list[tuple[Entrant, Evaluation]]) -> dict[str, Any]:  # Any: JSON
     """Ratios are medians of elite over baseline, interleaved; over several sizes their geometric mean."""
-    facts = place.facts()
+    facts = environment.facts()
     rows = []
     for entrant, evaluation in _rows(results):
         cell = entrant.cell or evaluation.cell
@@ -116,8 +116,8 @@ def _report(place: Workplace, results: list[tuple[Entrant, Evaluation]]) -> dict
                 "id": evaluation.kernel_id,
                 "cell": None if cell is None else cell_name(cell),
                 "sizes": [_size_report(timing) for timing in timings],
-                "threads": place.spec.threads,
-                "accuracy": place.spec.accuracy,
+                "threads": environment.spec.threads,
+                "accuracy": environment.spec.accuracy,
                 "gflops": evaluation.objective,
                 "ratio": ratio.median,
                 "ratio_low": ratio.low,
@@ -138,12 +138,12 @@ def _size_report(timing: Timing) -> dict[str, Any]:  # Any: JSON
     }
 
 
-def _print_table(place: Workplace, results: list[tuple[Entrant, Evaluation]]) -> None:
+def _print_table(environment: RunEnvironment, results: list[tuple[Entrant, Evaluation]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    rule = accuracy_words(place.spec.accuracy)
-    title = f"{place.problem.name}, {place.spec.threads} threads, against {place.baseline}{rule}"
+    rule = format_accuracy(environment.spec.accuracy)
+    title = f"{environment.problem.name}, {environment.spec.threads} threads, against {environment.baseline}{rule}"
     table = Table("kernel", "cell", "GFLOP/s", "held", "ratio [95 % interval]", title=title)
     for entrant, evaluation in _rows(results):
         cell = entrant.cell or evaluation.cell

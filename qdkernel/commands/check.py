@@ -10,37 +10,37 @@ from pathlib import Path
 from qdkernel.commands.kernel_file import problem_config, read_kernel
 from qdkernel.core import AXES, Evaluation, Outcome, cell_name
 from qdkernel.evaluators.pipeline import EvaluationTask, perform
-from qdkernel.reports import proof_words
-from qdkernel.search import Workplace, open_workplace
+from qdkernel.reports import format_verification
+from qdkernel.search import RunEnvironment, open_environment
 
 
 def check(path: Path, problem: str, overrides: Sequence[str], as_json: bool) -> int:
     """Evaluates a kernel file; exit code 0 when it is a correct kernel, 1 otherwise."""
     kernel = read_kernel(path)
-    with open_workplace(problem_config(problem, overrides), lambda _: None) as place:
-        evaluation = perform(EvaluationTask(place.spec, kernel))
+    with open_environment(problem_config(problem, overrides), lambda _: None) as environment:
+        evaluation = perform(EvaluationTask(environment.spec, kernel))
         if as_json:
             print(json.dumps(dataclasses.asdict(evaluation), indent=2))
         else:
-            _explain(path, place, evaluation)
+            _explain(path, environment, evaluation)
     return 0 if evaluation.outcome is Outcome.OK else 1
 
 
-def _explain(path: Path, place: Workplace, evaluation: Evaluation) -> None:
+def _explain(path: Path, environment: RunEnvironment, evaluation: Evaluation) -> None:
     print(f"{path}: {evaluation.outcome.value}" + (f"\n{evaluation.detail}" if evaluation.detail else ""))
     for step, seconds in evaluation.step_s.items():
         print(f"  {step:14} {1e3 * seconds:8.1f} ms")
-    if evaluation.proof and evaluation.outcome is not Outcome.WRONG:
-        print(f"proof: {proof_words(evaluation.proof)}")
+    if evaluation.verification and evaluation.outcome is not Outcome.WRONG:
+        print(f"proof: {format_verification(evaluation.verification)}")
     if evaluation.cell is not None:
         print(f"behaviour: {cell_name(evaluation.cell)}")
         for axis, level in zip(AXES, evaluation.cell, strict=True):
             print(f"  {axis.name:10} {axis.levels[level]:15} {evaluation.evidence.get(axis.name, '')}")
     for timing in evaluation.timings:
         size = ", ".join(f"{name}={value}" for name, value in timing.size.items())
-        share = timing.gflops / place.spec.peak_gflops
+        share = timing.gflops / environment.spec.peak_gflops
         line = f"{size}: {timing.gflops:.1f} GFLOP/s, {share:.0%} of peak"
-        if place.problem.bandwidth_bound:
-            triad = place.spec.triad_gbytes_per_s
+        if environment.problem.bandwidth_bound:
+            triad = environment.spec.triad_gbytes_per_s
             line += f", {timing.gbytes_per_s:.1f} GB/s, {timing.gbytes_per_s / triad:.0%} of triad"
-        print(f"{line}; {timing.ratio:.3f} [{timing.ratio_low:.3f}, {timing.ratio_high:.3f}] of {place.baseline}")
+        print(f"{line}; {timing.ratio:.3f} [{timing.ratio_low:.3f}, {timing.ratio_high:.3f}] of {environment.baseline}")

@@ -11,8 +11,8 @@ from typing import Any
 
 from qdkernel.config import BudgetConfig, Config, resolve_models
 from qdkernel.errors import ContainmentError, QdkernelError
-from qdkernel.evaluators.measurement import load_or_measure_ceilings
-from qdkernel.evaluators.pipeline import Bench, BenchSpec, only_by, run_trials
+from qdkernel.evaluators.measurement import load_or_measure_peaks
+from qdkernel.evaluators.pipeline import EvaluationContext, EvaluationSpec, only_by, run_trials
 from qdkernel.evaluators.sandbox import Layers
 from qdkernel.evaluators.toolchain import Toolchain, find_toolchain
 from qdkernel.llm import Endpoint
@@ -47,16 +47,16 @@ def doctor(as_json: bool, containment: bool = False) -> int:
         if containment:
             found |= _trials(toolchain)
             sound &= all(words.startswith("stopped") for words in found["hostile kernels"].values())
-        ceilings = load_or_measure_ceilings(machine, toolchain, exclusive=CoreLock().exclusive())
+        peaks = load_or_measure_peaks(machine, toolchain, exclusive=CoreLock().exclusive())
         counts = sorted({1, machine.cores})
         found["peak GFLOP/s"] = {
-            f"{dtype}, {simd}, {n} thread{'s' if n > 1 else ''}": round(ceilings.peak_gflops(dtype, n, simd), 1)
+            f"{dtype}, {simd}, {n} thread{'s' if n > 1 else ''}": round(peaks.peak_gflops(dtype, n, simd), 1)
             for dtype in ("float64", "float32")
             for simd in ("scalar", *map(str, machine.simd_widths))
             for n in counts
         }
         found["triad GB/s"] = {
-            f"{n} thread{'s' if n > 1 else ''}": round(ceilings.triad_gbytes_per_s(n), 1) for n in counts
+            f"{n} thread{'s' if n > 1 else ''}": round(peaks.triad_gbytes_per_s(n), 1) for n in counts
         }
     except QdkernelError as error:
         found["problem"] = str(error)
@@ -100,18 +100,18 @@ def _containment(toolchain: Toolchain) -> dict[str, str]:
         spec = _spec(toolchain, folder)
         source = find_problem(_PROBLEM).seed_source(find_problem(_PROBLEM).seeds[0])
         for layer, weaker in _WEAKER.items():
-            bench = Bench(replace(spec, layers=layer))
+            context = EvaluationContext(replace(spec, layers=layer))
             try:
-                with bench.build_folder() as build:
-                    made = bench.compile(source, Path(build))
-                    sheet = bench.sheet
-                    with bench.start(made, sheet.layout, sheet.inputs, sheet.outputs, 1) as child:
+                with context.build_folder() as build:
+                    made = context.compile(source, Path(build))
+                    suite = context.suite
+                    with context.start(made, suite.layout, suite.inputs, suite.outputs, 1) as child:
                         child.run(0, 1, 5.0)
                 states[_name(layer)] = "in force"
             except ContainmentError as error:
                 states[_name(layer)] = f"missing: {weaker} ({error})"
             finally:
-                bench.close()
+                context.close()
     return states
 
 
@@ -137,15 +137,15 @@ def _trials(toolchain: Toolchain) -> dict[str, dict[str, str]]:
     }
 
 
-def _spec(toolchain: Toolchain, folder: str) -> BenchSpec:
+def _spec(toolchain: Toolchain, folder: str) -> EvaluationSpec:
     """A bench on which kernels are run but not timed."""
-    return BenchSpec(
+    return EvaluationSpec(
         problem=_PROBLEM,
         sizes=({"m": 8, "n": 8, "k": 8},),
         threads=1,
         compiler=toolchain.command,
         flags=toolchain.flags,
-        shelf=folder,
+        scratch=folder,
         peak_gflops=1.0,
         triad_gbytes_per_s=1.0,
         llc_bytes=1,

@@ -21,10 +21,10 @@ from qdkernel.reports import make_progress
 from qdkernel.runs import RunFolder
 from qdkernel.search import (
     Assembled,
-    Workplace,
+    RunEnvironment,
     assemble,
     check_names,
-    open_workplace,
+    open_environment,
     recorded_baseline,
     resolve_sizes,
     resolve_threads,
@@ -53,12 +53,12 @@ def evolve(path: Path, out: Path | None, resume: bool, overrides: Sequence[str],
             config = _without_budget(config)
         if resume:
             folder = stack.enter_context(RunFolder.open(_run_to_resume(config, out), writable=True))
-            place = stack.enter_context(open_workplace(config, _say, _known_baseline(folder, config)))
-            return _run(place, folder, recorded)
+            environment = stack.enter_context(open_environment(config, _say, _known_baseline(folder, config)))
+            return _run(environment, folder, recorded)
         if out is not None and (out / "run.db").exists():
             raise RunFolderError(f"{out} already holds a run; add --resume to continue it, or choose another --out")
-        place = stack.enter_context(open_workplace(config, _say))
-        return _run(place, stack.enter_context(_new_folder(config, place, out)), recorded)
+        environment = stack.enter_context(open_environment(config, _say))
+        return _run(environment, stack.enter_context(_new_folder(config, environment, out)), recorded)
 
 
 def _sound(path: Path, overrides: Sequence[str]) -> Config:
@@ -119,10 +119,10 @@ def dry_run(path: Path, overrides: Sequence[str]) -> int:
     return 0
 
 
-def _run(place: Workplace, folder: RunFolder, recorded: RunFolder | None) -> int:
+def _run(environment: RunEnvironment, folder: RunFolder, recorded: RunFolder | None) -> int:
     _say(f"run folder {folder.path}")
-    progress = make_progress(place.spec.peak_gflops, place.baseline)
-    run = assemble(place, folder, progress.show, _say, recorded)
+    progress = make_progress(environment.spec.peak_gflops, environment.baseline)
+    run = assemble(environment, folder, progress.show, _say, recorded)
     with _interruptible(run), progress:
         try:
             reason = run.evolution.run()
@@ -151,9 +151,9 @@ def _finish(folder: RunFolder, reason: StopReason) -> None:
     print(f"again    qdkernel show {folder.path}; qdkernel bench {folder.path}")
 
 
-def _new_folder(config: Config, place: Workplace, out: Path | None) -> RunFolder:
+def _new_folder(config: Config, environment: RunEnvironment, out: Path | None) -> RunFolder:
     root, exact = (Path("runs"), False) if out is None else (out, True)
-    return RunFolder.create(root, config.problem, dump_config(config), place.facts(), exact=exact)
+    return RunFolder.create(root, config.problem, dump_config(config), environment.facts(), exact=exact)
 
 
 def _run_to_resume(config: Config, out: Path | None) -> Path:

@@ -12,7 +12,7 @@ from qdkernel.config import Config, load_config
 from qdkernel.core import Kernel, reachable_cells
 from qdkernel.errors import unknown
 from qdkernel.machine import this_machine
-from qdkernel.mutators import MODEL_OPERATORS, Brief, Elite, Yardstick
+from qdkernel.mutators import MODEL_OPERATORS, Brief, Elite, ReferenceSpeeds
 from qdkernel.mutators.llm.prompts import PromptPool, compose, estimate_tokens
 from qdkernel.problems import find_problem
 from qdkernel.runs import MachineFacts, RunFolder, elites
@@ -45,7 +45,7 @@ def prompt(path: Path, show: bool, operator: str | None, run: Path | None, overr
 def _brief(config: Config, run: Path | None, rng: np.random.Generator) -> Brief:
     problem, machine = find_problem(config.problem, config.accuracy), this_machine()
     held: dict[tuple[int, ...], Elite] = {}
-    yardstick, lessons = Yardstick(), ""
+    reference_speeds, lessons = ReferenceSpeeds(), ""
     if run is not None:
         with RunFolder.open(run) as folder:
             found = {
@@ -53,7 +53,7 @@ def _brief(config: Config, run: Path | None, rng: np.random.Generator) -> Brief:
                 for cell, record in elites(folder.evaluations()).items()
             }
             held = {cell: elite for cell, elite in found.items() if elite is not None}
-            yardstick, lessons = _yardstick(folder.facts), folder.get_state("lessons", "")
+            reference_speeds, lessons = _yardstick(folder.facts), folder.get_state("lessons", "")
     if not held:  # before the first evaluation: the naive seed, not timed yet
         seed = Kernel(problem.seed_source(problem.seeds[0]))
         held = {(0, 0, 0, 0): Elite(seed, (0, 0, 0, 0), 0.0, "seed", "the naive seed kernel", {})}
@@ -68,14 +68,14 @@ def _brief(config: Config, run: Path | None, rng: np.random.Generator) -> Brief:
         held,
         choice.parent,
         choice.target,
-        yardstick=yardstick,
+        reference_speeds=reference_speeds,
         lessons=lessons,
         prompt_tokens=config.llm.prompt_tokens,
     )
 
 
-def _yardstick(facts: MachineFacts) -> Yardstick:
-    return Yardstick(
+def _yardstick(facts: MachineFacts) -> ReferenceSpeeds:
+    return ReferenceSpeeds(
         baseline=facts.baseline_name,
         baseline_gflops=tuple(speed.gflops for speed in facts.baseline),
         peak_gflops=facts.peak_gflops or 0.0,

@@ -169,7 +169,7 @@ class TimingConfig(Section):
         default=1.5,
         description="A kernel this many times slower than its cell's holder is dropped after a call or two.",
     )
-    second_look: bool = Field(
+    remeasure: bool = Field(
         default=True,
         description="Time every elite again when the run ends, and again until its two best looks agree or half as "
         "much time has gone as before; the best counts, as what disturbs a host only ever slows down.",

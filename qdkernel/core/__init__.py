@@ -2,7 +2,17 @@
 
 from qdkernel.core.atomic_file import write_atomically
 from qdkernel.core.cells import AXES, BEHAVIOUR_VERSION, Axis, Cell, cell_name, neighbours, parse_cell, reachable_cells
-from qdkernel.core.evaluation import Duel, Evaluation, Fault, Kernel, KernelId, Outcome, Proof, Timing, worth_a_duel
+from qdkernel.core.evaluation import (
+    Duel,
+    Evaluation,
+    Fault,
+    Kernel,
+    KernelId,
+    Outcome,
+    Timing,
+    VerificationResult,
+    worth_a_duel,
+)
 from qdkernel.core.placement import Placement
 from qdkernel.core.problem import (
     Array,
@@ -21,7 +31,7 @@ from qdkernel.core.proposal import Notes, Proposal
 from qdkernel.core.prototype import parse_prototype, trampoline
 from qdkernel.core.stage import Stage
 from qdkernel.core.statistics import geometric_mean, median_ratio
-from qdkernel.core.status import Standing, StopReason
+from qdkernel.core.status import RunStatus, StopReason
 
 __all__ = [
     "AXES",
@@ -44,14 +54,14 @@ __all__ = [
     "Outcome",
     "Placement",
     "Problem",
-    "Proof",
     "Proposal",
     "Role",
+    "RunStatus",
     "Scalar",
     "Stage",
-    "Standing",
     "StopReason",
     "Timing",
+    "VerificationResult",
     "cell_name",
     "geometric_mean",
     "median_ratio",

@@ -92,7 +92,7 @@ class Timing:
 
 
 @dataclass(frozen=True)
-class Proof:
+class VerificationResult:
     """What the correctness step found, up to the first wrong result.
 
     Attributes:
@@ -138,12 +138,12 @@ class Duel:
         fault: how the holder failed.
     """
 
-    holder: KernelId
+    incumbent: KernelId
     ratio: float
     low: float
     high: float
     kernel_ns: tuple[tuple[float, ...], ...] = ()
-    holder_ns: tuple[tuple[float, ...], ...] = ()
+    incumbent_ns: tuple[tuple[float, ...], ...] = ()
     fault: Fault | None = None
 
 
@@ -177,7 +177,7 @@ class Evaluation:
     evidence: Mapping[str, str] = field(default_factory=dict)
     objective: float | None = None
     timings: tuple[Timing, ...] = ()
-    proof: Proof | None = None
+    verification: VerificationResult | None = None
     duel: Duel | None = None
     duplicate_of: KernelId | None = None
     normal_hash: str | None = None

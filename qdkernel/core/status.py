@@ -33,7 +33,7 @@ class StopReason(enum.StrEnum):
 
 
 @dataclass
-class Standing:
+class RunStatus:
     """Where a run stands; what the display shows.
 
     ``evaluations`` counts those of the whole run, ``session_evaluations`` those since it was started or resumed;

@@ -10,7 +10,7 @@ from pathlib import Path
 from qdkernel.analysis import MAX_ANCESTORS, first_records, lineage, ratio_to_baseline
 from qdkernel.core import AXES, Cell, cell_name, size_text, write_atomically
 from qdkernel.errors import RunFolderError
-from qdkernel.runs import MachineFacts, Record, RunFolder, accuracy_words, elites, source_bytes
+from qdkernel.runs import MachineFacts, Record, RunFolder, elites, format_accuracy, source_bytes
 
 _WIDTH = 118
 
@@ -64,7 +64,7 @@ def stale_files(out_dir: Path, current: Sequence[Path]) -> list[Path]:
 def _what(record: Record, facts: MachineFacts) -> list[str]:
     evaluation = record.evaluation
     threads = f"{facts.threads} thread" + ("s" if facts.threads != 1 else "")
-    rule = accuracy_words(facts.accuracy)
+    rule = format_accuracy(facts.accuracy)
     lines = [
         *_wrapped(f"{facts.problem} for {facts.cpu}, {threads}{rule}; bred by qdkernel."),
         "",

@@ -234,17 +234,20 @@ def _named(cell: Cell | None) -> dict[str, int] | None:
 
 
 def _correctness(evaluation: Evaluation) -> Json | None:
-    proof = evaluation.proof
-    if proof is None:
+    verification = evaluation.verification
+    if verification is None:
         return None
-    unfit = proof.deterministic is None or evaluation.outcome in (Outcome.WRONG, Outcome.CRASHED)  # then or later
+    unfit = verification.deterministic is None or evaluation.outcome in (
+        Outcome.WRONG,
+        Outcome.CRASHED,
+    )  # then or later
     return {
-        "ratio": proof.error_ratio,
-        "threshold": proof.error_limit,
-        "rule": proof.rule,
-        "cases": proof.calls,
+        "ratio": verification.error_ratio,
+        "threshold": verification.error_limit,
+        "rule": verification.rule,
+        "cases": verification.calls,
         "failed": [evaluation.detail] if unfit else [],
-        "deterministic": proof.deterministic,
+        "deterministic": verification.deterministic,
     }
 
 
@@ -291,11 +294,11 @@ def _duel(evaluation: Evaluation, id_of: Callable[[KernelId], str]) -> Json | No
     if duel is None:
         return None
     return {
-        "holder_id": id_of(duel.holder),
+        "holder_id": id_of(duel.incumbent),
         "ratio_median": duel.ratio,
         "ratio_ci95": None if duel.fault else [duel.low, duel.high],
         "samples_s": [_seconds(row) for row in duel.kernel_ns],
-        "holder_samples_s": [_seconds(row) for row in duel.holder_ns],
+        "holder_samples_s": [_seconds(row) for row in duel.incumbent_ns],
         "holder_fault": f"{duel.fault.outcome}: {duel.fault.detail}" if duel.fault else None,
     }
 

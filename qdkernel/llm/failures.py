@@ -123,7 +123,7 @@ def status_failure(status: int, body: object, headers: Mapping[str, str], key_na
     return Failure(
         kind=kind,
         what=f"HTTP {status}",
-        said=words_of(body),
+        said=server_message(body),
         advice=advice,
         again=again,
         wait_s=wait_s,
@@ -180,12 +180,12 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def words_of(body: object) -> str:
+def server_message(body: object) -> str:
     """What an error body says, in its own words: OpenAI's, FastAPI's and Ollama's shapes, any JSON, text, or HTML."""
     if isinstance(body, Mapping):
         for key in ("message", "error", "detail", "msg"):
             if words := body.get(key):
-                return words_of(words)
+                return server_message(words)
         return json.dumps(dict(body)) if body else ""
     if isinstance(body, str):
         return "a web page" if looks_like_html(body) else body

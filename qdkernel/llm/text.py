@@ -15,7 +15,7 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _UNREADABLE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
 # Without its first character a sequence is harmless; the rest of it goes too where it is certain to be one.
 _ESCAPE = re.compile(
-    r"""\x1b(?: \[ [0-?]*+ [\x20-/]*+ [@-~]?                        # CSI: colours, cursor
+    r"""\x1b(?: \[ [0-?]*+ [\x20-/]*+ [@-~]?                        # CSI: cell_colors, cursor
              | [\]PX^_] [^\x07\x1b\n]{0,300}+ (?:\x07 | \x1b\\)  # OSC, DCS ...: titles, links
              )?""",
     re.VERBOSE,

@@ -1,6 +1,6 @@
 """Operators that propose kernels, and their registry."""
 
-from qdkernel.mutators.contract import Brief, Elite, Mutator, Setback, Sweep, Yardstick
+from qdkernel.mutators.contract import Brief, Elite, Mutator, RecentFailure, ReferenceSpeeds, Sweep
 from qdkernel.mutators.registry import MODEL_OPERATORS, MUTATORS
 
 __all__ = [
@@ -9,7 +9,7 @@ __all__ = [
     "Brief",
     "Elite",
     "Mutator",
-    "Setback",
+    "RecentFailure",
+    "ReferenceSpeeds",
     "Sweep",
-    "Yardstick",
 ]

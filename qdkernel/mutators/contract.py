@@ -38,7 +38,7 @@ class Elite:
 
 
 @dataclass(frozen=True)
-class Setback:
+class RecentFailure:
     """A proposal that failed, for the next prompt to learn from: its idea, how it ended and why."""
 
     idea: str
@@ -60,7 +60,7 @@ class Sweep:
 
 
 @dataclass(frozen=True)
-class Yardstick:
+class ReferenceSpeeds:
     """What speeds are compared with.
 
     Attributes:
@@ -110,8 +110,8 @@ class Brief:
     target: Cell | None
     stage: str = ""
     permitted: frozenset[Cell] | None = None
-    yardstick: Yardstick = field(default_factory=Yardstick)
-    setbacks: tuple[Setback, ...] = ()
+    reference_speeds: ReferenceSpeeds = field(default_factory=ReferenceSpeeds)
+    recent_failures: tuple[RecentFailure, ...] = ()
     sweep: Sweep | None = None
     lessons: str = ""
     prompt_tokens: int = 6000

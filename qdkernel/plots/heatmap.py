@@ -46,14 +46,14 @@ def draw_archive(
     unit: str = "GFLOP/s",
     title: str = "",
 ) -> None:
-    """Draws the nested heatmap with its colour bar and legend on an empty figure.
+    """Draws the nested heatmap with its color bar and legend on an empty figure.
 
     Args:
         figure: drawn on whole; 13 x 9 inches leave room for the numbers in 320 cells.
         cells: objective of each filled cell.
         reachable: cells that the machine can fill.
         axes: the archive's four axes.
-        unit: of the objective, for the colour bar.
+        unit: of the objective, for the color bar.
         title: above the picture; lines after the first are smaller.
     """
     ax = figure.add_axes((0.105, 0.165, 0.775, 0.735))
@@ -66,7 +66,7 @@ def draw_archive(
         for c in range(inner_columns)
         for d in range(inner_rows)
     ]
-    mapping = colours(cells.values())
+    mapping = cell_colors(cells.values())
     squares = [
         Square(a * wide + c, b * high + d, cells.get((a, b, c, d)), (a, b, c, d) in reachable) for a, b, c, d in every
     ]
@@ -81,16 +81,16 @@ def draw_archive(
     _draw_legend(figure, ax, cells, wide, high, unit)
 
 
-def colours(values: Iterable[float]) -> ScalarMappable:
+def cell_colors(values: Iterable[float]) -> ScalarMappable:
     """Colours from 0 to the largest value."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
-    return ScalarMappable(Normalize(0.0, max(values, default=1.0)), style.COLOUR_MAP)
+    return ScalarMappable(Normalize(0.0, max(values, default=1.0)), style.COLOR_MAP)
 
 
 def draw_squares(ax: Axes, squares: Sequence[Square], mapping: ScalarMappable) -> None:
-    """Fills each unit square with its colour, or shows that it is empty or out of reach; no spines, no ticks."""
+    """Fills each unit square with its color, or shows that it is empty or out of reach; no spines, no ticks."""
     from matplotlib.collections import PatchCollection
     from matplotlib.patches import Rectangle
 
@@ -122,7 +122,7 @@ _UNREACHABLE_LOOK: dict[str, Any] = {
 
 
 def kinds_of_empty() -> list[Patch]:
-    """Legend entries of the two kinds of cell without a colour."""
+    """Legend entries of the two kinds of cell without a color."""
     from matplotlib.patches import Patch
 
     return [Patch(label="empty", **_EMPTY_LOOK), Patch(label="out of this machine's reach", **_UNREACHABLE_LOOK)]

@@ -1,4 +1,4 @@
-"""The archive seen along each pair of its axes: colour is the best objective over the two hidden axes."""
+"""The archive seen along each pair of its axes: color is the best objective over the two hidden axes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from qdkernel.core import AXES, Axis, Cell
 from qdkernel.plots import style
-from qdkernel.plots.heatmap import Square, colours, draw_squares, kinds_of_empty, write_numbers
+from qdkernel.plots.heatmap import Square, cell_colors, draw_squares, kinds_of_empty, write_numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,19 +24,19 @@ def draw_projections(
     unit: str = "GFLOP/s",
     title: str = "",
 ) -> None:
-    """Draws the six pairwise projections, one colour scale for all, on an empty figure.
+    """Draws the six pairwise projections, one color scale for all, on an empty figure.
 
     Args:
         figure: drawn on whole; 14 x 8.5 inches fit.
         cells: objective of each filled cell.
         reachable: cells that the machine can fill.
         axes: the archive's four axes.
-        unit: of the objective, for the colour bar.
+        unit: of the objective, for the color bar.
         title: above the picture; lines after the first are smaller.
     """
     grid = figure.subplots(2, 3)
     figure.subplots_adjust(left=0.085, right=0.885, bottom=0.125, top=0.87, wspace=0.5, hspace=0.42)
-    mapping = colours(cells.values())
+    mapping = cell_colors(cells.values())
     for ax, (across, up) in zip(grid.flat, itertools.combinations(range(len(axes)), 2), strict=True):
         pairs = {(cell[across], cell[up]) for cell in reachable}
         _draw_pair(ax, axes[across], axes[up], project(cells, across, up), pairs, mapping)

@@ -1,6 +1,6 @@
 """The roofline: what the machine allows at each arithmetic intensity, and where the elites are.
 
-Williams, Waterman and Patterson, CACM 52(4), 2009. Ceilings are measured; intensity uses the problem's convention for
+Williams, Waterman and Patterson, CACM 52(4), 2009. Peaks are measured; intensity uses the problem's convention for
 the bytes a call streams, so a kernel that keeps its data in the caches may stand above the sloped line.
 """
 
@@ -28,7 +28,7 @@ class Point:
         intensity: floating-point operations per byte streamed.
         gflops: speed.
         size: what the size is called, e.g. ``m=512 n=512 k=512``.
-        group: what the colour shows, e.g. the SIMD level.
+        group: what the color shows, e.g. the SIMD level.
     """
 
     intensity: float
@@ -56,7 +56,7 @@ def draw_roofline(
     Args:
         ax: 8 x 6 inches fit, with 3 inches free to its right for the legend.
         points: every elite at every scored size.
-        groups: all groups in their order, so that a group's colour is the same in every picture.
+        groups: all groups in their order, so that a group's color is the same in every picture.
         peaks: GFLOP/s of each ceiling by name.
         triad_gbytes_per_s: slope of the memory-bound part; ``None`` when not known.
         baseline: the baseline at the scored sizes.
@@ -64,7 +64,7 @@ def draw_roofline(
         best: the best elite at the scored sizes.
         group_name: what the groups are, for the legend.
     """
-    colour = dict(zip(groups, style.LEVELS, strict=False))
+    color = dict(zip(groups, style.LEVELS, strict=False))
     sizes = list(dict.fromkeys(point.size for point in [*points, *baseline]))
     marker = {size: _SIZE_MARKERS[number % len(_SIZE_MARKERS)] for number, size in enumerate(sizes)}
     ax.set_xscale("log")
@@ -74,13 +74,13 @@ def draw_roofline(
     ax.set_ylim(bottom, top)
     _draw_ceilings(ax, peaks, triad_gbytes_per_s)
     for point in points:
-        _draw_kernel(ax, point, groups, marker[point.size], colour.get(point.group, style.INK))
+        _draw_kernel(ax, point, groups, marker[point.size], color.get(point.group, style.INK))
     for point in baseline:
         ax.plot(point.intensity, point.gflops, "x", color="black", markersize=10, markeredgewidth=2.2, zorder=4)
     for point in best:
         _draw_ring(ax, point, groups)
     used = [group for group in groups if any(point.group == group for point in points)]
-    shown = {f"{group_name} {group}": ("o", colour.get(group, style.INK)) for group in used}
+    shown = {f"{group_name} {group}": ("o", color.get(group, style.INK)) for group in used}
     _draw_legend(ax, shown, marker, baseline_name if baseline else "", best)
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter("{x:g}")  # 1, 10, 100 rather than powers of ten
@@ -90,10 +90,10 @@ def draw_roofline(
     ax.set_axisbelow(True)
 
 
-def _draw_kernel(ax: Axes, point: Point, groups: Sequence[str], marker: str, colour: str) -> None:
+def _draw_kernel(ax: Axes, point: Point, groups: Sequence[str], marker: str, color: str) -> None:
     at = point.intensity * _dodge(point, groups)
     ax.plot(
-        at, point.gflops, marker, color=colour, markersize=7, markeredgecolor="white", markeredgewidth=0.6, alpha=0.85
+        at, point.gflops, marker, color=color, markersize=7, markeredgecolor="white", markeredgewidth=0.6, alpha=0.85
     )
 
 
@@ -178,10 +178,10 @@ def _draw_legend(
 ) -> None:
     from matplotlib.lines import Line2D
 
-    def handle(label: str, marker: str, colour: str, **looks: object) -> Line2D:
-        return Line2D([], [], linestyle="", marker=marker, color=colour, label=label, markersize=8, **looks)  # type: ignore[arg-type]  # looks are matplotlib's own names
+    def handle(label: str, marker: str, color: str, **looks: object) -> Line2D:
+        return Line2D([], [], linestyle="", marker=marker, color=color, label=label, markersize=8, **looks)  # type: ignore[arg-type]  # looks are matplotlib's own names
 
-    handles = [handle(label, marker, colour) for label, (marker, colour) in groups.items()]
+    handles = [handle(label, marker, color) for label, (marker, color) in groups.items()]
     handles += [handle(size, marker, "#8a8a8a") for size, marker in markers.items() if len(markers) > 1]
     if baseline:
         handles.append(handle(baseline, "x", "black", markeredgewidth=2.2))

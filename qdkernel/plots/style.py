@@ -23,14 +23,14 @@ SETTINGS: Mapping[str, Any] = {  # Any: matplotlib's values
     "text.parse_math": False,  # a dollar sign in a CPU's name is a dollar sign
 }
 
-COLOUR_MAP = "viridis"  # perceptually uniform, readable without colour vision
+COLOR_MAP = "viridis"  # perceptually uniform, readable without color vision
 EMPTY = "#ffffff"
 EMPTY_EDGE = "#d0d0d0"
 UNREACHABLE = "#e4e4e4"
 UNREACHABLE_HATCH = "#9a9a9a"
 BEST = "#d62728"
 INK = "#333333"
-# One colour per level of an axis, dark to light along the same map; yellow's end is too pale for points.
+# One color per level of an axis, dark to light along the same map; yellow's end is too pale for points.
 LEVELS = ("#440154", "#31688e", "#21a585", "#b5c918", "#e08214")
 DPI = 150
 

@@ -2,12 +2,12 @@
 
 from qdkernel.reports.comparison import report, show_diff
 from qdkernel.reports.progress import make_progress
-from qdkernel.reports.run import print_view, proof_words, show_cell, show_run
+from qdkernel.reports.run import format_verification, print_view, show_cell, show_run
 
 __all__ = [
+    "format_verification",
     "make_progress",
     "print_view",
-    "proof_words",
     "report",
     "show_cell",
     "show_diff",

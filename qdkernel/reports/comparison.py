@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from qdkernel.analysis import LARGEST, TIE, CellResult, Comparison, Groups, Side, Tally, repetition
+from qdkernel.analysis import LARGEST, TIE, CellResult, Comparison, Groups, OperatorStats, Side, repetition
 from qdkernel.core import cell_name
 from qdkernel.reports.models import usd
 
@@ -172,7 +172,7 @@ def _operators_table(comparison: Comparison) -> Table:
     return table
 
 
-def _earned(tally: Tally | None) -> tuple[str, str, str, str]:
+def _earned(tally: OperatorStats | None) -> tuple[str, str, str, str]:
     if tally is None:
         return ("", "", "", "")
     return (str(tally.proposals), f"{tally.ok_share:.0%}", str(tally.won), str(tally.held))
@@ -197,7 +197,7 @@ def _side_report(side: Side) -> dict[str, Any]:  # Any: JSON values
     }
 
 
-def _tally_report(tally: Tally | None) -> dict[str, Any] | None:  # Any: JSON values
+def _tally_report(tally: OperatorStats | None) -> dict[str, Any] | None:  # Any: JSON values
     if tally is None:
         return None
     return {"proposals": tally.proposals, "ok_share": tally.ok_share, "won": tally.won, "held": tally.held}

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from rich.table import Table
 from rich.text import Text
 
-from qdkernel.analysis import Arm, Tally, arm_of, tallies
+from qdkernel.analysis import Arm, OperatorStats, arm_of, operator_stats
 from qdkernel.runs import End, Record, RunFolder, Spending, StoredConversation
 
 
@@ -52,9 +52,9 @@ def arms_table(records: Iterable[Record], endings: Mapping[Arm, Counter[str]]) -
     table.add_column("model", no_wrap=True)
     for name in ("conversations", "proposals", "ok", "cells won", "held now", "unreadable", "failed"):
         table.add_column(name, justify="right", no_wrap=True)
-    earned = tallies(records, arm_of)
+    earned = operator_stats(records, arm_of)
     for arm in [*earned, *(arm for arm in endings if arm not in earned)]:
-        table.add_row(*(Text(value) for value in _arm_row(arm, earned.get(arm, Tally()), endings.get(arm))))
+        table.add_row(*(Text(value) for value in _arm_row(arm, earned.get(arm, OperatorStats()), endings.get(arm))))
     return table
 
 
@@ -63,7 +63,7 @@ def usd(cost: float) -> str:
     return f"${cost:,.2f}" if cost >= 1 else f"${cost:.4f}"
 
 
-def _arm_row(arm: Arm, tally: Tally, endings: Counter[str] | None) -> list[str]:
+def _arm_row(arm: Arm, tally: OperatorStats, endings: Counter[str] | None) -> list[str]:
     proposed = [str(tally.proposals), f"{tally.ok_share:.0%}", str(tally.won), str(tally.held)]
     if not tally.proposals:  # e.g. plans and lessons, which bring no kernel themselves
         proposed = ["", "", "", ""]

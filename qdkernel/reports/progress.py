@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from qdkernel.core import Outcome, Standing
+from qdkernel.core import Outcome, RunStatus
 
 _PLAIN_EVERY_S = 5.0
 _PLAIN_IDLE_S = 25.0  # while nothing is evaluated, e.g. because a model thinks, a line now and then shows life
@@ -25,7 +25,7 @@ class Progress(Protocol):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Leaves the terminal as it was."""
 
-    def show(self, standing: Standing) -> None:
+    def show(self, status: RunStatus) -> None:
         """The new standing."""
 
 
@@ -53,17 +53,17 @@ class _PlainLines:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         pass
 
-    def show(self, standing: Standing) -> None:
+    def show(self, status: RunStatus) -> None:
         now = time.monotonic()
-        if now < self._next or (standing.evaluations == self._told and now < self._next + _PLAIN_IDLE_S):
+        if now < self._next or (status.evaluations == self._told and now < self._next + _PLAIN_IDLE_S):
             return
-        self._next, self._told = now + _PLAIN_EVERY_S, standing.evaluations
-        best = _best(standing, self._peak)
-        line = f"{standing.elapsed_s:5.0f} s  {_counts(standing)}  cells {_cells(standing)}  {best}"
-        line += "".join(f"  {part}" for part in (standing.stage, standing.models) if part)
-        if standing.news != self._news:
-            self._news = standing.news
-            line += f"  | {standing.news}"
+        self._next, self._told = now + _PLAIN_EVERY_S, status.evaluations
+        best = _best(status, self._peak)
+        line = f"{status.elapsed_s:5.0f} s  {_counts(status)}  cells {_cells(status)}  {best}"
+        line += "".join(f"  {part}" for part in (status.stage, status.models) if part)
+        if status.news != self._news:
+            self._news = status.news
+            line += f"  | {status.news}"
         print(line, file=sys.stderr, flush=True)
 
 
@@ -74,7 +74,7 @@ class _LivePanel:
         self._next = 0.0
         # no refresh thread: it would compute beside a benchmark
         self._live = Live(console=console, auto_refresh=False, transient=True)
-        self._last = Standing()
+        self._last = RunStatus()
 
     def __enter__(self) -> Progress:
         self._live.start()
@@ -83,41 +83,41 @@ class _LivePanel:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._live.stop()
 
-    def show(self, standing: Standing) -> None:
+    def show(self, status: RunStatus) -> None:
         now = time.monotonic()
         if now < self._next:
             return
         self._next = now + _LIVE_EVERY_S
-        self._live.update(self._table(standing), refresh=True)
+        self._live.update(self._table(status), refresh=True)
 
-    def _table(self, standing: Standing) -> Table:
+    def _table(self, status: RunStatus) -> Table:
         table = Table.grid(padding=(0, 2))
         table.add_column(style="dim", justify="right")
         table.add_column(overflow="fold")
-        table.add_row("evaluations", f"{_counts(standing)}, {standing.elapsed_s:.0f} s")
-        table.add_row("outcomes", _outcomes(standing))
-        table.add_row("archive", f"{_cells(standing)} cells, QD score {standing.qd_score:.0f} GFLOP/s")
-        table.add_row("best", f"[bold]{_best(standing, self._peak)}[/bold] (1 = {self._baseline})")
-        if standing.stage:
-            table.add_row("stage", standing.stage)
-        if standing.models:
-            table.add_row("models", standing.models)
-        table.add_row("latest", standing.news)
+        table.add_row("evaluations", f"{_counts(status)}, {status.elapsed_s:.0f} s")
+        table.add_row("outcomes", _outcomes(status))
+        table.add_row("archive", f"{_cells(status)} cells, QD score {status.qd_score:.0f} GFLOP/s")
+        table.add_row("best", f"[bold]{_best(status, self._peak)}[/bold] (1 = {self._baseline})")
+        if status.stage:
+            table.add_row("stage", status.stage)
+        if status.models:
+            table.add_row("models", status.models)
+        table.add_row("latest", status.news)
         return table
 
 
-def _counts(standing: Standing) -> str:
-    rate = standing.session_evaluations / standing.elapsed_s if standing.elapsed_s else 0.0
-    return f"{standing.evaluations} evaluated, {rate:.1f}/s"
+def _counts(status: RunStatus) -> str:
+    rate = status.session_evaluations / status.elapsed_s if status.elapsed_s else 0.0
+    return f"{status.evaluations} evaluated, {rate:.1f}/s"
 
 
-def _outcomes(standing: Standing) -> str:
-    return ", ".join(f"{o.value} {standing.outcomes[o]}" for o in Outcome if standing.outcomes[o])
+def _outcomes(status: RunStatus) -> str:
+    return ", ".join(f"{o.value} {status.outcomes[o]}" for o in Outcome if status.outcomes[o])
 
 
-def _cells(standing: Standing) -> str:
-    return f"{standing.elites}/{standing.reachable}"
+def _cells(status: RunStatus) -> str:
+    return f"{status.elites}/{status.reachable}"
 
 
-def _best(standing: Standing, peak: float) -> str:
-    return f"{standing.best:.1f} GFLOP/s, {standing.best_ratio:.2f} of baseline, {standing.best / peak:.0%} of peak"
+def _best(status: RunStatus, peak: float) -> str:
+    return f"{status.best:.1f} GFLOP/s, {status.best_ratio:.2f} of baseline, {status.best / peak:.0%} of peak"

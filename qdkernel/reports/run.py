@@ -12,11 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from qdkernel.analysis import coverage, first_records, lineage, qd_score, ratio_to_baseline
-from qdkernel.core import AXES, Cell, Evaluation, Outcome, Proof, cell_name, reachable_cells, size_text
+from qdkernel.core import AXES, Cell, Evaluation, Outcome, VerificationResult, cell_name, reachable_cells, size_text
 from qdkernel.errors import UnknownName
 from qdkernel.reports.models import arms_table, conversation_line, spending_lines
 from qdkernel.reports.repetition import repetition_view
-from qdkernel.runs import MachineFacts, Record, RunFolder, accuracy_words, elites, geometric_mean
+from qdkernel.runs import MachineFacts, Record, RunFolder, elites, format_accuracy, geometric_mean
 
 PLAIN_WIDTH = 160  # columns of a table that nobody's window limits
 TOP_CELLS = 15
@@ -64,7 +64,7 @@ class Summary:
         return sorted(self.held.items(), key=lambda item: (-(item[1].evaluation.objective or 0.0), item[0]))
 
 
-def summarise(folder: RunFolder) -> Summary:
+def summarize(folder: RunFolder) -> Summary:
     """The run's numbers; reads the whole log."""
     facts, events = folder.facts, folder.events()
     stops = [event.text for event in events if event.kind in ("stop", "stopped")]
@@ -91,7 +91,7 @@ def show_run(folder: RunFolder, top: int = TOP_CELLS) -> RenderableType:
         folder: of the run.
         top: rows of the table of cells.
     """
-    summary = summarise(folder)
+    summary = summarize(folder)
     parts: list[RenderableType] = [_facts_table(folder.path.name, summary)]
     if summary.held:
         parts += [Text(""), _cells_table(summary, top)]
@@ -131,7 +131,7 @@ def _conversation_of(folder: RunFolder, record: Record) -> str:
 
 
 def print_view(view: RenderableType, file: TextIO | None = None) -> None:
-    """Prints a view: with the terminal's width and colours on a TTY, else as plain text of up to 160 columns."""
+    """Prints a view: with the terminal's width and cell_colors on a TTY, else as plain text of up to 160 columns."""
     file = sys.stdout if file is None else file
     if file.isatty():
         Console(file=file).print(view, crop=False)  # long lines of C stay whole
@@ -140,7 +140,7 @@ def print_view(view: RenderableType, file: TextIO | None = None) -> None:
 
 
 def view_text(view: RenderableType, width: int = PLAIN_WIDTH) -> str:
-    """A view as plain text: no colours, no trailing blanks, whatever the environment says of the terminal."""
+    """A view as plain text: no cell_colors, no trailing blanks, whatever the environment says of the terminal."""
     console = Console(width=width, color_system=None, force_terminal=False, legacy_windows=False)
     with console.capture() as capture:
         console.print(view, crop=False)
@@ -152,7 +152,7 @@ def _facts_table(name: str, summary: Summary) -> Table:
     table = _plain_table()
     table.add_row("run", _text(name))
     problem = f"{facts.problem} ({facts.dtype})" if facts.dtype else facts.problem
-    table.add_row("problem", _text(problem + accuracy_words(facts.accuracy)))
+    table.add_row("problem", _text(problem + format_accuracy(facts.accuracy)))
     threads = f"{facts.threads} thread" + ("s" if facts.threads != 1 else "")
     compiler = facts.compiler.get("version") or facts.compiler.get("command")
     table.add_row("machine", _text(", ".join(str(part) for part in (facts.cpu, threads, compiler) if part)))
@@ -254,8 +254,8 @@ def _elite_table(cell: Cell, record: Record, facts: MachineFacts, conversation: 
         table.add_row("timed", f"{record.looks} times; the best of them counts")
     if not all(timing.quiet for timing in evaluation.timings):
         table.add_row("", "against the baseline's speed on quiet cores: too low rather than too high")
-    if evaluation.proof:
-        table.add_row("proof", proof_words(evaluation.proof))
+    if evaluation.verification:
+        table.add_row("proof", format_verification(evaluation.verification))
     table.add_row("evaluation", f"{record.number}, {record.finished_at}, {record.placement}")
     if conversation:
         table.add_row("model", _text(conversation))
@@ -264,19 +264,21 @@ def _elite_table(cell: Cell, record: Record, facts: MachineFacts, conversation: 
         table.add_row(axis.name, _text(axis.levels[level] + (f": {evidence}" if evidence else "")))
     if evaluation.duel:
         duel = evaluation.duel
-        won = f"{duel.ratio:.3f} [{duel.low:.3f}, {duel.high:.3f}] times {duel.holder[:8]}, the holder then"
-        failed = f"{duel.holder[:8]}, the holder then, failed in it: {duel.fault.detail}" if duel.fault else ""
+        won = f"{duel.ratio:.3f} [{duel.low:.3f}, {duel.high:.3f}] times {duel.incumbent[:8]}, the holder then"
+        failed = f"{duel.incumbent[:8]}, the holder then, failed in it: {duel.fault.detail}" if duel.fault else ""
         table.add_row("duel", _text(failed or won))
     steps = ", ".join(f"{step} {seconds:.2f} s" for step, seconds in evaluation.step_s.items())
     table.add_row("steps", _text(steps))
     return table
 
 
-def proof_words(proof: Proof) -> str:
+def format_verification(verification: VerificationResult) -> str:
     """What was proven of a correct kernel, in a line."""
-    bits = {True: "the same bits in two runs", False: "not the same bits in two runs", None: ""}[proof.deterministic]
-    words = f"{proof.calls} calls, largest error {proof.error_ratio:.2g} of {proof.error_limit:g} rounding errors"
-    words += "" if proof.rule == "componentwise" else f" ({proof.rule})"
+    bits = {True: "the same bits in two runs", False: "not the same bits in two runs", None: ""}[
+        verification.deterministic
+    ]
+    words = f"{verification.calls} calls, largest error {verification.error_ratio:.2g} of {verification.error_limit:g} rounding errors"
+    words += "" if verification.rule == "componentwise" else f" ({verification.rule})"
     return f"{words}, {bits}" if bits else words
 
 

@@ -2,7 +2,7 @@
 
 from qdkernel.runs.conversation_records import Bill, End, Spending, StoredCall, StoredConversation
 from qdkernel.runs.folder import RunFolder
-from qdkernel.runs.machine_facts import MachineFacts, accuracy_words, geometric_mean
+from qdkernel.runs.machine_facts import MachineFacts, format_accuracy, geometric_mean
 from qdkernel.runs.records import Record, elites, source_bytes
 
 __all__ = [
@@ -14,8 +14,8 @@ __all__ = [
     "Spending",
     "StoredCall",
     "StoredConversation",
-    "accuracy_words",
     "elites",
+    "format_accuracy",
     "geometric_mean",
     "source_bytes",
 ]

@@ -11,8 +11,8 @@ from qdkernel.core import Evaluation, Fault, Kernel, KernelId, Outcome, Placemen
 from qdkernel.errors import UnknownName
 from qdkernel.runs.records import (
     RECORD_QUERY,
-    Looks,
     Record,
+    Remeasurements,
     evaluation_row,
     insert,
     kernel_of,
@@ -72,11 +72,11 @@ class EvaluationLog(RunStore):
                     "UPDATE kernels SET normal_hash = ? WHERE id = ?", (evaluation.normal_hash, evaluation.kernel_id)
                 )
             if evaluation.duel and evaluation.duel.fault:
-                _retract(database, evaluation.duel.holder, evaluation.duel.fault, self.elapsed_s)
+                _retract(database, evaluation.duel.incumbent, evaluation.duel.fault, self.elapsed_s)
             put_state(database, state)
         return number
 
-    def add_look(self, number: int, evaluation: Evaluation) -> int:
+    def add_remeasurement(self, number: int, evaluation: Evaluation) -> int:
         """Commits another timing of a kernel that was evaluated before and returns its number, from 1.
 
         Args:
@@ -149,15 +149,15 @@ class EvaluationLog(RunStore):
             raise UnknownName(f"no kernel {kernel_id!r} in {self.path}; ids are 64 hexadecimal digits")
         return kernel_of(rows[0]["source"])
 
-    def _looks(self, after: int, until: int) -> Mapping[int, Looks]:
+    def _looks(self, after: int, until: int) -> Mapping[int, Remeasurements]:
         rows = self._rows(
             # with max() SQLite takes the other columns from the row that holds the maximum
             """SELECT evaluation_id, count(*) AS n, look, max(objective) AS objective FROM looks
             WHERE evaluation_id > ? AND evaluation_id <= ? GROUP BY evaluation_id""",
             (after, until),
         )
-        found = {row["evaluation_id"]: Looks(row["n"], row["look"], row["objective"]) for row in rows}
-        return defaultdict(Looks, found)
+        found = {row["evaluation_id"]: Remeasurements(row["n"], row["look"], row["objective"]) for row in rows}
+        return defaultdict(Remeasurements, found)
 
     def _timings(self, after: int, until: int, used: Mapping[int, int]) -> Mapping[int, list[Timing]]:
         """Timings of a page of evaluations, each from the look that is used."""

@@ -79,7 +79,7 @@ class MachineFacts:
         return " ".join([str(self.compiler.get("command") or "gcc"), *(self.flags or ("-O3", "-march=native"))])
 
 
-def accuracy_words(accuracy: str) -> str:
+def format_accuracy(accuracy: str) -> str:
     """``, accuracy normwise`` where results were not judged by the usual rule; otherwise nothing."""
     return "" if accuracy == "componentwise" else f", accuracy {accuracy}"
 

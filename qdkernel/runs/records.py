@@ -8,7 +8,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from qdkernel.core import Cell, Duel, Evaluation, Fault, Kernel, KernelId, Outcome, Placement, Proof, Proposal, Timing
+from qdkernel.core import (
+    Cell,
+    Duel,
+    Evaluation,
+    Fault,
+    Kernel,
+    KernelId,
+    Outcome,
+    Placement,
+    Proposal,
+    Timing,
+    VerificationResult,
+)
 
 RECORD_QUERY = """
     SELECT e.*, p.operator, p.idea, p.parents, p.target, p.notes, p.proposed_at, p.conversation_id, c.model, k.source
@@ -59,7 +71,7 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Looks:
+class Remeasurements:
     """The further looks at one evaluation.
 
     Attributes:
@@ -148,7 +160,7 @@ def evaluation_row(evaluation: Evaluation) -> dict[str, Any]:  # Any: what SQLit
         "cell": _cell_json(evaluation.cell),
         "evidence": to_json(dict(evaluation.evidence)),
         "objective": _real(evaluation.objective),
-        "proof": to_json(asdict(evaluation.proof)) if evaluation.proof else None,
+        "proof": to_json(asdict(evaluation.verification)) if evaluation.verification else None,
         "duplicate_of": evaluation.duplicate_of,
         "normal_hash": evaluation.normal_hash,
         "assembly_hash": evaluation.assembly_hash,
@@ -169,7 +181,7 @@ def evaluation_of(row: sqlite3.Row, timings: tuple[Timing, ...], objective: floa
         evidence=json.loads(row["evidence"]),
         objective=objective,
         timings=timings,
-        proof=Proof(**json.loads(row["proof"])) if row["proof"] else None,
+        verification=VerificationResult(**json.loads(row["proof"])) if row["proof"] else None,
         duel=_duel_of(row["duel"]) if row["duel"] else None,
         duplicate_of=row["duplicate_of"],
         normal_hash=row["normal_hash"],
@@ -214,7 +226,7 @@ def timing_of(row: sqlite3.Row) -> Timing:
     )
 
 
-def record_of(row: sqlite3.Row, timings: Sequence[Timing], looks: Looks) -> Record:
+def record_of(row: sqlite3.Row, timings: Sequence[Timing], looks: Remeasurements) -> Record:
     """The record in a row of ``RECORD_QUERY``, with the timings of the look that counts."""
     objective = looks.objective if looks.used(row["objective"]) else row["objective"]
     return Record(

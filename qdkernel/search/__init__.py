@@ -2,9 +2,9 @@
 
 from qdkernel.search.assemble import Assembled, assemble, endpoint_spec
 from qdkernel.search.environment import (
-    Workplace,
+    RunEnvironment,
     check_names,
-    open_workplace,
+    open_environment,
     recorded_baseline,
     resolve_sizes,
     resolve_threads,
@@ -14,12 +14,12 @@ from qdkernel.search.stages import plan_of
 
 __all__ = [
     "Assembled",
-    "Workplace",
+    "RunEnvironment",
     "assemble",
     "check_names",
     "elite_of",
     "endpoint_spec",
-    "open_workplace",
+    "open_environment",
     "plan_of",
     "recorded_baseline",
     "resolve_sizes",

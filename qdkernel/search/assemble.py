@@ -14,12 +14,12 @@ from qdkernel.core import StopReason, reachable_cells
 from qdkernel.llm import Endpoint, EndpointSpec
 from qdkernel.mutators import MODEL_OPERATORS, MUTATORS
 from qdkernel.runs import RunFolder
-from qdkernel.search.bandit import Arm, Portfolio
-from qdkernel.search.environment import Workplace
-from qdkernel.search.history import Chronicle
-from qdkernel.search.llm_budget import Charge, Ledger
-from qdkernel.search.llm_dispatcher import Held, ModelDesk
-from qdkernel.search.llm_session import Correspondence
+from qdkernel.search.bandit import Arm, Bandit
+from qdkernel.search.environment import RunEnvironment
+from qdkernel.search.history import SearchHistory
+from qdkernel.search.llm_budget import TokenBudget, Usage
+from qdkernel.search.llm_dispatcher import FinishedConversation, LLMDispatcher
+from qdkernel.search.llm_session import LLMSession
 from qdkernel.search.loop import Evolution, Show
 from qdkernel.search.proposer import Proposer
 from qdkernel.search.replay import Replay
@@ -35,7 +35,7 @@ class Assembled:
 
     evolution: Evolution
     say: Say
-    correspondence: Correspondence | None = None
+    session: LLMSession | None = None
     stopping: threading.Event | None = None
 
     def stop(self) -> None:
@@ -48,13 +48,15 @@ class Assembled:
         """Commits replies that are on their way, as far as they come in time."""
         if self.stopping:
             self.stopping.set()  # no retries any more
-        if self.correspondence:
-            if patience_s and self.correspondence.under_way:
-                self.say(f"waiting up to {patience_s:.0f} s for {self.correspondence.under_way} replies under way")
-            self.correspondence.close(patience_s)
+        if self.session:
+            if patience_s and self.session.under_way:
+                self.say(f"waiting up to {patience_s:.0f} s for {self.session.under_way} replies under way")
+            self.session.close(patience_s)
 
 
-def assemble(place: Workplace, folder: RunFolder, show: Show, say: Say, recorded: RunFolder | None = None) -> Assembled:
+def assemble(
+    environment: RunEnvironment, folder: RunFolder, show: Show, say: Say, recorded: RunFolder | None = None
+) -> Assembled:
     """The parts of a run, joined.
 
     Args:
@@ -67,36 +69,36 @@ def assemble(place: Workplace, folder: RunFolder, show: Show, say: Say, recorded
     Raises:
         ConfigError: the environment lacks the key of a model.
     """
-    config = place.config
-    reachable = frozenset(reachable_cells(place.machine.simd_widths))
+    config = environment.config
+    reachable = frozenset(reachable_cells(environment.machine.simd_widths))
     archive = KernelArchive(reachable, config.timing.tie)
     if recorded is not None:
-        replay = Replay(recorded, folder, place.problem.name, config.llm.resamples, say)
-        return Assembled(Evolution(place, folder, archive, replay, lambda: None, show), say)
-    chronicle = Chronicle(place)
+        replay = Replay(recorded, folder, environment.problem.name, config.llm.resamples, say)
+        return Assembled(Evolution(environment, folder, archive, replay, lambda: None, show), say)
+    history = SearchHistory(environment)
     rng = np.random.default_rng(np.random.SeedSequence(config.seed))
     weights = arms_of(config)
-    portfolio = Portfolio(weights)
-    proposer = Proposer(place, folder, chronicle, portfolio, reachable, rng)
+    bandit = Bandit(weights)
+    proposer = Proposer(environment, folder, history, bandit, reachable, rng)
     models = config.known_models
     if not models:
-        return Assembled(Evolution(place, folder, archive, proposer, lambda: None, show), say)
+        return Assembled(Evolution(environment, folder, archive, proposer, lambda: None, show), say)
     stopping = threading.Event()
-    ledger = Ledger(config.budget, _spent_before(folder))
+    ledger = TokenBudget(config.budget, _spent_before(folder))
     endpoints = {model.name: Endpoint(endpoint_spec(model), wait=stopping.wait) for model in models}
-    desk = ModelDesk(folder, endpoints, ledger, place.problem.name, config.llm, say)
+    dispatcher = LLMDispatcher(folder, endpoints, ledger, environment.problem.name, config.llm, say)
 
-    def cost_of(held: Held) -> float:
+    def cost_of(held: FinishedConversation) -> float:
         return ledger.share(held.charge)
 
     arms = tuple(arm for arm in weights if arm[0] in MODEL_OPERATORS)
-    correspondence = Correspondence(config.llm, desk, folder, chronicle, portfolio, arms, proposer, cost_of, rng)
-    proposer.correspondence = correspondence
+    session = LLMSession(config.llm, dispatcher, folder, history, bandit, arms, proposer, cost_of, rng)
+    proposer.session = session
 
     def spent() -> StopReason | None:
-        return desk.lacking() if not desk.under_way and not correspondence.num_ready else None
+        return dispatcher.lacking() if not dispatcher.under_way and not session.num_ready else None
 
-    return Assembled(Evolution(place, folder, archive, proposer, spent, show), say, correspondence, stopping)
+    return Assembled(Evolution(environment, folder, archive, proposer, spent, show), say, session, stopping)
 
 
 def arms_of(config: Config) -> dict[Arm, float]:
@@ -128,8 +130,8 @@ def endpoint_spec(model: ModelConfig) -> EndpointSpec:
     )
 
 
-def _spent_before(folder: RunFolder) -> Charge:
-    total = Charge()
+def _spent_before(folder: RunFolder) -> Usage:
+    total = Usage()
     for spending in folder.spending().values():
-        total += Charge(spending.replies + spending.failures, spending.tokens, spending.cost)
+        total += Usage(spending.replies + spending.failures, spending.tokens, spending.cost)
     return total

@@ -33,7 +33,7 @@ _TINY = 1e-200  # sums that have faded below this are 0: keeps quotients away fr
 
 
 @dataclass
-class _Book:
+class _ArmStats:
     """What an arm did: ``plays``, ``wins``, ``earned`` and ``cost`` fade, the totals do not.
 
     A win is a play that earned anything.
@@ -93,7 +93,7 @@ class _Pool:
     rate: float
 
 
-class Portfolio:
+class Bandit:
     """The arms of a run and their books; a play is begun, then settled or abandoned.
 
     Plays in flight count with their arm's mean cost and no earning, so that a batch spreads over the arms. Arms
@@ -112,7 +112,7 @@ class Portfolio:
             raise ValueError(f"expected weights > 0, got {dict(weights)}")
         mean = sum(weights.values()) / len(weights) if weights else 1.0
         self._weights = {arm: weight / mean for arm, weight in weights.items()}
-        self._books: dict[Arm, _Book] = {arm: _Book() for arm in weights}
+        self._books: dict[Arm, _ArmStats] = {arm: _ArmStats() for arm in weights}
         self._in_flight: dict[Arm, int] = {}
 
     def choose(self, among: Collection[Arm], rng: np.random.Generator) -> Arm:
@@ -162,7 +162,7 @@ class Portfolio:
                 raise ValueError(f"expected {name} to be a finite number >= 0, got {amount}")
         for book in self._books.values():
             book.fade()
-        self._books.setdefault(arm, _Book()).add(earned, cost)
+        self._books.setdefault(arm, _ArmStats()).add(earned, cost)
         self._in_flight[arm] = max(0, self._in_flight.get(arm, 0) - 1)
 
     def abandon(self, arm: Arm, cost: float) -> None:
@@ -194,7 +194,7 @@ class Portfolio:
         books = dict(self._books)
         for row in data["arms"]:
             operator, model = row["arm"]
-            books[operator, model] = _Book(**{key: value for key, value in row.items() if key != "arm"})
+            books[operator, model] = _ArmStats(**{key: value for key, value in row.items() if key != "arm"})
         self._books = books
 
     def _pool(self) -> _Pool:
@@ -208,7 +208,7 @@ class Portfolio:
 
     def _posterior(self, arm: Arm, pool: _Pool) -> tuple[float, float]:
         """Shape and rate of the Gamma distribution of the arm's typical earnings per unit of cost."""
-        book = self._books.get(arm, _Book())
+        book = self._books.get(arm, _ArmStats())
         play_cost = book.cost / book.plays if book.plays > _NOTHING else pool.play_cost
         exposure = book.cost + self._in_flight.get(arm, 0) * play_cost
         prior = _PRIOR / (self._weights.get(arm, 1.0) * pool.rate)

@@ -12,15 +12,15 @@ from qdkernel.config import Config
 from qdkernel.core import Problem
 from qdkernel.errors import ConfigError, unknown
 from qdkernel.evaluators.behaviour import describe
-from qdkernel.evaluators.measurement import BaselineChoice, Ceilings, TimingRule, load_or_measure_ceilings
-from qdkernel.evaluators.pipeline import DUEL_RULE, Bench, BenchSpec, Shelf
+from qdkernel.evaluators.measurement import BaselineChoice, MachinePeaks, TimingRule, load_or_measure_peaks
+from qdkernel.evaluators.pipeline import DUEL_RULE, EvaluationContext, EvaluationSpec, SharedScratch
 from qdkernel.evaluators.toolchain import CompileLimits, Toolchain, find_toolchain
 from qdkernel.machine import CoreLock, Machine, this_machine
 from qdkernel.problems import find_problem
 
 
 @dataclass(frozen=True)
-class Workplace:
+class RunEnvironment:
     """A configuration resolved against this machine.
 
     Attributes:
@@ -37,10 +37,10 @@ class Workplace:
     config: Config
     problem: Problem
     machine: Machine
-    ceilings: Ceilings
+    peaks: MachinePeaks
     toolchain: Toolchain
-    spec: BenchSpec
-    shelf: Shelf
+    spec: EvaluationSpec
+    scratch: SharedScratch
     baseline: str
 
     @property
@@ -51,7 +51,7 @@ class Workplace:
     def facts(self) -> dict[str, Any]:  # Any: JSON
         """What ``machine.json`` holds: all that the run's numbers depend on."""
         peaks: dict[str, dict[str, dict[str, float]]] = {}
-        for peak in self.ceilings.peaks:
+        for peak in self.peaks.peaks:
             peaks.setdefault(peak.dtype, {}).setdefault(str(peak.threads), {})[peak.simd] = peak.gflops
         speeds = zip(self.spec.sizes, self.spec.baseline_gflops, strict=True)
         return {
@@ -67,7 +67,7 @@ class Workplace:
             },
             "ceilings": {
                 "peak_gflops": peaks,
-                "triad_gbytes_per_s": {str(triad.threads): triad.best for triad in self.ceilings.triads},
+                "triad_gbytes_per_s": {str(triad.threads): triad.best for triad in self.peaks.triads},
             },
             "compiler": {
                 "command": self.toolchain.command,
@@ -82,9 +82,9 @@ class Workplace:
 
 
 @contextlib.contextmanager
-def open_workplace(
+def open_environment(
     config: Config, say: Callable[[str], None], baseline_gflops: tuple[float, ...] = ()
-) -> Iterator[Workplace]:
+) -> Iterator[RunEnvironment]:
     """A workplace for the configuration; its scratch folder goes when the block ends.
 
     Args:
@@ -103,20 +103,20 @@ def open_workplace(
     sizes = resolve_sizes(config, problem, machine)
     toolchain = find_toolchain(config.compiler.command, config.compiler.flags)
     say(f"{machine.cpu}, {machine.cores} cores; {toolchain.version}; measuring its ceilings once if need be")
-    ceilings = load_or_measure_ceilings(machine, toolchain, exclusive=CoreLock().exclusive())
-    shelf = Shelf.make()
+    peaks = load_or_measure_peaks(machine, toolchain, exclusive=CoreLock().exclusive())
+    scratch = SharedScratch.make()
     try:
-        spec = _spec(config, problem, machine, ceilings, shelf, sizes, threads)
+        spec = _spec(config, problem, machine, peaks, scratch, sizes, threads)
         say("preparing the baseline")
-        bench = Bench(spec)
+        context = EvaluationContext(spec)
         try:
-            name = bench.baseline_name
-            spec = replace(spec, baseline_gflops=baseline_gflops or bench.calibrate())
+            name = context.baseline_name
+            spec = replace(spec, baseline_gflops=baseline_gflops or context.calibrate())
         finally:
-            bench.close()
-        yield Workplace(config, problem, machine, ceilings, toolchain, spec, shelf, name)
+            context.close()
+        yield RunEnvironment(config, problem, machine, peaks, toolchain, spec, scratch, name)
     finally:
-        shelf.remove()
+        scratch.remove()
 
 
 def check_names(config: Config) -> None:
@@ -192,21 +192,21 @@ def _spec(
     config: Config,
     problem: Problem,
     machine: Machine,
-    ceilings: Ceilings,
-    shelf: Shelf,
+    peaks: MachinePeaks,
+    scratch: SharedScratch,
     sizes: tuple[Mapping[str, int], ...],
     threads: int,
-) -> BenchSpec:
+) -> EvaluationSpec:
     timing, limits = config.timing, config.limits
-    return BenchSpec(
+    return EvaluationSpec(
         problem=problem.name,
         sizes=sizes,
         threads=threads,
         compiler=config.compiler.command,
         flags=config.compiler.flags,
-        shelf=str(shelf.folder),
-        peak_gflops=ceilings.plausible_gflops(problem.dtype.name, threads),
-        triad_gbytes_per_s=ceilings.triad_gbytes_per_s(threads),
+        scratch=str(scratch.folder),
+        peak_gflops=peaks.plausible_gflops(problem.dtype.name, threads),
+        triad_gbytes_per_s=peaks.triad_gbytes_per_s(threads),
         llc_bytes=machine.last_level_bytes,
         describe=describe,
         baseline=BaselineChoice(

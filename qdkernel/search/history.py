@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 from qdkernel.core import Cell, Evaluation, Outcome, Placement, Proposal
-from qdkernel.mutators import Brief, Elite, Setback, Sweep, Yardstick
+from qdkernel.mutators import Brief, Elite, RecentFailure, ReferenceSpeeds, Sweep
 from qdkernel.mutators.llm.prompts import LogLine, log_line
 from qdkernel.mutators.schedule import tunables, with_values
-from qdkernel.search.environment import Workplace
+from qdkernel.search.environment import RunEnvironment
 from qdkernel.search.policies import Choice
 
 REPAIRABLE = frozenset(
@@ -26,7 +26,7 @@ _SWEEP_ROWS = 64
 
 
 @dataclass
-class Chronicle:
+class SearchHistory:
     """What happened so far, as far as proposals want to know.
 
     Attributes:
@@ -38,13 +38,13 @@ class Chronicle:
         log: the latest evaluations, newest last.
     """
 
-    place: Workplace
+    environment: RunEnvironment
     elites: dict[Cell, Elite] = field(default_factory=dict)
     correct: list[Elite] = field(default_factory=list)
     seeds: list[Elite] = field(default_factory=list)
     lessons: str = ""
     log: deque[LogLine] = field(default_factory=lambda: deque(maxlen=_LOG))
-    _setbacks: deque[Setback] = field(default_factory=lambda: deque(maxlen=_SETBACKS))
+    _setbacks: deque[RecentFailure] = field(default_factory=lambda: deque(maxlen=_SETBACKS))
     _sweeps: dict[str, Sweep] = field(default_factory=dict)
 
     def record(self, proposal: Proposal, evaluation: Evaluation, placement: Placement, gain: float) -> None:
@@ -53,12 +53,12 @@ class Chronicle:
         if elite is not None:
             if placement.placed:
                 self.elites[elite.cell] = elite
-            if self.place.config.search == "random-parents":
+            if self.environment.config.search == "random-parents":
                 self.correct.append(elite)
             if proposal.operator == "seed":
                 self.seeds.append(elite)
         elif evaluation.outcome in REPAIRABLE | {Outcome.OUTSIDE_STAGE}:
-            self._setbacks.appendleft(Setback(proposal.idea, evaluation.outcome, evaluation.detail))
+            self._setbacks.appendleft(RecentFailure(proposal.idea, evaluation.outcome, evaluation.detail))
         self.log.append(log_line(proposal, evaluation, gain))
         self._note_sweep(proposal, evaluation)
 
@@ -76,28 +76,28 @@ class Chronicle:
 
         A best-of-N search shows its operators nothing but the seeds.
         """
-        place, alone = self.place, self.place.config.search == "best-of-n"
+        environment, alone = self.environment, self.environment.config.search == "best-of-n"
         source = choice.parent.kernel.source if choice.parent else ""
         return Brief(
-            problem=place.problem,
-            machine=place.machine,
-            threads=place.spec.threads,
-            sizes=place.spec.sizes,
+            problem=environment.problem,
+            machine=environment.machine,
+            threads=environment.spec.threads,
+            sizes=environment.spec.sizes,
             elites={} if alone else self.elites,
             parent=choice.parent,
             target=choice.target,
             stage=stage,
             permitted=permitted,
-            yardstick=self._yardstick,
-            setbacks=() if alone else tuple(self._setbacks),
+            reference_speeds=self._yardstick,
+            recent_failures=() if alone else tuple(self._setbacks),
             sweep=None if alone else self._swept(source),
             lessons="" if alone else self.lessons,
-            prompt_tokens=place.config.llm.prompt_tokens,
+            prompt_tokens=environment.config.llm.prompt_tokens,
         )
 
     @cached_property
-    def _yardstick(self) -> Yardstick:
-        return yardstick(self.place)
+    def _yardstick(self) -> ReferenceSpeeds:
+        return reference_speeds(self.environment)
 
     def _swept(self, source: str) -> Sweep | None:
         """What became of a kernel under other values; ``None`` when none was tried."""
@@ -114,18 +114,18 @@ class Chronicle:
         self._sweeps[key] = Sweep(names, (*rows, row)[-_SWEEP_ROWS:])
 
 
-def yardstick(place: Workplace) -> Yardstick:
+def reference_speeds(environment: RunEnvironment) -> ReferenceSpeeds:
     """What speeds are compared with at this workplace."""
-    spec = place.spec
-    levels = ("scalar", *map(str, place.machine.simd_widths))
-    dtype, ceilings = place.problem.dtype.name, place.ceilings
-    return Yardstick(
-        baseline=place.baseline,
+    spec = environment.spec
+    levels = ("scalar", *map(str, environment.machine.simd_widths))
+    dtype, peaks = environment.problem.dtype.name, environment.peaks
+    return ReferenceSpeeds(
+        baseline=environment.baseline,
         baseline_gflops=spec.baseline_gflops,
-        peak_gflops=ceilings.peak_gflops(dtype, spec.threads),
-        peaks={level: ceilings.peak_gflops(dtype, spec.threads, level) for level in levels},
+        peak_gflops=peaks.peak_gflops(dtype, spec.threads),
+        peaks={level: peaks.peak_gflops(dtype, spec.threads, level) for level in levels},
         triad_gbytes_per_s=spec.triad_gbytes_per_s,
-        compiler=f"{place.toolchain.version}, {' '.join(place.toolchain.flags)}",
+        compiler=f"{environment.toolchain.version}, {' '.join(environment.toolchain.flags)}",
     )
 
 

@@ -10,21 +10,21 @@ from qdkernel.core import StopReason
 
 
 @dataclass(frozen=True)
-class Charge:
+class Usage:
     """A cost: HTTP requests, tokens in both directions, US dollars."""
 
     requests: int = 0
     tokens: int = 0
     usd: float = 0.0
 
-    def __add__(self, other: Charge) -> Charge:
-        return Charge(self.requests + other.requests, self.tokens + other.tokens, self.usd + other.usd)
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(self.requests + other.requests, self.tokens + other.tokens, self.usd + other.usd)
 
-    def __sub__(self, other: Charge) -> Charge:
-        return Charge(self.requests - other.requests, self.tokens - other.tokens, self.usd - other.usd)
+    def __sub__(self, other: Usage) -> Usage:
+        return Usage(self.requests - other.requests, self.tokens - other.tokens, self.usd - other.usd)
 
 
-class Ledger:
+class TokenBudget:
     """Books of one run; may be used from several threads.
 
     A request is reserved at the most it can cost and settled at what it did cost, so no budget is ever passed.
@@ -34,23 +34,23 @@ class Ledger:
         spent: by earlier sessions.
     """
 
-    def __init__(self, budget: BudgetConfig, spent: Charge) -> None:
+    def __init__(self, budget: BudgetConfig, spent: Usage) -> None:
         self._budget = budget
         self._spent = spent
-        self._in_flight = Charge()
+        self._in_flight = Usage()
         self._lock = threading.Lock()
 
     @property
-    def spent(self) -> Charge:
+    def spent(self) -> Usage:
         """What was settled."""
         return self._spent
 
     @property
-    def in_flight(self) -> Charge:
+    def in_flight(self) -> Usage:
         """What is reserved."""
         return self._in_flight
 
-    def reserve(self, most: Charge) -> StopReason | None:
+    def reserve(self, most: Usage) -> StopReason | None:
         """Reserves a request, or names the budget it does not fit into beside everything else in flight."""
         with self._lock:
             lacking = self._lacking(self._spent + self._in_flight + most)
@@ -58,29 +58,29 @@ class Ledger:
                 self._in_flight += most
             return lacking
 
-    def settle(self, reserved: Charge, actual: Charge) -> None:
+    def settle(self, reserved: Usage, actual: Usage) -> None:
         """Ends a reservation."""
         with self._lock:
             self._in_flight -= reserved
             self._spent += actual
 
-    def fits(self, most: Charge) -> bool:
+    def fits(self, most: Usage) -> bool:
         """Whether a request of at most this cost could be reserved now."""
         with self._lock:
             return self._lacking(self._spent + self._in_flight + most) is None
 
-    def exhausted(self, most: Charge) -> StopReason | None:
+    def exhausted(self, most: Usage) -> StopReason | None:
         """The budget that a request of at most this cost does not fit into, whatever is in flight."""
         with self._lock:
             return self._lacking(self._spent + most)
 
-    def share(self, charge: Charge) -> float:
+    def share(self, charge: Usage) -> float:
         """A cost as a share of the budgets, summed; what is not budgeted costs nothing."""
         budget = self._budget
         pairs = ((charge.requests, budget.requests), (charge.tokens, budget.tokens), (charge.usd, budget.usd))
         return sum(used / limit for used, limit in pairs if limit)
 
-    def _lacking(self, total: Charge) -> StopReason | None:
+    def _lacking(self, total: Usage) -> StopReason | None:
         budget = self._budget
         if budget.requests is not None and total.requests > budget.requests:
             return StopReason.REQUESTS

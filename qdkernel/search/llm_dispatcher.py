@@ -19,14 +19,14 @@ from qdkernel.machine import CoreLock
 from qdkernel.mutators.llm import Assignment, Ending, converse
 from qdkernel.mutators.llm.prompts import estimate_tokens
 from qdkernel.runs import RunFolder, StoredCall
-from qdkernel.search.llm_budget import Charge, Ledger
+from qdkernel.search.llm_budget import TokenBudget, Usage
 
 _LONGEST_REST_S = 600.0  # by thought: a provider's bad quarter of an hour should not cost the whole run
 _HOPELESS = (FailureKind.KEY, FailureKind.REJECTED)  # waiting does not mend these
 
 
 @dataclass(frozen=True)
-class Held:
+class FinishedConversation:
     """A conversation that has ended: with its ending, or with why the model gave no usable reply."""
 
     number: int
@@ -34,11 +34,11 @@ class Held:
     assignment: Assignment
     ending: Ending
     failure: FailureKind | None
-    charge: Charge
+    charge: Usage
 
 
 @dataclass
-class _Line:
+class _EndpointState:
     """A model's state: what its next request may cost at the most, slots, failures in a row, rest.
 
     One conversation in four more than it has slots stands by, so that a slot is filled the moment it falls free, even
@@ -46,7 +46,7 @@ class _Line:
     """
 
     endpoint: Endpoint
-    most_cost: Charge
+    most_cost: Usage
     slots: threading.Semaphore
     busy: int = 0
     failures: int = 0
@@ -68,10 +68,10 @@ class _Conversation:
     assignment: Assignment
     answered: Mapping[int, StoredCall] = field(default_factory=dict)
     turn: int = 0
-    charge: Charge = field(default_factory=Charge)
+    charge: Usage = field(default_factory=Usage)
 
 
-class ModelDesk:
+class LLMDispatcher:
     """The models of a run.
 
     Args:
@@ -87,21 +87,23 @@ class ModelDesk:
         self,
         folder: RunFolder,
         endpoints: Mapping[str, Endpoint],
-        ledger: Ledger,
+        ledger: TokenBudget,
         function: str,
         config: LlmConfig,
         say: Callable[[str], None],
     ) -> None:
         self._folder = folder
         self._lines = {
-            name: _Line(endpoint, _most(endpoint, config.prompt_tokens), threading.Semaphore(endpoint.spec.parallel))
+            name: _EndpointState(
+                endpoint, _most(endpoint, config.prompt_tokens), threading.Semaphore(endpoint.spec.parallel)
+            )
             for name, endpoint in endpoints.items()
         }
         self._ledger = ledger
         self._function = function
         self._config = config
         self._say = say
-        self._ended: queue.SimpleQueue[Held | Exception] = queue.SimpleQueue()
+        self._ended: queue.SimpleQueue[FinishedConversation | Exception] = queue.SimpleQueue()
         self._under_way = 0
         self._closing = False
 
@@ -166,7 +168,7 @@ class ModelDesk:
         # a daemon: a hanging server must not keep the process alive
         threading.Thread(target=self._hold, args=(conversation,), name=f"model-{number}", daemon=True).start()
 
-    def collect(self) -> Iterator[Held]:
+    def collect(self) -> Iterator[FinishedConversation]:
         """Conversations that ended since the last time; also decides who rests. For the main thread.
 
         Raises:
@@ -185,7 +187,7 @@ class ModelDesk:
             self._judge(held, line)
             yield held
 
-    def drain(self, patience_s: float) -> Iterator[Held]:
+    def drain(self, patience_s: float) -> Iterator[FinishedConversation]:
         """No more requests; what comes back within ``patience_s`` seconds."""
         self._closing = True
         deadline = time.monotonic() + patience_s
@@ -217,7 +219,7 @@ class ModelDesk:
             if not self._closing:
                 self._ended.put(error)
             return
-        held = Held(
+        held = FinishedConversation(
             conversation.number, conversation.model, conversation.assignment, ending, failure, conversation.charge
         )
         self._ended.put(held)
@@ -233,7 +235,9 @@ class ModelDesk:
             pass  # reading the reply computes, so it does not begin beside a benchmark
         return completion
 
-    def _send(self, conversation: _Conversation, turn: int, line: _Line, messages: tuple[Message, ...]) -> Completion:
+    def _send(
+        self, conversation: _Conversation, turn: int, line: _EndpointState, messages: tuple[Message, ...]
+    ) -> Completion:
         most = _most(line.endpoint, sum(estimate_tokens(message.content) for message in messages))
         if self._closing:
             raise CallFailed(FailureKind.CANCELLED, "the run is ending", attempts=0)
@@ -241,15 +245,15 @@ class ModelDesk:
             if turn == 0:
                 line.most_cost = most  # so that such a prompt is not composed again before there may be room
             raise CallFailed(FailureKind.CANCELLED, "the budget has no room for it", attempts=0)
-        actual = Charge()
+        actual = Usage()
         try:
             call = self._folder.add_call(conversation.number, turn, messages)  # before it is sent
             completion = line.endpoint.complete(messages)
-            actual = Charge(1, completion.prompt_tokens + completion.completion_tokens, completion.cost)
+            actual = Usage(1, completion.prompt_tokens + completion.completion_tokens, completion.cost)
             self._folder.answer_call(call, completion)
         except CallFailed as error:
             if error.kind is not FailureKind.CANCELLED and not self._closing:
-                actual = Charge(1)
+                actual = Usage(1)
                 self._folder.fail_call(call, error)
                 raise
             raise CallFailed(FailureKind.CANCELLED, str(error), error.attempts) from None
@@ -262,7 +266,7 @@ class ModelDesk:
 
     # -- whom to ask ----------------------------------------------------------------------------------------------
 
-    def _judge(self, held: Held, line: _Line) -> None:
+    def _judge(self, held: FinishedConversation, line: _EndpointState) -> None:
         if held.failure is FailureKind.CANCELLED:
             return
         if held.failure is None or held.failure in (FailureKind.REFUSED, FailureKind.TOO_LONG, FailureKind.EMPTY):
@@ -288,11 +292,11 @@ class ModelDesk:
         self._folder.add_event("model", text)
 
 
-def _most(endpoint: Endpoint, prompt_tokens: int) -> Charge:
+def _most(endpoint: Endpoint, prompt_tokens: int) -> Usage:
     """The most that a request with a prompt of so many tokens can cost."""
     spec = endpoint.spec
     usd = (prompt_tokens * spec.input_price + spec.max_tokens * spec.output_price) / 1e6
-    return Charge(1, prompt_tokens + spec.max_tokens, usd)
+    return Usage(1, prompt_tokens + spec.max_tokens, usd)
 
 
 def answer_of(call: StoredCall) -> Completion:

@@ -24,9 +24,9 @@ from qdkernel.mutators.llm.prompts import (
     compose_revise,
 )
 from qdkernel.runs import RunFolder
-from qdkernel.search.bandit import Arm, Portfolio
-from qdkernel.search.history import REPAIRABLE, Chronicle
-from qdkernel.search.llm_dispatcher import Held, ModelDesk
+from qdkernel.search.bandit import Arm, Bandit
+from qdkernel.search.history import REPAIRABLE, SearchHistory
+from qdkernel.search.llm_dispatcher import FinishedConversation, LLMDispatcher
 
 BUILT_IN = frozenset({"seed", "schedule", "tune"})
 _LEAST_LOG = 8  # evaluations before there is anything to reflect on
@@ -50,7 +50,7 @@ class Ready:
     proposal: Proposal
 
 
-class Correspondence:
+class LLMSession:
     """The run's side of every conversation; its threads are the desk's.
 
     Args:
@@ -68,20 +68,20 @@ class Correspondence:
     def __init__(
         self,
         config: LlmConfig,
-        desk: ModelDesk,
+        dispatcher: LLMDispatcher,
         folder: RunFolder,
-        chronicle: Chronicle,
-        portfolio: Portfolio,
+        history: SearchHistory,
+        bandit: Bandit,
         arms: tuple[Arm, ...],
         briefs: Briefs,
-        cost_of: Callable[[Held], float],
+        cost_of: Callable[[FinishedConversation], float],
         rng: np.random.Generator,
     ) -> None:
         self._config = config
-        self._desk = desk
+        self._desk = dispatcher
         self._folder = folder
-        self._chronicle = chronicle
-        self._portfolio = portfolio
+        self._chronicle = history
+        self._portfolio = bandit
         self._arms = arms
         self._briefs = briefs
         self._cost_of = cost_of
@@ -123,7 +123,7 @@ class Correspondence:
         self._portfolio.begin(arm)
         return self._ready[arm].popleft()
 
-    def listen(self) -> None:
+    def poll(self) -> None:
         """Takes what has come back since the last time."""
         for held in self._desk.collect():
             self._end(held)
@@ -245,7 +245,7 @@ class Correspondence:
 
     # -- what came back -------------------------------------------------------------------------------------------
 
-    def _end(self, held: Held) -> None:
+    def _end(self, held: FinishedConversation) -> None:
         arm, ending, notes = arm_of(held.assignment.notes), held.ending, held.assignment.notes
         if ending.proposal is None or held.failure is not None:
             self._portfolio.abandon(arm, self._cost_of(held))
@@ -270,7 +270,7 @@ class Correspondence:
         else:
             self._folder.end_conversation(held.number, "nothing", ending.reason)
 
-    def _hand_out(self, held: Held, arm: Arm, plan: tuple[Strategy, ...]) -> None:
+    def _hand_out(self, held: FinishedConversation, arm: Arm, plan: tuple[Strategy, ...]) -> None:
         """A programmer's conversation for each strategy, committed together with the plan."""
         kernels = held.assignment.notes["kernels"]
         tasks = []

@@ -19,7 +19,7 @@ from qdkernel.core import (
     Outcome,
     Placement,
     Proposal,
-    Standing,
+    RunStatus,
     StopReason,
     cell_name,
     geometric_mean,
@@ -27,7 +27,7 @@ from qdkernel.core import (
 from qdkernel.evaluators.pipeline import EvaluationTask, perform
 from qdkernel.machine import CoreLock
 from qdkernel.runs import Record, RunFolder, elites
-from qdkernel.search.environment import Workplace
+from qdkernel.search.environment import RunEnvironment
 from qdkernel.search.proposer import Offer, Source
 
 _PASSES = 4  # over the elites that are still in doubt; on a quiet host nearly all agree after the first
@@ -35,7 +35,7 @@ _LOOKS_SHARE = 0.5  # of the time before; a host that is never quiet would cost 
 _AGREE = 0.04  # relative difference of two looks that agree; by thought: a little less than the 5 % to be promised
 _CONTESTS = 2  # evaluations of a kernel whose cell changed hands while it was timed; then the holder stays
 
-Show = Callable[[Standing], None]
+Show = Callable[[RunStatus], None]
 Evaluations = FanOut[EvaluationTask, Evaluation]
 
 
@@ -53,14 +53,14 @@ class Evolution:
 
     def __init__(
         self,
-        place: Workplace,
+        environment: RunEnvironment,
         folder: RunFolder,
         archive: KernelArchive,
         source: Source,
         spent: Callable[[], StopReason | None],
         show: Show,
     ) -> None:
-        self._place = place
+        self._place = environment
         self._folder = folder
         self._archive = archive
         self._source = source
@@ -74,7 +74,7 @@ class Evolution:
         self._judged: set[KernelId] = set()
         self._stopping = False
         self._start = time.monotonic()
-        self.standing = Standing(reachable=len(archive.reachable))
+        self.status = RunStatus(reachable=len(archive.reachable))
 
     def stop(self) -> None:
         """No more proposals; what is under way is finished. May be called from a signal handler."""
@@ -90,15 +90,15 @@ class Evolution:
                 offer = self._under_way[done.number]
                 if self._fold(done.number, done.result or _lost(offer.proposal.kernel.id)):
                     fan_out.submit(done.number, self._task(offer))
-                self._show(self.standing)
+                self._show(self.status)
             elif not fan_out.pending:  # otherwise the display would compute beside a benchmark
-                self.standing.elapsed_s = time.monotonic() - self._start
-                self._source.remark(self.standing)
-                self._show(self.standing)
+                self.status.elapsed_s = time.monotonic() - self._start
+                self._source.update_status(self.status)
+                self._show(self.status)
             reason = reason or self._fill(fan_out)
         assert reason is not None
-        if self._place.config.timing.second_look and reason is not StopReason.INTERRUPTED:
-            self._look_again()
+        if self._place.config.timing.remeasure and reason is not StopReason.INTERRUPTED:
+            self._remeasure_elites()
         self._folder.add_event("stopped", reason.value)
         return reason
 
@@ -132,13 +132,13 @@ class Evolution:
         return None
 
     def _task(self, offer: Offer) -> EvaluationTask:
-        return EvaluationTask(self._place.spec, offer.proposal.kernel, offer.admit)
+        return EvaluationTask(self._place.spec, offer.proposal.kernel, offer.accept)
 
     def _spent(self, pending: int) -> StopReason | None:
         budget = self._place.config.budget
         if self._stopping:
             return StopReason.INTERRUPTED
-        if budget.evaluations is not None and self.standing.evaluations + pending >= budget.evaluations:
+        if budget.evaluations is not None and self.status.evaluations + pending >= budget.evaluations:
             return StopReason.EVALUATIONS
         if budget.minutes is not None and time.monotonic() - self._start >= 60 * budget.minutes:
             return StopReason.MINUTES
@@ -158,15 +158,15 @@ class Evolution:
                 placement = Placement.REFUSED
             proposal = self._under_way.pop(number).proposal
             if placement.placed:
-                self._enthrone(proposal, evaluation, before)
+                self._install_elite(proposal, evaluation, before)
             elif all(entry.kernel_id != evaluation.kernel_id for entry in self._archive):
-                self._place.shelf.forget(evaluation.kernel_id)  # not a holder that was proposed once more
+                self._place.scratch.forget(evaluation.kernel_id)  # not a holder that was proposed once more
             self._remember(evaluation)
             self._count(evaluation)
             gain = self._gain(evaluation, placement, before)
             self._source.evaluated(number, proposal, evaluation, placement, gain, self._cost(evaluation))
-        self.standing.elapsed_s = time.monotonic() - self._start
-        self._source.remark(self.standing)
+        self.status.elapsed_s = time.monotonic() - self._start
+        self._source.update_status(self.status)
         record = self._folder.add_evaluation(number, evaluation, placement.value, self._source.state())
         if placement.placed and evaluation.cell is not None:
             self._take_cell(evaluation.cell, record, proposal, evaluation)
@@ -179,18 +179,18 @@ class Evolution:
         self._holders[cell] = (record, proposal)
         self._looks[record] = [evaluation.objective]
 
-    def _enthrone(self, proposal: Proposal, evaluation: Evaluation, before: Entry | None) -> None:
+    def _install_elite(self, proposal: Proposal, evaluation: Evaluation, before: Entry | None) -> None:
         cell, objective = evaluation.cell, evaluation.objective
         assert cell is not None
         assert objective is not None
-        self._place.shelf.set_holder(cell, proposal.kernel, objective)
+        self._place.scratch.set_incumbent(cell, proposal.kernel, objective)
         was = f" (was {before.objective:.1f})" if before else ""
-        self.standing.news = f"{objective:.1f} GFLOP/s in {cell_name(cell)}{was}: {proposal.idea}"
+        self.status.news = f"{objective:.1f} GFLOP/s in {cell_name(cell)}{was}: {proposal.idea}"
         self._note_best(evaluation)
 
     def _note_best(self, evaluation: Evaluation) -> None:
         if (evaluation.objective or 0.0) >= self._archive.stats.best:
-            self.standing.best_ratio = geometric_mean([timing.ratio for timing in evaluation.timings])
+            self.status.best_ratio = geometric_mean([timing.ratio for timing in evaluation.timings])
 
     def _remember(self, evaluation: Evaluation) -> None:
         """Makes the kernel known to workers, so that its equals are recognised."""
@@ -198,24 +198,24 @@ class Evolution:
             return  # says nothing lasting about the kernel, or is known by its original
         for code in (evaluation.normal_hash, evaluation.object_hash):
             if code:
-                self._place.shelf.add_known(code, evaluation.kernel_id)
+                self._place.scratch.add_known(code, evaluation.kernel_id)
 
     def _count(self, evaluation: Evaluation) -> None:
-        standing = self.standing
+        status = self.status
         if evaluation.outcome not in (Outcome.LOST, Outcome.TIMEOUT, Outcome.OUTSIDE_STAGE):
             self._judged.add(evaluation.kernel_id)  # the others may end otherwise another time
-        standing.evaluations += 1
-        standing.session_evaluations += 1
-        standing.outcomes[evaluation.outcome] += 1
+        status.evaluations += 1
+        status.session_evaluations += 1
+        status.outcomes[evaluation.outcome] += 1
         self._count_elites()
 
     def _count_elites(self) -> None:
-        standing, stats = self.standing, self._archive.stats
-        standing.elites, standing.qd_score, standing.best = stats.num_elites, stats.qd_score, stats.best
+        status, stats = self.status, self._archive.stats
+        status.elites, status.qd_score, status.best = stats.num_elites, stats.qd_score, stats.best
 
     def _recount(self, held: Mapping[Cell, Record]) -> None:
         """Counts again after a record was retracted; ``held``: who holds each cell now, by the log."""
-        self.standing.outcomes = Counter(self._folder.counts_by_outcome())
+        self.status.outcomes = Counter(self._folder.counts_by_outcome())
         for record in held.values():
             self._note_best(record.evaluation)
         self._count_elites()
@@ -238,7 +238,7 @@ class Evolution:
 
     # -- one more look --------------------------------------------------------------------------------------------
 
-    def _look_again(self) -> None:
+    def _remeasure_elites(self) -> None:
         """Times every elite again, until its two best looks agree; the best counts.
 
         What disturbs a host lasts for tens of seconds and only slows a kernel down, so looks come in passes over all
@@ -260,27 +260,27 @@ class Evolution:
 
     def _pass(self, doubtful: Mapping[int, Cell], deadline: float) -> None:
         fan_out: Evaluations = FanOut(perform, self._place.workers)
-        tasks = self._look_tasks(doubtful, deadline)
+        tasks = self._remeasure_tasks(doubtful, deadline)
         _hand_in(fan_out, tasks)
         for so_far, done in enumerate((done for done in fan_out.results() if done is not None), 1):
             if done.result is not None:
-                self._take_look(doubtful[done.number], done.number, done.result)
-            self.standing.news = f"elites are timed again: {so_far} of {len(doubtful)}"
-            self.standing.elapsed_s = time.monotonic() - self._start
-            self._show(self.standing)
+                self._fold_remeasurement(doubtful[done.number], done.number, done.result)
+            self.status.news = f"elites are timed again: {so_far} of {len(doubtful)}"
+            self.status.elapsed_s = time.monotonic() - self._start
+            self._show(self.status)
             _hand_in(fan_out, tasks)
 
-    def _look_tasks(self, doubtful: Mapping[int, Cell], deadline: float) -> Iterator[tuple[int, EvaluationTask]]:
+    def _remeasure_tasks(self, doubtful: Mapping[int, Cell], deadline: float) -> Iterator[tuple[int, EvaluationTask]]:
         for record, cell in doubtful.items():
             if self._stopping or time.monotonic() > deadline:
                 return
             yield record, EvaluationTask(self._place.spec, self._holders[cell][1].kernel, again=True)
 
-    def _take_look(self, cell: Cell, record: int, evaluation: Evaluation) -> None:
+    def _fold_remeasurement(self, cell: Cell, record: int, evaluation: Evaluation) -> None:
         """A faster look counts, a failed one costs the cell, and one that came to nothing says nothing."""
         outcome = evaluation.outcome
         if outcome is Outcome.OK:
-            self._folder.add_look(record, evaluation)
+            self._folder.add_remeasurement(record, evaluation)
             self._take_speed(cell, record, evaluation)
         elif outcome in (Outcome.WRONG, Outcome.CRASHED):
             self._take_fault(cell, evaluation)
@@ -303,10 +303,10 @@ class Evolution:
         self._folder.retract(evaluation.kernel_id, Fault(evaluation.outcome, evaluation.detail))
         held = elites(self._folder.evaluations())
         if cell in held:
-            self._seat(held[cell])
+            self._restore_elite(held[cell])
         else:
             self._archive.remove(cell)
-            self._place.shelf.remove_holder(cell)
+            self._place.scratch.remove_holder(cell)
             del self._holders[cell]
         self._recount(held)
 
@@ -316,25 +316,25 @@ class Evolution:
         """Rebuilds everything from the run's log: the archive is a fold over it."""
         for record in self._folder.evaluations():
             self._replay(record)
-        self.standing.session_evaluations = 0
+        self.status.session_evaluations = 0
         self._source.restore()
 
     def _replay(self, record: Record) -> None:
         evaluation, proposal = record.evaluation, record.proposal
         self._remember(evaluation)
         if record.placed:
-            self._seat(record)
+            self._restore_elite(record)
         self._count(evaluation)
         self._source.evaluated(record.proposal_id, proposal, evaluation, Placement(record.placement), 0.0, 0.0)
 
-    def _seat(self, record: Record) -> None:
+    def _restore_elite(self, record: Record) -> None:
         """Gives its cell to a record's kernel, as the log says."""
         evaluation, proposal = record.evaluation, record.proposal
         assert evaluation.cell is not None
         assert evaluation.objective is not None
         before = self._archive.get(evaluation.cell)
         self._archive.put(Entry(evaluation.cell, evaluation.kernel_id, evaluation.objective))
-        self._enthrone(proposal, evaluation, before)
+        self._install_elite(proposal, evaluation, before)
         self._take_cell(evaluation.cell, record.number, proposal, evaluation)
 
 

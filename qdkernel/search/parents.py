@@ -15,7 +15,7 @@ _MOST_FACTOR = 1.5  # by thought: a lucky parent must not crowd out the others
 
 
 @dataclass
-class ParentLedger:
+class ParentStats:
     """What kernels made from each cell's elite earned, for the choice of parents.
 
     A cell's factor is its mean earning per try over that of all tries, shrunk towards 1 by pseudo-counts; tries in

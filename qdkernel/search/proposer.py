@@ -16,23 +16,23 @@ from qdkernel.core import (
     KernelId,
     Placement,
     Proposal,
+    RunStatus,
     Stage,
-    Standing,
     StopReason,
     cell_name,
     parse_cell,
 )
-from qdkernel.evaluators.pipeline import Admit
+from qdkernel.evaluators.pipeline import Accept
 from qdkernel.mutators import MUTATORS, Brief, Elite, Mutator
 from qdkernel.mutators.schedule import tunables
 from qdkernel.runs import RunFolder
-from qdkernel.search.bandit import Arm, Portfolio
-from qdkernel.search.environment import Workplace, seed_files
-from qdkernel.search.history import Chronicle
-from qdkernel.search.llm_session import Correspondence, arm_of
-from qdkernel.search.parents import ParentLedger
+from qdkernel.search.bandit import Arm, Bandit
+from qdkernel.search.environment import RunEnvironment, seed_files
+from qdkernel.search.history import SearchHistory
+from qdkernel.search.llm_session import LLMSession, arm_of
+from qdkernel.search.parents import ParentStats
 from qdkernel.search.policies import Choice, Selector
-from qdkernel.search.stages import StageClock, plan_of
+from qdkernel.search.stages import StageSchedule, plan_of
 
 _TRIES = 32  # draws, all of them of kernels seen before, after which an operator is taken to have nothing new
 
@@ -43,7 +43,7 @@ class Offer:
 
     number: int | None
     proposal: Proposal
-    admit: Admit | None = None
+    accept: Accept | None = None
 
 
 class Source(Protocol):
@@ -65,7 +65,7 @@ class Source(Protocol):
     ) -> None:
         """What became of a proposal, this session's or (with no cost) an earlier one's."""
 
-    def remark(self, standing: Standing) -> None:
+    def update_status(self, status: RunStatus) -> None:
         """Adds what it knows to the standing."""
 
     def state(self) -> dict[str, Any]:  # Any: JSON
@@ -89,50 +89,50 @@ class Proposer:
 
     def __init__(
         self,
-        place: Workplace,
+        environment: RunEnvironment,
         folder: RunFolder,
-        chronicle: Chronicle,
-        portfolio: Portfolio,
+        history: SearchHistory,
+        bandit: Bandit,
         reachable: frozenset[Cell],
         rng: np.random.Generator,
     ) -> None:
-        config = place.config
-        self._place = place
+        config = environment.config
+        self._place = environment
         self._folder = folder
-        self._chronicle = chronicle
-        self._portfolio = portfolio
+        self._chronicle = history
+        self._portfolio = bandit
         self._rng = rng
         self._selector = Selector(reachable, config.selection.explore, config.selection.improve)
-        self._parents = ParentLedger()
+        self._parents = ParentStats()
         self._mutators: dict[Arm, Mutator] = {
             (m.name, ""): MUTATORS[m.name]() for m in config.mutators if m.name in MUTATORS
         }
         plan = plan_of(config.stages, config.stage_order)
-        self._stages = StageClock(plan, reachable) if plan else None
+        self._stages = StageSchedule(plan, reachable) if plan else None
         self._advancing = config.stage_order == "advance"
         self._seen: set[KernelId] = set()
         self._first: Iterator[Offer] = iter(())
         self._sweeps: deque[Brief] = deque()
-        self.correspondence: Correspondence | None = None  # set once the desk stands; it needs this object's briefs
+        self.session: LLMSession | None = None  # set once the desk stands; it needs this object's briefs
 
     # -- the loop's side ------------------------------------------------------------------------------------------
 
     @property
     def waiting(self) -> bool:
         """Whether a model may still answer."""
-        return self.correspondence is not None and self.correspondence.hopeful
+        return self.session is not None and self.session.hopeful
 
     @property
     def ending(self) -> StopReason:
         """No operator has anything to propose, or nobody is left who could."""
-        deaf = self.correspondence is not None and not self.correspondence.alive
+        deaf = self.session is not None and not self.session.alive
         return StopReason.NO_MODEL if deaf and not self._mutators else StopReason.EXHAUSTED
 
     def next(self) -> Offer | None:
         """First what a killed session left, then the seeds, then what the portfolio chooses."""
-        if self.correspondence:
-            self.correspondence.listen()
-            self.correspondence.ask(least_ready=self._place.workers + 1)
+        if self.session:
+            self.session.poll()
+            self.session.ask(least_ready=self._place.workers + 1)
         offer = next(self._first, None) or self._sweep() or self._play()
         if offer is not None:
             self._seen.add(offer.proposal.kernel.id)
@@ -151,21 +151,21 @@ class Proposer:
             if begun:
                 self._folder.add_event("stage", f"stage {begun.name} begins")
         if "arm" in proposal.notes:
-            paid = self.correspondence.paid(number) if self.correspondence else 0.0
+            paid = self.session.paid(number) if self.session else 0.0
             self._portfolio.settle(arm_of(proposal.notes), gain, cost + paid)
         if "from" in proposal.notes:
             self._parents.settle(tuple(proposal.notes["from"]), gain)
-        if self.correspondence:
-            self.correspondence.evaluated(number, proposal, evaluation, gain)
+        if self.session:
+            self.session.evaluated(number, proposal, evaluation, gain)
         if placement.placed:
             self._plan_sweep(proposal, evaluation)
 
-    def remark(self, standing: Standing) -> None:
+    def update_status(self, status: RunStatus) -> None:
         """Stage and models."""
         if self._stages:
-            standing.stage = f"stage {self._stages.to_json()['stage']}" if self._advancing else ""
-        if self.correspondence:
-            standing.models = self.correspondence.describe()
+            status.stage = f"stage {self._stages.to_json()['stage']}" if self._advancing else ""
+        if self.session:
+            status.models = self.session.describe()
 
     def state(self) -> dict[str, Any]:  # Any: JSON
         """Random generator, aims, portfolio, parents, stages, and the models' side."""
@@ -177,7 +177,7 @@ class Proposer:
         }
         if self._stages:
             state["stages"] = self._stages.to_json()
-        return state | (self.correspondence.state() if self.correspondence else {})
+        return state | (self.session.state() if self.session else {})
 
     def restore(self) -> None:
         """Goes on where the run's folder says; for a new run nothing but the seeds is there yet."""
@@ -186,7 +186,7 @@ class Proposer:
             self._rng.bit_generator.state = rng
         for name, count in folder.get_state("aimed", {}).items():
             self._selector.aimed[parse_cell(name)] = count
-        parts: list[tuple[str, Portfolio | ParentLedger | StageClock | None]] = [
+        parts: list[tuple[str, Bandit | ParentStats | StageSchedule | None]] = [
             ("portfolio", self._portfolio),
             ("parents", self._parents),
             ("stages", self._stages),
@@ -194,9 +194,9 @@ class Proposer:
         for key, part in parts:
             if part is not None and (state := folder.get_state(key)) is not None:
                 part.restore(state)
-        if self.correspondence:
-            self.correspondence.restore()
-            self.correspondence.resume()
+        if self.session:
+            self.session.restore()
+            self.session.resume()
         self._first = self._beginnings()
 
     # -- where offers come from -----------------------------------------------------------------------------------
@@ -230,12 +230,12 @@ class Proposer:
 
     def _play(self) -> Offer | None:
         """What the portfolio chooses among the built-in operators and the models' proposals that wait."""
-        ready = self.correspondence.ready_arms() if self.correspondence else []
+        ready = self.session.ready_arms() if self.session else []
         arms = [*self._mutators, *ready]
         while arms:
             arm = self._portfolio.choose(arms, self._rng)
-            if self.correspondence and arm in ready:
-                waiting = self.correspondence.pop(arm)
+            if self.session and arm in ready:
+                waiting = self.session.pop(arm)
                 return Offer(waiting.number, waiting.proposal, self._admit(waiting.proposal))
             offer = self._propose(arm)
             if offer is not None:
@@ -281,16 +281,16 @@ class Proposer:
         return self._stages.cells(stage) if self._stages and stage else None
 
     def _choose(self, permitted: frozenset[Cell] | None) -> Choice:
-        chronicle, search = self._chronicle, self._place.config.search
+        history, search = self._chronicle, self._place.config.search
         if search == "map-elites":
-            return self._selector.choose(chronicle.elites, self._rng, permitted, self._parents.factor)
-        pool = chronicle.seeds if search == "best-of-n" else chronicle.correct
+            return self._selector.choose(history.elites, self._rng, permitted, self._parents.factor)
+        pool = history.seeds if search == "best-of-n" else history.correct
         return Choice(pool[int(self._rng.integers(len(pool)))] if pool else None, None)
 
     def _stage_of(self, proposal: Proposal) -> Stage | None:
         name = proposal.notes.get("stage")
         return self._stages.stage(name) if self._stages and name else None
 
-    def _admit(self, proposal: Proposal) -> Admit | None:
+    def _admit(self, proposal: Proposal) -> Accept | None:
         stage = self._stage_of(proposal)
         return stage.refusal if stage else None

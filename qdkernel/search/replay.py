@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from qdkernel.core import Evaluation, Placement, Proposal, Standing, StopReason
+from qdkernel.core import Evaluation, Placement, Proposal, RunStatus, StopReason
 from qdkernel.llm import CallFailed
 from qdkernel.mutators.llm import converse
 from qdkernel.runs import RunFolder, StoredConversation
@@ -49,7 +49,7 @@ class Replay:
     ) -> None:
         """Changes nothing: what comes next is written down."""
 
-    def remark(self, standing: Standing) -> None:
+    def update_status(self, status: RunStatus) -> None:
         """Nothing to add."""
 
     def state(self) -> dict[str, Any]:  # Any: JSON

@@ -89,7 +89,7 @@ class _Progress:
     stagnation: int = 0
 
 
-class StageClock:
+class StageSchedule:
     """Which stage it is.
 
     Args:

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from qdkernel.analysis import CellResult, Tally, compare
-from qdkernel.analysis.compare import Cost, History, compare_histories, history, standing
+from qdkernel.analysis import CellResult, OperatorStats, compare
+from qdkernel.analysis.compare import Cost, History, compare_histories, history, status
 from qdkernel.commands.diff import diff
 from qdkernel.core import Cell, Evaluation, Outcome, Proposal, parse_cell
 from qdkernel.errors import RunFolderError, UnknownName
@@ -70,7 +70,7 @@ def test_the_longer_run_is_cut_to_the_evaluations_of_the_shorter(tmp_path: Path)
     assert comparison.first.qd_score == pytest.approx(51 * math.sqrt(0.9))
     ratios = {result.cell: result.ratio for result in comparison.cells}
     assert ratios == {OTHER: pytest.approx(2.0), CELL: pytest.approx(1.2)}
-    assert comparison.first.operators == {"schedule": Tally(proposals=2, ok=2, won=2, held=2)}
+    assert comparison.first.operators == {"schedule": OperatorStats(proposals=2, ok=2, won=2, held=2)}
 
 
 def test_runs_can_be_cut_by_the_time_they_were_active(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_run_is_folded_up_to_what_its_models_had_cost_by_then(
 ) -> None:
     [run] = histories(tmp_path, [(OTHER, 1.0), (CELL, 50.0), (CELL, 90.0), (THIRD, 9.0)])
     bills = (Bill(10.0, 600, 0.5), Bill(100.0, 600, 0.25), Bill(200.0, 800, 1.0))
-    found = standing(dataclasses.replace(run, bills=bills), by, limit)
+    found = status(dataclasses.replace(run, bills=bills), by, limit)
     assert found.used == used
     assert len(found.records) == used.evaluations
 

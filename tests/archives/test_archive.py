@@ -29,8 +29,8 @@ def ok(name: str, gflops: float, cell: Cell = CELL, duel: Duel | None = None) ->
     return Evaluation(KernelId(name), Outcome.OK, cell=cell, objective=gflops, duel=duel)
 
 
-def won(holder: str, ratio: float = 1.1, low: float = 1.05) -> Duel:
-    return Duel(KernelId(holder), ratio, low, ratio + 0.05)
+def won(incumbent: str, ratio: float = 1.1, low: float = 1.05) -> Duel:
+    return Duel(KernelId(incumbent), ratio, low, ratio + 0.05)
 
 
 def test_the_first_kernel_takes_an_empty_cell() -> None:
@@ -83,8 +83,8 @@ def test_coverage_never_falls_and_every_entry_is_its_last_winner(offers: list[tu
     covered = 0.0
     for number, (level, gflops) in enumerate(offers):
         cell = (0, 0, level, 0)
-        holder = archive.get(cell)
-        duel = won(holder.kernel_id) if holder and number % 2 else None
+        incumbent = archive.get(cell)
+        duel = won(incumbent.kernel_id) if incumbent and number % 2 else None
         if archive.offer(ok(str(number), gflops, cell, duel)) in (Placement.NEW, Placement.IMPROVED):
             expected[cell] = gflops
         assert archive.stats.coverage >= covered

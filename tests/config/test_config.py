@@ -132,7 +132,7 @@ def test_a_configuration_cannot_be_changed(write: Path) -> None:
         ),
         ("selection: {explore: 2}", "run.yaml:3: selection.explore: expected a number >= 0 and <= 1, got 2"),
         ("seed: 1\nseed: 2", "run.yaml:4: seed: key given twice, first on line 3; keep one"),
-        ("timing: {second_look: 1}", "run.yaml:3: timing.second_look: expected true or false, got 1"),
+        ("timing: {remeasure: 1}", "run.yaml:3: timing.remeasure: expected true or false, got 1"),
         (
             "search: random",
             "run.yaml:3: search: expected one of the words 'map-elites', 'best-of-n', 'random-parents', got 'random'",

@@ -10,7 +10,7 @@ from qdkernel.config import Config, dump_config, load_config
 from qdkernel.core import Stage, reachable_cells
 from qdkernel.errors import ConfigError
 from qdkernel.search import plan_of
-from qdkernel.search.stages import Advance, StageClock, StagePlan
+from qdkernel.search.stages import Advance, StagePlan, StageSchedule
 from tests.paths import CONFIGS
 
 LEAST = "problem: dgemm\nbudget: {minutes: 3}\n"
@@ -137,6 +137,6 @@ def test_the_shipped_stages_can_all_be_reached_with_128_bits() -> None:
     config = load_config(CONFIGS / "gemm-staged.yaml")
     plan = plan_of(config.stages, config.stage_order)
     assert plan is not None
-    clock = StageClock(plan, frozenset(reachable_cells([128])))
+    clock = StageSchedule(plan, frozenset(reachable_cells([128])))
     assert clock.passed_over == ()
     assert [len(clock.cells(stage)) for stage in plan.stages] == [5, 5, 30, 160]

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from qdkernel.core import Kernel, Outcome
-from qdkernel.evaluators.pipeline import BenchSpec, EvaluationTask, perform
+from qdkernel.evaluators.pipeline import EvaluationSpec, EvaluationTask, perform
 from qdkernel.evaluators.pipeline.worker import _drop_bench
 from qdkernel.evaluators.toolchain import CompileLimits
 from tests.conftest import make_spec
@@ -29,7 +29,7 @@ LIMITS = CompileLimits(wall_s=4.0, memory_mb=1024, file_mb=16)
 
 
 @pytest.fixture(scope="module")
-def spec(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BenchSpec]:
+def spec(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EvaluationSpec]:
     """A small scored size that no verification case has, short deadlines; nothing may be left running at the end."""
     before = psutil.Process().children(recursive=True)
     made = make_spec(tmp_path_factory.mktemp("shelf"), size=72, threads=min(2, os.cpu_count() or 1))
@@ -54,7 +54,7 @@ SPARE_CORE = {"forge_late_arming_repaired"} if (os.cpu_count() or 1) > 1 else se
 
 
 @pytest.mark.parametrize("path", CHEATS, ids=lambda path: path.stem)
-def test_a_cheat_is_stopped_as_its_header_says(path: Path, spec: BenchSpec) -> None:
+def test_a_cheat_is_stopped_as_its_header_says(path: Path, spec: EvaluationSpec) -> None:
     if path.stem in SPARE_CORE:
         spec = dataclasses.replace(spec, threads=1)
     found = perform(EvaluationTask(spec, Kernel(source(path))))
@@ -70,7 +70,7 @@ NUMERIC = ("flush_", "float_", "skip", "strassen", "ignores_", "assumes_", "drop
 
 
 @pytest.mark.parametrize("path", [p for p in CHEATS if p.stem.startswith(NUMERIC)], ids=lambda path: path.stem)
-def test_the_normwise_rule_admits_fast_algorithms_and_nothing_else(path: Path, spec: BenchSpec) -> None:
+def test_the_normwise_rule_admits_fast_algorithms_and_nothing_else(path: Path, spec: EvaluationSpec) -> None:
     found = perform(EvaluationTask(dataclasses.replace(spec, accuracy="normwise"), Kernel(source(path))))
     if path.stem in FAST_ALGORITHMS | UNJUDGED:
         assert found.outcome is Outcome.OK, found.detail
@@ -79,7 +79,7 @@ def test_the_normwise_rule_admits_fast_algorithms_and_nothing_else(path: Path, s
 
 
 @pytest.mark.parametrize("path", HONEST, ids=lambda path: path.stem)
-def test_an_honest_kernel_that_looks_odd_is_ok(path: Path, spec: BenchSpec) -> None:
+def test_an_honest_kernel_that_looks_odd_is_ok(path: Path, spec: EvaluationSpec) -> None:
     found = perform(EvaluationTask(spec, Kernel(source(path))))
     assert found.outcome is Outcome.OK, f"{found.outcome}: {found.detail}"
     assert found.objective is not None

@@ -13,7 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from qdkernel.core import Duel, Evaluation, Fault, Kernel, KernelId, Outcome, Proof, Proposal, parse_cell
+from qdkernel.core import Duel, Evaluation, Fault, Kernel, KernelId, Outcome, Proposal, VerificationResult, parse_cell
 from qdkernel.errors import ConfigError, RunFolderError
 from qdkernel.export import FORMATS
 from qdkernel.export.jsonl import FAILURE_REWARDS, export_c, export_jsonl, record_id, record_schema
@@ -103,7 +103,7 @@ def test_a_models_kernel_comes_with_what_was_said_and_what_it_cost(tmp_path: Pat
         )
         made = add_by_model(folder, CELL, 50.0, "big", tokens=1000, cost=0.25, notes={"stage": "simd first"})
         add_by_model(folder, CELL, 40.0, "unheard of", placement="refused")
-        folder.add_look(1, ok(made, CELL, 52.0))
+        folder.add_remeasurement(1, ok(made, CELL, 52.0))
         known, other = records(folder)
     jsonschema.validate(known, record_schema())
     jsonschema.validate(other, record_schema())
@@ -154,11 +154,13 @@ def test_the_prompt_is_that_of_the_reply_which_brought_the_kernel(tmp_path: Path
 
 
 def test_a_duel_that_the_holder_failed_has_no_ratio(tmp_path: Path) -> None:
-    holder, winner = kernel("holder"), kernel("winner")
-    duel = Duel(holder.id, math.inf, math.inf, math.inf, fault=Fault(Outcome.WRONG, "off by one"))
+    incumbent, winner = kernel("holder"), kernel("winner")
+    duel = Duel(incumbent.id, math.inf, math.inf, math.inf, fault=Fault(Outcome.WRONG, "off by one"))
     won = dataclasses.replace(ok(winner, CELL, 80.0), duel=duel)
     with new_run(tmp_path) as folder:
-        folder.add_evaluation(folder.add_proposal(Proposal(holder, "seed", "")), ok(holder, CELL, 90.0), "new", {})
+        folder.add_evaluation(
+            folder.add_proposal(Proposal(incumbent, "seed", "")), ok(incumbent, CELL, 90.0), "new", {}
+        )
         folder.add_evaluation(folder.add_proposal(Proposal(winner, "tune", "")), won, "improved", {})
         old, new = records(folder)
         text = view_text(show_cell(folder, CELL))
@@ -168,7 +170,7 @@ def test_a_duel_that_the_holder_failed_has_no_ratio(tmp_path: Path) -> None:
     assert (new["duel"]["ratio_median"], new["duel"]["ratio_ci95"]) == (None, None)
     reason = "ended ok, then failed when it was timed again: off by one"
     assert (old["reward"]["tier"], old["reward"]["sqd"], old["correctness"]["failed"]) == ("wrong", -10.0, [reason])
-    assert f"{holder.id[:8]}, the holder then, failed in it: off by one" in text
+    assert f"{incumbent.id[:8]}, the holder then, failed in it: off by one" in text
 
 
 @pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if outcome is not Outcome.OK])
@@ -178,7 +180,11 @@ def test_a_failure_has_its_reason_and_its_tier(tmp_path: Path, outcome: Outcome)
         number = folder.add_proposal(Proposal(subject, "llm", ""))
         earlier = KernelId("f" * 64) if outcome is Outcome.DUPLICATE else None
         failed = Evaluation(
-            subject.id, outcome, "because", proof=Proof(math.inf, 16.0, "componentwise", 63), duplicate_of=earlier
+            subject.id,
+            outcome,
+            "because",
+            verification=VerificationResult(math.inf, 16.0, "componentwise", 63),
+            duplicate_of=earlier,
         )
         folder.add_evaluation(number, failed, "none", {})
         [record] = records(folder)

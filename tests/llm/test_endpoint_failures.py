@@ -11,7 +11,7 @@ import time
 import pytest
 
 from qdkernel.llm import CallFailed, Endpoint, EndpointSpec, FailureKind
-from qdkernel.llm.failures import retry_after_s, words_of
+from qdkernel.llm.failures import retry_after_s, server_message
 from tests.llm.endpoints import ASK, BOTH, Waits, connected, fail
 from tests.llm_server import FAILURES, INJECTION, ONE_MEGABYTE, Answer, ModelServer, in_turn
 
@@ -239,7 +239,7 @@ def test_an_endless_line_of_a_stream_is_not_collected() -> None:
     ],
 )
 def test_error_bodies_of_all_servers_are_understood(body: object, words: str) -> None:
-    assert words_of(body) == words
+    assert server_message(body) == words
 
 
 def test_an_injection_in_an_error_is_only_words() -> None:

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from qdkernel.core import Kernel, Outcome
-from qdkernel.evaluators.pipeline import Bench
+from qdkernel.evaluators.pipeline import EvaluationContext
 from qdkernel.evaluators.pipeline.evaluate import evaluate
 from qdkernel.llm import CallFailed, Completion, Endpoint, EndpointSpec, Message
 from tests.llm_server import (
@@ -217,8 +217,8 @@ def test_the_kernels_are_all_different_and_more_than_enough() -> None:
 
 
 @pytest.mark.parametrize("number", [0, 7, 300])
-def test_the_kernels_are_correct(number: int, bench: Bench) -> None:
-    evaluation = evaluate(bench, Kernel(kernel_source(number)))
+def test_the_kernels_are_correct(number: int, context: EvaluationContext) -> None:
+    evaluation = evaluate(context, Kernel(kernel_source(number)))
     assert (evaluation.outcome, evaluation.detail) == (Outcome.OK, "")
 
 

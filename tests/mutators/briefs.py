@@ -8,7 +8,7 @@ from typing import cast
 
 from qdkernel.core import Cell, Kernel, Notes, Outcome, Problem, Timing, parse_cell
 from qdkernel.machine import Machine
-from qdkernel.mutators import Brief, Elite, Setback, Sweep, Yardstick
+from qdkernel.mutators import Brief, Elite, RecentFailure, ReferenceSpeeds, Sweep
 from qdkernel.mutators.schedule.gemm import print_gemm, summary
 from qdkernel.problems import find_problem
 from tests.mutators.schedule.genomes import GENOMES
@@ -85,7 +85,7 @@ ARCHIVE = (
 )
 """Elites whose sources are real kernels; their cells and speeds are made up."""
 
-YARDSTICK = Yardstick(
+YARDSTICK = ReferenceSpeeds(
     baseline="OpenBLAS 0.3.34",
     baseline_gflops=(102.0, 106.1),
     peak_gflops=116.0,
@@ -95,18 +95,18 @@ YARDSTICK = Yardstick(
 )
 
 SETBACKS = (
-    Setback(
+    RecentFailure(
         "unroll the depth of the panels by four",
         Outcome.COMPILE_ERROR,
         "kernel.c: In function 'tile':\nkernel.c:31:9: error: 'vec8' undeclared (first use in this function)\n"
         "   31 |         vec8 sum[MR][NV];\n      |         ^~~~\n",
     ),
-    Setback(
+    RecentFailure(
         "store C with streaming stores",
         Outcome.WRONG,
         "C[6, 0] is 1.25 and should be 2.5 (about 40 elements are wrong in all cases together) in case m=7, n=5, k=3",
     ),
-    Setback("one barrier less per panel", Outcome.CRASHED, "killed by SIGSEGV after 12 of 160 calls"),
+    RecentFailure("one barrier less per panel", Outcome.CRASHED, "killed by SIGSEGV after 12 of 160 calls"),
 )
 
 SWEEP = Sweep(

@@ -12,7 +12,7 @@ from qdkernel.core import Duel, Evaluation, Outcome, Proposal, parse_cell
 from qdkernel.errors import UnknownName
 from qdkernel.llm import CallFailed, Completion, FailureKind
 from qdkernel.reports import print_view, show_cell, show_run
-from qdkernel.reports.run import summarise, view_text
+from qdkernel.reports.run import summarize, view_text
 from tests.fake_runs import MACHINE, add_by_model, add_elite, ask, assignment, breed, kernel, new_run, ok
 
 CELL = parse_cell("packed/512/static/near")
@@ -60,7 +60,7 @@ def test_a_run_that_has_nothing_yet_is_shown(tmp_path: Path) -> None:
 def test_only_the_top_cells_are_listed_and_the_rest_counted(tmp_path: Path) -> None:
     with new_run(tmp_path) as folder:
         breed(folder, 120)
-        summary = summarise(folder)
+        summary = summarize(folder)
         text = view_text(show_run(folder, top=4))
     assert f"fastest cells ({len(summary.held) - 4} more)" in text
     objectives = [record.evaluation.objective or 0 for _, record in summary.ranked]
@@ -144,7 +144,7 @@ def test_a_cell_shows_the_model_its_conversation_and_how_often_it_was_timed(tmp_
         naive = add_elite(folder, OTHER, 1.0, operator="seed", idea="by the definition")
         made = add_by_model(folder, CELL, 50.0, "big", idea="pack B\x1b[31m", parents=(naive.id,))
         for _ in range(2):
-            folder.add_look(2, ok(made, CELL, 51.0))
+            folder.add_remeasurement(2, ok(made, CELL, 51.0))
         text = view_text(show_cell(folder, CELL))
     assert "model       big, conversation 1, 1 turn, 1,000 tokens, $0.0100\n" in text
     assert "timed       3 times; the best of them counts\n" in text

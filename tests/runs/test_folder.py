@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qdkernel.core import Duel, Evaluation, Fault, Kernel, KernelId, Outcome, Proof, Proposal, parse_cell
+from qdkernel.core import Duel, Evaluation, Fault, Kernel, KernelId, Outcome, Proposal, VerificationResult, parse_cell
 from qdkernel.errors import RunFolderError, UnknownName
 from qdkernel.runs import RunFolder, elites
 from tests.fake_runs import CONFIG, MACHINE, add_elite, breed, kernel, new_run, ok
@@ -46,7 +46,7 @@ def test_everything_of_a_record_comes_back_as_it_went_in(tmp_path: Path) -> None
         ok(child, CELL, 91.5),
         duel=Duel(parent.id, 1.04, 1.02, 1.06, ((1.5, 2.0), (30.0,)), ((1.6, 2.2), (31.0,))),
         detail="noisy machine",
-        proof=Proof(math.inf, 16.0, "componentwise", 63),
+        verification=VerificationResult(math.inf, 16.0, "componentwise", 63),
     )
     with new_run(tmp_path) as folder:
         number = folder.add_proposal(proposal)
@@ -167,8 +167,8 @@ def test_a_kernel_timed_again_goes_by_its_best_look(tmp_path: Path, monkeypatch:
     with new_run(tmp_path) as folder:
         for evaluation, name in zip(own, "abc", strict=True):
             folder.add_evaluation(folder.add_proposal(Proposal(kernel(name), "s", "")), evaluation, "improved", {})
-        assert [folder.add_look(1, look) for look in (faster, fastest, faster)] == [1, 2, 3]
-        assert folder.add_look(3, slower) == 1
+        assert [folder.add_remeasurement(1, look) for look in (faster, fastest, faster)] == [1, 2, 3]
+        assert folder.add_remeasurement(3, slower) == 1
     with RunFolder.open(folder.path) as reader:
         records = list(reader.evaluations())
         held = elites(records)
@@ -186,13 +186,13 @@ def test_a_look_that_does_not_fit_is_refused(tmp_path: Path) -> None:
             done = look if name == "a" else Evaluation(kernel("b").id, Outcome.WRONG)
             folder.add_evaluation(number, done, "new" if name == "a" else "none", {})
         with pytest.raises(ValueError, match=r"expected the number of a record of this run, got 3"):
-            folder.add_look(3, look)
+            folder.add_remeasurement(3, look)
         with pytest.raises(ValueError, match=r"record 2 ended wrong; only a kernel that was ok is timed again"):
-            folder.add_look(2, ok(kernel("b"), CELL, 5.0))
+            folder.add_remeasurement(2, ok(kernel("b"), CELL, 5.0))
         with pytest.raises(ValueError, match=r"record 1 is of kernel \w{12}, but the look is at \w{12}"):
-            folder.add_look(1, ok(kernel("b"), CELL, 5.0))
+            folder.add_remeasurement(1, ok(kernel("b"), CELL, 5.0))
         with pytest.raises(ValueError, match=r"a look is an evaluation that ended ok, with an objective; got timeout"):
-            folder.add_look(1, Evaluation(kernel("a").id, Outcome.TIMEOUT))
+            folder.add_remeasurement(1, Evaluation(kernel("a").id, Outcome.TIMEOUT))
         assert [record.looks for record in folder.evaluations()] == [1, 1]
 
 
@@ -200,7 +200,7 @@ def test_a_kernel_that_failed_later_is_retracted_and_its_predecessor_holds_the_c
     with new_run(tmp_path) as folder:
         add_elite(folder, CELL, 5.0)
         faulty = add_elite(folder, CELL, 8.0)
-        folder.add_look(2, ok(faulty, CELL, 9.0))
+        folder.add_remeasurement(2, ok(faulty, CELL, 9.0))
         for _ in range(2):
             folder.retract(faulty.id, Fault(Outcome.CRASHED, "SIGSEGV"))  # the second time says nothing new
         first, second = folder.evaluations()
@@ -215,8 +215,8 @@ def test_a_kernel_that_failed_later_is_retracted_and_its_predecessor_holds_the_c
 
 def test_who_failed_in_a_duel_is_retracted_with_the_winners_commit(tmp_path: Path) -> None:
     with new_run(tmp_path) as folder:
-        holder, winner = add_elite(folder, CELL, 5.0), kernel("winner")
-        duel = Duel(holder.id, math.inf, math.inf, math.inf, fault=Fault(Outcome.WRONG, "off by one"))
+        incumbent, winner = add_elite(folder, CELL, 5.0), kernel("winner")
+        duel = Duel(incumbent.id, math.inf, math.inf, math.inf, fault=Fault(Outcome.WRONG, "off by one"))
         won = dataclasses.replace(ok(winner, CELL, 4.0), duel=duel)
         folder.add_evaluation(folder.add_proposal(Proposal(winner, "tune", "")), won, "improved", {})
         first, second = folder.evaluations()

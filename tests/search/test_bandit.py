@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qdkernel.core import Cell
-from qdkernel.search.bandit import Arm, Portfolio
-from qdkernel.search.parents import ParentLedger
+from qdkernel.search.bandit import Arm, Bandit
+from qdkernel.search.parents import ParentStats
 
 SCHEDULE: Arm = ("schedule", "")
 TUNE: Arm = ("tune", "")
@@ -23,47 +23,47 @@ RIGHT: Cell = (4, 3, 1, 2)
 
 
 def play(
-    portfolio: Portfolio, rng: np.random.Generator, plays: int, chance: Mapping[Arm, float], cost: Mapping[Arm, float]
+    bandit: Bandit, rng: np.random.Generator, plays: int, chance: Mapping[Arm, float], cost: Mapping[Arm, float]
 ) -> Counter[Arm]:
     """Arms chosen when each earns 1 with its own chance, for its own cost."""
     chosen: Counter[Arm] = Counter()
     for _ in range(plays):
-        arm = portfolio.choose(ARMS, rng)
+        arm = bandit.choose(ARMS, rng)
         chosen[arm] += 1
-        portfolio.begin(arm)
-        portfolio.settle(arm, float(rng.random() < chance[arm]), cost[arm])
+        bandit.begin(arm)
+        bandit.settle(arm, float(rng.random() < chance[arm]), cost[arm])
     return chosen
 
 
 def first_choices(weights: Mapping[Arm, float], draws: int = 600) -> Counter[Arm]:
     rng = np.random.default_rng(0)
-    return Counter(Portfolio(weights).choose(ARMS, rng) for _ in range(draws))
+    return Counter(Bandit(weights).choose(ARMS, rng) for _ in range(draws))
 
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("unit", [1e-12, 1.0, 1e3])
 def test_who_earns_more_per_cost_is_chosen_more_in_whatever_unit(seed: int, unit: float) -> None:
     chance, cost = {SCHEDULE: 0.1, TUNE: 0.5, EDIT: 0.1}, dict.fromkeys(ARMS, unit)
-    chosen = play(Portfolio(EQUAL), np.random.default_rng(seed), 300, chance, cost)
+    chosen = play(Bandit(EQUAL), np.random.default_rng(seed), 300, chance, cost)
     assert chosen[TUNE] > 150
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_cheap_arm_beats_a_dear_one_that_earns_twice_as_often(seed: int) -> None:
     chance, cost = {SCHEDULE: 0.3, TUNE: 0.0, EDIT: 0.6}, {SCHEDULE: 1.0, TUNE: 1.0, EDIT: 8.0}
-    chosen = play(Portfolio(EQUAL), np.random.default_rng(seed), 300, chance, cost)
+    chosen = play(Bandit(EQUAL), np.random.default_rng(seed), 300, chance, cost)
     assert chosen[SCHEDULE] > 2 * chosen[EDIT]
 
 
 @given(earned=st.lists(st.tuples(st.sampled_from(ARMS[:2]), st.floats(0, 1e6), st.floats(0, 1e6)), max_size=30))
 @settings(max_examples=30, deadline=None)
 def test_no_arm_starves_whatever_the_others_earned(earned: list[tuple[Arm, float, float]]) -> None:
-    portfolio, rng = Portfolio(EQUAL), np.random.default_rng(0)
+    bandit, rng = Bandit(EQUAL), np.random.default_rng(0)
     for arm, amount, cost in earned:
-        portfolio.settle(arm, amount, cost)
+        bandit.settle(arm, amount, cost)
     for _ in range(50):
-        portfolio.abandon(EDIT, 1e6)
-    assert EDIT in {portfolio.choose(ARMS, rng) for _ in range(1000)}
+        bandit.abandon(EDIT, 1e6)
+    assert EDIT in {bandit.choose(ARMS, rng) for _ in range(1000)}
 
 
 def test_weights_decide_while_nothing_is_known() -> None:
@@ -80,67 +80,67 @@ def test_only_the_ratio_of_weights_matters() -> None:
 
 
 def test_evidence_outweighs_the_weights() -> None:
-    portfolio = Portfolio({SCHEDULE: 8.0, TUNE: 1.0, EDIT: 1.0})
+    bandit = Bandit({SCHEDULE: 8.0, TUNE: 1.0, EDIT: 1.0})
     chance, cost = {SCHEDULE: 0.02, TUNE: 0.5, EDIT: 0.02}, dict.fromkeys(ARMS, 1.0)
-    play(portfolio, np.random.default_rng(1), 200, chance, cost)
-    chosen = play(portfolio, np.random.default_rng(2), 200, chance, cost)
+    play(bandit, np.random.default_rng(1), 200, chance, cost)
+    chosen = play(bandit, np.random.default_rng(2), 200, chance, cost)
     assert chosen[TUNE] > 110
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_who_earned_early_gives_way_to_who_earns_now(seed: int) -> None:
-    portfolio, rng, cost = Portfolio(EQUAL), np.random.default_rng(seed), dict.fromkeys(ARMS, 1.0)
-    early = play(portfolio, rng, 200, {SCHEDULE: 0.8, TUNE: 0.05, EDIT: 0.05}, cost)
-    play(portfolio, rng, 150, {SCHEDULE: 0.0, TUNE: 0.05, EDIT: 0.4}, cost)
-    late = play(portfolio, rng, 200, {SCHEDULE: 0.0, TUNE: 0.05, EDIT: 0.4}, cost)
+    bandit, rng, cost = Bandit(EQUAL), np.random.default_rng(seed), dict.fromkeys(ARMS, 1.0)
+    early = play(bandit, rng, 200, {SCHEDULE: 0.8, TUNE: 0.05, EDIT: 0.05}, cost)
+    play(bandit, rng, 150, {SCHEDULE: 0.0, TUNE: 0.05, EDIT: 0.4}, cost)
+    late = play(bandit, rng, 200, {SCHEDULE: 0.0, TUNE: 0.05, EDIT: 0.4}, cost)
     assert early[SCHEDULE] > 120
     assert late[EDIT] > 100
 
 
 def test_plays_in_flight_spread_a_batch() -> None:
-    portfolio, rng = Portfolio(EQUAL), np.random.default_rng(0)
+    bandit, rng = Bandit(EQUAL), np.random.default_rng(0)
     for arm in ARMS:
         for _ in range(10):
-            portfolio.settle(arm, 0.6 if arm == TUNE else 0.4, 1.0)
+            bandit.settle(arm, 0.6 if arm == TUNE else 0.4, 1.0)
     batch: Counter[Arm] = Counter()
     for _ in range(60):
-        arm = portfolio.choose(ARMS, rng)
-        portfolio.begin(arm)
+        arm = bandit.choose(ARMS, rng)
+        bandit.begin(arm)
         batch[arm] += 1
     assert min(batch.values()) >= 12
 
 
 def test_the_end_of_a_play_ends_its_weight_on_the_arm() -> None:
-    portfolio = Portfolio(EQUAL)
+    bandit = Bandit(EQUAL)
     for _ in range(200):
-        portfolio.begin(TUNE)
-    before = portfolio.rows()[1].rate
+        bandit.begin(TUNE)
+    before = bandit.rows()[1].rate
     for _ in range(200):
-        portfolio.abandon(TUNE, 0.0)
-    assert portfolio.rows()[1].rate > 50 * before
+        bandit.abandon(TUNE, 0.0)
+    assert bandit.rows()[1].rate > 50 * before
 
 
 def test_only_arms_that_can_be_played_are_chosen_in_whatever_order_they_come() -> None:
-    portfolio = Portfolio(EQUAL)
-    first = [portfolio.choose([EDIT, TUNE], np.random.default_rng(seed)) for seed in range(20)]
-    assert first == [portfolio.choose({TUNE, EDIT}, np.random.default_rng(seed)) for seed in range(20)]
+    bandit = Bandit(EQUAL)
+    first = [bandit.choose([EDIT, TUNE], np.random.default_rng(seed)) for seed in range(20)]
+    assert first == [bandit.choose({TUNE, EDIT}, np.random.default_rng(seed)) for seed in range(20)]
     assert set(first) == {TUNE, EDIT}
 
 
 def test_the_restored_portfolio_chooses_the_same() -> None:
-    portfolio, cost = Portfolio(EQUAL), {SCHEDULE: 0.3, TUNE: 1.7, EDIT: 9.1}
-    play(portfolio, np.random.default_rng(3), 60, {SCHEDULE: 0.3, TUNE: 0.2, EDIT: 0.1}, cost)
-    restored = Portfolio(EQUAL)
-    restored.restore(json.loads(json.dumps(portfolio.to_json())))
+    bandit, cost = Bandit(EQUAL), {SCHEDULE: 0.3, TUNE: 1.7, EDIT: 9.1}
+    play(bandit, np.random.default_rng(3), 60, {SCHEDULE: 0.3, TUNE: 0.2, EDIT: 0.1}, cost)
+    restored = Bandit(EQUAL)
+    restored.restore(json.loads(json.dumps(bandit.to_json())))
     one, other = np.random.default_rng(4), np.random.default_rng(4)
-    assert [portfolio.choose(ARMS, one) for _ in range(200)] == [restored.choose(ARMS, other) for _ in range(200)]
-    assert restored.rows() == portfolio.rows()
+    assert [bandit.choose(ARMS, one) for _ in range(200)] == [restored.choose(ARMS, other) for _ in range(200)]
+    assert restored.rows() == bandit.rows()
 
 
 def test_an_arm_no_longer_configured_keeps_its_books_and_can_still_be_chosen() -> None:
-    old = Portfolio(EQUAL)
+    old = Bandit(EQUAL)
     old.settle(EDIT, 1.0, 2.0)
-    new = Portfolio({SCHEDULE: 1.0, ("edit", "large"): 1.0})
+    new = Bandit({SCHEDULE: 1.0, ("edit", "large"): 1.0})
     new.restore(old.to_json())
     assert [(row.arm, row.plays) for row in new.rows()] == [
         (SCHEDULE, 0),
@@ -153,19 +153,19 @@ def test_an_arm_no_longer_configured_keeps_its_books_and_can_still_be_chosen() -
 
 
 def test_arms_without_a_weight_are_booked_and_move_nobody() -> None:
-    portfolio, plain = Portfolio(EQUAL), Portfolio(EQUAL)
-    portfolio.begin(("reflect", "small"))
-    portfolio.settle(("reflect", "small"), 0.0, 500.0)
-    assert portfolio.rows()[-1].cost == 500.0
-    assert portfolio.rows()[:-1] == [row for row in plain.rows()]
+    bandit, plain = Bandit(EQUAL), Bandit(EQUAL)
+    bandit.begin(("reflect", "small"))
+    bandit.settle(("reflect", "small"), 0.0, 500.0)
+    assert bandit.rows()[-1].cost == 500.0
+    assert bandit.rows()[:-1] == [row for row in plain.rows()]
 
 
 def test_rows_add_up() -> None:
-    portfolio = Portfolio(EQUAL)
+    bandit = Bandit(EQUAL)
     for arm, earned, cost in [(TUNE, 2.0, 1.0), (TUNE, 1.0, 1.0), (EDIT, 0.5, 4.0), (SCHEDULE, 0.0, 0.5)]:
-        portfolio.begin(arm)
-        portfolio.settle(arm, earned, cost)
-    rows = {row.arm: row for row in portfolio.rows()}
+        bandit.begin(arm)
+        bandit.settle(arm, earned, cost)
+    rows = {row.arm: row for row in bandit.rows()}
     assert [(rows[arm].plays, rows[arm].earned, rows[arm].cost) for arm in ARMS] == [
         (1, 0.0, 0.5),
         (2, 3.0, 2.0),
@@ -177,25 +177,25 @@ def test_rows_add_up() -> None:
 
 @pytest.mark.parametrize("wrong", [-1.0, float("nan"), float("inf")])
 def test_books_take_no_nonsense(wrong: float) -> None:
-    portfolio, ledger = Portfolio(EQUAL), ParentLedger()
+    bandit, ledger = Bandit(EQUAL), ParentStats()
     with pytest.raises(ValueError, match="expected earned to be a finite number >= 0, got"):
-        portfolio.settle(TUNE, wrong, 1.0)
+        bandit.settle(TUNE, wrong, 1.0)
     with pytest.raises(ValueError, match="expected cost to be a finite number >= 0, got"):
-        portfolio.settle(TUNE, 1.0, wrong)
+        bandit.settle(TUNE, 1.0, wrong)
     with pytest.raises(ValueError, match="expected earned to be a finite number >= 0, got"):
         ledger.settle(LEFT, wrong)
     with pytest.raises(ValueError, match="expected weights > 0"):
-        Portfolio({TUNE: 0.0})
+        Bandit({TUNE: 0.0})
     with pytest.raises(ValueError, match="at least one arm"):
-        portfolio.choose([], np.random.default_rng(0))
+        bandit.choose([], np.random.default_rng(0))
 
 
 def test_a_parent_nobody_tried_is_an_ordinary_one() -> None:
-    assert ParentLedger().factor(LEFT) == 1.0
+    assert ParentStats().factor(LEFT) == 1.0
 
 
 def test_a_parent_that_earns_more_is_preferred_and_one_in_vain_avoided() -> None:
-    ledger = ParentLedger()
+    ledger = ParentStats()
     for _ in range(10):
         ledger.settle(LEFT, 0.002)
         ledger.settle(RIGHT, 0.0)
@@ -204,7 +204,7 @@ def test_a_parent_that_earns_more_is_preferred_and_one_in_vain_avoided() -> None
 
 
 def test_tries_in_flight_make_a_parent_less_likely_until_they_end() -> None:
-    ledger = ParentLedger()
+    ledger = ParentStats()
     for _ in range(4):
         ledger.begin(LEFT)
     assert ledger.factor(LEFT) == pytest.approx(0.5)
@@ -214,7 +214,7 @@ def test_tries_in_flight_make_a_parent_less_likely_until_they_end() -> None:
 
 
 def test_a_parent_left_alone_long_enough_becomes_an_ordinary_one_again() -> None:
-    ledger = ParentLedger()
+    ledger = ParentStats()
     for _ in range(20):
         ledger.settle(LEFT, 0.0)
     before = ledger.factor(LEFT)
@@ -227,7 +227,7 @@ def test_a_parent_left_alone_long_enough_becomes_an_ordinary_one_again() -> None
 @given(tries=st.lists(st.tuples(st.sampled_from([LEFT, RIGHT]), st.floats(0, 1e9) | st.floats(0, 1e-300)), max_size=40))
 @settings(max_examples=50, deadline=None)
 def test_a_factor_stays_in_its_bounds_and_survives_a_round_trip(tries: list[tuple[Cell, float]]) -> None:
-    ledger, restored = ParentLedger(), ParentLedger()
+    ledger, restored = ParentStats(), ParentStats()
     for cell, earned in tries:
         ledger.settle(cell, earned)
     restored.restore(json.loads(json.dumps(ledger.to_json())))

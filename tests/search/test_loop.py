@@ -147,7 +147,7 @@ def test_a_normwise_run_admits_strassen_and_goes_on_only_by_its_own_rule(tmp_pat
 @pytest.mark.slow
 def test_an_elite_that_a_further_look_finds_wrong_gives_its_cell_back(tmp_path: Path) -> None:
     run, settings = tmp_path / "run", ("budget.minutes=null", "budget.evaluations=5")
-    evolve("gemm.yaml", run, *settings, "timing.second_look=false")
+    evolve("gemm.yaml", run, *settings, "timing.remeasure=false")
     empty = parse_cell("cache/512/nested/far")
     with RunFolder.open(run, writable=True) as folder:
         before = elites(folder.evaluations())

@@ -36,14 +36,14 @@ class Looking(Evolution):
 
 def test_looks_end_when_the_best_two_agree() -> None:
     run = Looking({1: [9.7], 2: [30.0, 25.0, 29.0]})
-    run._look_again()
+    run._remeasure_elites()
     assert [doubtful for doubtful, _ in run.passes] == [{1, 2}, {2}, {2}]
 
 
 def test_every_elite_is_looked_at_once_and_more_only_for_half_as_long_as_the_session() -> None:
     run = Looking({1: [20.0, 40.0, 80.0, 160.0], 2: [30.0, 40.0, 60.0, 90.0]})
     begin = time.monotonic()
-    run._look_again()
+    run._remeasure_elites()
     first, *later = (deadline for _, deadline in run.passes)
     assert len(later) == 3  # and then they are left in doubt
     assert math.isinf(first)
@@ -53,7 +53,7 @@ def test_every_elite_is_looked_at_once_and_more_only_for_half_as_long_as_the_ses
 def test_after_the_deadline_or_an_interrupt_no_look_is_handed_out() -> None:
     run = Looking({})
     doubtful = {1: FIRST, 2: SECOND}
-    assert [number for number, _ in run._look_tasks(doubtful, math.inf)] == [1, 2]
-    assert list(run._look_tasks(doubtful, time.monotonic() - 1.0)) == []
+    assert [number for number, _ in run._remeasure_tasks(doubtful, math.inf)] == [1, 2]
+    assert list(run._remeasure_tasks(doubtful, time.monotonic() - 1.0)) == []
     run.stop()
-    assert list(run._look_tasks(doubtful, math.inf)) == []
+    assert list(run._remeasure_tasks(doubtful, math.inf)) == []

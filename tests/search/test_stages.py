@@ -8,7 +8,7 @@ import pytest
 
 from qdkernel.core import Cell, Stage, parse_cell, reachable_cells
 from qdkernel.errors import ConfigError
-from qdkernel.search.stages import Advance, StageClock, StagePlan
+from qdkernel.search.stages import Advance, StagePlan, StageSchedule
 
 REACHABLE = frozenset(reachable_cells([128, 256]))
 PLAIN = Stage("plain", permits={"simd": frozenset({"scalar"}), "threading": frozenset({"serial"})})
@@ -21,12 +21,12 @@ ALL = Stage("all")
 EVIDENCE = {"threading": "one parallel loop in static shares", "simd": "no vectors"}
 
 
-def clock(*until: Advance, stages: tuple[Stage, ...] = (PLAIN, SIMD, ALL)) -> StageClock:
+def clock(*until: Advance, stages: tuple[Stage, ...] = (PLAIN, SIMD, ALL)) -> StageSchedule:
     ends = (*until, *[Advance(evaluations=1000)] * (len(stages) - len(until)))
-    return StageClock(StagePlan(stages, "advance", ends), REACHABLE)
+    return StageSchedule(StagePlan(stages, "advance", ends), REACHABLE)
 
 
-def name_of(stages: StageClock) -> str:
+def name_of(stages: StageSchedule) -> str:
     return stages.current(np.random.default_rng(0)).name
 
 
@@ -140,14 +140,14 @@ def test_a_stage_this_machine_cannot_reach_is_passed_over() -> None:
 
 
 def test_drawn_stages_come_up_alike_and_nothing_advances_them() -> None:
-    stages, rng = StageClock(StagePlan((PLAIN, SIMD, ALL), "draw"), REACHABLE), np.random.default_rng(0)
+    stages, rng = StageSchedule(StagePlan((PLAIN, SIMD, ALL), "draw"), REACHABLE), np.random.default_rng(0)
     drawn = [stages.current(rng).name for _ in range(300)]
     assert min(drawn.count(stage.name) for stage in (PLAIN, SIMD, ALL)) > 70
     assert stages.record("plain", False, REACHABLE) is None
 
 
 def test_a_restored_clock_goes_on_where_it_was() -> None:
-    def plan() -> StageClock:
+    def plan() -> StageSchedule:
         return clock(Advance(evaluations=2), Advance(evaluations=9, stagnation=3))
 
     stages, restored = plan(), plan()

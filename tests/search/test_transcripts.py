@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from qdkernel.core import Outcome
-from qdkernel.evaluators.pipeline import Bench
+from qdkernel.evaluators.pipeline import EvaluationContext
 from qdkernel.evaluators.pipeline.evaluate import evaluate
 from qdkernel.llm import Completion
 from qdkernel.mutators.llm import converse
@@ -19,11 +19,11 @@ ALPHA_ZERO = "alpha=0"
 
 
 @pytest.mark.parametrize("file", KERNELS, ids=lambda file: file.stem)
-def test_a_models_kernel_ends_as_an_evaluation(file: Path, bench: Bench) -> None:
+def test_a_models_kernel_ends_as_an_evaluation(file: Path, context: EvaluationContext) -> None:
     assignment, reply = recorded(file)
     ending = converse(assignment, lambda messages: Completion(reply), "dgemm", resamples=0)
     assert ending.proposal is not None
-    evaluation = evaluate(bench, ending.proposal.kernel)
+    evaluation = evaluate(context, ending.proposal.kernel)
     assert evaluation.detail or evaluation.outcome is Outcome.OK
     if evaluation.outcome is Outcome.WRONG:
         assert ALPHA_ZERO in evaluation.detail

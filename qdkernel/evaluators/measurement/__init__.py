@@ -1,27 +1,34 @@
 """Timing: buffers, paired blocks, machine peaks, the baseline."""
 
 from qdkernel.evaluators.measurement.baseline import Baseline, BaselineChoice, kernel_environment, prepare_baseline
-from qdkernel.evaluators.measurement.buffers import Arena, Entry, Racer, ScoredSize, TimingRule, WrongResult
-from qdkernel.evaluators.measurement.paired import Busy, Laps, Track, probe, race, unforeseen
-from qdkernel.evaluators.measurement.peaks import Ceilings, load_or_measure_ceilings
+from qdkernel.evaluators.measurement.buffers import (
+    Entry,
+    ScoredSize,
+    TimedProcess,
+    TimingBuffers,
+    TimingRule,
+    WrongResult,
+)
+from qdkernel.evaluators.measurement.paired import Busy, CpuPlacement, PairedSamples, probe, race, time_with_late_inputs
+from qdkernel.evaluators.measurement.peaks import MachinePeaks, load_or_measure_peaks
 
 __all__ = [
-    "Arena",
     "Baseline",
     "BaselineChoice",
     "Busy",
-    "Ceilings",
+    "CpuPlacement",
     "Entry",
-    "Laps",
-    "Racer",
+    "MachinePeaks",
+    "PairedSamples",
     "ScoredSize",
+    "TimedProcess",
+    "TimingBuffers",
     "TimingRule",
-    "Track",
     "WrongResult",
     "kernel_environment",
-    "load_or_measure_ceilings",
+    "load_or_measure_peaks",
     "prepare_baseline",
     "probe",
     "race",
-    "unforeseen",
+    "time_with_late_inputs",
 ]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from qdkernel.core import Problem, Role
-from qdkernel.evaluators.sandbox import Child, ChildFailed, Layout, MemoryFile, Placing
+from qdkernel.evaluators.sandbox import BufferAlignment, Child, ChildFailed, Layout, MemoryFile
 
 _HANDS = 2  # threads that make fresh inputs
 _WARM_BELOW_S = 5e-3  # calls shorter than this are preceded by an untimed one: waking a pool costs up to 0.1 ms
@@ -21,9 +21,9 @@ _WARM_BELOW_S = 5e-3  # calls shorter than this are preceded by an untimed one: 
 class WrongResult(Exception):
     """A timed call left a wrong result; the message says which, ``racer`` whose."""
 
-    def __init__(self, message: str, racer: str) -> None:
+    def __init__(self, message: str, process: str) -> None:
         super().__init__(message)
-        self.racer = racer
+        self.process = process
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class TimingRule:
 
 
 @dataclass(frozen=True)
-class Racer:
+class TimedProcess:
     """A kernel in its child, and the name of its output file; ``trusted`` outputs are not checked."""
 
     name: str
@@ -66,7 +66,7 @@ class Racer:
         try:
             yield
         except ChildFailed as error:
-            error.racer = self.name
+            error.process = self.name
             raise
 
 
@@ -81,7 +81,7 @@ class Entry:
         quiet_ns: nanoseconds of one call on quiet cores.
     """
 
-    racer: Racer
+    process: TimedProcess
     warm: int
     timed: int
     quiet_ns: float | None = None
@@ -116,17 +116,17 @@ class ScoredSize:
         """Indices of all its calls."""
         return range(self.first, self.first + self.warm + self.timed)
 
-    def entry(self, racer: Racer, call_ns: float, rule: TimingRule) -> Entry:
+    def entry(self, process: TimedProcess, call_ns: float, rule: TimingRule) -> Entry:
         """Blocks of the aimed length for a kernel this fast; slow ones need but one call and no warming up."""
         timed = int(np.clip(np.ceil(rule.block_ms * 1e6 / call_ns), 1, self.timed))
-        return Entry(racer, min(self.warm, _warm_calls(call_ns * 1e-9)), timed)
+        return Entry(process, min(self.warm, _warm_calls(call_ns * 1e-9)), timed)
 
 
 def _warm_calls(call_s: float) -> int:
     return 1 if call_s < _WARM_BELOW_S else 0
 
 
-class Arena:
+class TimingBuffers:
     """Memory for the timed calls of all scored sizes: one input file, one output file per racer.
 
     Args:
@@ -171,24 +171,24 @@ class Arena:
                 )
             )
         self.sizes = tuple(scored)
-        calls = [(problem.scored_case(s.size), Placing.FRONT) for s in scored for _ in s.calls]
+        calls = [(problem.scored_case(s.size), BufferAlignment.FRONT) for s in scored for _ in s.calls]
         self.layout = Layout(problem, calls)
         self.inputs = MemoryFile("timed-inputs", self.layout.input_bytes)
         self._outputs: dict[str, MemoryFile] = {}
         self._sketches: dict[int, Any] = {}  # Any: private to the problem
 
-    def outputs(self, racer: str) -> MemoryFile:
+    def outputs(self, process: str) -> MemoryFile:
         """The output file of a racer; made on first use and used again by the next one of that name."""
-        if racer not in self._outputs:
-            self._outputs[racer] = MemoryFile(f"timed-outputs-{racer}", self.layout.output_bytes)
-        return self._outputs[racer]
+        if process not in self._outputs:
+            self._outputs[process] = MemoryFile(f"timed-outputs-{process}", self.layout.output_bytes)
+        return self._outputs[process]
 
     def refresh(self, calls: range, racers: Sequence[str], unchecked: int = 0) -> None:
         """Fresh random inputs for ``calls``, initial outputs for each racer, and the sketches to check them by.
 
         The first ``unchecked`` calls get no sketch: they only warm up, nothing is claimed of them.
         """
-        outputs = [self.outputs(racer) for racer in racers]
+        outputs = [self.outputs(process) for process in racers]
 
         def share(hand: int) -> None:
             for index in calls[hand::_HANDS]:
@@ -206,7 +206,7 @@ class Arena:
         if checked:
             self._sketches[index] = self.problem.sketch(call.case, arrays, rng)
 
-    def check(self, calls: range, racer: str) -> None:
+    def check(self, calls: range, process: str) -> None:
         """Compares what a racer left in its outputs with the sketches.
 
         Raises:
@@ -216,7 +216,7 @@ class Arena:
             call = self.layout.calls[index]
             arrays = {
                 placed.argument.name: self.layout.view(
-                    self.inputs if placed.argument.role is Role.IN else self.outputs(racer), placed
+                    self.inputs if placed.argument.role is Role.IN else self.outputs(process), placed
                 )
                 for placed in call.arrays
             }
@@ -224,7 +224,7 @@ class Arena:
             if not error <= 1.0:
                 size = ", ".join(f"{name}={call.case[name]}" for name in self.problem.size_names)
                 raise WrongResult(
-                    f"the result of a timed call ({size}) is wrong: {error:.3g} times the error allowed", racer
+                    f"the result of a timed call ({size}) is wrong: {error:.3g} times the error allowed", process
                 )
 
     def close(self) -> None:

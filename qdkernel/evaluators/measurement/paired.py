@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from qdkernel.core import Array, median_ratio
-from qdkernel.evaluators.measurement.buffers import Arena, Entry, Racer, ScoredSize, TimingRule
-from qdkernel.evaluators.sandbox import ChildAhead
+from qdkernel.evaluators.measurement.buffers import Entry, ScoredSize, TimedProcess, TimingBuffers, TimingRule
+from qdkernel.evaluators.sandbox import PrecomputationDetected
 
 _CONFIRMATIONS = 12  # blocks at most; nearly always the first or the second is quick enough
 _CONFIRMED = 1.3  # how much longer than in the rounds such a block may take; shared hosts switch speeds by as much
@@ -28,7 +28,7 @@ class Busy(Exception):
 
 
 @dataclass(frozen=True)
-class Track:
+class CpuPlacement:
     """How the parent stands beside the child: where it waits, whether it may spin, and the deadline of a block."""
 
     cpu: int
@@ -37,7 +37,7 @@ class Track:
 
 
 @dataclass(frozen=True)
-class Laps:
+class PairedSamples:
     """Nanoseconds per call in each round, challenger beside reference.
 
     Attributes:
@@ -56,7 +56,7 @@ class Laps:
         return [min(r, self.slowest_ns) / k for k, r in zip(self.kernel_ns, self.reference_ns, strict=True)]
 
 
-def probe(arena: Arena, scored: ScoredSize, racer: Racer, track: Track) -> float:
+def probe(buffers: TimingBuffers, scored: ScoredSize, process: TimedProcess, track: CpuPlacement) -> float:
     """Nanoseconds of one call, by itself, checked; a first look that tells the hopeless from the rest.
 
     Raises:
@@ -64,46 +64,46 @@ def probe(arena: Arena, scored: ScoredSize, racer: Racer, track: Track) -> float
         ChildFailed: it died or was late.
     """
     calls = range(scored.first, scored.first + 1)
-    arena.refresh(calls, [racer.name])
-    with racer.answering():
-        racer.child.go_on()
-        elapsed = racer.child.run(calls.start, 1, track.timeout_s, cpu=track.cpu, spin=track.spin, freeze=True)
-        racer.child.stop()
-    arena.check(calls, racer.name)
+    buffers.refresh(calls, [process.name])
+    with process.answering():
+        process.child.go_on()
+        elapsed = process.child.run(calls.start, 1, track.timeout_s, cpu=track.cpu, spin=track.spin, freeze=True)
+        process.child.stop()
+    buffers.check(calls, process.name)
     return float(elapsed)
 
 
-def unforeseen(arena: Arena, scored: ScoredSize, entry: Entry, track: Track) -> float:
+def time_with_late_inputs(buffers: TimingBuffers, scored: ScoredSize, entry: Entry, track: CpuPlacement) -> float:
     """Nanoseconds per call of a block, checked, whose inputs come while the kernel is stopped.
 
     Raises:
         WrongResult: a result is wrong.
         ChildFailed: it died or was late.
     """
-    racer, calls = entry.racer, range(scored.first, scored.first + entry.timed)
-    with racer.answering():
-        racer.child.go_on()
-        elapsed = racer.child.run_on(
-            lambda: arena.refresh(calls, [racer.name]),
+    process, calls = entry.process, range(scored.first, scored.first + entry.timed)
+    with process.answering():
+        process.child.go_on()
+        elapsed = process.child.run_on(
+            lambda: buffers.refresh(calls, [process.name]),
             calls.start,
             len(calls),
             track.timeout_s,
             cpu=track.cpu,
             spin=track.spin,
         )
-    arena.check(calls, racer.name)
+    buffers.check(calls, process.name)
     return elapsed / len(calls)
 
 
 def race(
-    arena: Arena,
+    buffers: TimingBuffers,
     scored: ScoredSize,
     challenger: Entry,
     reference: Entry,
     rule: TimingRule,
-    track: Track,
+    track: CpuPlacement,
     rng: np.random.Generator,
-) -> Laps:
+) -> PairedSamples:
     """Times two kernels in alternating blocks until the ratio is known well enough.
 
     The order is ABBA or BAAB, drawn for every two rounds: a drift that is linear in time cancels.
@@ -117,15 +117,15 @@ def race(
     rounds: list[tuple[float, float]] = []
     while True:
         order = rng.permutation(2)
-        rounds += [_round(arena, scored, (challenger, reference), each, track) for each in (order, order[::-1])]
+        rounds += [_round(buffers, scored, (challenger, reference), each, track) for each in (order, order[::-1])]
         elapsed_s = time.monotonic() - begin
-        laps = _undisturbed(rounds, reference.quiet_ns, rule, late=elapsed_s > rule.budget_s)
-        if _enough(laps, rule, elapsed_s, rng):
-            for racer, ns in ((challenger.racer, laps.kernel_ns), (reference.racer, laps.reference_ns)):
-                if not racer.trusted:
+        samples = _undisturbed(rounds, reference.quiet_ns, rule, late=elapsed_s > rule.budget_s)
+        if _enough(samples, rule, elapsed_s, rng):
+            for process, ns in ((challenger.process, samples.kernel_ns), (reference.process, samples.reference_ns)):
+                if not process.trusted:
                     claimed_ns = float(np.median(ns))
-                    _confirm(arena, scored, scored.entry(racer, claimed_ns, rule), claimed_ns, track)
-            return laps
+                    _confirm(buffers, scored, scored.entry(process, claimed_ns, rule), claimed_ns, track)
+            return samples
         if elapsed_s > _PATIENCE * rule.budget_s and len(rounds) >= rule.rounds_max:
             raise Busy(
                 f"after {len(rounds)} rounds in {elapsed_s:.1f} s its speed is not known to {rule.disturbed - 1:.0%}"
@@ -133,22 +133,24 @@ def race(
 
 
 def _round(
-    arena: Arena, scored: ScoredSize, entries: tuple[Entry, Entry], order: Array, track: Track
+    buffers: TimingBuffers, scored: ScoredSize, entries: tuple[Entry, Entry], order: Array, track: CpuPlacement
 ) -> tuple[float, float]:
     """One block of each kernel on the same fresh inputs, every timed output checked; nanoseconds per call of both."""
     used = [range(scored.first, scored.first + entry.warm + entry.timed) for entry in entries]
     warm = min(entry.warm for entry in entries)
-    arena.refresh(max(used, key=len), [entry.racer.name for entry in entries], unchecked=warm)
+    buffers.refresh(max(used, key=len), [entry.process.name for entry in entries], unchecked=warm)
     lap_ns = [0.0, 0.0]
     for at in order:
         lap_ns[at] = _lap(scored, entries[at], track)
     for entry, calls in zip(entries, used, strict=True):
-        if not entry.racer.trusted:
-            arena.check(calls[entry.warm :], entry.racer.name)
+        if not entry.process.trusted:
+            buffers.check(calls[entry.warm :], entry.process.name)
     return lap_ns[0], lap_ns[1]
 
 
-def _undisturbed(rounds: Sequence[tuple[float, float]], quiet_ns: float | None, rule: TimingRule, late: bool) -> Laps:
+def _undisturbed(
+    rounds: Sequence[tuple[float, float]], quiet_ns: float | None, rule: TimingRule, late: bool
+) -> PairedSamples:
     """The rounds that count: those in which the reference was about as fast as on quiet cores.
 
     A host may have a slow hour. So when it is getting late and too few rounds were as fast as that, those count in
@@ -160,53 +162,53 @@ def _undisturbed(rounds: Sequence[tuple[float, float]], quiet_ns: float | None, 
     if quiet_ns is not None and late and np.count_nonzero(counts) < rule.rounds_min:
         counts, slowest_ns = reference_ns <= rule.disturbed * np.quantile(reference_ns, 0.25), quiet_ns
     kept = [pair for pair, counted in zip(rounds, counts, strict=True) if counted]
-    return Laps(tuple(kernel for kernel, _ in kept), tuple(reference for _, reference in kept), slowest_ns)
+    return PairedSamples(tuple(kernel for kernel, _ in kept), tuple(reference for _, reference in kept), slowest_ns)
 
 
-def _lap(scored: ScoredSize, entry: Entry, track: Track) -> float:
+def _lap(scored: ScoredSize, entry: Entry, track: CpuPlacement) -> float:
     """Nanoseconds per call of one block; the child runs only meanwhile.
 
     Only a trusted racer is warmed up by calls of its own: in an untimed call a kernel could compute the timed ones
     ahead, whose inputs are in place. The runner wakes a kernel's threads instead.
     """
-    child, first = entry.racer.child, scored.first + entry.warm
-    with entry.racer.answering():
+    child, first = entry.process.child, scored.first + entry.warm
+    with entry.process.answering():
         child.go_on()
-        if entry.warm and entry.racer.trusted:
+        if entry.warm and entry.process.trusted:
             child.run(scored.first, entry.warm, track.timeout_s, cpu=track.cpu, spin=track.spin)
         elapsed = child.run(first, entry.timed, track.timeout_s, cpu=track.cpu, spin=track.spin, freeze=True)
         child.stop()
     return elapsed / entry.timed
 
 
-def _confirm(arena: Arena, scored: ScoredSize, entry: Entry, claimed_ns: float, track: Track) -> None:
+def _confirm(buffers: TimingBuffers, scored: ScoredSize, entry: Entry, claimed_ns: float, track: CpuPlacement) -> None:
     """Sees that a kernel is as fast when its inputs come while it is stopped.
 
     In the rounds they are in place before it stands ready, and waking up, which is not timed, takes milliseconds where
     the parent has no core to itself. Whoever has seized the runner could compute the block meanwhile.
 
     Raises:
-        ChildAhead: it is never even half as fast.
+        PrecomputationDetected: it is never even half as fast.
         Busy: it is never about as fast.
     """
     fastest_ns = math.inf
     for _ in range(_CONFIRMATIONS):
-        fastest_ns = min(fastest_ns, unforeseen(arena, scored, entry, track))
+        fastest_ns = min(fastest_ns, time_with_late_inputs(buffers, scored, entry, track))
         if fastest_ns <= _CONFIRMED * claimed_ns + _WAKING_NS / entry.timed:
             return
     slower = f"{fastest_ns / claimed_ns:.1f} times slower when its inputs come while it is stopped"
     if fastest_ns > 2 * claimed_ns + _WAKING_NS / entry.timed:
-        with entry.racer.answering():
-            raise ChildAhead(f"computes before the clock runs: it is {slower}", 0)
+        with entry.process.answering():
+            raise PrecomputationDetected(f"computes before the clock runs: it is {slower}", 0)
     raise Busy(f"a kernel was {slower}")
 
 
-def _enough(laps: Laps, rule: TimingRule, elapsed_s: float, rng: np.random.Generator) -> bool:
-    if len(laps.kernel_ns) < rule.rounds_min:
+def _enough(samples: PairedSamples, rule: TimingRule, elapsed_s: float, rng: np.random.Generator) -> bool:
+    if len(samples.kernel_ns) < rule.rounds_min:
         return False
-    found = median_ratio([laps.ratios], rng)
+    found = median_ratio([samples.ratios], rng)
     if found.half_width > rule.disturbed - 1:
         return False
     decided = rule.tie is not None and not found.low <= 1 + rule.tie <= found.high
-    spent = len(laps.kernel_ns) >= rule.rounds_max or elapsed_s > rule.budget_s
+    spent = len(samples.kernel_ns) >= rule.rounds_max or elapsed_s > rule.budget_s
     return decided or spent or found.half_width <= rule.half_width

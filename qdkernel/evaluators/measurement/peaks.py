@@ -73,7 +73,7 @@ class Triad:
 
 
 @dataclass(frozen=True)
-class Ceilings:
+class MachinePeaks:
     """The measured peaks and bandwidths, for 1 thread and for all cores."""
 
     peaks: tuple[Peak, ...]
@@ -120,7 +120,7 @@ class Ceilings:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_json(cls, data: Any) -> Ceilings:  # Any: JSON from a file, checked here
+    def from_json(cls, data: Any) -> MachinePeaks:  # Any: JSON from a file, checked here
         """The ceilings in ``to_json``'s form.
 
         Raises:
@@ -151,9 +151,9 @@ def _scaled(by_threads: dict[int, float], threads: int) -> float:
     return min(threads * by_threads[1], by_threads[max(by_threads)]) if len(by_threads) > 1 else by_threads[1]
 
 
-def load_or_measure_ceilings(
+def load_or_measure_peaks(
     machine: Machine, toolchain: Toolchain, *, exclusive: AbstractContextManager[object] | None = None
-) -> Ceilings:
+) -> MachinePeaks:
     """The machine's ceilings, from the cache or measured now (about 5 s) and cached.
 
     Args:
@@ -171,19 +171,19 @@ def load_or_measure_ceilings(
     with exclusive or contextlib.nullcontext():
         cached = _read(file)  # another run may have measured while this one waited
         if cached is None:
-            cached = measure_ceilings(machine, toolchain)
+            cached = measure_peaks(machine, toolchain)
             write_atomically(file, json.dumps({"method": _method(), **cached.to_json()}, indent=1))
     return cached
 
 
-def measure_ceilings(
+def measure_peaks(
     machine: Machine,
     toolchain: Toolchain,
     *,
     exclusive: AbstractContextManager[object] | None = None,
     windows: int = WINDOWS,
     window_ms: float = WINDOW_MS,
-) -> Ceilings:
+) -> MachinePeaks:
     """The machine's ceilings for 1 thread and for all its cores, measured in processes of their own.
 
     Args:
@@ -197,13 +197,13 @@ def measure_ceilings(
         ToolchainError: the compiler cannot build the measurement, or it does not run.
     """
     with tempfile.TemporaryDirectory(prefix="qdkernel-ceilings-") as folder:
-        program = compile_ceilings(toolchain, Path(folder))
+        program = compile_peaks(toolchain, Path(folder))
         settings = (str(windows), str(window_ms), str(triad_bytes(machine, _memory_bytes())))
         with exclusive or contextlib.nullcontext():
             results = [_run(program, settings, threads) for threads in sorted({1, machine.cores})]
     peaks = [Peak(threads=result["threads"], **peak) for result in results for peak in result["peaks"]]
     triads = [Triad(threads=result["threads"], **result["triad"]) for result in results]
-    return Ceilings(tuple(peaks), tuple(triads))
+    return MachinePeaks(tuple(peaks), tuple(triads))
 
 
 def triad_bytes(machine: Machine, memory_bytes: int) -> int:
@@ -211,7 +211,7 @@ def triad_bytes(machine: Machine, memory_bytes: int) -> int:
     return min(4 * machine.last_level_bytes * machine.last_level_instances, memory_bytes // 8)
 
 
-def compile_ceilings(toolchain: Toolchain, folder: Path) -> Path:
+def compile_peaks(toolchain: Toolchain, folder: Path) -> Path:
     """The measuring program, built in ``folder``.
 
     Raises:
@@ -260,12 +260,12 @@ def _run(program: Path, settings: tuple[str, ...], threads: int) -> dict[str, An
     return result
 
 
-def _read(file: Path) -> Ceilings | None:
+def _read(file: Path) -> MachinePeaks | None:
     """The cached ceilings; ``None`` when absent, damaged or measured in another way."""
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
         measured_so = isinstance(data, dict) and data.get("method") == _method()
-        return Ceilings.from_json(data) if measured_so else None
+        return MachinePeaks.from_json(data) if measured_so else None
     except (OSError, ValueError, RecursionError):  # RecursionError: thousands of brackets
         return None
 

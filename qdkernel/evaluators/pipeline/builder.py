@@ -7,16 +7,23 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from qdkernel.core import Cell, Duel, Evaluation, Kernel, KernelId, Outcome, Proof, Timing, geometric_mean
+from qdkernel.core import Cell, Duel, Evaluation, Kernel, KernelId, Outcome, Timing, VerificationResult, geometric_mean
 from qdkernel.evaluators.measurement import Busy, WrongResult
-from qdkernel.evaluators.sandbox import ChildAhead, ChildCrashed, ChildFailed, ChildGreedy, ChildLate, ChildUnready
+from qdkernel.evaluators.sandbox import (
+    ChildCrashed,
+    ChildFailed,
+    ChildStartFailed,
+    ChildTimeout,
+    CpuTimeExceeded,
+    PrecomputationDetected,
+)
 
 _FAILURES = {
     ChildCrashed: Outcome.CRASHED,
-    ChildUnready: Outcome.CRASHED,
-    ChildLate: Outcome.TIMEOUT,
-    ChildGreedy: Outcome.IMPLAUSIBLE,
-    ChildAhead: Outcome.IMPLAUSIBLE,
+    ChildStartFailed: Outcome.CRASHED,
+    ChildTimeout: Outcome.TIMEOUT,
+    CpuTimeExceeded: Outcome.IMPLAUSIBLE,
+    PrecomputationDetected: Outcome.IMPLAUSIBLE,
 }
 
 
@@ -31,14 +38,14 @@ class Stop(Exception):
 
 
 @dataclass
-class Draft:
+class EvaluationBuilder:
     """What is known of a kernel so far."""
 
     kernel: Kernel
     cell: Cell | None = None
     evidence: Mapping[str, str] = field(default_factory=dict)
     timings: tuple[Timing, ...] = ()
-    proof: Proof | None = None
+    verification: VerificationResult | None = None
     duel: Duel | None = None
     normal_hash: str | None = None
     assembly_hash: str | None = None
@@ -75,7 +82,7 @@ class Draft:
             evidence=self.evidence,
             objective=objective,
             timings=self.timings,
-            proof=self.proof,
+            verification=self.verification,
             duel=self.duel,
             duplicate_of=duplicate_of,
             normal_hash=self.normal_hash,
@@ -97,7 +104,7 @@ def outcomes(where: Callable[[int], str]) -> Iterator[None]:
     try:
         yield
     except ChildFailed as error:
-        if error.racer == "baseline":
+        if error.process == "baseline":
             raise  # says nothing about the kernel; whoever holds the bench makes a new one
         raise Stop(_FAILURES[type(error)], f"{error}{where(error.finished)}") from None
     except WrongResult as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from qdkernel.errors import ContainmentError
-from qdkernel.evaluators.pipeline.context import Bench, BenchSpec
+from qdkernel.evaluators.pipeline.context import EvaluationContext, EvaluationSpec
 from qdkernel.evaluators.sandbox import ChildFailed, Layers
 from qdkernel.evaluators.toolchain import NATIVE
 
@@ -38,7 +38,7 @@ class Trial:
     without: bool
 
 
-def run_trials(spec: BenchSpec) -> list[Trial]:
+def run_trials(spec: EvaluationSpec) -> list[Trial]:
     """Runs each hostile kernel with all layers that this machine has, with each of them alone, and with none.
 
     The kernels are harmless where they succeed: they open what they do not use, and ask whether they could.
@@ -49,18 +49,18 @@ def run_trials(spec: BenchSpec) -> list[Trial]:
     Raises:
         ToolchainError: the project's own C or a hostile kernel cannot be built.
     """
-    benches = {layers: Bench(replace(spec, layers=layers)) for layers in (Layers.NONE, *_SINGLE)}
+    benches = {layers: EvaluationContext(replace(spec, layers=layers)) for layers in (Layers.NONE, *_SINGLE)}
     try:
         present = Layers.NONE
         for layer in _SINGLE:
             if _in_force(benches[layer]):
                 present |= layer
-        benches[present] = benches.get(present) or Bench(replace(spec, layers=present))
+        benches[present] = benches.get(present) or EvaluationContext(replace(spec, layers=present))
         singles = [layer for layer in _SINGLE if layer in present]
         return [_try(path, benches, present, singles) for path in sorted(_HOSTILE.glob("*.c"))]
     finally:
-        for bench in benches.values():
-            bench.close()
+        for context in benches.values():
+            context.close()
 
 
 def only_by(trials: Sequence[Trial], layer: Layers) -> list[str]:
@@ -68,16 +68,16 @@ def only_by(trials: Sequence[Trial], layer: Layers) -> list[str]:
     return [trial.name for trial in trials if trial.alone == layer and not trial.without]
 
 
-def _in_force(bench: Bench) -> bool:
+def _in_force(context: EvaluationContext) -> bool:
     """Whether a layer can be put in force here."""
     try:
-        _run(bench, bench.problem.seed_source(bench.problem.seeds[0]))
+        _run(context, context.problem.seed_source(context.problem.seeds[0]))
     except ContainmentError:
         return False
     return True
 
 
-def _try(path: Path, benches: dict[Layers, Bench], present: Layers, singles: Sequence[Layers]) -> Trial:
+def _try(path: Path, benches: dict[Layers, EvaluationContext], present: Layers, singles: Sequence[Layers]) -> Trial:
     source = path.read_text(encoding="utf-8")
     stopped, how = _run(benches[present], source)
     alone = Layers.NONE
@@ -87,18 +87,18 @@ def _try(path: Path, benches: dict[Layers, Bench], present: Layers, singles: Seq
     return Trial(path.stem.replace("_", " "), stopped, how, alone, _run(benches[Layers.NONE], source)[0])
 
 
-def _run(bench: Bench, source: str) -> tuple[bool, str]:
+def _run(context: EvaluationContext, source: str) -> tuple[bool, str]:
     """Whether a hostile kernel was stopped, and how; a kernel that ends leaves 1 in C[0] when it got what it wanted."""
-    sheet = bench.sheet
-    index = next(i for i, call in enumerate(sheet.layout.calls) if all(call.case[name] > 0 for name in "mnk"))
-    output = sheet.layout.calls[index].arrays[-1]
-    sheet.reset()
-    with bench.build_folder() as folder:
-        made = bench.compile(source, Path(folder))
+    suite = context.suite
+    index = next(i for i, call in enumerate(suite.layout.calls) if all(call.case[name] > 0 for name in "mnk"))
+    output = suite.layout.calls[index].arrays[-1]
+    suite.reset()
+    with context.build_folder() as folder:
+        made = context.compile(source, Path(folder))
         try:
-            with bench.start(made, sheet.layout, sheet.inputs, sheet.outputs, 1) as child:
+            with context.start(made, suite.layout, suite.inputs, suite.outputs, 1) as child:
                 child.run(index, 1, _DEADLINE_S)
         except ChildFailed as error:
             return True, str(error)
-    result = float(sheet.layout.elements(sheet.outputs, output)[0])
+    result = float(suite.layout.elements(suite.outputs, output)[0])
     return result < 0, f"refused with error {-result:.0f}" if result < 0 else "it succeeded"

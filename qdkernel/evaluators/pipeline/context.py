@@ -16,20 +16,20 @@ import numpy as np
 from qdkernel.core import Cell
 from qdkernel.evaluators.binary import Disassembly, SharedObject
 from qdkernel.evaluators.measurement import (
-    Arena,
     Baseline,
     BaselineChoice,
+    CpuPlacement,
     Entry,
-    Racer,
     ScoredSize,
+    TimedProcess,
+    TimingBuffers,
     TimingRule,
-    Track,
     kernel_environment,
     prepare_baseline,
     race,
 )
-from qdkernel.evaluators.pipeline.scratch import Shelf
-from qdkernel.evaluators.pipeline.verification import Sheet
+from qdkernel.evaluators.pipeline.scratch import SharedScratch
+from qdkernel.evaluators.pipeline.verification import VerificationSuite
 from qdkernel.evaluators.sandbox import Child, Executable, Layers, Layout, Limits, MemoryFile, Native
 from qdkernel.evaluators.toolchain import CompileLimits, assembly_hash, build_native, compile_kernel, find_toolchain
 from qdkernel.machine import CoreLock, running_on
@@ -46,7 +46,7 @@ One that stays uncertain is not won, so no bound on the uncertainty is needed.""
 
 
 @dataclass(frozen=True)
-class BenchSpec:
+class EvaluationSpec:
     """Everything needed to evaluate kernels of a run, in any process of the host; plain data.
 
     Attributes:
@@ -56,7 +56,7 @@ class BenchSpec:
         threads: OpenMP threads while scoring.
         compiler: compiler command.
         flags: the run's optimisation flags.
-        shelf: the run's scratch folder (see ``Shelf``).
+        shelf: the run's scratch folder (see ``SharedScratch``).
         peak_gflops: measured peak at ``threads`` threads, for the plausibility step.
         triad_gbytes_per_s: measured STREAM triad at ``threads`` threads.
         llc_bytes: last-level cache.
@@ -77,7 +77,7 @@ class BenchSpec:
     threads: int
     compiler: str
     flags: tuple[str, ...]
-    shelf: str
+    scratch: str
     peak_gflops: float
     triad_gbytes_per_s: float
     llc_bytes: int
@@ -94,23 +94,23 @@ class BenchSpec:
     layers: Layers = Layers.ALL
 
 
-class Bench:
+class EvaluationContext:
     """The place of work made from a spec: one per process, kept for all its evaluations."""
 
-    def __init__(self, spec: BenchSpec) -> None:
+    def __init__(self, spec: EvaluationSpec) -> None:
         self.spec = spec
         self.problem = find_problem(spec.problem, spec.accuracy)
-        self.shelf = Shelf(Path(spec.shelf))
+        self.scratch = SharedScratch(Path(spec.scratch))
         self.lock = CoreLock()
         # Secret: no kernel may foresee its inputs. SFC64 is the fastest, and fresh inputs cost time.
         self.rng = np.random.Generator(np.random.SFC64(secrets.randbits(128)))
         self.toolchain = find_toolchain(spec.compiler, spec.flags)
         self.built = build_native(self.toolchain, self.problem)
         self.native = Native(self.built.supervisor)
-        self.sheet = Sheet(self.problem, self.rng)
-        self.arena = Arena(self.problem, spec.sizes, self._expected_s(), spec.rule, self.rng)
+        self.suite = VerificationSuite(self.problem, self.rng)
+        self.buffers = TimingBuffers(self.problem, spec.sizes, self._expected_s(), spec.rule, self.rng)
         self._cores = tuple(sorted(os.sched_getaffinity(0)))
-        self._baseline: tuple[Baseline, Racer] | None = None
+        self._baseline: tuple[Baseline, TimedProcess] | None = None
 
     @property
     def extent(self) -> int:
@@ -118,10 +118,10 @@ class Bench:
         return max(int(value) for size in self.spec.sizes for value in size.values())
 
     @property
-    def track(self) -> Track:
+    def track(self) -> CpuPlacement:
         """How this process stands beside a child that is timed with the run's threads."""
         spare = self.spec.threads < len(self._cores)
-        return Track(cpu=self._cores[-1], spin=spare, timeout_s=self.spec.run_s)
+        return CpuPlacement(cpu=self._cores[-1], spin=spare, timeout_s=self.spec.run_s)
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
@@ -141,7 +141,7 @@ class Bench:
 
     def build_folder(self) -> tempfile.TemporaryDirectory[str]:
         """An empty folder for one compilation."""
-        return tempfile.TemporaryDirectory(prefix="build-", dir=self.shelf.folder)
+        return tempfile.TemporaryDirectory(prefix="build-", dir=self.scratch.folder)
 
     def compile(self, source: str, folder: Path) -> Path:
         """The kernel's shared object; see ``compile_kernel``."""
@@ -159,11 +159,11 @@ class Bench:
         executable = Executable(self.built.runner, shared_object, self.problem.name, kernel_environment(threads))
         return Child(self.native, executable, layout, inputs, outputs, self._cores[:threads], limits)
 
-    def start_racer(self, name: str, shared_object: Path) -> Racer:
+    def start_timed(self, name: str, shared_object: Path) -> TimedProcess:
         """A contained child ready to be timed, under the name of its output file."""
-        arena = self.arena
-        child = self.start(shared_object, arena.layout, arena.inputs, arena.outputs(name), self.spec.threads)
-        return Racer(name, child)
+        buffers = self.buffers
+        child = self.start(shared_object, buffers.layout, buffers.inputs, buffers.outputs(name), self.spec.threads)
+        return TimedProcess(name, child)
 
     @property
     def baseline_name(self) -> str:
@@ -171,51 +171,51 @@ class Bench:
         return self._ready_baseline()[0].name
 
     @property
-    def baseline_racer(self) -> Racer:
+    def baseline_process(self) -> TimedProcess:
         """The baseline in its child, which lives as long as the bench and is stopped between its blocks."""
         return self._ready_baseline()[1]
 
-    def baseline_entry(self, index: int, racer: Racer) -> Entry:
+    def baseline_entry(self, index: int, process: TimedProcess) -> Entry:
         """The baseline ready to race at a scored size, with its calibrated speed."""
-        scored = self.arena.sizes[index]
-        return Entry(racer, scored.warm, scored.timed, scored.flops / self.spec.baseline_gflops[index])
+        scored = self.buffers.sizes[index]
+        return Entry(process, scored.warm, scored.timed, scored.flops / self.spec.baseline_gflops[index])
 
     def calibrate(self) -> tuple[float, ...]:
         """The baseline's GFLOP/s for each scored size, alone on its cores."""
-        racer = self.baseline_racer
+        process = self.baseline_process
         with self.alone():
-            return tuple(self._calibrate_size(scored, racer) for scored in self.arena.sizes)
+            return tuple(self._calibrate_size(scored, process) for scored in self.buffers.sizes)
 
     def close(self) -> None:
         """Ends the baseline and gives the memory back."""
         if self._baseline:
             self._baseline[1].child.close()
             self._baseline = None
-        self.sheet.close()
-        self.arena.close()
+        self.suite.close()
+        self.buffers.close()
 
-    def _ready_baseline(self) -> tuple[Baseline, Racer]:
+    def _ready_baseline(self) -> tuple[Baseline, TimedProcess]:
         if self._baseline is None:
             spec = self.spec
             made = prepare_baseline(
-                self.problem, spec.baseline, self.toolchain, self.built, spec.threads, self.shelf.folder
+                self.problem, spec.baseline, self.toolchain, self.built, spec.threads, self.scratch.folder
             )
             limits = Limits(memory_mb=spec.memory_mb, cpu_s=1 << 30, layers=made.layers & spec.layers)
-            arena, cores = self.arena, self._cores[: spec.threads]
-            outputs = arena.outputs("baseline")
-            child = Child(self.native, made.executable, arena.layout, arena.inputs, outputs, cores, limits)
-            self._baseline = made, Racer("baseline", child, trusted=True)
+            buffers, cores = self.buffers, self._cores[: spec.threads]
+            outputs = buffers.outputs("baseline")
+            child = Child(self.native, made.executable, buffers.layout, buffers.inputs, outputs, cores, limits)
+            self._baseline = made, TimedProcess("baseline", child, trusted=True)
         return self._baseline
 
-    def _calibrate_size(self, scored: ScoredSize, racer: Racer) -> float:
+    def _calibrate_size(self, scored: ScoredSize, process: TimedProcess) -> float:
         """From a race of the baseline with itself; the faster quartile, as what disturbs only ever slows down.
 
         For a second, as cores that were idle run faster at first.
         """
         rule = TimingRule(rounds_min=12, rounds_max=1000, half_width=0.0, budget_s=1.0, disturbed=math.inf)
-        entry = Entry(racer, scored.warm, scored.timed)
-        laps = race(self.arena, scored, entry, entry, rule, self.track, self.rng)
-        return float(scored.flops / np.quantile([*laps.kernel_ns, *laps.reference_ns], 0.25))
+        entry = Entry(process, scored.warm, scored.timed)
+        samples = race(self.buffers, scored, entry, entry, rule, self.track, self.rng)
+        return float(scored.flops / np.quantile([*samples.kernel_ns, *samples.reference_ns], 0.25))
 
     def _expected_s(self) -> list[float]:
         """One call's time if it ran at the ceilings."""

@@ -10,21 +10,21 @@ from pathlib import Path
 
 import numpy as np
 
-from qdkernel.core import Cell, Evaluation, Kernel, Outcome, Proof
+from qdkernel.core import Cell, Evaluation, Kernel, Outcome, VerificationResult
 from qdkernel.evaluators.binary import Disassembly, SharedObject, disassemble, read_shared_object, refuse_object
-from qdkernel.evaluators.pipeline.builder import Draft, Stop, outcomes
-from qdkernel.evaluators.pipeline.context import Bench
-from qdkernel.evaluators.pipeline.timing import time_again, time_and_duel
-from qdkernel.evaluators.pipeline.verification import Sheet
+from qdkernel.evaluators.pipeline.builder import EvaluationBuilder, Stop, outcomes
+from qdkernel.evaluators.pipeline.context import EvaluationContext
+from qdkernel.evaluators.pipeline.timing import remeasure_timing, time_challenger
+from qdkernel.evaluators.pipeline.verification import VerificationSuite
 from qdkernel.evaluators.sandbox import Child
 from qdkernel.evaluators.source import normal_hash, refuse_source
 from qdkernel.evaluators.toolchain import CompileError, CompileLate
 
-Admit = Callable[[Cell, Mapping[str, str]], str | None]
+Accept = Callable[[Cell, Mapping[str, str]], str | None]
 """``admit(cell, evidence)``: why a kernel that behaves so may not compete; ``None`` when it may."""
 
 
-def evaluate(bench: Bench, kernel: Kernel, admit: Admit | None = None) -> Evaluation:
+def evaluate(context: EvaluationContext, kernel: Kernel, accept: Accept | None = None) -> Evaluation:
     """What happened to a kernel on the way through the eight steps.
 
     A kernel that looks at least as fast as the holder of its cell is also timed against it; one that is clearly
@@ -39,139 +39,145 @@ def evaluate(bench: Bench, kernel: Kernel, admit: Admit | None = None) -> Evalua
         ContainmentError: this machine cannot contain the kernel; nothing was run.
         ToolchainError: the project's own C or the baseline cannot be built.
     """
-    draft = Draft(kernel)
-    busy_before_ns = bench.native.busy_ns
+    builder = EvaluationBuilder(kernel)
+    busy_before_ns = context.native.busy_ns
     try:
-        with bench.build_folder() as folder:
-            with draft.holding(bench.lock.shared()):
-                check_source(bench, draft)
-                made = compile_step(bench, draft, Path(folder))
-                shared_object, disassembly = check_object(bench, draft, made)
-                with draft.step("behaviour"):
-                    draft.cell, draft.evidence = bench.spec.describe(
-                        kernel.source, shared_object, disassembly, bench.extent, bench.problem.nest_depth
+        with context.build_folder() as folder:
+            with builder.holding(context.lock.shared()):
+                check_source(context, builder)
+                made = compile_step(context, builder, Path(folder))
+                shared_object, disassembly = check_object(context, builder, made)
+                with builder.step("behaviour"):
+                    builder.cell, builder.evidence = context.spec.describe(
+                        kernel.source, shared_object, disassembly, context.extent, context.problem.nest_depth
                     )
-                if admit and (reason := admit(draft.cell, draft.evidence)):
+                if accept and (reason := accept(builder.cell, builder.evidence)):
                     raise Stop(Outcome.OUTSIDE_STAGE, reason)
-                with draft.step("verify"):
-                    verify(bench, draft, made)
-            time_and_duel(bench, draft, made)
-            shutil.move(made, bench.shelf.object_path(kernel.id))
+                with builder.step("verify"):
+                    verify(context, builder, made)
+            time_challenger(context, builder, made)
+            shutil.move(made, context.scratch.object_path(kernel.id))
     except Stop as stop:
-        return draft.finish(stop.outcome, stop.detail, stop.duplicate_of)
+        return builder.finish(stop.outcome, stop.detail, stop.duplicate_of)
     finally:
-        draft.step_s["kernels"] = (bench.native.busy_ns - busy_before_ns) * 1e-9  # part of verify and time
-    return draft.finish(Outcome.OK, draft.detail)
+        builder.step_s["kernels"] = (context.native.busy_ns - busy_before_ns) * 1e-9  # part of verify and time
+    return builder.finish(Outcome.OK, builder.detail)
 
 
-def look_again(bench: Bench, kernel: Kernel) -> Evaluation:
+def remeasure(context: EvaluationContext, kernel: Kernel) -> Evaluation:
     """A further timing of an elite in a fresh process; it was proven before, and its timed results are checked again.
 
     Raises:
         ContainmentError: this machine cannot contain the kernel; nothing was run.
     """
-    draft = Draft(kernel)
+    builder = EvaluationBuilder(kernel)
     try:
-        time_again(bench, draft, kernel)
+        remeasure_timing(context, builder, kernel)
     except Stop as stop:
-        return draft.finish(stop.outcome, stop.detail)
-    return draft.finish(Outcome.OK, "")
+        return builder.finish(stop.outcome, stop.detail)
+    return builder.finish(Outcome.OK, "")
 
 
-def prove(bench: Bench, kernel: Kernel, folder: Path) -> tuple[Path | None, str]:
+def verify_only(context: EvaluationContext, kernel: Kernel, folder: Path) -> tuple[Path | None, str]:
     """The shared object of a kernel that passes policy and verification here; otherwise ``None`` and the reason.
 
     Raises:
         ContainmentError: this machine cannot contain the kernel; nothing was run.
     """
-    draft = Draft(kernel)
+    builder = EvaluationBuilder(kernel)
     try:
-        with bench.lock.shared():
-            check_source(bench, draft)
-            made = compile_step(bench, draft, folder)
-            check_object(bench, draft, made)
-            verify(bench, draft, made)
+        with context.lock.shared():
+            check_source(context, builder)
+            made = compile_step(context, builder, folder)
+            check_object(context, builder, made)
+            verify(context, builder, made)
     except Stop as stop:
         return None, f"{stop.outcome.value}: {stop.detail}"
     return made, ""
 
 
-def check_source(bench: Bench, draft: Draft) -> None:
+def check_source(context: EvaluationContext, builder: EvaluationBuilder) -> None:
     """Steps 1 and 4a: the source policy, and whether an earlier kernel has the same normal form."""
-    with draft.step("source policy"):
-        raw = draft.kernel.source.encode("utf-8", "surrogateescape")
-        if reason := refuse_source(raw, bench.problem.name):
+    with builder.step("source policy"):
+        raw = builder.kernel.source.encode("utf-8", "surrogateescape")
+        if reason := refuse_source(raw, context.problem.name):
             raise Stop(Outcome.REFUSED, reason)
-        draft.normal_hash = normal_hash(draft.kernel.source)
-        _stop_if_known(bench, draft.kernel, draft.normal_hash, "the same source up to names, comments and spacing")
+        builder.normal_hash = normal_hash(builder.kernel.source)
+        _stop_if_known(
+            context, builder.kernel, builder.normal_hash, "the same source up to names, comments and spacing"
+        )
 
 
-def compile_step(bench: Bench, draft: Draft, folder: Path) -> Path:
+def compile_step(context: EvaluationContext, builder: EvaluationBuilder, folder: Path) -> Path:
     """Step 2: the shared object; and once more without optimisation, for the hash that published work groups by."""
-    with draft.step("compile"):
+    with builder.step("compile"):
         try:
-            made = bench.compile(draft.kernel.source, folder)
+            made = context.compile(builder.kernel.source, folder)
         except CompileError as error:
             raise Stop(Outcome.COMPILE_ERROR, str(error)) from None
         except CompileLate as error:
             raise Stop(Outcome.TIMEOUT, str(error)) from None
-    with draft.step("assembly"):
-        draft.assembly_hash = bench.assembly_hash(draft.kernel.source, folder)
+    with builder.step("assembly"):
+        builder.assembly_hash = context.assembly_hash(builder.kernel.source, folder)
     return made
 
 
-def check_object(bench: Bench, draft: Draft, made: Path) -> tuple[SharedObject, Disassembly]:
+def check_object(
+    context: EvaluationContext, builder: EvaluationBuilder, made: Path
+) -> tuple[SharedObject, Disassembly]:
     """Steps 3 and 4b: the object policy, and whether an earlier kernel compiled to the same code."""
-    with draft.step("object policy"):
+    with builder.step("object policy"):
         try:
             shared_object = read_shared_object(made)
             disassembly = disassemble(shared_object)
         except ValueError as error:
             raise Stop(Outcome.REFUSED, f"the object cannot be read: {error}") from None
-        if reason := refuse_object(shared_object, disassembly, bench.problem.name):
+        if reason := refuse_object(shared_object, disassembly, context.problem.name):
             raise Stop(Outcome.REFUSED, reason)
-        draft.object_hash = shared_object.code_hash
-        _stop_if_known(bench, draft.kernel, draft.object_hash, "the same machine code")
+        builder.object_hash = shared_object.code_hash
+        _stop_if_known(context, builder.kernel, builder.object_hash, "the same machine code")
         return shared_object, disassembly
 
 
-def _stop_if_known(bench: Bench, kernel: Kernel, code: str, what: str) -> None:
-    earlier = bench.shelf.known(code)
+def _stop_if_known(context: EvaluationContext, kernel: Kernel, code: str, what: str) -> None:
+    earlier = context.scratch.known(code)
     if earlier is not None and earlier != kernel.id:
         raise Stop(Outcome.DUPLICATE, f"{what} as kernel {earlier[:12]}", earlier)
 
 
-def verify(bench: Bench, draft: Draft, made: Path) -> None:
+def verify(context: EvaluationContext, builder: EvaluationBuilder, made: Path) -> None:
     """Step 6: every case of the sheet with 1, 2 and all threads, in contained children; with all threads twice."""
-    sheet, all_threads = bench.sheet, bench.verify_threads[-1]
-    for threads in bench.verify_threads:
-        with bench.start(made, sheet.layout, sheet.inputs, sheet.outputs, threads) as child:
-            proof = _prove(bench, draft, child, threads)
+    suite, all_threads = context.suite, context.verify_threads[-1]
+    for threads in context.verify_threads:
+        with context.start(made, suite.layout, suite.inputs, suite.outputs, threads) as child:
+            verification = _verify_pass(context, builder, child, threads)
             if threads == all_threads:
-                first = sheet.results()
-                proof = _prove(bench, draft, child, threads)
-                draft.proof = replace(proof, deterministic=np.array_equal(first, sheet.results()))
+                first = suite.results()
+                verification = _verify_pass(context, builder, child, threads)
+                builder.verification = replace(verification, deterministic=np.array_equal(first, suite.results()))
 
 
-def _prove(bench: Bench, draft: Draft, child: Child, threads: int) -> Proof:
+def _verify_pass(
+    context: EvaluationContext, builder: EvaluationBuilder, child: Child, threads: int
+) -> VerificationResult:
     """One pass over the sheet, and the proof as far as it has come."""
-    sheet = bench.sheet
-    sheet.reset()
-    with outcomes(partial(_where, sheet, threads)):
+    suite = context.suite
+    suite.reset()
+    with outcomes(partial(_where, suite, threads)):
         child.go_on()
-        child.run(0, len(sheet.layout.calls), bench.spec.run_s, freeze=True)
-    verdict = sheet.judge()
-    before = draft.proof or Proof(0.0, bench.problem.error_limit, bench.spec.accuracy, 0)
+        child.run(0, len(suite.layout.calls), context.spec.run_s, freeze=True)
+    verdict = suite.judge()
+    before = builder.verification or VerificationResult(0.0, context.problem.error_limit, context.spec.accuracy, 0)
     worst = max(before.error_ratio, verdict.error_ratio)
-    draft.proof = replace(before, error_ratio=worst, calls=before.calls + len(sheet.layout.calls))
+    builder.verification = replace(before, error_ratio=worst, calls=before.calls + len(suite.layout.calls))
     if child.changed_float_control:
         raise Stop(
             Outcome.WRONG, "a call left another rounding or flush-to-zero mode behind; restore it, or do without"
         )
     if verdict.complaint:
         raise Stop(Outcome.WRONG, f"{verdict.complaint}, {threads} thread{'s' if threads > 1 else ''}")
-    return draft.proof
+    return builder.verification
 
 
-def _where(sheet: Sheet, threads: int, call: int) -> str:
-    return f" (in case {sheet.describe_case(call)}, {threads} thread{'s' if threads > 1 else ''})"
+def _where(suite: VerificationSuite, threads: int, call: int) -> str:
+    return f" (in case {suite.describe_case(call)}, {threads} thread{'s' if threads > 1 else ''})"

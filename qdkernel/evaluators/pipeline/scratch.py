@@ -18,14 +18,14 @@ _PREFIX = "qdkernel-"
 
 
 @dataclass(frozen=True)
-class Holder:
+class Incumbent:
     """The elite that a challenger of its cell must beat; ``objective`` in GFLOP/s."""
 
     kernel_id: KernelId
     objective: float
 
 
-class Shelf:
+class SharedScratch:
     """A scratch folder; one process writes, its workers read."""
 
     def __init__(self, folder: Path) -> None:
@@ -34,7 +34,7 @@ class Shelf:
             (folder / name).mkdir(exist_ok=True)
 
     @classmethod
-    def make(cls) -> Shelf:
+    def make(cls) -> SharedScratch:
         """A new shelf in the temporary folder; shelves that killed runs left behind are swept away."""
         _sweep(Path(tempfile.gettempdir()))
         return cls(Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")))
@@ -55,9 +55,9 @@ class Shelf:
         except FileNotFoundError:
             return None
 
-    def set_holder(self, cell: Cell, kernel: Kernel, objective: float) -> None:
+    def set_incumbent(self, cell: Cell, kernel: Kernel, objective: float) -> None:
         """Puts a kernel into a cell."""
-        before = self.holder(cell)
+        before = self.incumbent(cell)
         self._write(self.folder / "kernels" / f"{kernel.id}.c", kernel.source)
         self._write(self._holder_path(cell), f"{kernel.id} {objective!r}")
         if before and before.kernel_id != kernel.id:
@@ -65,18 +65,18 @@ class Shelf:
 
     def remove_holder(self, cell: Cell) -> None:
         """Empties a cell."""
-        before = self.holder(cell)
+        before = self.incumbent(cell)
         self._holder_path(cell).unlink(missing_ok=True)
         if before:
             self.forget(before.kernel_id)
 
-    def holder(self, cell: Cell) -> Holder | None:
+    def incumbent(self, cell: Cell) -> Incumbent | None:
         """Who holds a cell."""
         try:
             kernel_id, objective = self._holder_path(cell).read_text().split()
         except FileNotFoundError:
             return None
-        return Holder(KernelId(kernel_id), float(objective))
+        return Incumbent(KernelId(kernel_id), float(objective))
 
     def source(self, kernel_id: KernelId) -> str:
         """The source of a holder."""
@@ -95,9 +95,9 @@ class Shelf:
         return self.folder / "holders" / "-".join(map(str, cell))
 
     def _write(self, path: Path, text: str) -> None:
-        draft = path.with_name(path.name + ".new")
-        draft.write_bytes(text.encode())
-        draft.replace(path)
+        builder = path.with_name(path.name + ".new")
+        builder.write_bytes(text.encode())
+        builder.replace(path)
 
 
 def _sweep(parent: Path) -> None:

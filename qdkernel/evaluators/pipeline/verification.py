@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from qdkernel.core import Array, Case, Problem, Role
-from qdkernel.evaluators.sandbox import Layout, MemoryFile, PlacedArray, PlacedCall, Placing
+from qdkernel.evaluators.sandbox import BufferAlignment, Layout, MemoryFile, PlacedArray, PlacedCall
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Verdict:
     error_ratio: float
 
 
-class Sheet:
+class VerificationSuite:
     """The cases a kernel must get right, with the answers; made once per worker from a secret generator.
 
     Everything in the input file that is not an input is NaN, everything in the output file that is not an output is
@@ -38,7 +38,7 @@ class Sheet:
     def __init__(self, problem: Problem, rng: np.random.Generator) -> None:
         self.problem = problem
         cases = problem.verify_cases(rng)
-        placings = itertools.cycle((Placing.BACK, Placing.FRONT, Placing.SHIFTED))
+        placings = itertools.cycle((BufferAlignment.BACK, BufferAlignment.FRONT, BufferAlignment.SHIFTED))
         self.layout = Layout(problem, [(case, placing) for (case, _), placing in zip(cases, placings, strict=False)])
         self.inputs = MemoryFile("verify-inputs", self.layout.input_bytes)
         self.outputs = MemoryFile("verify-outputs", self.layout.output_bytes)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from qdkernel.core import Evaluation, Kernel, Outcome
 from qdkernel.errors import QdkernelError
-from qdkernel.evaluators.pipeline.context import Bench, BenchSpec
-from qdkernel.evaluators.pipeline.evaluate import Admit, evaluate, look_again
+from qdkernel.evaluators.pipeline.context import EvaluationContext, EvaluationSpec
+from qdkernel.evaluators.pipeline.evaluate import Accept, evaluate, remeasure
 
-_bench: Bench | None = None
+_bench: EvaluationContext | None = None
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class EvaluationTask:
         again: an elite proven before is only timed once more.
     """
 
-    spec: BenchSpec
+    spec: EvaluationSpec
     kernel: Kernel
-    admit: Admit | None = None
+    accept: Accept | None = None
     again: bool = False
 
 
@@ -41,8 +41,8 @@ def perform(task: EvaluationTask) -> Evaluation:
         QdkernelError: something the user must mend before any kernel can be evaluated.
     """
     try:
-        bench = _bench_for(task.spec)
-        return look_again(bench, task.kernel) if task.again else evaluate(bench, task.kernel, task.admit)
+        context = _bench_for(task.spec)
+        return remeasure(context, task.kernel) if task.again else evaluate(context, task.kernel, task.accept)
     except QdkernelError:
         raise
     except Exception:
@@ -50,11 +50,11 @@ def perform(task: EvaluationTask) -> Evaluation:
         return Evaluation(task.kernel.id, Outcome.LOST, traceback.format_exc(limit=-6))
 
 
-def _bench_for(spec: BenchSpec) -> Bench:
+def _bench_for(spec: EvaluationSpec) -> EvaluationContext:
     global _bench
     if _bench is None or _bench.spec != spec:
         _drop_bench()
-        _bench = Bench(spec)
+        _bench = EvaluationContext(spec)
     return _bench
 
 

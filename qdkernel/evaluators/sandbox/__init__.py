@@ -2,24 +2,24 @@
 
 from qdkernel.evaluators.sandbox.child import Child, Executable, Layers, Limits
 from qdkernel.evaluators.sandbox.failures import (
-    ChildAhead,
     ChildCrashed,
     ChildFailed,
-    ChildGreedy,
-    ChildLate,
-    ChildUnready,
+    ChildStartFailed,
+    ChildTimeout,
+    CpuTimeExceeded,
+    PrecomputationDetected,
 )
-from qdkernel.evaluators.sandbox.memory import Layout, MemoryFile, PlacedArray, PlacedCall, Placing
+from qdkernel.evaluators.sandbox.memory import BufferAlignment, Layout, MemoryFile, PlacedArray, PlacedCall
 from qdkernel.evaluators.sandbox.native_supervisor import Native
 
 __all__ = [
+    "BufferAlignment",
     "Child",
-    "ChildAhead",
     "ChildCrashed",
     "ChildFailed",
-    "ChildGreedy",
-    "ChildLate",
-    "ChildUnready",
+    "ChildStartFailed",
+    "ChildTimeout",
+    "CpuTimeExceeded",
     "Executable",
     "Layers",
     "Layout",
@@ -28,5 +28,5 @@ __all__ = [
     "Native",
     "PlacedArray",
     "PlacedCall",
-    "Placing",
+    "PrecomputationDetected",
 ]

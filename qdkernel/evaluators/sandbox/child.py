@@ -21,7 +21,7 @@ import numpy as np
 
 from qdkernel.errors import ContainmentError
 from qdkernel.evaluators.sandbox.cpu_accounting import CpuTimeMonitor
-from qdkernel.evaluators.sandbox.failures import ChildCrashed, ChildLate, ChildUnready
+from qdkernel.evaluators.sandbox.failures import ChildCrashed, ChildStartFailed, ChildTimeout
 from qdkernel.evaluators.sandbox.memory import PAGE, Layout, MemoryFile
 from qdkernel.evaluators.sandbox.native_supervisor import Native
 from qdkernel.machine import running_on
@@ -146,10 +146,10 @@ class Child:
             freeze: stop the child as ``stop`` does as soon as it says that it is done, and the clock after that.
 
         Raises:
-            ChildUnready: it died before it had called the kernel once.
+            ChildStartFailed: it died before it had called the kernel once.
             ChildCrashed: it died later.
-            ChildLate: the deadline passed.
-            ChildGreedy: by the time it was stopped it had used more processors than it was given.
+            ChildTimeout: the deadline passed.
+            CpuTimeExceeded: by the time it was stopped it had used more processors than it was given.
             ContainmentError: a layer that should contain it could not be put in force.
         """
         block, pid, wait_ns = self._next_block(count), self._process.pid, int(timeout_s * 1e9)
@@ -195,13 +195,13 @@ class Child:
 
     def _check(self, code: int, timeout_s: float) -> None:
         if code == _LATE:
-            late = ChildLate(f"not done after {timeout_s:g} s, {self._progress()}", self._finished)
+            late = ChildTimeout(f"not done after {timeout_s:g} s, {self._progress()}", self._finished)
             self.close()
             raise late
         if code == _GONE_UNARMED and self._block == 1:
-            raise ChildUnready(self._failure(), 0)
+            raise ChildStartFailed(self._failure(), 0)
         if code in (_GONE, _GONE_UNARMED):
-            raise ChildCrashed(self._epitaph(), self._finished)
+            raise ChildCrashed(self._exit_description(), self._finished)
 
     @property
     def was_killed(self) -> bool:
@@ -261,7 +261,7 @@ class Child:
             raise ContainmentError(f"the child could not be contained: {message}; see `qdkernel doctor`")
         return message
 
-    def _epitaph(self) -> str:
+    def _exit_description(self) -> str:
         """How the child ended, in words; of what a kernel may have written only a number is repeated."""
         return f"{self._end()} {self._progress()}"
 

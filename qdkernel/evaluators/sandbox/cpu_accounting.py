@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 
-from qdkernel.evaluators.sandbox.failures import ChildGreedy
+from qdkernel.evaluators.sandbox.failures import CpuTimeExceeded
 
 # Linux accounts for a running thread at ticks, every 1 to 10 ms; a virtual machine was seen to charge 14 % too much
 # for 40 ms. A kernel gains by running on half as many cores again, or more.
@@ -39,7 +39,7 @@ class CpuTimeMonitor:
         """The child stands still.
 
         Raises:
-            ChildGreedy: it used more processor time than its processors had.
+            CpuTimeExceeded: it used more processor time than its processors had.
         """
         if self._resumed_s is None:
             return
@@ -51,7 +51,7 @@ class CpuTimeMonitor:
         self._over_s = max(0.0, self._over_s + excess_s)
         if self._over_s > _CPU_SLACK_S:
             cores = f"its {self._num_cores} cores have" if self._num_cores > 1 else "its core has"
-            raise ChildGreedy(
+            raise CpuTimeExceeded(
                 f"used {1e3 * self._over_s:.0f} ms more processor time than {cores}; a kernel stays on the cores it is "
                 "given",
                 0,

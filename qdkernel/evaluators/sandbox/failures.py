@@ -12,24 +12,24 @@ class ChildFailed(Exception):
     def __init__(self, message: str, finished: int) -> None:
         super().__init__(message)
         self.finished = finished
-        self.racer = ""
+        self.process = ""
 
 
 class ChildCrashed(ChildFailed):
     """The child died, or left, before its block was done; the message says how far it came."""
 
 
-class ChildUnready(ChildCrashed):
+class ChildStartFailed(ChildCrashed):
     """The child died while it mapped its memory and loaded the kernel, before the first call."""
 
 
-class ChildLate(ChildFailed):
+class ChildTimeout(ChildFailed):
     """The block was not done by its deadline; the child has been killed."""
 
 
-class ChildAhead(ChildFailed):
+class PrecomputationDetected(ChildFailed):
     """The child is slow when its inputs come while it is stopped: it computed before the clock ran."""
 
 
-class ChildGreedy(ChildFailed):
+class CpuTimeExceeded(ChildFailed):
     """The child used more processor time than its processors have: it ran on others as well."""

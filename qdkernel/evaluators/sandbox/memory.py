@@ -47,7 +47,7 @@ class MemoryFile:
             self.fd = -1
 
 
-class Placing(enum.Enum):
+class BufferAlignment(enum.Enum):
     """Where an array stands in its pages; an unmapped page stands before the first and after the last."""
 
     FRONT = enum.auto()
@@ -93,7 +93,7 @@ class Layout:
         calls: (case, placing) of each call.
     """
 
-    def __init__(self, problem: Problem, calls: Sequence[tuple[Case, Placing]]) -> None:
+    def __init__(self, problem: Problem, calls: Sequence[tuple[Case, BufferAlignment]]) -> None:
         self.problem = problem
         self._segments: list[tuple[int, int, int]] = []
         self._size = [0, 0]
@@ -147,17 +147,17 @@ class Layout:
                     slot["value"] = placed[argument.name].segment_offset
         return head.tobytes() + segments.tobytes() + arguments.tobytes()
 
-    def _place(self, case: Case, placing: Placing) -> PlacedCall:
+    def _place(self, case: Case, placing: BufferAlignment) -> PlacedCall:
         return PlacedCall(case, tuple(self._place_array(argument, case, placing) for argument in self.problem.arrays))
 
-    def _place_array(self, argument: ArrayArgument, case: Case, placing: Placing) -> PlacedArray:
+    def _place_array(self, argument: ArrayArgument, case: Case, placing: BufferAlignment) -> PlacedArray:
         rows, columns = argument.shape(case)
         stride = int(case[argument.leading]) if argument.leading else columns
         itemsize = self.problem.dtype.itemsize
         length = ((rows - 1) * stride + columns if rows and columns else 0) * itemsize
-        shift = itemsize if placing is Placing.SHIFTED else 0
+        shift = itemsize if placing is BufferAlignment.SHIFTED else 0
         num_bytes = max(PAGE, -(-(length + shift) // PAGE) * PAGE)
-        within = num_bytes - length if placing is Placing.BACK else shift
+        within = num_bytes - length if placing is BufferAlignment.BACK else shift
         region = 0 if argument.role is Role.IN else 1
         offset = self._size[region]
         self._segments.append((region, offset, num_bytes))

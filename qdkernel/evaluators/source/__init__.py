@@ -13,7 +13,7 @@ from qdkernel.evaluators.source.syntax import (
     parse,
     text,
 )
-from qdkernel.evaluators.source.tokens import Token, tokenise
+from qdkernel.evaluators.source.tokens import Token, tokenize_c
 
 __all__ = [
     "HEADERS",
@@ -30,5 +30,5 @@ __all__ = [
     "parse",
     "refuse_source",
     "text",
-    "tokenise",
+    "tokenize_c",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from qdkernel.evaluators.source.tokens import tokenise
+from qdkernel.evaluators.source.tokens import tokenize_c
 
 _BINARY: Mapping[str, int] = {
     "||": 1, "&&": 2, "|": 3, "^": 4, "&": 5, "==": 6, "!=": 6, "<": 7, ">": 7, "<=": 7, ">=": 7,
@@ -44,7 +44,7 @@ class Constants:
             return int(stripped[:15])
         if len(text) > 400:
             return None  # no tile size is spelt like this, and it bounds the work
-        words = [token.text for token in tokenise(text).all]
+        words = [token.text for token in tokenize_c(text).all]
         return _Expression(words, self, nesting).whole() if words else None
 
     def name(self, name: str, nesting: int) -> int | None:

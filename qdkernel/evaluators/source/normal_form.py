@@ -7,7 +7,7 @@ import itertools
 import re
 from collections.abc import Iterator
 
-from qdkernel.evaluators.source.tokens import Token, Tokens, directive, is_function_like, tokenise
+from qdkernel.evaluators.source.tokens import Token, Tokens, directive, is_function_like, tokenize_c
 
 _KEYWORDS = frozenset({
     "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern",
@@ -34,7 +34,7 @@ def normal_hash(source: str) -> str:
     constants, intrinsics and literals stay, so that only sources of one meaning are equal. Any text has a hash.
     """
     digest = hashlib.sha256()
-    for text in _normal_texts(tokenise(source)):
+    for text in _normal_texts(tokenize_c(source)):
         digest.update(text.encode("utf-8", "surrogatepass") + b" ")
     return digest.hexdigest()
 

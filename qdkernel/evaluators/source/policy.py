@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 
-from qdkernel.evaluators.source.tokens import Token, Tokens, directive, tokenise
+from qdkernel.evaluators.source.tokens import Token, Tokens, directive, tokenize_c
 
 SIZE_LIMIT = 64 << 10
 """Largest source in bytes; also bounds what a constant table can hide."""
@@ -73,7 +73,7 @@ def refuse_source(source: bytes, function: str) -> str | None:
         line, number = text.count("\n", 0, match.start()) + 1, ord(match[0])
         what = f"the invisible character U+{number:04X}" if number else "a NUL byte"
         return f"line {line}: {what}; remove it"
-    tokens = tokenise(text)
+    tokens = tokenize_c(text)
     for rule in _RULES:
         for token, reason in rule(tokens):
             return f"line {tokens.line_of(token)}: {reason}"
@@ -148,7 +148,7 @@ def _pragma_operators(tokens: Tokens) -> Iterator[_Complaint]:
         argument = everything[i + 2 : i + 3]
         if argument and argument[0].kind == "string":
             text = re.sub(r"\\(.)", r"\1", argument[0].text.partition('"')[2][:-1])
-            reason = _pragma([t.text for t in tokenise(text).all])
+            reason = _pragma([t.text for t in tokenize_c(text).all])
             if reason:
                 yield token, reason
         elif hidden := tokens.words & (_OPTION_WORDS | _BANNED_PRAGMAS):

@@ -13,7 +13,7 @@ import tree_sitter_c
 from tree_sitter import Node
 
 from qdkernel.evaluators.source.constants import Constants
-from qdkernel.evaluators.source.tokens import Token, directive, is_function_like, tokenise
+from qdkernel.evaluators.source.tokens import Token, directive, is_function_like, tokenize_c
 
 _LANGUAGE = tree_sitter.Language(tree_sitter_c.language())
 LOOPS = frozenset({"for_statement", "while_statement", "do_statement"})
@@ -98,7 +98,7 @@ class Syntax:
             seen.add(name)
             yield name
             if name in self.macros:
-                pending.extend(token.text for token in tokenise(self.macros[name]).all)
+                pending.extend(token.text for token in tokenize_c(self.macros[name]).all)
 
     def walk(self, node: Node, *, into_functions: bool = True) -> Sequence[Node]:
         """The node and all below it in the order of the text, without comments and branches that are never taken.
@@ -154,7 +154,7 @@ def parse(source: str) -> Syntax:
     macros: dict[str, str] = {}
     plain: set[str] = set()
     texts = []
-    for line in _live_lines(tokenise(source).lines):
+    for line in _live_lines(tokenize_c(source).lines):
         if directive(line) == "define" and len(line) > 2:
             name, rest = line[2], line[3:]
             if is_function_like(line):

@@ -79,7 +79,7 @@ class Tokens:
         return 1 + self.joined.count("\n", 0, token.at) + bisect_right(places, token.at)
 
 
-def tokenise(source: str) -> Tokens:
+def tokenize_c(source: str) -> Tokens:
     """The tokens of a C text; any text has some."""
     joined = _CONTINUED.sub("", source)
     return Tokens(tuple(_lines(joined)), joined, source)

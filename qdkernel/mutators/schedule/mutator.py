@@ -13,7 +13,7 @@ from qdkernel.mutators.contract import Brief, Elite
 from qdkernel.mutators.schedule.gemm import (
     ELEMENT_BYTES,
     Genome,
-    Setting,
+    TuningContext,
     crossed,
     difference,
     fresh,
@@ -73,7 +73,7 @@ class ScheduleMutator:
         return None
 
 
-def _draw(brief: Brief, setting: Setting, rng: np.random.Generator) -> tuple[Genome, str, tuple[KernelId, ...]]:
+def _draw(brief: Brief, setting: TuningContext, rng: np.random.Generator) -> tuple[Genome, str, tuple[KernelId, ...]]:
     """A genome, what is new about it, and the kernels it came from."""
     parent = brief.parent
     before = genome_of(parent.notes) if parent is not None else None
@@ -96,7 +96,7 @@ def _draw(brief: Brief, setting: Setting, rng: np.random.Generator) -> tuple[Gen
 
 
 def _cross(
-    brief: Brief, setting: Setting, before: Genome, parent: Elite, mate: Elite, rng: np.random.Generator
+    brief: Brief, setting: TuningContext, before: Genome, parent: Elite, mate: Elite, rng: np.random.Generator
 ) -> tuple[Genome, str, tuple[KernelId, ...]]:
     other = genome_of(mate.notes)
     assert other is not None  # mates are elites with a genome

@@ -9,11 +9,21 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from qdkernel.evaluators.measurement import Arena, Busy, Entry, Laps, Racer, ScoredSize, TimingRule, Track, race
-from qdkernel.evaluators.sandbox import Child, ChildAhead
+from qdkernel.evaluators.measurement import (
+    Busy,
+    CpuPlacement,
+    Entry,
+    PairedSamples,
+    ScoredSize,
+    TimedProcess,
+    TimingBuffers,
+    TimingRule,
+    race,
+)
+from qdkernel.evaluators.sandbox import Child, PrecomputationDetected
 
 SCORED = ScoredSize(size={"n": 8}, flops=1e6, least_flops=1e6, bytes=1.0, least_bytes=1.0, first=0, warm=0, timed=1)
-TRACK = Track(cpu=0, spin=False, timeout_s=1.0)
+TRACK = CpuPlacement(cpu=0, spin=False, timeout_s=1.0)
 RULE = TimingRule(budget_s=0.0)  # every race is late at once, so nothing depends on the clock
 PATIENT = TimingRule(budget_s=1e9)
 
@@ -60,14 +70,14 @@ def race_of(
     quiet_ns: float | None = 100.0,
     seed: int = 0,
     trusted: bool = True,
-) -> tuple[Laps, list[str]]:
+) -> tuple[PairedSamples, list[str]]:
     diary: list[str] = []
     kernel, reference = (
-        Racer(name, cast(Child, ScriptedChild(name, times_ns, diary)), trusted or name == "B")
+        TimedProcess(name, cast(Child, ScriptedChild(name, times_ns, diary)), trusted or name == "B")
         for name, times_ns in (("A", kernel_ns), ("B", reference_ns))
     )
-    laps = race(
-        cast(Arena, NoArena(diary)),
+    samples = race(
+        cast(TimingBuffers, NoArena(diary)),
         SCORED,
         Entry(kernel, 0, 1),
         Entry(reference, 0, 1, quiet_ns),
@@ -75,7 +85,7 @@ def race_of(
         TRACK,
         np.random.default_rng(seed),
     )
-    return laps, diary
+    return samples, diary
 
 
 def wobbling(around_ns: float, width: float, seed: int = 1) -> Iterator[float]:
@@ -100,14 +110,16 @@ def in_rounds(kernel_ns: float, *afterwards_ns: float) -> Iterator[float]:
 
 def test_a_speed_is_confirmed_on_inputs_that_come_while_the_kernel_is_stopped() -> None:
     steady = itertools.repeat(1e6)
-    laps, diary = race_of(in_rounds(5e5, 7e6, 5.5e5), steady, PATIENT, 1e6, trusted=False)
-    assert laps.kernel_ns == (5e5,) * PATIENT.rounds_min
+    samples, diary = race_of(in_rounds(5e5, 7e6, 5.5e5), steady, PATIENT, 1e6, trusted=False)
+    assert samples.kernel_ns == (5e5,) * PATIENT.rounds_min
     assert diary[-6:] == ["A stands ready", "inputs", "A"] * 2
 
 
 def test_who_is_slow_on_inputs_that_come_while_it_is_stopped_computed_ahead() -> None:
     steady = itertools.repeat(1e6)
-    with pytest.raises(ChildAhead, match=r"computes before the clock runs: it is 3.0 times slower when its"):
+    with pytest.raises(
+        PrecomputationDetected, match=r"computes before the clock runs: it is 3.0 times slower when its"
+    ):
         race_of(in_rounds(5e5, *[1.5e6] * 12), steady, PATIENT, 1e6, trusted=False)
     with pytest.raises(Busy, match=r"a kernel was 1.8 times slower when its inputs come while it is stopped"):
         race_of(in_rounds(5e5, *[9e5] * 12), steady, PATIENT, 1e6, trusted=False)
@@ -115,45 +127,45 @@ def test_who_is_slow_on_inputs_that_come_while_it_is_stopped_computed_ahead() ->
 
 def test_a_drift_that_is_linear_in_time_cancels_within_every_two_rounds() -> None:
     clock = itertools.count()
-    laps, _ = race_of(
+    samples, _ = race_of(
         (100.0 + next(clock) for _ in itertools.count()), (100.0 + next(clock) for _ in itertools.count()), RULE, None
     )
-    kernel, reference = (np.array(ns).reshape(-1, 2).sum(axis=1) for ns in (laps.kernel_ns, laps.reference_ns))
+    kernel, reference = (np.array(ns).reshape(-1, 2).sum(axis=1) for ns in (samples.kernel_ns, samples.reference_ns))
     assert np.array_equal(kernel, reference)
 
 
 def test_a_steady_ratio_needs_the_fewest_rounds() -> None:
-    laps, _ = race_of(itertools.repeat(50.0), itertools.repeat(100.0), PATIENT)
-    assert laps.kernel_ns == (50.0,) * PATIENT.rounds_min
-    assert set(laps.ratios) == {2.0}
+    samples, _ = race_of(itertools.repeat(50.0), itertools.repeat(100.0), PATIENT)
+    assert samples.kernel_ns == (50.0,) * PATIENT.rounds_min
+    assert set(samples.ratios) == {2.0}
 
 
 def test_an_uncertain_ratio_gets_more_rounds_up_to_the_most() -> None:
-    laps, _ = race_of(wobbling(50, 0.1), itertools.repeat(100.0), PATIENT)
-    assert len(laps.kernel_ns) == PATIENT.rounds_max
+    samples, _ = race_of(wobbling(50, 0.1), itertools.repeat(100.0), PATIENT)
+    assert len(samples.kernel_ns) == PATIENT.rounds_max
 
 
 def test_rounds_with_a_disturbed_reference_do_not_count() -> None:
-    laps, _ = race_of(itertools.repeat(50.0), itertools.cycle([100.0, 100.0, 180.0, 100.0]), PATIENT)
-    assert set(laps.reference_ns) == {100.0}
-    assert len(laps.reference_ns) >= PATIENT.rounds_min
+    samples, _ = race_of(itertools.repeat(50.0), itertools.cycle([100.0, 100.0, 180.0, 100.0]), PATIENT)
+    assert set(samples.reference_ns) == {100.0}
+    assert len(samples.reference_ns) >= PATIENT.rounds_min
 
 
 @pytest.mark.parametrize("slower", [1.3, 3.0])
 def test_a_reference_slower_than_on_quiet_cores_makes_no_kernel_faster(slower: float) -> None:
-    laps, _ = race_of(itertools.repeat(50.0), itertools.repeat(100.0 * slower), RULE)
-    assert set(laps.reference_ns) == {100.0 * slower}
-    assert set(laps.ratios) == {2.0}
+    samples, _ = race_of(itertools.repeat(50.0), itertools.repeat(100.0 * slower), RULE)
+    assert set(samples.reference_ns) == {100.0 * slower}
+    assert set(samples.ratios) == {2.0}
 
 
 def test_a_drift_of_both_cancels_up_to_a_disturbance() -> None:
-    laps, _ = race_of(itertools.repeat(55.0), itertools.repeat(110.0), PATIENT)
-    assert set(laps.ratios) == {2.0}
+    samples, _ = race_of(itertools.repeat(55.0), itertools.repeat(110.0), PATIENT)
+    assert set(samples.ratios) == {2.0}
 
 
 def test_on_a_slower_host_a_round_slower_still_does_not_count() -> None:
-    laps, _ = race_of(itertools.repeat(70.0), itertools.cycle([140.0, 140.0, 260.0, 140.0, 140.0, 140.0]), RULE)
-    assert set(laps.reference_ns) == {140.0}
+    samples, _ = race_of(itertools.repeat(70.0), itertools.cycle([140.0, 140.0, 260.0, 140.0, 140.0, 140.0]), RULE)
+    assert set(samples.reference_ns) == {140.0}
 
 
 def test_a_ratio_that_stays_uncertain_is_none() -> None:
@@ -162,17 +174,17 @@ def test_a_ratio_that_stays_uncertain_is_none() -> None:
 
 
 def test_who_asks_for_no_certainty_gets_what_there_is() -> None:
-    laps, _ = race_of(wobbling(50, 0.9), itertools.repeat(100.0), TimingRule(budget_s=0.0, disturbed=1000))
-    assert len(laps.kernel_ns) >= RULE.rounds_min
+    samples, _ = race_of(wobbling(50, 0.9), itertools.repeat(100.0), TimingRule(budget_s=0.0, disturbed=1000))
+    assert len(samples.kernel_ns) >= RULE.rounds_min
 
 
 @pytest.mark.parametrize(("kernel_ns", "ends_early"), [(80.0, True), (125.0, True), (100.0 / 1.015, False)])
 def test_a_duel_ends_as_soon_as_it_is_decided(kernel_ns: float, ends_early: bool) -> None:
     rule = TimingRule(rounds_min=6, rounds_max=16, half_width=0.0, budget_s=1e9, tie=0.015)
-    laps, _ = race_of(wobbling(kernel_ns, 0.02), wobbling(100, 0.02, seed=2), rule, quiet_ns=None)
-    assert (len(laps.kernel_ns) < 16) == ends_early
+    samples, _ = race_of(wobbling(kernel_ns, 0.02), wobbling(100, 0.02, seed=2), rule, quiet_ns=None)
+    assert (len(samples.kernel_ns) < 16) == ends_early
 
 
 def test_calls_of_a_slow_kernel_are_not_hurried_below_the_fewest_rounds() -> None:
-    laps, _ = race_of(itertools.repeat(5e8), itertools.repeat(100.0), RULE)
-    assert len(laps.kernel_ns) == RULE.rounds_min
+    samples, _ = race_of(itertools.repeat(5e8), itertools.repeat(100.0), RULE)
+    assert len(samples.kernel_ns) == RULE.rounds_min

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from qdkernel.errors import ToolchainError
-from qdkernel.evaluators.measurement import Ceilings, load_or_measure_ceilings
+from qdkernel.evaluators.measurement import MachinePeaks, load_or_measure_peaks
 from qdkernel.evaluators.measurement import peaks as _ceilings
-from qdkernel.evaluators.measurement.peaks import Peak, Triad, compile_ceilings, measure_ceilings, triad_bytes
+from qdkernel.evaluators.measurement.peaks import Peak, Triad, compile_peaks, measure_peaks, triad_bytes
 from qdkernel.evaluators.toolchain import Toolchain, find_toolchain
 from qdkernel.machine import Machine, fingerprint, this_machine
 
-CEILINGS = Ceilings(
+CEILINGS = MachinePeaks(
     peaks=(
         Peak("float64", "scalar", 1, 14.0),
         Peak("float64", "512", 1, 58.0),
@@ -39,7 +39,7 @@ def toolchain() -> Toolchain:
 
 @pytest.fixture(scope="module")
 def program(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return compile_ceilings(toolchain, tmp_path_factory.mktemp("ceilings"))
+    return compile_peaks(toolchain, tmp_path_factory.mktemp("ceilings"))
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_the_bound_of_the_plausible_trusts_the_best_core() -> None:
 
 
 def test_on_one_core_more_threads_do_not_raise_the_ceiling() -> None:
-    single = Ceilings((Peak("float64", "128", 1, 10.0),), (Triad(1, 5.0, None),))
+    single = MachinePeaks((Peak("float64", "128", 1, 10.0),), (Triad(1, 5.0, None),))
     assert (single.peak_gflops("float64", 4), single.triad_gbytes_per_s(4)) == (10.0, 5.0)
 
 
@@ -79,7 +79,7 @@ def test_a_width_that_was_not_measured_is_named() -> None:
 
 
 def test_ceilings_survive_json() -> None:
-    assert Ceilings.from_json(json.loads(json.dumps(CEILINGS.to_json()))) == CEILINGS
+    assert MachinePeaks.from_json(json.loads(json.dumps(CEILINGS.to_json()))) == CEILINGS
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_ceilings_survive_json() -> None:
 )
 def test_damaged_ceilings_are_refused(damaged: object) -> None:
     with pytest.raises(ValueError, match="ceilings"):
-        Ceilings.from_json(damaged)
+        MachinePeaks.from_json(damaged)
 
 
 def test_the_triad_overflows_every_outermost_cache_within_an_eighth_of_the_memory() -> None:
@@ -118,14 +118,14 @@ def test_the_measurement_covers_every_width_type_and_thread_count(toolchain: Too
         yield
         held.append("out")
 
-    ceilings = measure_ceilings(machine, toolchain, exclusive=exclusive(), windows=1, window_ms=2)
+    peaks = measure_peaks(machine, toolchain, exclusive=exclusive(), windows=1, window_ms=2)
     widths = {"scalar", *map(str, machine.simd_widths)}
     counts = {1, machine.cores}
-    assert {(p.dtype, p.simd, p.threads) for p in ceilings.peaks} == {
+    assert {(p.dtype, p.simd, p.threads) for p in peaks.peaks} == {
         (dtype, width, count) for dtype in ("float64", "float32") for width in widths for count in counts
     }
-    assert {triad.threads for triad in ceilings.triads} == counts
-    assert Ceilings.from_json(ceilings.to_json()) == ceilings
+    assert {triad.threads for triad in peaks.triads} == counts
+    assert MachinePeaks.from_json(peaks.to_json()) == peaks
     assert held == ["in", "out"]
 
 
@@ -164,16 +164,16 @@ def test_ceilings_are_measured_once_per_machine(
 ) -> None:
     measured: list[Machine] = []
 
-    def measure(machine: Machine, toolchain: Toolchain) -> Ceilings:
+    def measure(machine: Machine, toolchain: Toolchain) -> MachinePeaks:
         measured.append(machine)
         return CEILINGS
 
-    monkeypatch.setattr(_ceilings, "measure_ceilings", measure)
-    assert load_or_measure_ceilings(MACHINE, toolchain) == CEILINGS
-    assert load_or_measure_ceilings(MACHINE, toolchain) == CEILINGS
+    monkeypatch.setattr(_ceilings, "measure_peaks", measure)
+    assert load_or_measure_peaks(MACHINE, toolchain) == CEILINGS
+    assert load_or_measure_peaks(MACHINE, toolchain) == CEILINGS
     assert measured == [MACHINE]
     other = replace(MACHINE, cpu="another CPU")
-    load_or_measure_ceilings(other, toolchain)
+    load_or_measure_peaks(other, toolchain)
     assert measured == [MACHINE, other]
 
 
@@ -184,20 +184,20 @@ def test_an_unreadable_cache_is_measured_again(
     file = cache / fingerprint(MACHINE, toolchain.version) / "ceilings.json"
     file.parent.mkdir(parents=True)
     file.write_bytes(content)
-    monkeypatch.setattr(_ceilings, "measure_ceilings", lambda machine, toolchain: CEILINGS)
-    assert load_or_measure_ceilings(MACHINE, toolchain) == CEILINGS
-    assert Ceilings.from_json({k: v for k, v in json.loads(file.read_text()).items() if k != "method"}) == CEILINGS
+    monkeypatch.setattr(_ceilings, "measure_peaks", lambda machine, toolchain: CEILINGS)
+    assert load_or_measure_peaks(MACHINE, toolchain) == CEILINGS
+    assert MachinePeaks.from_json({k: v for k, v in json.loads(file.read_text()).items() if k != "method"}) == CEILINGS
 
 
 def test_ceilings_of_another_method_are_measured_again(
     cache: Path, toolchain: Toolchain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_ceilings, "measure_ceilings", lambda machine, toolchain: CEILINGS)
-    load_or_measure_ceilings(MACHINE, toolchain)
+    monkeypatch.setattr(_ceilings, "measure_peaks", lambda machine, toolchain: CEILINGS)
+    load_or_measure_peaks(MACHINE, toolchain)
     monkeypatch.setattr(_ceilings, "WINDOWS", 99)
     newer = replace(CEILINGS, triads=(Triad(1, 1.0, None),))
-    monkeypatch.setattr(_ceilings, "measure_ceilings", lambda machine, toolchain: newer)
-    assert load_or_measure_ceilings(MACHINE, toolchain) == newer
+    monkeypatch.setattr(_ceilings, "measure_peaks", lambda machine, toolchain: newer)
+    assert load_or_measure_peaks(MACHINE, toolchain) == newer
 
 
 def test_the_cores_are_held_only_when_measuring(
@@ -210,16 +210,16 @@ def test_the_cores_are_held_only_when_measuring(
         held.append("held")
         yield
 
-    monkeypatch.setattr(_ceilings, "measure_ceilings", lambda machine, toolchain: CEILINGS)
-    load_or_measure_ceilings(MACHINE, toolchain, exclusive=exclusive())
-    load_or_measure_ceilings(MACHINE, toolchain, exclusive=exclusive())
+    monkeypatch.setattr(_ceilings, "measure_peaks", lambda machine, toolchain: CEILINGS)
+    load_or_measure_peaks(MACHINE, toolchain, exclusive=exclusive())
+    load_or_measure_peaks(MACHINE, toolchain, exclusive=exclusive())
     assert held == ["held"]
 
 
 def test_a_missing_compiler_is_named_with_what_to_install(toolchain: Toolchain, tmp_path: Path) -> None:
     gone = replace(toolchain, command=str(tmp_path / "gcc"))
     with pytest.raises(ToolchainError, match=r"gcc does not run .*apt install gcc libc6-dev.*compiler\.command"):
-        compile_ceilings(gone, tmp_path)
+        compile_peaks(gone, tmp_path)
 
 
 def test_a_compiler_that_fails_is_quoted(toolchain: Toolchain, tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ def test_a_compiler_that_fails_is_quoted(toolchain: Toolchain, tmp_path: Path) -
     broken.write_text("#!/bin/sh\necho 'no omp.h here' >&2\nexit 1\n")
     broken.chmod(0o755)
     with pytest.raises(ToolchainError, match=r"(?s)failed; a GCC with OpenMP .*no omp\.h here"):
-        compile_ceilings(replace(toolchain, command=str(broken)), tmp_path)
+        compile_peaks(replace(toolchain, command=str(broken)), tmp_path)
 
 
 @pytest.mark.parametrize("script", ["exit 3", "echo nonsense", "kill -9 $$"])

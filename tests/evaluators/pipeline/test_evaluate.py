@@ -13,11 +13,11 @@ import pytest
 
 from qdkernel.core import Fault, Kernel, Outcome
 from qdkernel.evaluators.measurement import TimingRule, WrongResult
-from qdkernel.evaluators.pipeline import DUEL_RULE, Bench, EvaluationTask, perform
+from qdkernel.evaluators.pipeline import DUEL_RULE, EvaluationContext, EvaluationTask, perform
 from qdkernel.evaluators.pipeline.evaluate import evaluate
 from qdkernel.evaluators.pipeline.timing import _fault
 from qdkernel.evaluators.pipeline.worker import _drop_bench
-from qdkernel.evaluators.sandbox import ChildCrashed, ChildLate, ChildUnready
+from qdkernel.evaluators.sandbox import ChildCrashed, ChildStartFailed, ChildTimeout
 from qdkernel.problems import find_problem
 from tests.conftest import make_spec, naive
 
@@ -42,9 +42,9 @@ BAD_BODIES = {
 
 
 @pytest.mark.parametrize("body", BAD_BODIES)
-def test_a_bad_kernel_ends_in_one_outcome_with_its_reason(body: str, bench: Bench) -> None:
+def test_a_bad_kernel_ends_in_one_outcome_with_its_reason(body: str, context: EvaluationContext) -> None:
     outcome, words = BAD_BODIES[body]
-    found = evaluate(bench, Kernel(f"{HEAD}\n{{ {body} }}\n"))
+    found = evaluate(context, Kernel(f"{HEAD}\n{{ {body} }}\n"))
     assert found.outcome is outcome, found.detail
     assert words in found.detail
     assert found.objective is None
@@ -61,83 +61,85 @@ def test_a_bad_kernel_ends_in_one_outcome_with_its_reason(body: str, bench: Benc
     ],
     ids=["empty", "10 MB", "not UTF-8", "wrong prototype", "no such function"],
 )
-def test_a_file_that_is_no_kernel_is_turned_away(source: str, outcome: Outcome, words: str, bench: Bench) -> None:
-    found = evaluate(bench, Kernel(source))
+def test_a_file_that_is_no_kernel_is_turned_away(
+    source: str, outcome: Outcome, words: str, context: EvaluationContext
+) -> None:
+    found = evaluate(context, Kernel(source))
     assert (found.outcome, words in found.detail) == (outcome, True), found.detail
 
 
-def test_the_naive_kernel_is_correct_timed_and_placed(bench: Bench) -> None:
-    found = evaluate(bench, Kernel(naive()))
+def test_the_naive_kernel_is_correct_timed_and_placed(context: EvaluationContext) -> None:
+    found = evaluate(context, Kernel(naive()))
     assert found.outcome is Outcome.OK, found.detail
     assert found.cell is not None
     assert found.objective is not None
     assert found.objective > 0
-    assert found.proof is not None
-    assert 0 < found.proof.error_ratio < found.proof.error_limit == 16
-    assert found.proof.deterministic
-    assert found.proof.calls == (len(bench.verify_threads) + 1) * len(bench.sheet.layout.calls)
+    assert found.verification is not None
+    assert 0 < found.verification.error_ratio < found.verification.error_limit == 16
+    assert found.verification.deterministic
+    assert found.verification.calls == (len(context.verify_threads) + 1) * len(context.suite.layout.calls)
     assert len(found.timings[0].kernel_ns) == len(found.timings[0].reference_ns) >= 2
-    assert bench.shelf.object_path(found.kernel_id).exists()
+    assert context.scratch.object_path(found.kernel_id).exists()
 
 
 @pytest.mark.skipif(os.cpu_count() == 1, reason="one thread adds in one order")
 def test_a_sum_in_the_order_in_which_threads_arrive_is_right_but_not_deterministic(tmp_path: Path) -> None:
-    bench = Bench(dataclasses.replace(make_spec(tmp_path), run_s=30.0))  # atomics are slow on a busy host
+    context = EvaluationContext(dataclasses.replace(make_spec(tmp_path), run_s=30.0))  # atomics are slow on a busy host
     loop = "for (int p = 0; p < k; p++)"
     team = f"\n#pragma omp parallel for schedule(dynamic, 4)\n{loop}\n#pragma omp atomic\n"
     racing = naive().replace(loop, team)
     try:
-        found = evaluate(bench, Kernel(racing))
+        found = evaluate(context, Kernel(racing))
     finally:
-        bench.close()
+        context.close()
     assert found.outcome is Outcome.OK, found.detail
-    assert found.proof is not None
-    assert found.proof.deterministic is False
+    assert found.verification is not None
+    assert found.verification.deterministic is False
 
 
 def test_on_a_slow_host_a_duel_decides_whatever_the_objectives(tmp_path: Path) -> None:
     rule = TimingRule(block_ms=0.2, rounds_min=2, rounds_max=4, half_width=0.5, budget_s=0.0, disturbed=1000)
     unreached = (1e6,)  # GFLOP/s of the baseline on quiet cores
     spec = dataclasses.replace(make_spec(tmp_path), rule=rule, baseline_gflops=unreached, peak_gflops=1e9)
-    bench = Bench(dataclasses.replace(spec, drop_ratio=1e9))  # a cold first call drops nobody
+    context = EvaluationContext(dataclasses.replace(spec, drop_ratio=1e9))  # a cold first call drops nobody
     try:
-        holder = evaluate(bench, Kernel(naive()))
-        assert holder.cell is not None
-        assert holder.objective is not None
-        assert [timing.quiet for timing in holder.timings] == [False]
-        bench.shelf.set_holder(holder.cell, Kernel(naive()), 1.3 * holder.objective)
-        found = evaluate(bench, Kernel(naive().replace("int i = 0", "int i = 0 * 1")))
+        incumbent = evaluate(context, Kernel(naive()))
+        assert incumbent.cell is not None
+        assert incumbent.objective is not None
+        assert [timing.quiet for timing in incumbent.timings] == [False]
+        context.scratch.set_incumbent(incumbent.cell, Kernel(naive()), 1.3 * incumbent.objective)
+        found = evaluate(context, Kernel(naive().replace("int i = 0", "int i = 0 * 1")))
         assert found.duel is not None
     finally:
-        bench.close()
+        context.close()
 
 
 def test_a_challenger_that_fails_in_the_duel_only_has_not_won_it(tmp_path: Path) -> None:
     long_duel = dataclasses.replace(DUEL_RULE, rounds_min=100, rounds_max=100, budget_s=100.0, half_width=0.0, tie=None)
-    bench = Bench(dataclasses.replace(make_spec(tmp_path), duel_rule=long_duel))
+    context = EvaluationContext(dataclasses.replace(make_spec(tmp_path), duel_rule=long_duel))
     counting = naive().replace("{", "{\n    static long calls;\n    if (m == 48 && ++calls > 80)\n        return;\n", 1)
     try:
-        holder = evaluate(bench, Kernel(naive()))
-        assert holder.cell is not None
-        bench.shelf.set_holder(holder.cell, Kernel(naive()), 1e-9)
-        found = evaluate(bench, Kernel(counting))
+        incumbent = evaluate(context, Kernel(naive()))
+        assert incumbent.cell is not None
+        context.scratch.set_incumbent(incumbent.cell, Kernel(naive()), 1e-9)
+        found = evaluate(context, Kernel(counting))
     finally:
-        bench.close()
+        context.close()
     assert len(found.timings) == 1, "it was right until the duel"
     assert found.outcome is Outcome.WRONG, found.detail
     assert found.duel is None
 
 
 def test_a_holder_that_is_only_late_in_a_duel_keeps_its_cell(tmp_path: Path) -> None:
-    bench = Bench(dataclasses.replace(make_spec(tmp_path), run_s=0.5))
+    context = EvaluationContext(dataclasses.replace(make_spec(tmp_path), run_s=0.5))
     try:
-        found = evaluate(bench, Kernel(naive()))
+        found = evaluate(context, Kernel(naive()))
         assert found.cell is not None
-        holder = Kernel(HEAD + "\n{\n    volatile int x = 1;\n    while (x) {}\n}\n")
-        bench.shelf.set_holder(found.cell, holder, 1e-9)
-        found = evaluate(bench, Kernel(naive() + "/* again */"))
+        incumbent = Kernel(HEAD + "\n{\n    volatile int x = 1;\n    while (x) {}\n}\n")
+        context.scratch.set_incumbent(found.cell, incumbent, 1e-9)
+        found = evaluate(context, Kernel(naive() + "/* again */"))
     finally:
-        bench.close()
+        context.close()
     assert found.outcome is Outcome.LOST
     assert "the holder of its cell was stopped in their duel: not done after 0.5 s" in found.detail
 
@@ -157,15 +159,15 @@ def test_a_baseline_that_was_killed_is_nobodys_fault_and_the_next_kernel_has_a_n
 
 
 @pytest.mark.parametrize("failing", ["*(volatile int *)8 = 1;", ""], ids=["crashes", "is wrong"])
-def test_a_holder_that_fails_in_a_duel_has_lost_it(failing: str, bench: Bench) -> None:
-    found = evaluate(bench, Kernel(naive()))
+def test_a_holder_that_fails_in_a_duel_has_lost_it(failing: str, context: EvaluationContext) -> None:
+    found = evaluate(context, Kernel(naive()))
     assert found.cell is not None
-    holder = Kernel(HEAD + "\n{\n    " + failing + "\n}\n")  # as if it had been right whenever it was looked at
-    bench.shelf.set_holder(found.cell, holder, 0.5 * (found.objective or 0.0))
-    found = evaluate(bench, Kernel(naive() + "/* again */"))
+    incumbent = Kernel(HEAD + "\n{\n    " + failing + "\n}\n")  # as if it had been right whenever it was looked at
+    context.scratch.set_incumbent(found.cell, incumbent, 0.5 * (found.objective or 0.0))
+    found = evaluate(context, Kernel(naive() + "/* again */"))
     assert found.outcome is Outcome.OK, found.detail
     assert found.duel is not None
-    assert (found.duel.holder, found.duel.low) == (holder.id, math.inf)
+    assert (found.duel.incumbent, found.duel.low) == (incumbent.id, math.inf)
     assert found.duel.fault is not None
     assert found.duel.fault.outcome == (Outcome.CRASHED if failing else Outcome.WRONG)
 
@@ -182,14 +184,14 @@ def test_the_wrong_kernels_below_differ_from_the_naive_one() -> None:
 
 
 @pytest.mark.parametrize("mistake", WRONG)
-def test_a_plausible_mistake_is_found(mistake: str, bench: Bench) -> None:
+def test_a_plausible_mistake_is_found(mistake: str, context: EvaluationContext) -> None:
     old, new = WRONG[mistake]
-    found = evaluate(bench, Kernel(naive().replace(old, new)))
+    found = evaluate(context, Kernel(naive().replace(old, new)))
     assert found.outcome is Outcome.WRONG, found.detail
     assert "case m=" in found.detail
 
 
-def test_a_kernel_that_remembers_its_answer_is_wrong_when_timed(bench: Bench) -> None:
+def test_a_kernel_that_remembers_its_answer_is_wrong_when_timed(context: EvaluationContext) -> None:
     # right on every verify case, as those differ in shape; stale on the timed calls, which do not
     memo = (
         naive().replace("void dgemm(", "static void honest(")
@@ -209,32 +211,32 @@ def test_a_kernel_that_remembers_its_answer_is_wrong_when_timed(bench: Bench) ->
     }
     """
     )
-    found = evaluate(bench, Kernel(memo))
+    found = evaluate(context, Kernel(memo))
     assert found.outcome is Outcome.WRONG, found.detail
     assert "timed call" in found.detail
 
 
-def test_a_kernel_that_flushes_subnormals_for_its_caller_is_wrong(bench: Bench) -> None:
+def test_a_kernel_that_flushes_subnormals_for_its_caller_is_wrong(context: EvaluationContext) -> None:
     body = "#include <immintrin.h>\n" + naive()
     changed = body.replace("void dgemm(", "static void honest(") + (
         "void dgemm(int m, int n, int k, double alpha, const double *restrict A, int lda, const double *restrict B,"
         "int ldb, double beta, double *restrict C, int ldc) { _mm_setcsr(_mm_getcsr() | 0x8040);"
         "honest(m, n, k, alpha, A, lda, B, ldb, beta, C, ldc); }"
     )
-    found = evaluate(bench, Kernel(changed))
+    found = evaluate(context, Kernel(changed))
     assert found.outcome in (Outcome.REFUSED, Outcome.WRONG), found.detail
 
 
-def test_an_equal_kernel_is_a_duplicate_before_and_after_compiling(bench: Bench) -> None:
-    first = evaluate(bench, Kernel(naive()))
+def test_an_equal_kernel_is_a_duplicate_before_and_after_compiling(context: EvaluationContext) -> None:
+    first = evaluate(context, Kernel(naive()))
     assert first.normal_hash is not None
     assert first.object_hash is not None
-    bench.shelf.add_known(first.normal_hash, first.kernel_id)
-    bench.shelf.add_known(first.object_hash, first.kernel_id)
-    respelt = evaluate(bench, Kernel(naive() + "\n/* a comment */\n"))
+    context.scratch.add_known(first.normal_hash, first.kernel_id)
+    context.scratch.add_known(first.object_hash, first.kernel_id)
+    respelt = evaluate(context, Kernel(naive() + "\n/* a comment */\n"))
     assert (respelt.outcome, respelt.duplicate_of) == (Outcome.DUPLICATE, first.kernel_id)
     assert "compile" not in respelt.step_s
-    rewritten = evaluate(bench, Kernel(naive().replace("i++", "i = i + 1")))
+    rewritten = evaluate(context, Kernel(naive().replace("i++", "i = i + 1")))
     assert (rewritten.outcome, rewritten.duplicate_of) == (Outcome.DUPLICATE, first.kernel_id)
     assert "compile" in rewritten.step_s
     assert rewritten.object_hash == first.object_hash
@@ -242,51 +244,55 @@ def test_an_equal_kernel_is_a_duplicate_before_and_after_compiling(bench: Bench)
     assert respelt.assembly_hash is None
 
 
-def test_a_kernel_that_compiles_with_optimisation_only_is_ok_without_an_assembly_hash(bench: Bench) -> None:
-    found = evaluate(bench, Kernel("#ifndef __OPTIMIZE__\n#error slow\n#endif\n" + naive()))
+def test_a_kernel_that_compiles_with_optimisation_only_is_ok_without_an_assembly_hash(
+    context: EvaluationContext,
+) -> None:
+    found = evaluate(context, Kernel("#ifndef __OPTIMIZE__\n#error slow\n#endif\n" + naive()))
     assert found.outcome is Outcome.OK, found.detail
     assert found.assembly_hash is None
 
 
-def test_a_challenger_is_timed_against_the_holder_of_its_cell(bench: Bench) -> None:
-    holder = evaluate(bench, Kernel(naive()))
-    assert holder.cell is not None
-    bench.shelf.set_holder(holder.cell, Kernel(naive()), 1e-9)
-    found = evaluate(bench, Kernel(naive().replace("int i = 0", "int i = 0 * 1")))
+def test_a_challenger_is_timed_against_the_holder_of_its_cell(context: EvaluationContext) -> None:
+    incumbent = evaluate(context, Kernel(naive()))
+    assert incumbent.cell is not None
+    context.scratch.set_incumbent(incumbent.cell, Kernel(naive()), 1e-9)
+    found = evaluate(context, Kernel(naive().replace("int i = 0", "int i = 0 * 1")))
     assert found.duel is not None
-    assert found.duel.holder == holder.kernel_id
+    assert found.duel.incumbent == incumbent.kernel_id
     assert found.duel.low <= found.duel.ratio <= found.duel.high
-    assert [len(row) for row in found.duel.kernel_ns] == [len(row) for row in found.duel.holder_ns]
-    assert min(*found.duel.kernel_ns[0], *found.duel.holder_ns[0]) > 0
+    assert [len(row) for row in found.duel.kernel_ns] == [len(row) for row in found.duel.incumbent_ns]
+    assert min(*found.duel.kernel_ns[0], *found.duel.incumbent_ns[0]) > 0
 
 
 def test_a_duel_has_enough_rounds_for_its_verdict_however_slow_the_kernels(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench = Bench(dataclasses.replace(make_spec(tmp_path), duel_rule=dataclasses.replace(DUEL_RULE, budget_s=1e-6)))
+    context = EvaluationContext(
+        dataclasses.replace(make_spec(tmp_path), duel_rule=dataclasses.replace(DUEL_RULE, budget_s=1e-6))
+    )
     racers_of_rounds: list[tuple[str, ...]] = []
-    refresh = bench.arena.refresh
+    refresh = context.buffers.refresh
 
     def recording(calls: range, racers: Sequence[str], unchecked: int = 0) -> None:
         racers_of_rounds.append(tuple(racers))
         refresh(calls, racers, unchecked)
 
-    monkeypatch.setattr(bench.arena, "refresh", recording)
+    monkeypatch.setattr(context.buffers, "refresh", recording)
     try:
-        holder = evaluate(bench, Kernel(naive()))
-        assert holder.cell is not None
-        bench.shelf.set_holder(holder.cell, Kernel(naive()), 1e-9)
-        assert evaluate(bench, Kernel(naive().replace("int i = 0", "int i = 0 * 1"))).duel is not None
+        incumbent = evaluate(context, Kernel(naive()))
+        assert incumbent.cell is not None
+        context.scratch.set_incumbent(incumbent.cell, Kernel(naive()), 1e-9)
+        assert evaluate(context, Kernel(naive().replace("int i = 0", "int i = 0 * 1"))).duel is not None
     finally:
-        bench.close()
+        context.close()
     assert racers_of_rounds.count(("challenger", "holder")) >= DUEL_RULE.rounds_min
 
 
-def test_a_kernel_far_behind_its_holder_is_dropped_after_two_calls(bench: Bench) -> None:
-    holder = evaluate(bench, Kernel(naive()))
-    assert holder.cell is not None
-    bench.shelf.set_holder(holder.cell, Kernel(naive()), 1e9)
-    found = evaluate(bench, Kernel(naive().replace("int i = 0", "int i = 0 * 1")))
+def test_a_kernel_far_behind_its_holder_is_dropped_after_two_calls(context: EvaluationContext) -> None:
+    incumbent = evaluate(context, Kernel(naive()))
+    assert incumbent.cell is not None
+    context.scratch.set_incumbent(incumbent.cell, Kernel(naive()), 1e9)
+    found = evaluate(context, Kernel(naive().replace("int i = 0", "int i = 0 * 1")))
     assert found.outcome is Outcome.OK
     assert found.duel is None
     assert len(found.timings[0].kernel_ns) == 1
@@ -294,7 +300,7 @@ def test_a_kernel_far_behind_its_holder_is_dropped_after_two_calls(bench: Bench)
 
 
 def test_faster_than_the_machine_is_implausible(tmp_path: Path) -> None:
-    slow_machine = Bench(dataclasses.replace(make_spec(tmp_path), peak_gflops=1e-6))
+    slow_machine = EvaluationContext(dataclasses.replace(make_spec(tmp_path), peak_gflops=1e-6))
     try:
         found = evaluate(slow_machine, Kernel(naive()))
     finally:
@@ -305,42 +311,46 @@ def test_faster_than_the_machine_is_implausible(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("file", find_problem("jacobi2d").seeds)
 def test_the_other_problem_goes_through_the_same_steps(file: str, tmp_path: Path) -> None:
-    bench = Bench(make_spec(tmp_path, "jacobi2d", size=96, threads=min(2, os.cpu_count() or 1)))
+    context = EvaluationContext(make_spec(tmp_path, "jacobi2d", size=96, threads=min(2, os.cpu_count() or 1)))
     try:
-        found = evaluate(bench, Kernel(bench.problem.seed_source(file)))
+        found = evaluate(context, Kernel(context.problem.seed_source(file)))
     finally:
-        bench.close()
+        context.close()
     assert found.outcome is Outcome.OK, found.detail
 
 
 def test_evaluations_leave_no_process_descriptor_or_file_behind(tmp_path: Path) -> None:
-    bench = Bench(make_spec(tmp_path))
+    context = EvaluationContext(make_spec(tmp_path))
     me = psutil.Process()
-    evaluate(bench, Kernel(naive()))  # makes what a bench keeps: baseline, output files
+    evaluate(context, Kernel(naive()))  # makes what a bench keeps: baseline, output files
     descriptors, children = me.num_fds(), len(me.children(recursive=True))
     for body in ("*(volatile int *)8 = 1;", "C[0] = 1;", "int x = ;"):
-        evaluate(bench, Kernel(f"{HEAD}\n{{ {body} }}\n"))
-    evaluate(bench, Kernel(naive().replace("int i = 0", "int i = 0 * 1")))
+        evaluate(context, Kernel(f"{HEAD}\n{{ {body} }}\n"))
+    evaluate(context, Kernel(naive().replace("int i = 0", "int i = 0 * 1")))
     assert (me.num_fds(), len(me.children(recursive=True))) == (descriptors, children)
-    bench.close()
+    context.close()
     assert me.children(recursive=True) == []
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith("build-")] == []
 
 
-def test_a_kernel_with_very_long_calls_is_called_only_twice(bench: Bench) -> None:
+def test_a_kernel_with_very_long_calls_is_called_only_twice(context: EvaluationContext) -> None:
     idle = "{ if (m == 48 && n == 48 && k == 48) for (volatile int s = 0; s < 100000000; s++) {}"
-    found = evaluate(bench, Kernel(naive().replace("{", idle, 1)))
+    found = evaluate(context, Kernel(naive().replace("{", idle, 1)))
     assert found.outcome is Outcome.OK, found.detail
     [timing] = found.timings
     assert len(timing.kernel_ns) == 2
-    assert timing.reference_ns == (timing.flops / bench.spec.baseline_gflops[0],) * 2
+    assert timing.reference_ns == (timing.flops / context.spec.baseline_gflops[0],) * 2
     assert not timing.quiet
     assert timing.ratio_low <= timing.ratio <= timing.ratio_high
 
 
-def test_a_crash_that_does_not_come_twice_is_no_fault(bench: Bench) -> None:
-    found = evaluate(bench, Kernel(naive()))
-    made = bench.shelf.object_path(found.kernel_id)
-    for error in (ChildCrashed("left with exit status 1", 0), ChildUnready("mapping a segment", 0), ChildLate("", 0)):
-        assert _fault(bench, error, made) is None
-    assert _fault(bench, WrongResult("is wrong", "holder"), made) == Fault(Outcome.WRONG, "is wrong")
+def test_a_crash_that_does_not_come_twice_is_no_fault(context: EvaluationContext) -> None:
+    found = evaluate(context, Kernel(naive()))
+    made = context.scratch.object_path(found.kernel_id)
+    for error in (
+        ChildCrashed("left with exit status 1", 0),
+        ChildStartFailed("mapping a segment", 0),
+        ChildTimeout("", 0),
+    ):
+        assert _fault(context, error, made) is None
+    assert _fault(context, WrongResult("is wrong", "holder"), made) == Fault(Outcome.WRONG, "is wrong")

@@ -8,61 +8,61 @@ import numpy as np
 import pytest
 
 from qdkernel.core import Array
-from qdkernel.evaluators.pipeline.verification import Sheet
+from qdkernel.evaluators.pipeline.verification import VerificationSuite
 from qdkernel.problems.registry import PROBLEMS
 from tests.problems.oracles import honest
 
 
 @pytest.fixture(params=sorted(PROBLEMS))
-def sheet(request: pytest.FixtureRequest) -> Iterator[Sheet]:
-    made = Sheet(PROBLEMS[request.param], np.random.default_rng(4))
+def suite(request: pytest.FixtureRequest) -> Iterator[VerificationSuite]:
+    made = VerificationSuite(PROBLEMS[request.param], np.random.default_rng(4))
     yield made
     made.close()
 
 
 @pytest.fixture
-def dgemm() -> Iterator[Sheet]:
-    made = Sheet(PROBLEMS["dgemm"], np.random.default_rng(4))
+def dgemm() -> Iterator[VerificationSuite]:
+    made = VerificationSuite(PROBLEMS["dgemm"], np.random.default_rng(4))
     fill_in(made)
     yield made
     made.close()
 
 
-def fill_in(sheet: Sheet) -> None:
+def fill_in(suite: VerificationSuite) -> None:
     """Does what an honest kernel would do."""
-    sheet.reset()
+    suite.reset()
     with np.errstate(all="ignore"):
-        for call in sheet.layout.calls:
-            views = {placed.argument.name: view(sheet, placed) for placed in call.arrays}
-            for name, result in honest(sheet.problem, call.case, views).items():
+        for call in suite.layout.calls:
+            views = {placed.argument.name: view(suite, placed) for placed in call.arrays}
+            for name, result in honest(suite.problem, call.case, views).items():
                 views[name][...] = result
 
 
-def view(sheet: Sheet, placed: object) -> Array:
-    file = sheet.inputs if placed.region == 0 else sheet.outputs  # type: ignore[attr-defined]
-    return sheet.layout.view(file, placed)  # type: ignore[arg-type]
+def view(suite: VerificationSuite, placed: object) -> Array:
+    file = suite.inputs if placed.region == 0 else suite.outputs  # type: ignore[attr-defined]
+    return suite.layout.view(file, placed)  # type: ignore[arg-type]
 
 
-def results(sheet: Sheet) -> list[Array]:
+def results(suite: VerificationSuite) -> list[Array]:
     """C of every call."""
-    return [view(sheet, call.arrays[-1]) for call in sheet.layout.calls]
+    return [view(suite, call.arrays[-1]) for call in suite.layout.calls]
 
 
-def test_honest_results_of_every_case_are_right(sheet: Sheet) -> None:
-    fill_in(sheet)
-    verdict = sheet.judge()
+def test_honest_results_of_every_case_are_right(suite: VerificationSuite) -> None:
+    fill_in(suite)
+    verdict = suite.judge()
     assert verdict.complaint is None
     assert 0 < verdict.error_ratio < 8
 
 
-def test_doing_nothing_is_wrong(sheet: Sheet) -> None:
-    sheet.reset()
-    assert sheet.judge().complaint is not None
+def test_doing_nothing_is_wrong(suite: VerificationSuite) -> None:
+    suite.reset()
+    assert suite.judge().complaint is not None
 
 
-def some_element(sheet: Sheet, wanted: object) -> tuple[Array, tuple[int, ...]]:
+def some_element(suite: VerificationSuite, wanted: object) -> tuple[Array, tuple[int, ...]]:
     """A result and the index of an element in it for which ``wanted`` holds."""
-    for result in results(sheet):
+    for result in results(suite):
         found = np.argwhere(wanted(result))  # type: ignore[operator]
         if found.size:
             return result, tuple(map(int, found[len(found) // 2]))
@@ -98,7 +98,7 @@ def ordinary(values: Array) -> Array:
         (ordinary, np.inf, "is inf and should be "),
     ],
 )
-def test_a_result_of_another_class_is_wrong(dgemm: Sheet, wanted: object, wrong: float, said: str) -> None:
+def test_a_result_of_another_class_is_wrong(dgemm: VerificationSuite, wanted: object, wrong: float, said: str) -> None:
     result, at = some_element(dgemm, wanted)
     result[at] = wrong
     complaint = dgemm.judge().complaint
@@ -106,7 +106,7 @@ def test_a_result_of_another_class_is_wrong(dgemm: Sheet, wanted: object, wrong:
     assert said in complaint
 
 
-def test_an_error_within_the_bound_is_right_and_one_beyond_is_wrong(dgemm: Sheet) -> None:
+def test_an_error_within_the_bound_is_right_and_one_beyond_is_wrong(dgemm: VerificationSuite) -> None:
     result, at = some_element(dgemm, ordinary)
     exact = result[at]
     result[at] = exact * (1 + 2**-52)

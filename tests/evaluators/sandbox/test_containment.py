@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from qdkernel.evaluators.pipeline import Bench
-from qdkernel.evaluators.sandbox import Child, ChildCrashed, ChildFailed, ChildGreedy, ChildLate
+from qdkernel.evaluators.pipeline import EvaluationContext
+from qdkernel.evaluators.sandbox import Child, ChildCrashed, ChildFailed, ChildTimeout, CpuTimeExceeded
 from qdkernel.evaluators.sandbox.cpu_accounting import CpuTimeMonitor
 from qdkernel.evaluators.toolchain import CompileError, CompileLate, CompileLimits, compile_kernel
 from tests.conftest import naive, started
@@ -40,21 +40,21 @@ HEAD = """void dgemm(int m, int n, int k, double alpha, const double *restrict A
                       const double *restrict B, int ldb, double beta, double *restrict C, int ldc)"""
 
 
-def start(bench: Bench, folder: Path, body: str, before: str = "") -> Child:
-    made = bench.compile(f"{SIGNATURE}{before}\n{HEAD}\n{{ {body} }}\n", folder)
-    sheet = bench.sheet
-    sheet.reset()
-    return bench.start(made, sheet.layout, sheet.inputs, sheet.outputs, 1)
+def start(context: EvaluationContext, folder: Path, body: str, before: str = "") -> Child:
+    made = context.compile(f"{SIGNATURE}{before}\n{HEAD}\n{{ {body} }}\n", folder)
+    suite = context.suite
+    suite.reset()
+    return context.start(made, suite.layout, suite.inputs, suite.outputs, 1)
 
 
-def run_case(bench: Bench, folder: Path, body: str, before: str = "") -> float:
+def run_case(context: EvaluationContext, folder: Path, body: str, before: str = "") -> float:
     """Runs the body on a call with an output and returns C[0] afterwards: 1 means the attack got through."""
-    sheet = bench.sheet
-    index = next(i for i, call in enumerate(sheet.layout.calls) if call.case["m"] > 0 and call.case["n"] > 0)
-    with start(bench, folder, body, before) as child:
+    suite = context.suite
+    index = next(i for i, call in enumerate(suite.layout.calls) if call.case["m"] > 0 and call.case["n"] > 0)
+    with start(context, folder, body, before) as child:
         child.run(index, 1, 2.0)
-        placed = sheet.layout.calls[index].arrays[-1]
-        return float(sheet.layout.elements(sheet.outputs, placed)[0])
+        placed = suite.layout.calls[index].arrays[-1]
+        return float(suite.layout.elements(suite.outputs, placed)[0])
 
 
 # What a kernel tries; each leaves 1 in C[0] if it succeeded and minus errno if not.
@@ -81,15 +81,15 @@ REFUSED_CALLS = {
 
 
 @pytest.mark.parametrize("attempt", REFUSED_CALLS)
-def test_a_kernel_may_not(attempt: str, bench: Bench, tmp_path: Path) -> None:
+def test_a_kernel_may_not(attempt: str, context: EvaluationContext, tmp_path: Path) -> None:
     folder = tmp_path / "build"
     folder.mkdir()
-    result = run_case(bench, folder, REFUSED_CALLS[attempt].replace("{tmp}", str(tmp_path)))
+    result = run_case(context, folder, REFUSED_CALLS[attempt].replace("{tmp}", str(tmp_path)))
     assert result < 0, f"C[0] = {result}"
     assert not (tmp_path / "pwned").exists()
 
 
-def test_a_constructor_runs_locked_in(bench: Bench, tmp_path: Path) -> None:
+def test_a_constructor_runs_locked_in(context: EvaluationContext, tmp_path: Path) -> None:
     folder = tmp_path / "build"
     folder.mkdir()
     before = f"""static int read_error, write_error, fork_error;
@@ -99,7 +99,7 @@ def test_a_constructor_runs_locked_in(bench: Bench, tmp_path: Path) -> None:
         pid_t p = fork(); if (p == 0) _exit(0);
         fork_error = p > 0 ? 0 : errno;
     }}"""
-    assert run_case(bench, folder, "C[0] = read_error && write_error && fork_error ? -1 : 1;", before) == -1
+    assert run_case(context, folder, "C[0] = read_error && write_error && fork_error ? -1 : 1;", before) == -1
     assert not (tmp_path / "pwned").exists()
 
 
@@ -114,11 +114,13 @@ def test_a_constructor_runs_locked_in(bench: Bench, tmp_path: Path) -> None:
         ("__builtin_trap();", "killed by SIGILL"),
     ],
 )
-def test_a_kernel_that_dies_is_a_crash_with_the_cause(body: str, said: str, bench: Bench, tmp_path: Path) -> None:
+def test_a_kernel_that_dies_is_a_crash_with_the_cause(
+    body: str, said: str, context: EvaluationContext, tmp_path: Path
+) -> None:
     folder = tmp_path / "build"
     folder.mkdir()
-    with start(bench, folder, body) as child, pytest.raises(ChildCrashed, match=said):
-        child.run(0, len(bench.sheet.layout.calls), 5.0)
+    with start(context, folder, body) as child, pytest.raises(ChildCrashed, match=said):
+        child.run(0, len(context.suite.layout.calls), 5.0)
 
 
 @pytest.mark.parametrize(
@@ -129,21 +131,23 @@ def test_a_kernel_that_dies_is_a_crash_with_the_cause(body: str, said: str, benc
         "sigset_t all; sigfillset(&all); sigprocmask(SIG_BLOCK, &all, 0); volatile int x = 1; while (x) {}",
     ],
 )
-def test_a_kernel_that_does_not_end_is_killed_at_its_deadline(body: str, bench: Bench, tmp_path: Path) -> None:
+def test_a_kernel_that_does_not_end_is_killed_at_its_deadline(
+    body: str, context: EvaluationContext, tmp_path: Path
+) -> None:
     folder = tmp_path / "build"
     folder.mkdir()
-    child = start(bench, folder, body)
-    with child, pytest.raises(ChildLate, match=r"not done after 0\.3 s, after 0 of"):
-        child.run(0, len(bench.sheet.layout.calls), 0.3)
+    child = start(context, folder, body)
+    with child, pytest.raises(ChildTimeout, match=r"not done after 0\.3 s, after 0 of"):
+        child.run(0, len(context.suite.layout.calls), 0.3)
     assert not psutil.pid_exists(child._process.pid)
 
 
-def test_threads_that_spin_on_die_with_the_child(bench: Bench, tmp_path: Path) -> None:
+def test_threads_that_spin_on_die_with_the_child(context: EvaluationContext, tmp_path: Path) -> None:
     folder = tmp_path / "build"
     folder.mkdir()
     before = "static void *spin(void *x) { volatile int v = 1; while (v) {} return x; }"
     body = "pthread_t t; for (int i = 0; i < 20; i++) pthread_create(&t, 0, spin, 0);"
-    with start(bench, folder, body, before) as child:
+    with start(context, folder, body, before) as child:
         child.run(0, 1, 5.0)
         pid = child._process.pid
     assert not psutil.pid_exists(pid)
@@ -153,11 +157,11 @@ needs_two_cores = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="n
 
 
 @needs_two_cores
-def test_a_kernel_gets_as_many_cores_as_it_has_threads(bench: Bench, tmp_path: Path) -> None:
+def test_a_kernel_gets_as_many_cores_as_it_has_threads(context: EvaluationContext, tmp_path: Path) -> None:
     folder = tmp_path / "build"
     folder.mkdir()
     body = "cpu_set_t mine; sched_getaffinity(0, sizeof mine, &mine); C[0] = CPU_COUNT(&mine);"
-    assert run_case(bench, folder, body, "#include <sched.h>\n") == 1
+    assert run_case(context, folder, body, "#include <sched.h>\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -175,7 +179,11 @@ def test_processor_time_beyond_the_cores_that_were_given_is_found(
     account = CpuTimeMonitor(pid=1, num_cores=1, begun_s=10.0)
     account.pause()
     account.resume()
-    with pytest.raises(ChildGreedy, match="used 38 ms more processor time than its core has;") if greedy else nothing():
+    with (
+        pytest.raises(CpuTimeExceeded, match="used 38 ms more processor time than its core has;")
+        if greedy
+        else nothing()
+    ):
         account.pause()
 
 
@@ -188,7 +196,9 @@ def test_the_clock_of_another_process_counts_its_processor_time() -> None:
             account.resume()
 
 
-def test_a_kernel_that_says_too_early_that_it_is_done_is_stopped_with_the_clock(bench: Bench, tmp_path: Path) -> None:
+def test_a_kernel_that_says_too_early_that_it_is_done_is_stopped_with_the_clock(
+    context: EvaluationContext, tmp_path: Path
+) -> None:
     folder = tmp_path / "build"
     folder.mkdir()
     # The child's page of control is the one shared page that is writable and holds the number of the block thrice.
@@ -206,20 +216,20 @@ def test_a_kernel_that_says_too_early_that_it_is_done_is_stopped_with_the_clock(
     volatile long x = 0;
     while (x < 100000000) x++;
     C[0] = 1;"""
-    sheet = bench.sheet
-    index = next(i for i, call in enumerate(sheet.layout.calls) if call.case["m"] > 0 and call.case["n"] > 0)
-    with start(bench, folder, body, before) as child:
+    suite = context.suite
+    index = next(i for i, call in enumerate(suite.layout.calls) if call.case["m"] > 0 and call.case["n"] > 0)
+    with start(context, folder, body, before) as child:
         child.run(index, 1, 2.0, freeze=True)
-        placed = sheet.layout.calls[index].arrays[-1]
-        assert float(sheet.layout.elements(sheet.outputs, placed)[0]) != 1
+        placed = suite.layout.calls[index].arrays[-1]
+        assert float(suite.layout.elements(suite.outputs, placed)[0]) != 1
         time.sleep(0.3)  # it would be done by now if it were running
-        assert float(sheet.layout.elements(sheet.outputs, placed)[0]) != 1
+        assert float(suite.layout.elements(suite.outputs, placed)[0]) != 1
 
 
-def test_output_goes_nowhere(bench: Bench, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_output_goes_nowhere(context: EvaluationContext, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "build"
     folder.mkdir()
-    assert run_case(bench, folder, 'printf("hello"); fflush(stdout); C[0] = write(1, "x", 1) == 1 ? 1 : -1;') == -1
+    assert run_case(context, folder, 'printf("hello"); fflush(stdout); C[0] = write(1, "x", 1) == 1 ? 1 : -1;') == -1
     assert capfd.readouterr() == ("", "")
 
 
@@ -230,9 +240,9 @@ def test_the_child_dies_with_a_killed_parent(tmp_path: Path) -> None:
             """
             import sys, time
             from pathlib import Path
-            from qdkernel.evaluators import Bench
+            from qdkernel.evaluators import EvaluationContext
             from tests.conftest import make_spec, naive
-            bench = Bench(make_spec(Path(sys.argv[1])))
+            bench = EvaluationContext(make_spec(Path(sys.argv[1])))
             made = bench.compile(naive(), Path(sys.argv[2]))
             sheet = bench.sheet
             child = bench.start(made, sheet.layout, sheet.inputs, sheet.outputs, 1)
@@ -267,21 +277,23 @@ def test_the_child_dies_with_a_killed_parent(tmp_path: Path) -> None:
         "int big[1ul << 33] = {1};\n",
     ],
 )
-def test_the_contained_compiler_reads_no_files_and_spends_no_fortune(source: str, bench: Bench, tmp_path: Path) -> None:
+def test_the_contained_compiler_reads_no_files_and_spends_no_fortune(
+    source: str, context: EvaluationContext, tmp_path: Path
+) -> None:
     folder = tmp_path / "build"
     folder.mkdir()
     limits = CompileLimits(wall_s=5.0, memory_mb=512, file_mb=16)
     with pytest.raises((CompileError, CompileLate)) as refused:
-        compile_kernel(source + naive(), bench.problem, bench.toolchain, bench.built, folder, limits)
+        compile_kernel(source + naive(), context.problem, context.toolchain, context.built, folder, limits)
     assert "root:" not in str(refused.value)
     assert len(str(refused.value)) < 5000
 
 
-def test_a_fork_bomb_leaves_nothing_behind(bench: Bench, tmp_path: Path) -> None:
+def test_a_fork_bomb_leaves_nothing_behind(context: EvaluationContext, tmp_path: Path) -> None:
     folder = tmp_path / "build"
     folder.mkdir()
     before = {process.pid for process in psutil.process_iter()}
-    with start(bench, folder, "for (;;) fork();") as child, pytest.raises(ChildFailed):
+    with start(context, folder, "for (;;) fork();") as child, pytest.raises(ChildFailed):
         child.run(0, 1, 0.3)
     mine = [p for p in psutil.process_iter(["name"]) if p.pid not in before and p.info["name"] == "runner"]
     assert mine == []

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from qdkernel.evaluators.pipeline import Bench
+from qdkernel.evaluators.pipeline import EvaluationContext
 from qdkernel.evaluators.toolchain import CompileLimits, assembly_hash
 from qdkernel.evaluators.toolchain.toolchain import CODE_FLAGS, UNOPTIMISED_FLAGS
 
@@ -34,15 +34,15 @@ Hashed = Callable[..., str | None]
 
 
 @pytest.fixture
-def hashed(bench: Bench, tmp_path: Path) -> Hashed:
+def hashed(context: EvaluationContext, tmp_path: Path) -> Hashed:
     """The hash for a source, compiled in a folder of its own."""
     made = iter(range(1000))
 
-    def of(source: str, limits: CompileLimits = bench.spec.compile_limits) -> str | None:
+    def of(source: str, limits: CompileLimits = context.spec.compile_limits) -> str | None:
         folder = tmp_path / f"folder {next(made)}"
         folder.mkdir()
-        bench.compile(source, folder)
-        return assembly_hash(source, bench.toolchain, bench.built, folder, limits)
+        context.compile(source, folder)
+        return assembly_hash(source, context.toolchain, context.built, folder, limits)
 
     return of
 
@@ -75,8 +75,10 @@ def test_other_code_and_names_of_functions_show_in_the_assembly(hashed: Hashed) 
 
 
 @pytest.mark.parametrize("unoptimised", [False, True])
-def test_the_precompiled_header_fits_the_flags_of_kernels(unoptimised: bool, bench: Bench, tmp_path: Path) -> None:
-    toolchain, built = bench.toolchain, bench.built
+def test_the_precompiled_header_fits_the_flags_of_kernels(
+    unoptimised: bool, context: EvaluationContext, tmp_path: Path
+) -> None:
+    toolchain, built = context.toolchain, context.built
     header = built.unoptimised_intrinsics if unoptimised else built.intrinsics
     if header is None:
         pytest.skip("no precompiled header on this architecture")

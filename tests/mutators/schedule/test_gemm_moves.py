@@ -12,7 +12,7 @@ from qdkernel.core import reachable_cells
 from qdkernel.mutators.schedule.gemm import (
     Genome,
     Prefetch,
-    Setting,
+    TuningContext,
     crossed,
     difference,
     fresh,
@@ -134,7 +134,7 @@ def test_aiming_at_its_own_cell_changes_nothing() -> None:
 
 @pytest.mark.parametrize(("threads", "name"), [("rows", "mc"), ("columns", "nc")])
 def test_fitted_tiles_give_every_thread_the_same_share(threads: str, name: str) -> None:
-    setting = Setting(8, WIDTHS, 2, 32 << 10, 1 << 20, 32 << 20, 1024, 1024, 1024)
+    setting = TuningContext(8, WIDTHS, 2, 32 << 10, 1 << 20, 32 << 20, 1024, 1024, 1024)
     for seed in range(30):
         genome = fitted(Genome(threads=threads), setting, np.random.default_rng(seed))
         blocks = -(-1024 // getattr(genome, name))

@@ -79,5 +79,5 @@ def test_the_same_generator_state_gives_the_same_proposal() -> None:
 
 
 def test_a_genome_of_another_version_counts_as_none() -> None:
-    assert genome_of({"genome": {"colour": "red"}}) is None
+    assert genome_of({"genome": {"color": "red"}}) is None
     assert genome_of({"genome": "packed"}) is None

@@ -17,18 +17,18 @@ from qdkernel.mutators.llm.assignment import Assignment, Expect, Strategy
 from qdkernel.mutators.llm.prompts.budget import Variants, fenced, fit, fits, one_line
 from qdkernel.mutators.llm.prompts.facts import system_parts
 from qdkernel.mutators.llm.prompts.parts import (
+    describe_elite,
     drawn,
     elite_line,
+    failure_variants,
     lesson_variants,
     others,
     parent_parts,
     run_parts,
-    setback_variants,
-    standing_words,
 )
 from qdkernel.mutators.llm.prompts.pool import Section
-from qdkernel.mutators.llm.prompts.target import parse_target_words
-from qdkernel.mutators.llm.prompts.wording import cell_words, listed, stage_words, target_words
+from qdkernel.mutators.llm.prompts.target import parse_target_cell
+from qdkernel.mutators.llm.prompts.wording import format_cell, format_stage, format_target, listed
 
 _MATES_TRIED = 4
 _MATE_SHARE = 0.25  # by thought: a kernel four times slower has nothing to give
@@ -79,8 +79,8 @@ def compose_cross(brief: Brief, sections: Sequence[Section], rng: np.random.Gene
         target = brief.target or _crossed(brief, parent.cell, mate.cell, rng)
         parts = {
             **_kernel_parts(brief, parent, target, sections, rng),
-            "cross": (_cross_words(parent.cell, mate.cell, target),),
-            "mate": (standing_words(brief, mate),),
+            "cross": (_cross_text(parent.cell, mate.cell, target),),
+            "mate": (describe_elite(brief, mate),),
             "mate_source": (fenced(mate.kernel.source),),
         }
         messages = fit("cross", parts, brief.prompt_tokens)
@@ -109,11 +109,11 @@ def compose_plan(
         "programmers_count": (f"{programmers} object{'s' if programmers > 1 else ''}",),
         "kernels": ("\n".join(f"{i}. {elite_line(elite)[2:]}" for i, elite in enumerate(shown, 1)),),
         "near": (fenced(shown[0].kernel.source), ""),
-        "empty": _empty_words(brief, shown, rng),
-        "setbacks": setback_variants(brief.setbacks),
+        "empty": _empty_cell_text(brief, shown, rng),
+        "setbacks": failure_variants(brief.recent_failures),
         "lessons": lesson_variants(brief.lessons),
-        "stage": (stage_words(brief.stage, brief.permitted, brief.machine.simd_widths),),
-        "target": (f"Let one programmer aim at the cell {cell_words(brief.target)}." if brief.target else "",),
+        "stage": (format_stage(brief.stage, brief.permitted, brief.machine.simd_widths),),
+        "target": (f"Let one programmer aim at the cell {format_cell(brief.target)}." if brief.target else "",),
     }
     made = _assignment("plan", fit("plan", parts, brief.prompt_tokens), Expect.PLAN, brief, sections)
     kernels = [{"id": elite.kernel.id, "cell": cell_name(elite.cell)} for elite in shown]
@@ -133,7 +133,7 @@ def compose_program(
     """
     if brief.parent is None:
         raise ValueError("a strategy starts from a kernel, but the brief has no parent; brief with the plan's kernel")
-    target = parse_target_words(strategy.target, brief.parent.cell)
+    target = parse_target_cell(strategy.target, brief.parent.cell)
     if target is None or not _open(brief, target):
         target = brief.target
     text = one_line(strategy.text, 800)
@@ -151,8 +151,8 @@ def _kernel_parts(
         **system_parts(brief, sections),
         **parent_parts(brief, parent),
         **run_parts(brief, rng),
-        "stage": (stage_words(brief.stage, brief.permitted, brief.machine.simd_widths),),
-        "target": (target_words(parent.cell, target),),
+        "stage": (format_stage(brief.stage, brief.permitted, brief.machine.simd_widths),),
+        "target": (format_target(parent.cell, target),),
     }
 
 
@@ -217,7 +217,7 @@ def _crossed(brief: Brief, parent: Cell, mate: Cell, rng: np.random.Generator) -
     return None
 
 
-def _cross_words(parent: Cell, mate: Cell, target: Cell | None) -> str:
+def _cross_text(parent: Cell, mate: Cell, target: Cell | None) -> str:
     donated = [AXES[axis].name for axis in _donated(parent, mate, target)]
     if target is None or not donated:
         return "Keep the frame of the first, and take from the second whatever serves the target below."
@@ -237,7 +237,7 @@ def _shown(brief: Brief, rng: np.random.Generator) -> list[Elite]:
     return sorted(shown, key=lambda elite: (-elite.objective, elite.cell))
 
 
-def _empty_words(brief: Brief, shown: Sequence[Elite], rng: np.random.Generator) -> Variants:
+def _empty_cell_text(brief: Brief, shown: Sequence[Elite], rng: np.random.Generator) -> Variants:
     """Some empty cells beside the fastest that this machine can fill and the stage permits."""
     reachable = set(reachable_cells(brief.machine.simd_widths))
     near = {cell for elite in shown[:_PLAN_BEST] for cell in neighbours(elite.cell)}
@@ -245,4 +245,4 @@ def _empty_words(brief: Brief, shown: Sequence[Elite], rng: np.random.Generator)
     if not empty:
         return ("",)
     picked = rng.choice(len(empty), size=min(len(empty), _PLAN_EMPTY), replace=False)
-    return "\n".join(f"- {cell_words(empty[index])}" for index in sorted(int(i) for i in picked)), ""
+    return "\n".join(f"- {format_cell(empty[index])}" for index in sorted(int(i) for i in picked)), ""

@@ -9,7 +9,7 @@ from qdkernel.evaluators.source import HEADERS, SIZE_LIMIT
 from qdkernel.mutators.contract import Brief
 from qdkernel.mutators.llm.prompts.budget import Variants, one_line
 from qdkernel.mutators.llm.prompts.pool import Section
-from qdkernel.mutators.llm.prompts.wording import axes_words, bytes_words, listed, number, pairs
+from qdkernel.mutators.llm.prompts.wording import format_axes, format_bytes, listed, number, pairs
 
 _X86_ONLY = frozenset({"immintrin.h", "x86intrin.h"})
 _ARM_ONLY = frozenset({"arm_neon.h"})
@@ -34,7 +34,7 @@ def system_parts(brief: Brief, sections: Sequence[Section]) -> dict[str, Variant
         "dtype": problem.dtype.name,
         "verify_words": f"{listed(list(map(str, counts)))} thread{'s' if counts[-1] > 1 else ''}",
         "threads_words": _threads(brief),
-        "axes": axes_words(brief.machine.simd_widths),
+        "axes": format_axes(brief.machine.simd_widths),
     }
     parts: dict[str, Variants] = {name: (text,) for name, text in values.items()}
     whole = [f"## {section.name.capitalize()}\n{section.text}" for section in sections]
@@ -85,20 +85,20 @@ def _scored(problem: Problem, size: Mapping[str, int]) -> str:
     flops, data = problem.flops(case), problem.bytes(case)
     rest = pairs((name, value) for name, value in case.items() if name not in size)
     return (
-        f"- {pairs(size.items())}{f' ({rest})' if rest else ''}: {number(flops / 1e6)} Mflop on {bytes_words(data)},"
+        f"- {pairs(size.items())}{f' ({rest})' if rest else ''}: {number(flops / 1e6)} Mflop on {format_bytes(data)},"
         f" {number(flops / data)} flop/byte"
     )
 
 
 def _machine(brief: Brief) -> str:
     """Hardware facts, a line each; what is not known is left out."""
-    machine, yard = brief.machine, brief.yardstick
+    machine, yard = brief.machine, brief.reference_speeds
     cores = f"{machine.cores} core{'s' if machine.cores > 1 else ''}"
     lines = [f"- {one_line(machine.cpu)}, {machine.arch}, {cores}; kernels are timed with {_threads(brief)} of OpenMP"]
     if machine.simd_widths:
         lines.append(f"- SIMD: {listed([str(width) for width in machine.simd_widths])} bits")
     if machine.caches:
-        sizes = [f"{name} {bytes_words(size)}" for name, size in sorted(machine.caches.items())]
+        sizes = [f"{name} {format_bytes(size)}" for name, size in sorted(machine.caches.items())]
         lines.append(f"- data caches: {', '.join(sizes)}{_sharing(machine.last_level_instances)}")
     lines += _limits(brief)
     if yard.compiler:
@@ -108,7 +108,7 @@ def _machine(brief: Brief) -> str:
         lines.append(f"- baseline: {one_line(yard.baseline)}, {number(speed)} GFLOP/s{_baseline_sizes(brief)}")
     if brief.elites:
         best = max(brief.elites.values(), key=lambda elite: elite.objective)
-        lines.append(f"- best kernel so far: {speed_words(brief, best.objective)}")
+        lines.append(f"- best kernel so far: {format_speed(brief, best.objective)}")
     return "\n".join(lines)
 
 
@@ -121,7 +121,7 @@ def _sharing(instances: int) -> str:
 
 
 def _limits(brief: Brief) -> list[str]:
-    yard, known = brief.yardstick, []
+    yard, known = brief.reference_speeds, []
     if yard.peak_gflops > 0:
         widths = ", ".join(f"{level} {number(peak)}" for level, peak in yard.peaks.items())
         known.append(f"peak {number(yard.peak_gflops)} GFLOP/s" + (f" (by SIMD level: {widths})" if widths else ""))
@@ -137,22 +137,22 @@ def _limits(brief: Brief) -> list[str]:
 
 def _baseline(brief: Brief) -> float:
     """The baseline's objective; 0 when unknown."""
-    speeds = [speed for speed in brief.yardstick.baseline_gflops if speed > 0]
+    speeds = [speed for speed in brief.reference_speeds.baseline_gflops if speed > 0]
     return geometric_mean(speeds) if speeds else 0.0
 
 
 def _baseline_sizes(brief: Brief) -> str:
-    speeds = brief.yardstick.baseline_gflops
+    speeds = brief.reference_speeds.baseline_gflops
     if len(speeds) < 2:
         return ""
     return f" ({', '.join(number(speed) for speed in speeds)} at the scored calls in turn)"
 
 
-def speed_words(brief: Brief, gflops: float) -> str:
+def format_speed(brief: Brief, gflops: float) -> str:
     """A speed with its share of peak and baseline, as far as they are known: ``71.2 GFLOP/s (61 % of peak, ...)``."""
     shares = []
-    if brief.yardstick.peak_gflops > 0:
-        shares.append(f"{_percent(gflops / brief.yardstick.peak_gflops)} of peak")
+    if brief.reference_speeds.peak_gflops > 0:
+        shares.append(f"{_percent(gflops / brief.reference_speeds.peak_gflops)} of peak")
     if baseline := _baseline(brief):
         shares.append(f"{_percent(gflops / baseline)} of the baseline")
     return f"{number(gflops)} GFLOP/s{f' ({listed(shares)})' if shares else ''}"

@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from qdkernel.core import Cell, Outcome, Timing
-from qdkernel.mutators.contract import Brief, Elite, Setback, Sweep
+from qdkernel.mutators.contract import Brief, Elite, RecentFailure, Sweep
 from qdkernel.mutators.llm.prompts.budget import Variants, fenced, one_line
-from qdkernel.mutators.llm.prompts.facts import speed_words
-from qdkernel.mutators.llm.prompts.wording import cell_words, number, pairs
+from qdkernel.mutators.llm.prompts.facts import format_speed
+from qdkernel.mutators.llm.prompts.wording import format_cell, number, pairs
 
 SWEEP_ROWS = 12
 _FAR_IDEAS = 4
@@ -21,7 +21,7 @@ _LESSONS = 12
 _FAILURE_CHARACTERS = 1500
 _CONTEXT_LINES = 4  # of the compiler's picture of the place: source line, caret, suggestion
 
-OUTCOME_WORDS = {
+OUTCOME_TEXTS = {
     Outcome.OK: "correct",
     Outcome.DUPLICATE: "equal to an earlier kernel",
     Outcome.REFUSED: "breaks the rules",
@@ -39,16 +39,16 @@ def parent_parts(brief: Brief, parent: Elite) -> dict[str, Variants]:
     """The parent: where it stands, why it is in its cell, its source."""
     evidence = "\n".join(f"- {one_line(axis)}: {one_line(why)}" for axis, why in parent.evidence.items())
     return {
-        "parent": (standing_words(brief, parent),),
+        "parent": (describe_elite(brief, parent),),
         "evidence": (evidence, ""),
         "source": (fenced(parent.kernel.source),),
     }
 
 
-def standing_words(brief: Brief, elite: Elite) -> str:
+def describe_elite(brief: Brief, elite: Elite) -> str:
     """An elite's cell, speed at each size, and idea."""
-    speed = speed_words(brief, elite.objective) if elite.objective else "not timed yet"
-    lines = [f"Cell: {cell_words(elite.cell)}. Speed: {speed}."]
+    speed = format_speed(brief, elite.objective) if elite.objective else "not timed yet"
+    lines = [f"Cell: {format_cell(elite.cell)}. Speed: {speed}."]
     lines += [_timing(timing, brief.problem.bandwidth_bound) for timing in elite.timings]
     if idea := one_line(elite.idea):
         lines.append(f"Its idea: {idea}")
@@ -67,7 +67,7 @@ def run_parts(brief: Brief, rng: np.random.Generator) -> dict[str, Variants]:
     return {
         "near": (fenced(near.kernel.source), "") if near else ("",),
         "ideas": _ideas(brief, near, rng),
-        "setbacks": setback_variants(brief.setbacks),
+        "setbacks": failure_variants(brief.recent_failures),
         "lessons": lesson_variants(brief.lessons),
         "sweep": sweep_variants(brief.sweep),
     }
@@ -123,19 +123,19 @@ def _ideas(brief: Brief, near: Elite | None, rng: np.random.Generator) -> Varian
 def elite_line(elite: Elite) -> str:
     """An elite in one line: cell, speed, idea."""
     idea = one_line(elite.idea)
-    return f"- {cell_words(elite.cell)}, {number(elite.objective)} GFLOP/s{f': {idea}' if idea else ''}"
+    return f"- {format_cell(elite.cell)}, {number(elite.objective)} GFLOP/s{f': {idea}' if idea else ''}"
 
 
-def setback_variants(setbacks: Sequence[Setback]) -> Variants:
+def failure_variants(recent_failures: Sequence[RecentFailure]) -> Variants:
     """Failures, one line each."""
     lines = []
-    for setback in setbacks[:_SETBACKS]:
-        detail = trim_failure(setback.outcome, setback.detail)
-        if setback.outcome is Outcome.COMPILE_ERROR:
+    for recent_failure in recent_failures[:_SETBACKS]:
+        detail = trim_failure(recent_failure.outcome, recent_failure.detail)
+        if recent_failure.outcome is Outcome.COMPILE_ERROR:
             detail = detail.partition("\n")[0]  # the first error; its picture of the place needs lines of its own
         detail = one_line(detail, 240)
         lines.append(
-            f"- {OUTCOME_WORDS[setback.outcome]}: {one_line(setback.idea, 160)}{f' [{detail}]' if detail else ''}"
+            f"- {OUTCOME_TEXTS[recent_failure.outcome]}: {one_line(recent_failure.idea, 160)}{f' [{detail}]' if detail else ''}"
         )
     return _shrinking(lines, 1)
 

@@ -21,7 +21,7 @@ from qdkernel.mutators.llm.prompts.budget import PROMPTS
 SECTION_NAMES = ("philosophy", "strategies", "pitfalls")
 """The sections, in the order in which a prompt shows them."""
 
-SECTION_WORDS = 180
+SECTION_TEXTS = 180
 """Words that a model is asked to stay below."""
 
 FIRST = 1

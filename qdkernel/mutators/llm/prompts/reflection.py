@@ -13,9 +13,9 @@ from qdkernel.mutators.contract import Brief
 from qdkernel.mutators.llm.assignment import Assignment, Expect
 from qdkernel.mutators.llm.prompts.budget import Variants, fill, fit, one_line, template
 from qdkernel.mutators.llm.prompts.facts import system_parts
-from qdkernel.mutators.llm.prompts.parts import OUTCOME_WORDS, elite_line, lesson_variants
-from qdkernel.mutators.llm.prompts.pool import SECTION_WORDS, Section
-from qdkernel.mutators.llm.prompts.wording import cell_words, number
+from qdkernel.mutators.llm.prompts.parts import OUTCOME_TEXTS, elite_line, lesson_variants
+from qdkernel.mutators.llm.prompts.pool import SECTION_TEXTS, Section
+from qdkernel.mutators.llm.prompts.wording import format_cell, number
 
 _BEST = 3
 _LESSON_LINES = 12
@@ -51,7 +51,7 @@ class LogLine:
 
 def log_line(proposal: Proposal, evaluation: Evaluation, gain: float | None) -> LogLine:
     """An evaluated proposal as a line of the log."""
-    cell = cell_words(evaluation.cell) if evaluation.cell is not None else ""
+    cell = format_cell(evaluation.cell) if evaluation.cell is not None else ""
     return LogLine(proposal.operator, proposal.idea, evaluation.outcome, gain, cell, evaluation.objective)
 
 
@@ -81,7 +81,7 @@ def _log_variants(log: Sequence[LogLine]) -> Variants:
 
 
 def compose_revise(section: Section, log: Sequence[LogLine], rng: np.random.Generator) -> Assignment:
-    """Asks for a better version of a section of the prompt: plain text of at most ``SECTION_WORDS`` words.
+    """Asks for a better version of a section of the prompt: plain text of at most ``SECTION_TEXTS`` words.
 
     The assignment's notes hold the section's name and the version that was shown.
 
@@ -99,14 +99,14 @@ def compose_revise(section: Section, log: Sequence[LogLine], rng: np.random.Gene
         "gained": "\n".join(map(_words, gained)),
         "lost": "\n".join(map(_words, lost)),
         "direction": _DIRECTIONS[int(rng.integers(len(_DIRECTIONS)))],
-        "words": str(SECTION_WORDS),
+        "words": str(SECTION_TEXTS),
     }
     message = Message("user", fill(template("revise"), values))
     return Assignment("revise", (message,), Expect.TEXT, notes={"section": section.name, "version": section.version})
 
 
 def _words(line: LogLine) -> str:
-    result = OUTCOME_WORDS[line.outcome]
+    result = OUTCOME_TEXTS[line.outcome]
     if line.gflops is not None:
         result = f"{number(line.gflops)} GFLOP/s"
     if line.cell:

@@ -73,10 +73,10 @@ _BARE = (
 )
 
 
-def parse_target_words(text: str, parent_cell: Cell) -> Cell | None:
+def parse_target_cell(text: str, parent_cell: Cell) -> Cell | None:
     """The cell that words name; an axis they do not mention keeps the parent's level.
 
-    Read are cell names (``packed/512/static/near``), what ``cell_words`` writes, bare levels between commas, and common
+    Read are cell names (``packed/512/static/near``), what ``format_cell`` writes, bare levels between commas, and common
     ways to say the same. ``None`` when nothing in the text names a level.
     """
     words = " ".join(text[:_LONGEST].lower().split())

@@ -88,15 +88,15 @@ _RECOGNISED = (
 )
 
 
-def cell_words(cell: Cell) -> str:
+def format_cell(cell: Cell) -> str:
     """A cell as people write it, e.g. ``packed, 512-bit, static loop, prefetch near``.
 
-    ``parse_target_words`` reads it back.
+    ``parse_target_cell`` reads it back.
     """
     return ", ".join(_LEVELS[axis][level] for axis, level in enumerate(cell))
 
 
-def axes_words(simd_widths: Sequence[int]) -> str:
+def format_axes(simd_widths: Sequence[int]) -> str:
     """Every axis with its levels and their meanings, a line each; widths that the machine lacks are left out."""
     lines = []
     for index, axis in enumerate(AXES):
@@ -109,12 +109,12 @@ def axes_words(simd_widths: Sequence[int]) -> str:
     return "\n".join(lines)
 
 
-def target_words(parent: Cell, target: Cell | None) -> str:
+def format_target(parent: Cell, target: Cell | None) -> str:
     """A target as its difference to the parent, then a sentence per changed axis on how the level is recognised."""
     if target is None:
         return "No particular cell: make the parent faster in whatever way you judge best."
     if target == parent:
-        return f"The parent's own cell: keep {cell_words(parent)}, and make it faster."
+        return f"The parent's own cell: keep {format_cell(parent)}, and make it faster."
     kept = [axis for axis in range(len(AXES)) if parent[axis] == target[axis]]
     changed = [axis for axis in range(len(AXES)) if parent[axis] != target[axis]]
     techniques = [f"{AXES[a].name} ({_bare(a, target[a])})" for a in kept if target[a] > 0]
@@ -123,10 +123,10 @@ def target_words(parent: Cell, target: Cell | None) -> str:
     clauses += [_PLAIN_KEPT[axis] for axis in kept if target[axis] == 0]
     sentence = ", ".join(clauses)
     recognised = "\n".join(f"- {_RECOGNISED[axis][target[axis]]}" for axis in changed)
-    return f"{sentence[0].upper()}{sentence[1:]}. That is the cell {cell_words(target)}.\n{recognised}"
+    return f"{sentence[0].upper()}{sentence[1:]}. That is the cell {format_cell(target)}.\n{recognised}"
 
 
-def stage_words(stage: str, permitted: frozenset[Cell] | None, simd_widths: Sequence[int]) -> str:
+def format_stage(stage: str, permitted: frozenset[Cell] | None, simd_widths: Sequence[int]) -> str:
     """Which levels a stage permits, for each axis that it restricts; empty when it permits everything."""
     if permitted is None:
         return ""
@@ -162,7 +162,7 @@ def number(value: float) -> str:
     return f"{value:.{min(digits, 4)}f}"
 
 
-def bytes_words(num_bytes: float) -> str:
+def format_bytes(num_bytes: float) -> str:
     """A size of memory, e.g. ``32 KiB``, ``6.0 MiB``."""
     for unit, size in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
         if num_bytes >= size:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from qdkernel.evaluators.source import Token, tokenise
+from qdkernel.evaluators.source import Token, tokenize_c
 
 _FENCE = re.compile(r"^([ \t]*+)(`{3,}+|~{3,}+)[ \t]*+([^`]*)$")
 _LABEL = re.compile(r"[\w+#.:/-]*")
@@ -107,7 +107,7 @@ def definition(text: str, function: str) -> Definition:
     """How much of ``function``'s definition stands in a C text; preprocessor lines are left out of the count."""
     if function not in text:
         return Definition.ABSENT
-    tokens = [token for line in tokenise(text).lines if line[0].text != "#" for token in line]
+    tokens = [token for line in tokenize_c(text).lines if line[0].text != "#" for token in line]
     if not _defines(tokens, function):
         return Definition.ABSENT
     depth = 0

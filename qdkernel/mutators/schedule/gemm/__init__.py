@@ -2,14 +2,14 @@
 
 from qdkernel.mutators.schedule.gemm.genome import Genome, Prefetch, changed, repaired
 from qdkernel.mutators.schedule.gemm.ideas import difference, summary
-from qdkernel.mutators.schedule.gemm.moves import Setting, crossed, fresh, mutated, pick, setting_of, towards
+from qdkernel.mutators.schedule.gemm.moves import TuningContext, crossed, fresh, mutated, pick, setting_of, towards
 from qdkernel.mutators.schedule.gemm.printer import ELEMENT_BYTES, print_gemm
 
 __all__ = [
     "ELEMENT_BYTES",
     "Genome",
     "Prefetch",
-    "Setting",
+    "TuningContext",
     "changed",
     "crossed",
     "difference",

@@ -43,7 +43,7 @@ _CACHES = {"L1d": 32 << 10, "L2": 512 << 10, "L3": 8 << 20}  # what a machine th
 
 
 @dataclass(frozen=True)
-class Setting:
+class TuningContext:
     """What a genome is fitted to: element size, SIMD widths, threads, caches in bytes, largest scored extents."""
 
     element_bytes: int
@@ -57,12 +57,12 @@ class Setting:
     k: int
 
 
-def setting_of(brief: Brief, element_bytes: int) -> Setting:
+def setting_of(brief: Brief, element_bytes: int) -> TuningContext:
     """The setting of a brief."""
     caches = {**_CACHES, **brief.machine.caches}
     extent = {name: max((size.get(name, 512) for size in brief.sizes), default=512) for name in "mnk"}
     widths = tuple(width for width in WIDTHS if width == 0 or width in brief.machine.simd_widths)
-    return Setting(element_bytes, widths, brief.threads, caches["L1d"], caches["L2"], caches["L3"], **extent)
+    return TuningContext(element_bytes, widths, brief.threads, caches["L1d"], caches["L2"], caches["L3"], **extent)
 
 
 def pick(items: Sequence[Item], rng: np.random.Generator) -> Item:
@@ -70,7 +70,7 @@ def pick(items: Sequence[Item], rng: np.random.Generator) -> Item:
     return items[int(rng.integers(len(items)))]
 
 
-def fresh(setting: Setting, rng: np.random.Generator) -> Genome:
+def fresh(setting: TuningContext, rng: np.random.Generator) -> Genome:
     """A packed kernel with the widest vectors and tiles from the cache sizes."""
     width = setting.widths[-1]
     rows, vectors = pick(_SHAPES[width], rng)
@@ -89,7 +89,7 @@ def fresh(setting: Setting, rng: np.random.Generator) -> Genome:
     return fitted(genome, setting, rng)
 
 
-def fitted(genome: Genome, setting: Setting, rng: np.random.Generator) -> Genome:
+def fitted(genome: Genome, setting: TuningContext, rng: np.random.Generator) -> Genome:
     """The genome with cache tiles after Low et al. 2016, sec. 4, evened out over the scored extents and threads.
 
     A panel of B (kc x register columns) takes up to about L1, the block of A (mc x kc) half of L2, the panel of B
@@ -122,7 +122,7 @@ def _even(extent: int, tile: int, unit: int, parts: int) -> int:
     return max(unit, -(-extent // (blocks * unit)) * unit)
 
 
-def towards(genome: Genome, target: Cell, setting: Setting, rng: np.random.Generator) -> Genome:
+def towards(genome: Genome, target: Cell, setting: TuningContext, rng: np.random.Generator) -> Genome:
     """The genome with just those knobs turned that make it aim at ``target``."""
     blocking, width = BLOCKINGS[target[0]], WIDTHS[target[1]]
     moved = replace(genome, blocking=blocking, width=width)
@@ -172,7 +172,7 @@ def _towards_prefetch(genome: Genome, level: int, rng: np.random.Generator) -> G
 _OPERANDS = ("prefetch_a", "prefetch_b", "prefetch_c")
 
 
-def mutated(genome: Genome, setting: Setting, rng: np.random.Generator) -> Genome:
+def mutated(genome: Genome, setting: TuningContext, rng: np.random.Generator) -> Genome:
     """A neighbour: one knob turned, sometimes two or three; never the genome itself."""
     weights = np.array([weight for weight, _ in _MOVES])
     child, turns = genome, int(min(3, rng.geometric(0.65)))
@@ -183,7 +183,7 @@ def mutated(genome: Genome, setting: Setting, rng: np.random.Generator) -> Genom
     return child
 
 
-def _move_tile(genome: Genome, setting: Setting, rng: np.random.Generator) -> Genome:
+def _move_tile(genome: Genome, setting: TuningContext, rng: np.random.Generator) -> Genome:
     shapes = _SHAPES[genome.width]
     if rng.random() < 0.5:
         rows, vectors = pick(shapes, rng)
@@ -192,7 +192,7 @@ def _move_tile(genome: Genome, setting: Setting, rng: np.random.Generator) -> Ge
     return replace(genome, rows=max(1, rows), vectors=genome.vectors + pick((-1, 0, 0, 1), rng))
 
 
-def _move_cache(genome: Genome, setting: Setting, rng: np.random.Generator) -> Genome:
+def _move_cache(genome: Genome, setting: TuningContext, rng: np.random.Generator) -> Genome:
     if rng.random() < 0.3:
         return fitted(genome, setting, rng)
     name = pick(("mc", "nc", "kc"), rng)
@@ -207,7 +207,7 @@ def _move_cache(genome: Genome, setting: Setting, rng: np.random.Generator) -> G
     return changed(genome, {name: -(-value // unit) * unit})
 
 
-def _move_prefetch(genome: Genome, setting: Setting, rng: np.random.Generator) -> Genome:
+def _move_prefetch(genome: Genome, setting: TuningContext, rng: np.random.Generator) -> Genome:
     name = pick(_OPERANDS, rng)
     choice: Prefetch | None = getattr(genome, name)
     if choice is None:
@@ -219,22 +219,22 @@ def _move_prefetch(genome: Genome, setting: Setting, rng: np.random.Generator) -
     return changed(genome, {name: other})
 
 
-def _move_threads(genome: Genome, setting: Setting, rng: np.random.Generator) -> Genome:
+def _move_threads(genome: Genome, setting: TuningContext, rng: np.random.Generator) -> Genome:
     moved = replace(genome, threads=pick(THREADS, rng), schedule=pick(SCHEDULES, rng))
     return fitted(moved, setting, rng) if moved.tiled else moved
 
 
-def _move_blocking(genome: Genome, setting: Setting, rng: np.random.Generator) -> Genome:
+def _move_blocking(genome: Genome, setting: TuningContext, rng: np.random.Generator) -> Genome:
     level = (pick(range(len(BLOCKINGS)), rng), *cell_of(genome)[1:])
     return towards(genome, level, setting, rng)
 
 
-def _move_width(genome: Genome, setting: Setting, rng: np.random.Generator) -> Genome:
+def _move_width(genome: Genome, setting: TuningContext, rng: np.random.Generator) -> Genome:
     cell = cell_of(genome)
     return towards(genome, (cell[0], WIDTHS.index(pick(setting.widths, rng)), *cell[2:]), setting, rng)
 
 
-Move = Callable[[Genome, Setting, np.random.Generator], Genome]
+Move = Callable[[Genome, TuningContext, np.random.Generator], Genome]
 
 _MOVES: tuple[tuple[float, Move], ...] = (
     (4.0, _move_cache),
@@ -266,7 +266,7 @@ _GROUPS = (
 )
 
 
-def crossed(one: Genome, other: Genome, setting: Setting, rng: np.random.Generator) -> Genome:
+def crossed(one: Genome, other: Genome, setting: TuningContext, rng: np.random.Generator) -> Genome:
     """A child that has each group of knobs from one of two genomes."""
     child = one
     for group in _GROUPS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qdkernel.mutators.schedule.gemm.style import Style, loop, prefetch, schedule, unroll, update
+from qdkernel.mutators.schedule.gemm.style import PrintContext, loop, prefetch, schedule, unroll, update
 
 _EXTENT = {"i": "m", "j": "n", "k": "k"}
 _INDEX = {"i": "i", "j": "j", "k": "p"}
@@ -10,7 +10,7 @@ _TILE = {"i": "ic", "j": "jc", "k": "pc"}
 _STEP = {"i": "MC", "j": "NC", "k": "KC"}
 
 
-def scale(style: Style) -> str:
+def scale(style: PrintContext) -> str:
     """C *= beta before a nest that adds to C."""
     if style.vector:
         over = loop("for (int j = 0; j < n; j += LANES)", "", _VECTOR_SCALE)
@@ -32,7 +32,7 @@ else
     *c *= beta;"""
 
 
-def plain_nest(style: Style) -> str:
+def plain_nest(style: PrintContext) -> str:
     """Three loops, or six with cache tiles, around one multiply-add."""
     order, tiled = style.genome.order, style.genome.tiled
     inside = _INNER[order[2]](style)
@@ -44,7 +44,7 @@ def plain_nest(style: Style) -> str:
     return tile_loops(style, order, inside) if tiled else inside[0]
 
 
-def tiled_nest(style: Style) -> str:
+def tiled_nest(style: PrintContext) -> str:
     """Register tiles, within cache tiles where the genome has them."""
     genome, tiled = style.genome, style.genome.tiled
     depth, keep = ("p1 - pc", "keep") if tiled else ("k", "beta")
@@ -59,7 +59,7 @@ def tiled_nest(style: Style) -> str:
     return tile_loops(style, genome.order, (inside,)) if tiled else inside
 
 
-def tile_loops(style: Style, order: str, inside: tuple[str, ...]) -> str:
+def tile_loops(style: PrintContext, order: str, inside: tuple[str, ...]) -> str:
     """The loops over cache tiles; the tile's ends are computed inside the loops that OpenMP takes together."""
     grid = style.genome.threads == "grid"
     first = order.endswith("k")  # the nest applies beta itself, on the first block of k
@@ -75,7 +75,7 @@ def tile_loops(style: Style, order: str, inside: tuple[str, ...]) -> str:
     return inside[0]
 
 
-def _parallel(style: Style, letter: str) -> str:
+def _parallel(style: PrintContext, letter: str) -> str:
     """The pragma before the outermost loop; nothing before the others and in a serial nest."""
     if style.genome.threads == "serial" or letter != style.genome.order[0]:
         return ""
@@ -83,25 +83,25 @@ def _parallel(style: Style, letter: str) -> str:
     return f"#pragma omp parallel for{collapse} {schedule(style)}\n"
 
 
-def _limit(style: Style, letter: str) -> str:
+def _limit(style: PrintContext, letter: str) -> str:
     if letter == "i" and style.genome.registers:
         return "m0"
     return "n0" if letter == "j" and style.vector else _EXTENT[letter]
 
 
-def _is_tiled(style: Style, letter: str) -> bool:
+def _is_tiled(style: PrintContext, letter: str) -> bool:
     return style.genome.tiled and (letter != "k" or style.genome.kc > 0)
 
 
-def _start(style: Style, letter: str) -> str:
+def _start(style: PrintContext, letter: str) -> str:
     return _TILE[letter] if _is_tiled(style, letter) else "0"
 
 
-def _end(style: Style, letter: str) -> str:
+def _end(style: PrintContext, letter: str) -> str:
     return f"{_INDEX[letter]}1" if _is_tiled(style, letter) else _limit(style, letter)
 
 
-def _inner_k(style: Style) -> tuple[str, ...]:
+def _inner_k(style: PrintContext) -> tuple[str, ...]:
     """The inner dimension innermost: one sum per element or vector of C."""
     start, end = _start(style, "k"), _end(style, "k")
     beta = "keep" if style.genome.kc else "beta"
@@ -124,7 +124,7 @@ def _inner_k(style: Style) -> tuple[str, ...]:
     return f"const {style.real} *a = {a};", declare, body, target, update("*c", "sum").replace("beta", beta)
 
 
-def _inner_j(style: Style) -> tuple[str, ...]:
+def _inner_j(style: PrintContext) -> tuple[str, ...]:
     """Columns innermost: a row of C += an element of A times a row of B."""
     fetch = []
     if style.genome.prefetch_b:
@@ -136,7 +136,7 @@ def _inner_j(style: Style) -> tuple[str, ...]:
     return f"const {style.real} a = alpha * A[(ptrdiff_t)i * lda + p];", loop(header, *fetch, add)
 
 
-def _inner_i(style: Style) -> tuple[str, ...]:
+def _inner_i(style: PrintContext) -> tuple[str, ...]:
     """Rows innermost: a column of C += a column of A times an element or vector of B."""
     start, end, genome, fetch = _start(style, "i"), _end(style, "i"), style.genome, []
     if style.vector:

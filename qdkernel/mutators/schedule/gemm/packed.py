@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from qdkernel.mutators.schedule.gemm.style import Style, indent, loop, schedule
+from qdkernel.mutators.schedule.gemm.style import PrintContext, indent, loop, schedule
 
 _KEEP = "pc == 0 ? beta : 1"
 
 
-def packed_nest(style: Style) -> str:
+def packed_nest(style: PrintContext) -> str:
     """The five loops of Goto and van de Geijn (2008): NC, KC, MC around the register tiles of ``block``."""
     if style.genome.threads == "grid":
         return _grid_nest(style)
@@ -22,7 +22,7 @@ def packed_nest(style: Style) -> str:
     return "\n".join(["#pragma omp parallel", *lines])
 
 
-def buffers(style: Style) -> list[str]:
+def buffers(style: PrintContext) -> list[str]:
     """The panels that outlive a call: fresh memory would fault page by page, every time."""
     genome = style.genome
     lines = []
@@ -35,19 +35,19 @@ def buffers(style: Style) -> list[str]:
     return lines
 
 
-def _limits(style: Style) -> tuple[str, str]:
+def _limits(style: PrintContext) -> tuple[str, str]:
     """Rows and columns that the packed nest covers; ``rest`` takes the others."""
     rows = "m" if style.padded_panels and style.genome.packing == "ab" else "m0"
     columns = "n" if style.padded_panels or not style.vector else "n0"
     return rows, columns
 
 
-def _columns_loop(style: Style) -> str:
+def _columns_loop(style: PrintContext) -> str:
     pragma = f"#pragma omp parallel for {schedule(style)}\n" if style.private_b else ""
     return f"{pragma}for (int jc = 0; jc < {_limits(style)[1]}; jc += NC)"
 
 
-def _private_panels(style: Style) -> list[str]:
+def _private_panels(style: PrintContext) -> list[str]:
     if not style.private_b:
         return []
     lines = [
@@ -58,11 +58,11 @@ def _private_panels(style: Style) -> list[str]:
     return lines
 
 
-def _columns(style: Style) -> str:
+def _columns(style: PrintContext) -> str:
     return f"const int nc = min(NC, {_limits(style)[1]} - jc);"
 
 
-def _depth_loop(style: Style) -> str:
+def _depth_loop(style: PrintContext) -> str:
     statements = [
         "const int kc = min(KC, k - pc);",
         f"const {style.real} keep = {_KEEP}; /* k = 0 still applies beta */",
@@ -72,7 +72,7 @@ def _depth_loop(style: Style) -> str:
     return loop("for (int pc = 0; pc == 0 || pc < k; pc += KC)", *statements)
 
 
-def _pack_b(style: Style) -> str:
+def _pack_b(style: PrintContext) -> str:
     """Packs KC x NC of B; where it is shared all threads take part and wait for each other."""
     shared = style.genome.threads in ("rows", "grid")
     source = "B + (ptrdiff_t)pc * ldb + jc"
@@ -85,7 +85,7 @@ def _pack_b(style: Style) -> str:
     return loop(pragma + "for (int j = 0; j < nc; j += NR)", call)
 
 
-def _rows_loop(style: Style) -> str:
+def _rows_loop(style: PrintContext) -> str:
     pragma = ""
     if style.genome.threads == "rows":
         pragma = f"#pragma omp for {schedule(style)} /* ends in a barrier: B may be packed anew */\n"
@@ -99,7 +99,7 @@ def _rows_loop(style: Style) -> str:
     return loop(f"{pragma}for (int ic = 0; ic < {rows}; ic += MC)", *statements)
 
 
-def _pack_a(style: Style) -> str:
+def _pack_a(style: PrintContext) -> str:
     if not style.vector:
         return "copy(mc, kc, a, lda, packed_a);"
     rows = ", min(MR, mc - i)" if style.padded_panels else ""
@@ -107,11 +107,11 @@ def _pack_a(style: Style) -> str:
     return loop("for (int i = 0; i < mc; i += MR)", call)
 
 
-def _a_block(style: Style) -> str:
+def _a_block(style: PrintContext) -> str:
     return f"const {style.real} *a = A + (ptrdiff_t)ic * lda + pc;"
 
 
-def _grid_nest(style: Style) -> str:
+def _grid_nest(style: PrintContext) -> str:
     """Both panels shared; the register tiles of a block are dealt out over rows and columns."""
     rows, columns = _limits(style)
     pack_a = _pack_a(style)

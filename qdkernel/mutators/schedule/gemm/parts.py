@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import textwrap
 
-from qdkernel.mutators.schedule.gemm.style import Style, indent, loop, prefetch, unroll, update
+from qdkernel.mutators.schedule.gemm.style import PrintContext, indent, loop, prefetch, unroll, update
 
 
-def tile(style: Style) -> str:
+def tile(style: PrintContext) -> str:
     """The micro-kernel: one register tile of C over ``kc`` steps of k."""
     return _vector_tile(style) if style.vector else _scalar_tile(style)
 
 
-def _vector_tile(style: Style) -> str:
+def _vector_tile(style: PrintContext) -> str:
     real, packed_a, packed_b = style.real, style.genome.packing == "ab", style.genome.packing != "none"
     a_row = "a[p * MR + r]" if packed_a else "a[(ptrdiff_t)r * lda + p]"
     parameters = [
@@ -47,11 +47,11 @@ def _vector_tile(style: Style) -> str:
     )
 
 
-def _b_row(style: Style, step: str) -> str:
+def _b_row(style: PrintContext, step: str) -> str:
     return f"{step} * NR" if style.genome.packing != "none" else f"(ptrdiff_t){step} * ldb"
 
 
-def _prefetch_c(style: Style) -> list[str]:
+def _prefetch_c(style: PrintContext) -> list[str]:
     choice = style.genome.prefetch_c
     if choice is None:
         return []
@@ -68,7 +68,7 @@ def _prefetch_c(style: Style) -> list[str]:
     return [*lines, "        " + prefetch(style, "c", row)]
 
 
-def _prefetch_ab(style: Style) -> list[str]:
+def _prefetch_ab(style: PrintContext) -> list[str]:
     genome, lines = style.genome, []
     if genome.prefetch_a is not None and genome.packing == "ab":
         lines.append("        " + prefetch(style, "a", "a + (p + AHEAD_A) * MR"))
@@ -87,7 +87,7 @@ def _prefetch_ab(style: Style) -> list[str]:
     return lines
 
 
-def _scalar_tile(style: Style) -> str:
+def _scalar_tile(style: PrintContext) -> str:
     real, genome, rows = style.real, style.genome, range(style.genome.rows)
     fetch = []
     if genome.prefetch_a is not None:
@@ -122,7 +122,7 @@ def _times(count: int, stride: str) -> str:
     return {0: "0", 1: stride}.get(count, f"{count} * (ptrdiff_t){stride}")
 
 
-def rest(style: Style) -> str:
+def rest(style: PrintContext) -> str:
     """What the tiles leave over, or the whole of a small product: a region of C without tiles or panels."""
     arguments = (
         f"static void rest(int i0, int i1, int j0, int j1, int k, {style.real} alpha, const {style.real} *A, int lda,\n"
@@ -132,7 +132,7 @@ def rest(style: Style) -> str:
     return body.replace("SIGNATURE\n", arguments)
 
 
-def _scalar_rest(style: Style) -> str:
+def _scalar_rest(style: PrintContext) -> str:
     return f"""\
 /* Rows i0 to i1 and columns j0 to j1 of C, one element at a time. */
 SIGNATURE
@@ -148,7 +148,7 @@ SIGNATURE
 }}"""
 
 
-def _padded_rest(style: Style) -> str:
+def _padded_rest(style: PrintContext) -> str:
     return f"""\
 /* The first `lanes` elements at p, zeros after them; memory past them is not touched. */
 static inline vec load(const {style.real} *p, int lanes)
@@ -176,7 +176,7 @@ SIGNATURE
 }}"""
 
 
-def pack_a(style: Style) -> str:
+def pack_a(style: PrintContext) -> str:
     """Copies A so that the register tile streams it."""
     if not style.vector:
         return _copy_rows(style)
@@ -197,7 +197,7 @@ static void pack_a(int kc{rows}, const {style.real} *restrict A, int lda, {style
 _A_ELEMENT = "A[(ptrdiff_t)r * lda + p]"
 
 
-def pack_b(style: Style) -> str:
+def pack_b(style: PrintContext) -> str:
     """Copies B so that the register tile streams it."""
     if not style.vector:
         return _copy_rows(style) if style.genome.packing == "b" else ""
@@ -224,7 +224,7 @@ if (cols == NR) {
 }"""
 
 
-def _copy_rows(style: Style) -> str:
+def _copy_rows(style: PrintContext) -> str:
     return f"""\
 /* Rows of a matrix set side by side: no two of them share a cache set, and they take few TLB entries. */
 static void copy(int rows, int cols, const {style.real} *restrict from, int ld, {style.real} *restrict to)
@@ -234,7 +234,7 @@ static void copy(int rows, int cols, const {style.real} *restrict from, int ld, 
 }}"""
 
 
-def block(style: Style) -> str:
+def block(style: PrintContext) -> str:
     """The loops over register tiles inside a block of packed panels; for a 2-D grid of threads, one tile of them."""
     genome, real = style.genome, style.real
     call, lda, ldb = tile_call(style)
@@ -258,7 +258,7 @@ def block(style: Style) -> str:
     return f"/* {why}. */\n" + loop(header, *body, function=True)
 
 
-def tile_call(style: Style) -> tuple[tuple[str, ...], str, str]:
+def tile_call(style: PrintContext) -> tuple[tuple[str, ...], str, str]:
     """The C that runs the tile at (i, j) of a block, and the stride parameters of A and B that it needs."""
     a, lda = ("a + i * kc", "") if style.genome.packing == "ab" and style.vector else (_A_ROW, ", int lda")
     b, ldb = ("b + j * kc", "") if style.vector else ("b + j", ", int ldb")
@@ -272,7 +272,7 @@ def tile_call(style: Style) -> tuple[tuple[str, ...], str, str]:
 _A_ROW = "a + (ptrdiff_t)i * lda"
 
 
-def _padded_tile(style: Style, strides: str, where: str) -> tuple[str, ...]:
+def _padded_tile(style: PrintContext, strides: str, where: str) -> tuple[str, ...]:
     both = style.genome.packing == "ab"  # with A unpacked the rows are whole
     rows = "rows" if both else "MR"
     count = "const int rows = min(MR, mc - i), cols = min(NR, nc - j);" if both else "const int cols = min(NR, nc - j);"

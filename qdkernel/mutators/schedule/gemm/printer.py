@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qdkernel.mutators.schedule.gemm import nests, packed, parts
 from qdkernel.mutators.schedule.gemm.genome import Genome, repaired
-from qdkernel.mutators.schedule.gemm.style import Style, constants, indent, loop
+from qdkernel.mutators.schedule.gemm.style import PrintContext, constants, indent, loop
 
 ELEMENT_BYTES = {"dgemm": 8, "sgemm": 4}
 _REAL = {8: "double", 4: "float"}
@@ -21,7 +21,7 @@ def print_gemm(genome: Genome, function: str) -> str:
         C for GCC with OpenMP: full BLAS semantics, row major; no access past the last element of any argument.
     """
     element_bytes = ELEMENT_BYTES[function]
-    style = Style(repaired(genome, element_bytes), function, _REAL[element_bytes], element_bytes)
+    style = PrintContext(repaired(genome, element_bytes), function, _REAL[element_bytes], element_bytes)
     body = _main(style)
     sections = [_title(style), "", _typedef(style), constants(style), *_functions(style), body]
     text = "\n\n".join(section for section in sections if section)
@@ -29,7 +29,7 @@ def print_gemm(genome: Genome, function: str) -> str:
     return f"{head}\n{_includes(text)}\n\n{tail}\n"
 
 
-def _title(style: Style) -> str:
+def _title(style: PrintContext) -> str:
     genome = style.genome
     width = f"{genome.width}-bit vectors" if style.vector else "scalar arithmetic"
     blocking = {
@@ -51,7 +51,7 @@ def _includes(text: str) -> str:
     return "\n".join(f"#include <{name}>" for name in names)
 
 
-def _typedef(style: Style) -> str:
+def _typedef(style: PrintContext) -> str:
     if not style.vector:
         return ""
     size, align = style.genome.width // 8, style.element_bytes
@@ -59,7 +59,7 @@ def _typedef(style: Style) -> str:
     return f"typedef {style.real} vec __attribute__(({attributes})); /* may lie anywhere */"
 
 
-def _functions(style: Style) -> list[str]:
+def _functions(style: PrintContext) -> list[str]:
     genome = style.genome
     functions = [_MIN] if genome.tiled or genome.edges == "padded" or genome.packing != "none" else []
     if genome.registers:
@@ -83,7 +83,7 @@ static inline int min(int a, int b)
 }"""
 
 
-def _rest_calls(style: Style) -> list[str]:
+def _rest_calls(style: PrintContext) -> list[str]:
     """Calls for the rows and the columns that whole tiles leave over."""
     tail = "k, alpha, A, lda, B, ldb, beta, C, ldc);"
     calls = []
@@ -94,15 +94,15 @@ def _rest_calls(style: Style) -> list[str]:
     return calls
 
 
-def _cut_rows(style: Style) -> bool:
+def _cut_rows(style: PrintContext) -> bool:
     return style.genome.registers and not (style.padded_panels and style.genome.packing == "ab")
 
 
-def _cut_columns(style: Style) -> bool:
+def _cut_columns(style: PrintContext) -> bool:
     return style.vector and not style.padded_panels
 
 
-def _main(style: Style) -> str:
+def _main(style: PrintContext) -> str:
     genome, real = style.genome, style.real
     lines = packed.buffers(style) if genome.packing != "none" else []
     lines.append(loop("if (alpha == 0 || k == 0)", "alpha = k = 0; /* A and B must not be read, C is still scaled */"))

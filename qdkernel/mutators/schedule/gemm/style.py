@@ -22,7 +22,7 @@ Constant = tuple[str, int | str, str]
 
 
 @dataclass(frozen=True)
-class Style:
+class PrintContext:
     """A genome and the function it is printed for.
 
     Attributes:
@@ -79,7 +79,7 @@ def loop(header: str, *statements: str, function: bool = False) -> str:
     return "\n".join([f"{header} {{", *body, "}"])
 
 
-def constants(style: Style) -> str:
+def constants(style: PrintContext) -> str:
     """The ``#define`` lines, each with why it is there and, where it is free, how far ``tune`` may move it."""
     genome = style.genome
     lines: list[Constant] = []
@@ -99,7 +99,7 @@ def constants(style: Style) -> str:
     return "\n".join(f"#define {name} {value} /* {why} */" for name, value, why in lines)
 
 
-def _register_constants(style: Style) -> list[Constant]:
+def _register_constants(style: PrintContext) -> list[Constant]:
     genome = style.genome
     if not style.vector:
         return [("MR", genome.rows, "rows of the register tile: as many sums do not wait for each other")]
@@ -110,7 +110,7 @@ def _register_constants(style: Style) -> list[Constant]:
     ]
 
 
-def _tile_constants(style: Style) -> list[Constant]:
+def _tile_constants(style: PrintContext) -> list[Constant]:
     genome = style.genome
     unit_m, unit_n = tile_units(genome, style.element_bytes)
     hi_m = hi_n = hi_k = MAX_TILE
@@ -140,19 +140,19 @@ def _tile_constants(style: Style) -> list[Constant]:
     return rows
 
 
-def _ahead_comment(style: Style, name: str) -> str:
+def _ahead_comment(style: PrintContext, name: str) -> str:
     if name == "c" and style.genome.registers:
         return "tune: 1, 2, 3; tiles by which C is fetched before its turn"
     return f"tune: 2..64 step 2; steps by which {name.upper()} is fetched before its turn"
 
 
-def prefetch(style: Style, name: str, address: str) -> str:
+def prefetch(style: PrintContext, name: str, address: str) -> str:
     """A prefetch statement for the operand ``name``."""
     choice: Prefetch = getattr(style.genome, f"prefetch_{name}")
     return f"__builtin_prefetch({address}, 0, {choice.locality});"
 
 
-def unroll(style: Style) -> str:
+def unroll(style: PrintContext) -> str:
     """The pragma line before an innermost loop; empty when it is not unrolled."""
     return f"#pragma GCC unroll {style.genome.unroll}\n" if style.genome.unroll > 1 else ""
 
@@ -162,6 +162,6 @@ def update(target: str, total: str) -> str:
     return f"{target} = beta == 0 ? alpha * {total} : alpha * {total} + beta * {target};"
 
 
-def schedule(style: Style) -> str:
+def schedule(style: PrintContext) -> str:
     """The schedule clause of the parallel loop."""
     return f"schedule({style.genome.schedule})"

@@ -6,13 +6,13 @@ import re
 import pytest
 
 from qdkernel.core import AXES, Outcome, parse_cell, reachable_cells
-from qdkernel.mutators import Setback
+from qdkernel.mutators import RecentFailure
 from qdkernel.mutators.llm import Strategy
 from qdkernel.mutators.llm.assignment import Expect
 from qdkernel.mutators.llm.prompts import LogLine, compose_program, compose_reflect
 from qdkernel.mutators.llm.prompts.budget import PROMPT_TOKENS, PROMPTS, fenced, one_line
 from qdkernel.mutators.llm.prompts.compose import compose_cross, compose_edit, compose_plan, compose_rewrite
-from qdkernel.mutators.llm.prompts.wording import target_words
+from qdkernel.mutators.llm.prompts.wording import format_target
 from qdkernel.problems import find_problem
 from tests.mutators.briefs import ARCHIVE, MACHINE, YARDSTICK, elite, prompt_brief
 from tests.mutators.llm.prompts.texts import SECTIONS, STRATEGY, made, rng, system, user
@@ -42,7 +42,7 @@ def test_a_prompt_has_the_facts_that_a_kernel_depends_on() -> None:
 
 def test_what_is_not_known_of_the_machine_is_left_out() -> None:
     bare = dataclasses.replace(MACHINE, caches={}, simd_widths=())
-    text = system(compose_edit(prompt_brief(machine=bare, yardstick=YARDSTICK.__class__()), (), rng()))
+    text = system(compose_edit(prompt_brief(machine=bare, reference_speeds=YARDSTICK.__class__()), (), rng()))
     for word in ("data caches:", "measured with", "compiler:", "baseline:", "SIMD:", "of peak"):
         assert word not in text
     assert "- best kernel so far: 71.2 GFLOP/s\n" in text
@@ -90,8 +90,8 @@ def test_the_sweep_shows_its_best_rows_first_and_at_most_twelve() -> None:
 
 def test_the_near_elite_has_what_the_target_asks_for_and_is_shown_with_its_source() -> None:
     parent, wanted = elite("int parent;", (1, 3, 0, 0)), elite("int wanted;", (1, 3, 1, 0))
-    rival, far = elite("int rival;", (1, 2, 0, 0)), elite("int far;", (4, 0, 3, 3))
-    made_brief = prompt_brief(parent, "register/512/static/none", elites=(parent, wanted, rival, far))
+    incumbent_object, far = elite("int rival;", (1, 2, 0, 0)), elite("int far;", (4, 0, 3, 3))
+    made_brief = prompt_brief(parent, "register/512/static/none", elites=(parent, wanted, incumbent_object, far))
     shown = [user(compose_edit(made_brief, SECTIONS, rng(seed))) for seed in range(12)]
     assert sum("int wanted;" in text for text in shown) > sum("int rival;" in text for text in shown)
     assert all("int far;" not in text for text in shown)
@@ -129,7 +129,7 @@ def test_every_change_of_cell_can_be_told() -> None:
     for parent in cells[::7]:
         for target in cells:
             if target != parent:
-                words = target_words(parent, target)
+                words = format_target(parent, target)
                 changed = sum(a != b for a, b in zip(parent, target, strict=True))
                 assert words.count("\n- ") == changed
                 assert words[0].isupper()
@@ -273,9 +273,9 @@ def test_hostile_ideas_lessons_and_failures_open_no_fence_and_no_heading() -> No
     made_brief = prompt_brief(
         parent,
         elites=(parent, bad),
-        setbacks=(Setback(HOSTILE, Outcome.WRONG, HOSTILE),),
+        recent_failures=(RecentFailure(HOSTILE, Outcome.WRONG, HOSTILE),),
         lessons=HOSTILE,
-        yardstick=dataclasses.replace(YARDSTICK, compiler=HOSTILE),
+        reference_speeds=dataclasses.replace(YARDSTICK, compiler=HOSTILE),
     )
     strategy = Strategy(1, HOSTILE, HOSTILE)
     for assignment in (

@@ -17,7 +17,9 @@ from tests.paths import GOLDEN
 GOLDENS: dict[str, Callable[[], Assignment | None]] = {
     "edit": lambda: compose_edit(prompt_brief(target="packed/512/static/near"), SECTIONS, rng()),
     "rewrite": lambda: compose_rewrite(
-        prompt_brief(NAIVE_DGEMM, "register/512/serial/near", sweep=None, setbacks=(), lessons=""), SECTIONS, rng()
+        prompt_brief(NAIVE_DGEMM, "register/512/serial/near", sweep=None, recent_failures=(), lessons=""),
+        SECTIONS,
+        rng(),
     ),
     "cross": lambda: compose_cross(prompt_brief(ARCHIVE[3]), SECTIONS, rng()),
     "plan": lambda: compose_plan(

@@ -8,7 +8,7 @@ import pytest
 
 from qdkernel.errors import UnknownName
 from qdkernel.mutators.llm.prompts import PromptPool
-from qdkernel.mutators.llm.prompts.pool import FIRST, SECTION_NAMES, SECTION_WORDS, first_sections
+from qdkernel.mutators.llm.prompts.pool import FIRST, SECTION_NAMES, SECTION_TEXTS, first_sections
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -40,7 +40,7 @@ def test_the_first_versions_are_short_and_complete() -> None:
     assert tuple(section.name for section in sections) == SECTION_NAMES
     for section in sections:
         assert section.version == FIRST
-        assert 40 < len(section.text.split()) <= SECTION_WORDS + 20
+        assert 40 < len(section.text.split()) <= SECTION_TEXTS + 20
 
 
 def test_a_new_pool_chooses_the_first_versions() -> None:
