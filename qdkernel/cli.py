@@ -105,7 +105,7 @@ def doctor(
         bool, typer.Option("--containment", help="Also run hostile kernels and say which defences hold here.")
     ] = False,
 ) -> int:
-    """Say what works here: compiler, instruction sets, containment, ceilings."""
+    """Say what works here: compiler, instruction sets, containment, peaks."""
     from qdkernel.commands.doctor import doctor as run
 
     return run(as_json, containment)
@@ -130,14 +130,16 @@ def bench(
     problem: Annotated[str | None, typer.Option(help="The problem of a kernel file.")] = None,
     top: Annotated[int, typer.Option(min=1, help="How many of a run's elites, fastest first.")] = 10,
     cell: Annotated[str | None, typer.Option(help="Only the elite of this cell, e.g. packed/512/static/none.")] = None,
-    looks: Annotated[int, typer.Option(min=1, help="How often, with all others between; the best look counts.")] = 2,
+    repeats: Annotated[
+        int, typer.Option(min=1, help="How often, with all others between; the best measurement counts.")
+    ] = 2,
     set_: Overrides = None,
     as_json: AsJson = False,
 ) -> int:
     """Time elites against the baseline again, in fresh processes, with confidence intervals."""
     from qdkernel.commands.bench import bench as run
 
-    return run(target, problem, top, cell, looks, set_ or [], as_json)
+    return run(target, problem, top, cell, repeats, set_ or [], as_json)
 
 
 @app.command()

@@ -25,7 +25,7 @@ FAST_RULE = TimingRule(block_ms=0.2, rounds_min=2, rounds_max=4, half_width=0.5,
 
 
 def make_spec(scratch: Path, problem: str = "dgemm", size: int = 48, threads: int = 1) -> EvaluationSpec:
-    """A bench that evaluates quickly: one small size, a handful of short blocks, ceilings out of reach."""
+    """A bench that evaluates quickly: one small size, a handful of short blocks, peaks out of reach."""
     SharedScratch(scratch)
     return EvaluationSpec(
         problem=problem,

@@ -44,7 +44,7 @@ MACHINE: dict[str, Any] = {
         "kernel": "6.1",
         "last_level_instances": 1,
     },
-    "ceilings": {
+    "peaks": {
         "peak_gflops": {"float64": {"1": {name: peak / 2 for name, peak in PEAKS.items()}, "2": PEAKS}},
         "triad_gbytes_per_s": {"1": 14.0, "2": 24.0},
     },
@@ -175,8 +175,8 @@ def breed(folder: RunFolder, evaluations: int, seed: int = 1, simd_widths: tuple
             folder.add_evaluation(proposal, bad, "none", {})
             continue
         gflops = believable_gflops(cell, rng)
-        placement = "new" if cell not in holders else "improved" if gflops > holders[cell][0] else "refused"
-        if placement != "refused":
+        placement = "new" if cell not in holders else "improved" if gflops > holders[cell][0] else "not_added"
+        if placement != "not_added":
             holders[cell] = (gflops, made)
         folder.add_evaluation(proposal, ok(made, cell, gflops), placement, {"rng": number})
     folder.add_event("stop", f"{evaluations} evaluations spent")

@@ -41,7 +41,7 @@ KINDS: dict[str, tuple[Callable[[int], str], frozenset[Outcome]]] = {
     ),
     "starts programs": (
         lambda n: "int system(const char *);\n" + _body(f'system("true {n}");'),
-        frozenset({Outcome.REFUSED, Outcome.DUPLICATE}),
+        frozenset({Outcome.POLICY_VIOLATION, Outcome.DUPLICATE}),
     ),
     "eats memory": (
         lambda n: _body(f"char *p = malloc({n + 1}ul << 33); memset(p, 1, {n + 1}ul << 33); C[0] = p[7];"),

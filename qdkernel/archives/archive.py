@@ -59,9 +59,9 @@ class KernelArchive:
             return Placement.NEW
         if evaluation.duel is None or evaluation.duel.incumbent != incumbent.kernel_id:
             contest = worth_a_duel(evaluation.objective, evaluation.timings, incumbent.objective)
-            return Placement.CONTESTED if contest else Placement.REFUSED
+            return Placement.CONTESTED if contest else Placement.NOT_ADDED
         if not self._wins(evaluation.duel):
-            return Placement.REFUSED
+            return Placement.NOT_ADDED
         self.put(Entry(evaluation.cell, evaluation.kernel_id, evaluation.objective))
         return Placement.IMPROVED
 

@@ -37,11 +37,11 @@ class Entrant:
 
 
 def bench(
-    target: Path, problem: str | None, top: int, cell: str | None, looks: int, overrides: Sequence[str], as_json: bool
+    target: Path, problem: str | None, top: int, cell: str | None, repeats: int, overrides: Sequence[str], as_json: bool
 ) -> int:
     """Times a run's elites, or a kernel file, against the baseline.
 
-    Each is timed ``looks`` times with all the others between, and the look with the highest ratio counts: what
+    Each is timed ``repeats`` times with all the others between, and the measurement with the highest ratio counts: what
     disturbs a shared host lasts for tens of seconds and only slows a kernel down.
     """
     if target.is_dir():
@@ -52,7 +52,7 @@ def bench(
         config, entrants, known = problem_config(problem, overrides), [Entrant(read_kernel(target), None, None)], ()
     with open_environment(config, lambda _: None) as environment:  # calibrated anew: quiet is what the host is now
         spec = replace(environment.spec, rule=replace(environment.spec.rule, **_LONGER))
-        passes = [[perform(EvaluationTask(spec, entrant.kernel)) for entrant in entrants] for _ in range(looks)]
+        passes = [[perform(EvaluationTask(spec, entrant.kernel)) for entrant in entrants] for _ in range(repeats)]
         best = [_at_speeds(_best(seen), known) for seen in zip(*passes, strict=True)]
         results = list(zip(entrants, best, strict=True))
         failed = [e for _, e in results if e.outcome is not Outcome.OK]
@@ -74,10 +74,10 @@ def _at_speeds(evaluation: Evaluation, baseline_gflops: Sequence[float]) -> Eval
     return replace(evaluation, timings=timings, objective=geometric_mean([timing.gflops for timing in timings]))
 
 
-def _best(looks: Sequence[Evaluation]) -> Evaluation:
-    """The fastest look, unless the kernel itself failed in another: that is never disturbance."""
-    failed = [look for look in looks if look.outcome not in (Outcome.OK, Outcome.LOST)]
-    return failed[0] if failed else max(looks, key=lambda look: look.objective or 0.0)
+def _best(repeats: Sequence[Evaluation]) -> Evaluation:
+    """The fastest measurement, unless the kernel itself failed in another: that is never disturbance."""
+    failed = [measurement for measurement in repeats if measurement.outcome not in (Outcome.OK, Outcome.LOST)]
+    return failed[0] if failed else max(repeats, key=lambda measurement: measurement.objective or 0.0)
 
 
 def _from_run(

@@ -21,7 +21,7 @@ class Outcome(enum.StrEnum):
     """Compiled, proven correct, timed, plausible."""
     DUPLICATE = "duplicate"
     """Equal to an earlier kernel after normalisation, or compiled to the same machine code."""
-    REFUSED = "refused"
+    POLICY_VIOLATION = "policy_violation"
     """Source or object breaks the policy (size, includes, symbols, instructions ...)."""
     COMPILE_ERROR = "compile_error"
     """The contained compiler or linker rejected it, or ran out of its limits."""
@@ -34,7 +34,7 @@ class Outcome(enum.StrEnum):
     WRONG = "wrong"
     """A result outside the error bound, or memory written that is not the kernel's to write."""
     IMPLAUSIBLE = "implausible"
-    """Faster than the machine's measured ceilings allow."""
+    """Faster than the machine's measured peaks allow."""
     LOST = "lost"
     """The evaluator itself was killed or failed; says nothing about the kernel."""
 
@@ -128,13 +128,13 @@ class Duel:
     """A challenger timed against the holder of its cell in one interleaved measurement.
 
     Attributes:
-        holder: who held the cell.
+        incumbent: who held the cell.
         ratio: holder time / challenger time, median over blocks and geometric mean over sizes; above 1 the challenger
             is faster. Infinite, as its bounds are, when the holder failed.
         low: lower end of the ratio's 95 % bootstrap interval.
         high: upper end.
         kernel_ns: time of one call of the challenger in each block, nanoseconds; one row per scored size.
-        holder_ns: the same for the holder, block ``i`` beside block ``i``.
+        incumbent_ns: the same for the holder, block ``i`` beside block ``i``.
         fault: how the holder failed.
     """
 
@@ -159,7 +159,7 @@ class Evaluation:
         evidence: the facts behind the behaviour, e.g. ``{"simd": "512-bit FMA x24 in dgemm"}``.
         objective: GFLOP/s, geometric mean over the scored sizes; ``None`` unless the outcome is ``ok``.
         timings: one per scored size.
-        proof: what the correctness step found; ``None`` when the evaluation ended before.
+        verification: what the correctness step found; ``None`` when the evaluation ended before.
         duel: the challenge to the cell's holder, when there was one.
         duplicate_of: the earlier kernel this one equals.
         normal_hash: hash of the token-normal form of the source.

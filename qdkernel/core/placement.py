@@ -12,7 +12,7 @@ class Placement(enum.StrEnum):
     """The first kernel of its cell."""
     IMPROVED = "improved"
     """Took the cell: significantly faster than the holder, and by more than a tie; or the holder failed in the duel."""
-    REFUSED = "refused"
+    NOT_ADDED = "not_added"
     """Not faster than the holder, as far as the measurement can tell."""
     NONE = "none"
     """The evaluation did not end ``ok``, so there was nothing to place."""

@@ -71,7 +71,7 @@ def _what(record: Record, facts: MachineFacts) -> list[str]:
         f"kernel     {record.proposal.kernel.id}",
     ]
     if evaluation.objective is not None:
-        timed = f"; timed {record.looks} times" if record.looks > 1 else ""
+        timed = f"; timed {record.num_measurements} times" if record.num_measurements > 1 else ""
         lines.append(f"objective  {evaluation.objective:.4g} GFLOP/s, geometric mean over the scored sizes{timed}")
     if ratio := ratio_to_baseline(evaluation):
         text = f"baseline   {ratio.median:.3f} times {facts.baseline_name} [{ratio.low:.3f}, {ratio.high:.3f}]"

@@ -27,7 +27,7 @@ Json = dict[str, Any]  # Any: JSON values
 # Rewards of failures in Staged Quality-Diversity (Mikasa et al. 2026, arXiv 2602.12049); a correct kernel earns its
 # GFLOP/s. Outcomes that say nothing about the kernel have none.
 FAILURE_REWARDS: Mapping[Outcome, float] = {
-    Outcome.REFUSED: -100.0,
+    Outcome.POLICY_VIOLATION: -100.0,
     Outcome.IMPLAUSIBLE: -100.0,
     Outcome.COMPILE_ERROR: -40.0,
     Outcome.TIMEOUT: -30.0,
@@ -182,7 +182,7 @@ class _Run:
             "cell_name": None if evaluation.cell is None else cell_name(evaluation.cell),
             "evidence": dict(evaluation.evidence),
             "placement": record.placement,
-            "looks": record.looks,
+            "num_measurements": record.num_measurements,
             "reward": _reward(evaluation),
         }
 

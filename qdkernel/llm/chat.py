@@ -60,7 +60,7 @@ class FailureKind(enum.StrEnum):
     """A stream that ended without a finish reason."""
     EMPTY = "empty"
     """A reply without text."""
-    REFUSED = "refused"
+    CONTENT_FILTERED = "content_filtered"
     """The model or a content filter declined."""
     TOO_LONG = "too_long"
     """A reply larger than any kernel could be."""

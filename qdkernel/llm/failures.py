@@ -146,7 +146,7 @@ def _meaning(status: int, error: Mapping[str, Any], key_name: str | None) -> tup
     if status in _AGAIN or status >= 500:
         return FailureKind.SERVER, ""
     if status == 400 and {_text_of(error.get("code")), _text_of(error.get("type"))} & _FILTER_CODES:
-        return FailureKind.REFUSED, ""
+        return FailureKind.CONTENT_FILTERED, ""
     if status == 404:
         return FailureKind.REJECTED, "check base_url, usually up to /v1, and model"
     if status < 400:

@@ -159,7 +159,9 @@ def _read_stream(chunks: Iterable[bytes], key_name: str | None) -> Answered:
 def _judged(text: str, refusal: str, reason: str, usage: object) -> Answered:
     reason = reason.lower()
     if refusal.strip() or reason in _FILTERED:
-        raise Unusable(Failure(FailureKind.REFUSED, "the model or its filter declined", refusal or reason, again=False))
+        raise Unusable(
+            Failure(FailureKind.CONTENT_FILTERED, "the model or its filter declined", refusal or reason, again=False)
+        )
     if reason == "error":
         raise Unusable(Failure(FailureKind.SERVER, "the server broke off with an error"))
     if len(text) > LONGEST_REPLY:

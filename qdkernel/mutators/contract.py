@@ -94,8 +94,8 @@ class Brief:
         target: the cell to aim at; ``None`` for no preference.
         stage: name of the stage the proposal is made in; empty without stages.
         permitted: the cells that the stage permits; ``None`` for all.
-        yardstick: baseline, ceilings and compiler.
-        setbacks: recent failures, newest first.
+        reference_speeds: baseline, peaks and compiler.
+        recent_failures: recent failures, newest first.
         sweep: the parent under other values of its tunable constants, when it was swept.
         lessons: what the run has learned so far, in a model's words; empty at first.
         prompt_tokens: the most that a prompt may take.

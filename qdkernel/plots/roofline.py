@@ -48,7 +48,7 @@ def draw_roofline(
     best: Sequence[Point] = (),
     group_name: str = "SIMD",
 ) -> None:
-    """Draws ceilings as lines and kernels as points, both axes logarithmic.
+    """Draws peaks as lines and kernels as points, both axes logarithmic.
 
     Colour is the group, the marker's shape the size, red rings the best elite, crosses the baseline. All kernels share
     the intensity of their size, so a size's groups stand side by side around it, where the cross marks the true place.
@@ -57,7 +57,7 @@ def draw_roofline(
         ax: 8 x 6 inches fit, with 3 inches free to its right for the legend.
         points: every elite at every scored size.
         groups: all groups in their order, so that a group's color is the same in every picture.
-        peaks: GFLOP/s of each ceiling by name.
+        peaks: GFLOP/s of each peak by name.
         triad_gbytes_per_s: slope of the memory-bound part; ``None`` when not known.
         baseline: the baseline at the scored sizes.
         baseline_name: for the legend.
@@ -72,7 +72,7 @@ def draw_roofline(
     left, right, bottom, top = _limits([*points, *baseline], peaks, triad_gbytes_per_s)
     ax.set_xlim(left, right)
     ax.set_ylim(bottom, top)
-    _draw_ceilings(ax, peaks, triad_gbytes_per_s)
+    _draw_peaks(ax, peaks, triad_gbytes_per_s)
     for point in points:
         _draw_kernel(ax, point, groups, marker[point.size], color.get(point.group, style.INK))
     for point in baseline:
@@ -127,7 +127,7 @@ def _limits(
 
 
 def _told_apart(peaks: Mapping[str, float]) -> dict[str, float]:
-    """The ceilings with those that would lie on one another as one line: some CPUs run 512 bits as two times 256."""
+    """The peaks with those that would lie on one another as one line: some CPUs run 512 bits as two times 256."""
     merged: list[tuple[list[str], float]] = []
     for name, peak in sorted(peaks.items(), key=lambda item: item[1]):
         if merged and peak < 1.05 * merged[-1][1]:
@@ -137,7 +137,7 @@ def _told_apart(peaks: Mapping[str, float]) -> dict[str, float]:
     return {", ".join(names): peak for names, peak in merged}
 
 
-def _draw_ceilings(ax: Axes, peaks: Mapping[str, float], triad: float | None) -> None:
+def _draw_peaks(ax: Axes, peaks: Mapping[str, float], triad: float | None) -> None:
     left, right = ax.get_xlim()
     for name, peak in _told_apart(peaks).items():
         start = max(left, peak / triad) if triad else left

@@ -27,7 +27,7 @@ class Summary:
     """A run in numbers.
 
     Attributes:
-        facts: machine, ceilings and baseline.
+        facts: machine, peaks and baseline.
         evaluations: how many were committed.
         elapsed_s: seconds the run was active.
         stop_reason: of the last stop; empty when it never stopped by itself.
@@ -156,8 +156,8 @@ def _facts_table(name: str, summary: Summary) -> Table:
     threads = f"{facts.threads} thread" + ("s" if facts.threads != 1 else "")
     compiler = facts.compiler.get("version") or facts.compiler.get("command")
     table.add_row("machine", _text(", ".join(str(part) for part in (facts.cpu, threads, compiler) if part)))
-    if limits := _ceilings(facts):
-        table.add_row("ceilings", _text(limits))
+    if limits := _peaks(facts):
+        table.add_row("peaks", _text(limits))
     if facts.baseline_gflops:
         table.add_row("baseline", _text(f"{facts.baseline_name}, {facts.baseline_gflops:.1f} GFLOP/s"))
     table.add_row("used", f"{summary.evaluations} evaluations, {_duration(summary.elapsed_s)}")
@@ -179,7 +179,7 @@ def _facts_table(name: str, summary: Summary) -> Table:
     return table
 
 
-def _ceilings(facts: MachineFacts) -> str:
+def _peaks(facts: MachineFacts) -> str:
     parts = [f"peak {facts.peak_gflops:.1f} GFLOP/s"] if facts.peak_gflops else []
     parts += [f"triad {facts.triad_gbytes_per_s:.1f} GB/s"] if facts.triad_gbytes_per_s else []
     return ", ".join(parts)
@@ -250,8 +250,8 @@ def _elite_table(cell: Cell, record: Record, facts: MachineFacts, conversation: 
     table.add_row("cell", cell_name(cell))
     table.add_row("kernel", record.proposal.kernel.id)
     table.add_row("speed", _text(", ".join(_speed(evaluation, facts))))
-    if record.looks > 1:
-        table.add_row("timed", f"{record.looks} times; the best of them counts")
+    if record.num_measurements > 1:
+        table.add_row("timed", f"{record.num_measurements} times; the best of them counts")
     if not all(timing.quiet for timing in evaluation.timings):
         table.add_row("", "against the baseline's speed on quiet cores: too low rather than too high")
     if evaluation.verification:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from qdkernel.errors import RunFolderError
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 APPLICATION_ID = 0x51444B52  # "QDKR"; tells a run's database from any other SQLite file
 
 # A reader holds its lock for one page of rows, so a wait this long means a stopped or hung process.
@@ -44,16 +44,16 @@ TABLES = (
         assembly_hash TEXT, object_hash TEXT, duel TEXT, step_s TEXT NOT NULL, began_s TEXT NOT NULL,
         placement TEXT NOT NULL, finished_at TEXT NOT NULL,
         elapsed_s REAL NOT NULL)""",
-    """CREATE TABLE looks (
-        evaluation_id INTEGER NOT NULL REFERENCES evaluations, look INTEGER NOT NULL CHECK (look > 0),
-        objective REAL NOT NULL, looked_at TEXT NOT NULL, PRIMARY KEY (evaluation_id, look)) WITHOUT ROWID""",
-    # look 0 is the evaluation's own timing
+    """CREATE TABLE remeasurements (
+        evaluation_id INTEGER NOT NULL REFERENCES evaluations, measurement INTEGER NOT NULL CHECK (measurement > 0),
+        objective REAL NOT NULL, measured_at TEXT NOT NULL, PRIMARY KEY (evaluation_id, measurement)) WITHOUT ROWID""",
+    # measurement 0 is the evaluation's own timing
     """CREATE TABLE samples (
-        evaluation_id INTEGER NOT NULL REFERENCES evaluations, look INTEGER NOT NULL, position INTEGER NOT NULL,
+        evaluation_id INTEGER NOT NULL REFERENCES evaluations, measurement INTEGER NOT NULL, position INTEGER NOT NULL,
         size TEXT NOT NULL, flops REAL NOT NULL, bytes REAL NOT NULL, block_calls INTEGER NOT NULL, ratio REAL NOT NULL,
         ratio_low REAL NOT NULL, ratio_high REAL NOT NULL, gflops REAL NOT NULL, quiet INTEGER NOT NULL,
         kernel_ns TEXT NOT NULL, reference_ns TEXT NOT NULL,
-        PRIMARY KEY (evaluation_id, look, position)) WITHOUT ROWID""",
+        PRIMARY KEY (evaluation_id, measurement, position)) WITHOUT ROWID""",
     """CREATE TABLE events (
         id INTEGER PRIMARY KEY, at TEXT NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL, elapsed_s REAL NOT NULL)""",
     "CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",

@@ -87,15 +87,22 @@ class EvaluationLog(RunStore):
             ValueError: no such record, one that is not ``ok``, another kernel's evaluation, or one that is not ``ok``.
         """
         if evaluation.outcome is not Outcome.OK or evaluation.objective is None:
-            raise ValueError(f"a look is an evaluation that ended ok, with an objective; got {evaluation.outcome}")
+            raise ValueError(
+                f"a measurement is an evaluation that ended ok, with an objective; got {evaluation.outcome}"
+            )
         with self._transaction() as database:
             self._check_timed(number, evaluation.kernel_id)
-            query = "SELECT count(*) AS n FROM looks WHERE evaluation_id = ?"
-            look = 1 + int(self._rows(query, (number,))[0]["n"])
-            row = {"evaluation_id": number, "look": look, "objective": float(evaluation.objective), "looked_at": now()}
-            insert_row(database, "looks", row)
-            _insert_samples(database, number, look, evaluation.timings)
-        return look
+            query = "SELECT count(*) AS n FROM remeasurements WHERE evaluation_id = ?"
+            measurement = 1 + int(self._rows(query, (number,))[0]["n"])
+            row = {
+                "evaluation_id": number,
+                "measurement": measurement,
+                "objective": float(evaluation.objective),
+                "measured_at": now(),
+            }
+            insert_row(database, "remeasurements", row)
+            _insert_samples(database, number, measurement, evaluation.timings)
+        return measurement
 
     def retract(self, kernel_id: KernelId, fault: Fault) -> None:
         """Commits that a kernel which had ended ``ok`` failed when it was timed again.
@@ -117,16 +124,18 @@ class EvaluationLog(RunStore):
     def evaluations(self) -> Iterator[Record]:
         """The log: every evaluation in the order of its commit; the archive is a fold over it.
 
-        A kernel that was timed again has objective and timings of its best look, the one with the highest objective:
-        what disturbs a host only ever slows a kernel down, so the fastest look is the closest to the truth.
+        A kernel that was timed again has objective and timings of its best measurement, the one with the highest objective:
+        what disturbs a host only ever slows a kernel down, so the fastest measurement is the closest to the truth.
         """
         last = 0
         while rows := self._rows(RECORD_QUERY, (last, _PAGE)):
             first, last = last, rows[-1]["id"]
-            looks = self._looks(first, last)  # before the samples: those of a look that is seen here are there
-            used = {row["id"]: looks[row["id"]].used(row["objective"]) for row in rows}
+            remeasurements = self._remeasurements(
+                first, last
+            )  # before the samples: those of a measurement that is seen here are there
+            used = {row["id"]: remeasurements[row["id"]].used(row["objective"]) for row in rows}
             timings = self._timings(first, last, used)
-            yield from (record_of(row, timings[row["id"]], looks[row["id"]]) for row in rows)
+            yield from (record_of(row, timings[row["id"]], remeasurements[row["id"]]) for row in rows)
 
     def num_evaluations(self) -> int:
         """How many evaluations were committed."""
@@ -149,25 +158,25 @@ class EvaluationLog(RunStore):
             raise UnknownName(f"no kernel {kernel_id!r} in {self.path}; ids are 64 hexadecimal digits")
         return kernel_of(rows[0]["source"])
 
-    def _looks(self, after: int, until: int) -> Mapping[int, Remeasurements]:
+    def _remeasurements(self, after: int, until: int) -> Mapping[int, Remeasurements]:
         rows = self._rows(
             # with max() SQLite takes the other columns from the row that holds the maximum
-            """SELECT evaluation_id, count(*) AS n, look, max(objective) AS objective FROM looks
+            """SELECT evaluation_id, count(*) AS n, measurement, max(objective) AS objective FROM remeasurements
             WHERE evaluation_id > ? AND evaluation_id <= ? GROUP BY evaluation_id""",
             (after, until),
         )
-        found = {row["evaluation_id"]: Remeasurements(row["n"], row["look"], row["objective"]) for row in rows}
+        found = {row["evaluation_id"]: Remeasurements(row["n"], row["measurement"], row["objective"]) for row in rows}
         return defaultdict(Remeasurements, found)
 
     def _timings(self, after: int, until: int, used: Mapping[int, int]) -> Mapping[int, list[Timing]]:
-        """Timings of a page of evaluations, each from the look that is used."""
+        """Timings of a page of evaluations, each from the measurement that is used."""
         rows = self._rows(
             "SELECT * FROM samples WHERE evaluation_id > ? AND evaluation_id <= ? ORDER BY evaluation_id, position",
             (after, until),
         )
         timings: dict[int, list[Timing]] = defaultdict(list)
         for row in rows:
-            if row["look"] == used.get(row["evaluation_id"]):
+            if row["measurement"] == used.get(row["evaluation_id"]):
                 timings[row["evaluation_id"]].append(timing_of(row))
         return timings
 
@@ -179,7 +188,7 @@ class EvaluationLog(RunStore):
             raise ValueError(f"record {number} ended {rows[0]['outcome']}; only a kernel that was ok is timed again")
         if rows[0]["kernel_id"] != kernel_id:
             raise ValueError(
-                f"record {number} is of kernel {rows[0]['kernel_id'][:12]}, but the look is at {kernel_id[:12]}"
+                f"record {number} is of kernel {rows[0]['kernel_id'][:12]}, but the measurement is at {kernel_id[:12]}"
             )
 
     def _check_in_flight(self, proposal_id: int, kernel_id: KernelId) -> None:
@@ -199,9 +208,9 @@ class EvaluationLog(RunStore):
             )
 
 
-def _insert_samples(database: sqlite3.Connection, number: int, look: int, timings: Iterable[Timing]) -> None:
+def _insert_samples(database: sqlite3.Connection, number: int, measurement: int, timings: Iterable[Timing]) -> None:
     for position, timing in enumerate(timings):
-        row = {"evaluation_id": number, "look": look, "position": position, **timing_row(timing)}
+        row = {"evaluation_id": number, "measurement": measurement, "position": position, **timing_row(timing)}
         database.execute(insert("samples", row), row)
 
 

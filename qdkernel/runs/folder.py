@@ -1,11 +1,11 @@
 """A run folder: everything needed to resume, replay, plot and export one run.
 
 runs/dgemm-20261120-1412-a1b2/
-  run.db          the log and the source of truth: kernels, proposals, evaluations, samples and further looks,
+  run.db          the log and the source of truth: kernels, proposals, evaluations, samples and remeasurements,
                   conversations with models, events, state
   run.lock        held by the one writer
   config.yaml     the resolved configuration
-  machine.json    machine, ceilings, compiler, baseline
+  machine.json    machine, peaks, compiler, baseline
   elites/ plots/  made from the log, and makeable again
 """
 

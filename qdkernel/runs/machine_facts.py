@@ -22,7 +22,7 @@ class SizeSpeed:
 
 @dataclass(frozen=True)
 class MachineFacts:
-    """The run's machine, ceilings and baseline; whatever the file does not tell is empty or ``None``.
+    """The run's machine, peaks and baseline; whatever the file does not tell is empty or ``None``.
 
     Attributes:
         problem: registry name.
@@ -93,7 +93,7 @@ def geometric_mean(values: list[float]) -> float | None:
 
 def machine_facts(data: Json) -> MachineFacts:
     """The facts in a parsed ``machine.json``; unknown keys are ignored and missing ones left at their defaults."""
-    machine, ceilings, baseline = (_object(data.get(key)) for key in ("machine", "ceilings", "baseline"))
+    machine, peaks, baseline = (_object(data.get(key)) for key in ("machine", "peaks", "baseline"))
     compiler = _object(data.get("compiler"))
     threads = int(data.get("threads") or 1)
     dtype = str(data.get("dtype") or "")
@@ -108,8 +108,8 @@ def machine_facts(data: Json) -> MachineFacts:
         cores=machine.get("cores"),
         hypervisor=machine.get("hypervisor"),
         simd_widths=MachineFacts.simd_widths if widths is None else tuple(int(width) for width in widths),
-        peaks=_peaks(_object(_object(ceilings.get("peak_gflops")).get(dtype)), threads),
-        triad_gbytes_per_s=_at(_object(ceilings.get("triad_gbytes_per_s")), threads),
+        peaks=_peaks(_object(_object(peaks.get("peak_gflops")).get(dtype)), threads),
+        triad_gbytes_per_s=_at(_object(peaks.get("triad_gbytes_per_s")), threads),
         baseline_name=str(baseline.get("name") or MachineFacts.baseline_name),
         baseline=tuple(
             SizeSpeed(dict(entry["size"]), float(entry["gflops"])) for entry in baseline.get("gflops") or ()
@@ -130,9 +130,9 @@ def _peaks(by_threads: Json, threads: int) -> dict[str, float]:
 
 
 def _at(by_threads: Json, threads: int) -> float | None:
-    """The ceiling for a thread count; between the measured counts the smaller one scaled, but no more than the larger.
+    """The peak for a thread count; between the measured counts the smaller one scaled, but no more than the larger.
 
-    A simplification: ceilings are measured for one thread and for all cores only.
+    A simplification: peaks are measured for one thread and for all cores only.
     """
     measured = {int(count): float(value) for count, value in by_threads.items() if value}
     below = [count for count in measured if count <= threads]

@@ -37,14 +37,14 @@ class Record:
         number: from 1, in the order in which evaluations were committed.
         proposal_id: the proposal's number in its run.
         proposal: the kernel with its origin.
-        evaluation: what happened to it; with several looks, objective and timings of the best one.
+        evaluation: what happened to it; when remeasured, objective and timings of the best measurement.
         placement: the archive's answer: ``new``, ``improved``, ``refused`` or ``none``.
         proposed_at: UTC, ISO 8601.
         finished_at: UTC, ISO 8601.
         elapsed_s: seconds the run had been active, pauses between sessions left out.
         conversation_id: the conversation with a model that brought the proposal; ``None`` for built-in operators.
         model: the model of that conversation.
-        looks: how many times the kernel was timed; 1 without further looks.
+        num_measurements: how many times the kernel was timed; 1 when it was never remeasured.
     """
 
     number: int
@@ -57,7 +57,7 @@ class Record:
     elapsed_s: float
     conversation_id: int | None
     model: str | None
-    looks: int
+    num_measurements: int
 
     @property
     def source(self) -> str:
@@ -72,7 +72,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Remeasurements:
-    """The further looks at one evaluation.
+    """The remeasurements of one evaluation.
 
     Attributes:
         count: how many there are.
@@ -85,7 +85,7 @@ class Remeasurements:
     objective: float = 0.0
 
     def used(self, own: float | None) -> int:
-        """Which look tells the kernel's speed: the best; 0, the evaluation's own, when none beats it or it is void."""
+        """Which measurement tells the kernel's speed: the best; 0, the evaluation's own, when none beats it or it is void."""
         return self.best if self.count and own is not None and self.objective > own else 0
 
 
@@ -172,7 +172,7 @@ def evaluation_row(evaluation: Evaluation) -> dict[str, Any]:  # Any: what SQLit
 
 
 def evaluation_of(row: sqlite3.Row, timings: tuple[Timing, ...], objective: float | None) -> Evaluation:
-    """The evaluation in a row of ``evaluations``, with the objective of the look that the timings are from."""
+    """The evaluation in a row of ``evaluations``, with the objective of the measurement that the timings are from."""
     return Evaluation(
         kernel_id=KernelId(row["kernel_id"]),
         outcome=Outcome(row["outcome"]),
@@ -226,9 +226,9 @@ def timing_of(row: sqlite3.Row) -> Timing:
     )
 
 
-def record_of(row: sqlite3.Row, timings: Sequence[Timing], looks: Remeasurements) -> Record:
-    """The record in a row of ``RECORD_QUERY``, with the timings of the look that counts."""
-    objective = looks.objective if looks.used(row["objective"]) else row["objective"]
+def record_of(row: sqlite3.Row, timings: Sequence[Timing], remeasurements: Remeasurements) -> Record:
+    """The record in a row of ``RECORD_QUERY``, with the timings of the measurement that counts."""
+    objective = remeasurements.objective if remeasurements.used(row["objective"]) else row["objective"]
     return Record(
         number=row["id"],
         proposal_id=row["proposal_id"],
@@ -240,7 +240,7 @@ def record_of(row: sqlite3.Row, timings: Sequence[Timing], looks: Remeasurements
         elapsed_s=row["elapsed_s"],
         conversation_id=row["conversation_id"],
         model=row["model"],
-        looks=1 + looks.count,
+        num_measurements=1 + remeasurements.count,
     )
 
 

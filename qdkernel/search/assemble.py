@@ -60,7 +60,7 @@ def assemble(
     """The parts of a run, joined.
 
     Args:
-        place: the configuration on this machine.
+        environment: the configuration on this machine.
         folder: of the run.
         show: told the standing.
         say: told what a user should know at once, e.g. that a model does not answer.

@@ -27,10 +27,10 @@ class RunEnvironment:
         config: what the user asked for.
         problem: what is computed.
         machine: this machine.
-        ceilings: what it can do at most.
+        peaks: what it can do at most.
         toolchain: the compiler.
         spec: what workers need; its baseline speeds are measured or taken from the run's folder.
-        shelf: the scratch folder, removed when the workplace is closed.
+        scratch: the scratch folder, removed when the workplace is closed.
         baseline: name and version of what kernels are measured against.
     """
 
@@ -65,7 +65,7 @@ class RunEnvironment:
                 "simd_widths": list(self.machine.simd_widths),
                 "caches": dict(self.machine.caches),
             },
-            "ceilings": {
+            "peaks": {
                 "peak_gflops": peaks,
                 "triad_gbytes_per_s": {str(triad.threads): triad.best for triad in self.peaks.triads},
             },
@@ -89,7 +89,7 @@ def open_environment(
 
     Args:
         config: the configuration.
-        say: told what takes time (measuring ceilings, calibrating the baseline).
+        say: told what takes time (measuring peaks, calibrating the baseline).
         baseline_gflops: the baseline's speeds when they are known, as on resume.
 
     Raises:
@@ -102,7 +102,7 @@ def open_environment(
     threads = resolve_threads(config, machine)
     sizes = resolve_sizes(config, problem, machine)
     toolchain = find_toolchain(config.compiler.command, config.compiler.flags)
-    say(f"{machine.cpu}, {machine.cores} cores; {toolchain.version}; measuring its ceilings once if need be")
+    say(f"{machine.cpu}, {machine.cores} cores; {toolchain.version}; measuring its peaks once if need be")
     peaks = load_or_measure_peaks(machine, toolchain, exclusive=CoreLock().exclusive())
     scratch = SharedScratch.make()
     try:

@@ -16,7 +16,14 @@ from qdkernel.search.environment import RunEnvironment
 from qdkernel.search.policies import Choice
 
 REPAIRABLE = frozenset(
-    {Outcome.COMPILE_ERROR, Outcome.WRONG, Outcome.CRASHED, Outcome.TIMEOUT, Outcome.REFUSED, Outcome.IMPLAUSIBLE}
+    {
+        Outcome.COMPILE_ERROR,
+        Outcome.WRONG,
+        Outcome.CRASHED,
+        Outcome.TIMEOUT,
+        Outcome.POLICY_VIOLATION,
+        Outcome.IMPLAUSIBLE,
+    }
 )
 """Outcomes that tell a model what to mend."""
 
@@ -30,7 +37,7 @@ class SearchHistory:
     """What happened so far, as far as proposals want to know.
 
     Attributes:
-        place: the configuration on this machine.
+        environment: the configuration on this machine.
         elites: by cell, in the order of the archive.
         correct: every kernel of the run that was proven correct and timed; kept only to draw parents at random.
         seeds: those of them that the run started from.

@@ -269,7 +269,11 @@ class LLMDispatcher:
     def _judge(self, held: FinishedConversation, line: _EndpointState) -> None:
         if held.failure is FailureKind.CANCELLED:
             return
-        if held.failure is None or held.failure in (FailureKind.REFUSED, FailureKind.TOO_LONG, FailureKind.EMPTY):
+        if held.failure is None or held.failure in (
+            FailureKind.CONTENT_FILTERED,
+            FailureKind.TOO_LONG,
+            FailureKind.EMPTY,
+        ):
             if line.rests:
                 self._say(f"model {held.model} answers again")
             line.failures = line.rests = 0

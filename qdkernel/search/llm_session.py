@@ -55,10 +55,10 @@ class LLMSession:
 
     Args:
         config: the ``llm`` section.
-        desk: holds the conversations.
+        dispatcher: holds the conversations.
         folder: of the run.
-        chronicle: what proposals want to know.
-        portfolio: chooses operator and model, and is told what became of it.
+        history: what proposals want to know.
+        bandit: chooses operator and model, and is told what became of it.
         arms: the model operators of the configuration, each with each model.
         briefs: parents, targets and stages of the prompts.
         cost_of: what a conversation cost as a share of the budget.

@@ -1,4 +1,4 @@
-"""The loop: propose, evaluate, place, until the budget is spent; then further looks at every elite."""
+"""The loop: propose, evaluate, place, until the budget is spent; then remeasurements at every elite."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ from qdkernel.search.proposer import Offer, Source
 
 _PASSES = 4  # over the elites that are still in doubt; on a quiet host nearly all agree after the first
 _LOOKS_SHARE = 0.5  # of the time before; a host that is never quiet would cost four whole passes
-_AGREE = 0.04  # relative difference of two looks that agree; by thought: a little less than the 5 % to be promised
+_AGREE = (
+    0.04  # relative difference of two measurements that agree; by thought: a little less than the 5 % to be promised
+)
 _CONTESTS = 2  # evaluations of a kernel whose cell changed hands while it was timed; then the holder stays
 
 Show = Callable[[RunStatus], None]
@@ -43,7 +45,7 @@ class Evolution:
     """A run in progress: archive, what is under way, where it stands.
 
     Args:
-        place: the configuration on this machine.
+        environment: the configuration on this machine.
         folder: the run's folder, open for writing; what it already holds is continued.
         archive: empty; it is rebuilt from the folder.
         source: where proposals come from.
@@ -70,7 +72,7 @@ class Evolution:
         self._under_way: dict[int, Offer] = {}
         self._contests: Counter[int] = Counter()
         self._holders: dict[Cell, tuple[int, Proposal]] = {}  # the evaluation that won each cell
-        self._looks: dict[int, list[float]] = {}  # objectives measured so far, by the evaluation that won a cell
+        self._objectives: dict[int, list[float]] = {}  # objectives measured so far, by the evaluation that won a cell
         self._judged: set[KernelId] = set()
         self._stopping = False
         self._start = time.monotonic()
@@ -155,7 +157,7 @@ class Evolution:
                 if self._contests[number] < _CONTESTS:
                     self._contests[number] += 1
                     return True
-                placement = Placement.REFUSED
+                placement = Placement.NOT_ADDED
             proposal = self._under_way.pop(number).proposal
             if placement.placed:
                 self._install_elite(proposal, evaluation, before)
@@ -177,7 +179,7 @@ class Evolution:
     def _take_cell(self, cell: Cell, record: int, proposal: Proposal, evaluation: Evaluation) -> None:
         assert evaluation.objective is not None
         self._holders[cell] = (record, proposal)
-        self._looks[record] = [evaluation.objective]
+        self._objectives[record] = [evaluation.objective]
 
     def _install_elite(self, proposal: Proposal, evaluation: Evaluation, before: Entry | None) -> None:
         cell, objective = evaluation.cell, evaluation.objective
@@ -236,12 +238,12 @@ class Evolution:
             share += seconds / (60 * budget.minutes * self._place.workers)
         return share or 1e-6  # neither is limited: every operator's evaluations cost the same next to nothing
 
-    # -- one more look --------------------------------------------------------------------------------------------
+    # -- remeasurement --------------------------------------------------------------------------------------------
 
     def _remeasure_elites(self) -> None:
-        """Times every elite again, until its two best looks agree; the best counts.
+        """Times every elite again, until its two best measurements agree; the best counts.
 
-        What disturbs a host lasts for tens of seconds and only slows a kernel down, so looks come in passes over all
+        What disturbs a host lasts for tens of seconds and only slows a kernel down, so measurements come in passes over all
         elites, and two that agree were not disturbed, or alike. Passes after the first end when all of them have taken
         half as long as the session before.
         """
@@ -255,7 +257,7 @@ class Evolution:
             deadline = begin + _LOOKS_SHARE * (begin - self._start)
 
     def _settled(self, record: int) -> bool:
-        best = sorted(self._looks[record], reverse=True)[:2]
+        best = sorted(self._objectives[record], reverse=True)[:2]
         return len(best) == 2 and best[1] >= (1 - _AGREE) * best[0]
 
     def _pass(self, doubtful: Mapping[int, Cell], deadline: float) -> None:
@@ -277,7 +279,7 @@ class Evolution:
             yield record, EvaluationTask(self._place.spec, self._holders[cell][1].kernel, again=True)
 
     def _fold_remeasurement(self, cell: Cell, record: int, evaluation: Evaluation) -> None:
-        """A faster look counts, a failed one costs the cell, and one that came to nothing says nothing."""
+        """A faster measurement counts, a failed one costs the cell, and one that came to nothing says nothing."""
         outcome = evaluation.outcome
         if outcome is Outcome.OK:
             self._folder.add_remeasurement(record, evaluation)
@@ -286,13 +288,13 @@ class Evolution:
             self._take_fault(cell, evaluation)
         elif outcome is not Outcome.LOST:
             text = f"{cell_name(cell)}: timed again, its kernel ended {outcome}: {evaluation.detail}"
-            self._folder.add_event("look", text)
+            self._folder.add_event("remeasure", text)
 
     def _take_speed(self, cell: Cell, record: int, evaluation: Evaluation) -> None:
         entry = self._archive.get(cell)
         assert entry is not None
         assert evaluation.objective is not None
-        self._looks[record].append(evaluation.objective)
+        self._objectives[record].append(evaluation.objective)
         if evaluation.objective > entry.objective:
             self._archive.put(replace(entry, objective=evaluation.objective))
             self._note_best(evaluation)

@@ -39,7 +39,7 @@ _TRIES = 32  # draws, all of them of kernels seen before, after which an operato
 
 @dataclass(frozen=True)
 class Offer:
-    """A proposal to evaluate; ``number`` when the run's folder holds it already, ``admit`` from its stage."""
+    """A proposal to evaluate; ``number`` when the run's folder holds it already, ``accept`` from its stage."""
 
     number: int | None
     proposal: Proposal
@@ -79,10 +79,10 @@ class Proposer:
     """Proposals of the configured operators, built in and models'.
 
     Args:
-        place: the configuration on this machine.
+        environment: the configuration on this machine.
         folder: of the run.
-        chronicle: what operators are told of the run.
-        portfolio: shares the evaluators out among the operators.
+        history: what operators are told of the run.
+        bandit: shares the evaluators out among the operators.
         reachable: cells this machine can fill.
         rng: of all proposals.
     """

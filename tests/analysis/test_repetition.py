@@ -78,7 +78,7 @@ def test_a_kernel_that_never_compiled_is_a_proposal_in_no_group_of_code(tmp_path
         add(folder, broken, Evaluation(broken.id, Outcome.COMPILE_ERROR, normal_hash="f" * 64))
         add(folder, broken, Evaluation(broken.id, Outcome.DUPLICATE, duplicate_of=broken.id))
         refused = kernel("refused")
-        add(folder, refused, Evaluation(refused.id, Outcome.REFUSED))
+        add(folder, refused, Evaluation(refused.id, Outcome.POLICY_VIOLATION))
         assert by_arm(folder) == {("tune", ""): Repetition(3, Groups((2,)), Groups(), Groups())}
 
 

@@ -42,7 +42,7 @@ def test_the_first_kernel_takes_an_empty_cell() -> None:
 def test_a_worse_kernel_leaves_the_elite_in_place() -> None:
     archive = KernelArchive([CELL])
     archive.offer(ok("a", 2.0))
-    assert archive.offer(ok("b", 1.0)) is Placement.REFUSED
+    assert archive.offer(ok("b", 1.0)) is Placement.NOT_ADDED
     assert [entry.kernel_id for entry in archive] == ["a"]
 
 
@@ -57,7 +57,7 @@ def test_a_higher_objective_without_a_duel_is_only_a_contest() -> None:
 def test_a_tie_or_an_insignificant_win_does_not_take_the_cell(ratio: float, low: float) -> None:
     archive = KernelArchive([CELL])
     archive.offer(ok("a", 2.0))
-    assert archive.offer(ok("b", 3.0, duel=won("a", ratio, low))) is Placement.REFUSED
+    assert archive.offer(ok("b", 3.0, duel=won("a", ratio, low))) is Placement.NOT_ADDED
 
 
 def test_the_winner_of_a_duel_holds_the_cell_even_if_it_was_measured_lower() -> None:

@@ -97,7 +97,7 @@ def test_every_shipped_configuration_is_sound(config: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_doctor_names_each_layer_and_the_ceilings() -> None:
+def test_doctor_names_each_layer_and_the_peaks() -> None:
     done = run("doctor", "--json")
     found = json.loads(done.stdout)
     assert set(found["containment"]) == {"limits", "landlock", "seccomp"}

@@ -93,7 +93,7 @@ def test_a_record_tells_the_whole_evaluation(tmp_path: Path) -> None:
     assert [new[key] for key in nulls] == [None] * len(nulls)
     hashes = (evaluation.assembly_hash, evaluation.object_hash, evaluation.normal_hash)
     assert (new["asm_hash_O0"], new["asm_hash_target"], new["normal_hash"]) == hashes
-    assert new["looks"] == 1
+    assert new["num_measurements"] == 1
 
 
 def test_a_models_kernel_comes_with_what_was_said_and_what_it_cost(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_a_models_kernel_comes_with_what_was_said_and_what_it_cost(tmp_path: Pat
             "seed: 7\nmodels:\n- name: big\n  model: maker/big-2\n  temperature: 0.8\n  max_tokens: 4000\n"
         )
         made = add_by_model(folder, CELL, 50.0, "big", tokens=1000, cost=0.25, notes={"stage": "simd first"})
-        add_by_model(folder, CELL, 40.0, "unheard of", placement="refused")
+        add_by_model(folder, CELL, 40.0, "unheard of", placement="not_added")
         folder.add_remeasurement(1, ok(made, CELL, 52.0))
         known, other = records(folder)
     jsonschema.validate(known, record_schema())
@@ -113,7 +113,7 @@ def test_a_models_kernel_comes_with_what_was_said_and_what_it_cost(tmp_path: Pat
     ]
     assert known["completion"] == f"idea: pack B\n```c\n{made.source}```\n"
     assert (known["model"], known["sampling"]) == ("maker/big-2", {"temperature": 0.8, "max_tokens": 4000})
-    assert (known["operator"], known["stage"], known["looks"]) == ("edit", "simd first", 2)
+    assert (known["operator"], known["stage"], known["num_measurements"]) == ("edit", "simd first", 2)
     assert known["timing"]["gflops"] == ok(made, CELL, 52.0).objective
     conversation = known["conversation"]
     assert conversation.pop("latency_s") >= 0
@@ -128,7 +128,7 @@ def test_a_models_kernel_comes_with_what_was_said_and_what_it_cost(tmp_path: Pat
         "cost_usd": 0.25,
         "finish_reason": "stop",
     }
-    assert (other["model"], other["sampling"], other["looks"]) == ("unheard of", None, 1)
+    assert (other["model"], other["sampling"], other["num_measurements"]) == ("unheard of", None, 1)
 
 
 def test_the_prompt_is_that_of_the_reply_which_brought_the_kernel(tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_a_run_on_an_unknown_machine_and_odd_bytes_still_fit_the_schema(tmp_path
     with new_run(tmp_path, machine={}) as folder:
         (folder.path / "config.yaml").write_text("just text\n")
         number = folder.add_proposal(Proposal(subject, "llm", ""))
-        folder.add_evaluation(number, Evaluation(subject.id, Outcome.REFUSED, "not UTF-8"), "none", {})
+        folder.add_evaluation(number, Evaluation(subject.id, Outcome.POLICY_VIOLATION, "not UTF-8"), "none", {})
         [record] = records(folder)
     jsonschema.validate(record, record_schema())
     assert record["source"] == "/* caf\ufffd */"

@@ -181,9 +181,9 @@ FINAL = {
     "unprocessable": (FailureKind.REJECTED, "Field required"),
     "server-error-final": (FailureKind.SERVER, "HTTP 500: boom"),
     "only-thinking": (FailureKind.EMPTY, "thinking took all of its tokens; raise max_tokens or have it think less"),
-    "refused": (FailureKind.REFUSED, "the model or its filter declined: I cannot help with kernels."),
-    "filtered": (FailureKind.REFUSED, "the model or its filter declined: content_filter"),
-    "filtered-prompt": (FailureKind.REFUSED, "HTTP 400: the prompt was filtered"),
+    "refused": (FailureKind.CONTENT_FILTERED, "the model or its filter declined: I cannot help with kernels."),
+    "filtered": (FailureKind.CONTENT_FILTERED, "the model or its filter declined: content_filter"),
+    "filtered-prompt": (FailureKind.CONTENT_FILTERED, "HTTP 400: the prompt was filtered"),
 }
 
 

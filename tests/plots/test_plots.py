@@ -151,7 +151,7 @@ def test_progress_names_baseline_and_peak() -> None:
     assert "cells filled (of 320)" in texts(figure)
 
 
-def test_the_roofline_names_ceilings_baseline_and_best() -> None:
+def test_the_roofline_names_peaks_baseline_and_best() -> None:
     figure = Figure(figsize=(11, 7.5))
     point = Point(16.0, 80.0, "m=256", "512")
     draw_roofline(figure.add_subplot(), [point], ("scalar", "512"), PEAKS, 24.0, [point], "OpenBLAS", [point])

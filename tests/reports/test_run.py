@@ -29,7 +29,7 @@ def test_a_run_shows_machine_budget_outcomes_and_its_cells_fastest_first(tmp_pat
         text = view_text(show_run(folder))
     assert f"run       {folder.path.name}\n" in text
     assert "problem   dgemm (float64)\nmachine   Imaginary 9000, 2 threads, gcc 12.2.0\n" in text
-    assert "ceilings  peak 108.0 GFLOP/s, triad 24.0 GB/s\nbaseline  OpenBLAS 0.3.34, 91.9 GFLOP/s\n" in text
+    assert "peaks  peak 108.0 GFLOP/s, triad 24.0 GB/s\nbaseline  OpenBLAS 0.3.34, 91.9 GFLOP/s\n" in text
     assert "used      3 evaluations, 0 s\nstopped   3 evaluations spent\noutcomes  ok 2, wrong 1\n" in text
     assert "cells     2 of 320 reachable filled (1%)\nQD score  86.3 GFLOP/s" in text
     assert (
@@ -109,7 +109,7 @@ def test_a_run_with_models_shows_what_they_cost_and_what_each_operator_earned(tm
         add_elite(folder, OTHER, 1.0, operator="seed")
         add_by_model(folder, CELL, 50.0, "big", tokens=3000, cost=0.25)
         add_by_model(folder, CELL, 60.0, "big", tokens=1000, cost=0.25, placement="improved")
-        add_by_model(folder, OTHER, 0.5, "small", tokens=500, cost=0.0, placement="refused")
+        add_by_model(folder, OTHER, 0.5, "small", tokens=500, cost=0.0, placement="not_added")
         unread = ask(folder, assignment("edit"), "small", Completion("prose", "stop", 90, 10))
         folder.end_conversation(unread, "nothing", "no code")
         failed = folder.add_conversation(assignment("plan"), "big")

@@ -68,7 +68,7 @@ def test_records_come_in_the_order_of_their_commit_across_pages(
     with new_run(tmp_path) as folder:
         numbers = [folder.add_proposal(Proposal(kernel(str(i)), "schedule", "")) for i in range(8)]
         for number in reversed(numbers):
-            folder.add_evaluation(number, ok(kernel(str(number - 1)), CELL, number), "refused", {})
+            folder.add_evaluation(number, ok(kernel(str(number - 1)), CELL, number), "not_added", {})
         assert [record.proposal_id for record in folder.evaluations()] == numbers[::-1]
         assert [len(record.evaluation.timings) for record in folder.evaluations()] == [2] * 8
 
@@ -90,7 +90,7 @@ def test_bytes_that_are_not_utf8_survive_in_a_source_and_do_not_stop_a_run_elsew
     subject = Kernel(b"/* caf\xe9 */\x00".decode("utf-8", "surrogateescape"))
     with new_run(tmp_path) as folder:
         number = folder.add_proposal(Proposal(subject, "llm", "idea \ud800", notes={"said": "\udce9"}))
-        folder.add_evaluation(number, Evaluation(subject.id, Outcome.REFUSED, "byte \udce9"), "none", {})
+        folder.add_evaluation(number, Evaluation(subject.id, Outcome.POLICY_VIOLATION, "byte \udce9"), "none", {})
         [record] = folder.evaluations()
     assert record.proposal.kernel == subject
     assert record.proposal.kernel.id == record.evaluation.kernel_id
@@ -144,7 +144,7 @@ def test_elites_are_the_last_to_take_each_cell(tmp_path: Path) -> None:
         for gflops, cell, placement in [
             (5.0, CELL, "new"),
             (9.0, CELL, "improved"),
-            (8.0, CELL, "refused"),
+            (8.0, CELL, "not_added"),
             (1.0, other, "new"),
         ]:
             subject = kernel(f"{gflops}")
@@ -167,33 +167,35 @@ def test_a_kernel_timed_again_goes_by_its_best_look(tmp_path: Path, monkeypatch:
     with new_run(tmp_path) as folder:
         for evaluation, name in zip(own, "abc", strict=True):
             folder.add_evaluation(folder.add_proposal(Proposal(kernel(name), "s", "")), evaluation, "improved", {})
-        assert [folder.add_remeasurement(1, look) for look in (faster, fastest, faster)] == [1, 2, 3]
+        assert [folder.add_remeasurement(1, measurement) for measurement in (faster, fastest, faster)] == [1, 2, 3]
         assert folder.add_remeasurement(3, slower) == 1
     with RunFolder.open(folder.path) as reader:
         records = list(reader.evaluations())
         held = elites(records)
     expected = [dataclasses.replace(own[0], objective=fastest.objective, timings=fastest.timings), own[1], own[2]]
     assert [record.evaluation for record in records] == expected
-    assert [record.looks for record in records] == [4, 1, 2]
+    assert [record.num_measurements for record in records] == [4, 1, 2]
     assert held == {CELL: records[2]}
 
 
 def test_a_look_that_does_not_fit_is_refused(tmp_path: Path) -> None:
-    look = ok(kernel("a"), CELL, 5.0)
+    measurement = ok(kernel("a"), CELL, 5.0)
     with new_run(tmp_path) as folder:
         for name in "ab":
             number = folder.add_proposal(Proposal(kernel(name), "s", ""))
-            done = look if name == "a" else Evaluation(kernel("b").id, Outcome.WRONG)
+            done = measurement if name == "a" else Evaluation(kernel("b").id, Outcome.WRONG)
             folder.add_evaluation(number, done, "new" if name == "a" else "none", {})
         with pytest.raises(ValueError, match=r"expected the number of a record of this run, got 3"):
-            folder.add_remeasurement(3, look)
+            folder.add_remeasurement(3, measurement)
         with pytest.raises(ValueError, match=r"record 2 ended wrong; only a kernel that was ok is timed again"):
             folder.add_remeasurement(2, ok(kernel("b"), CELL, 5.0))
-        with pytest.raises(ValueError, match=r"record 1 is of kernel \w{12}, but the look is at \w{12}"):
+        with pytest.raises(ValueError, match=r"record 1 is of kernel \w{12}, but the measurement is at \w{12}"):
             folder.add_remeasurement(1, ok(kernel("b"), CELL, 5.0))
-        with pytest.raises(ValueError, match=r"a look is an evaluation that ended ok, with an objective; got timeout"):
+        with pytest.raises(
+            ValueError, match=r"a measurement is an evaluation that ended ok, with an objective; got timeout"
+        ):
             folder.add_remeasurement(1, Evaluation(kernel("a").id, Outcome.TIMEOUT))
-        assert [record.looks for record in folder.evaluations()] == [1, 1]
+        assert [record.num_measurements for record in folder.evaluations()] == [1, 1]
 
 
 def test_a_kernel_that_failed_later_is_retracted_and_its_predecessor_holds_the_cell_again(tmp_path: Path) -> None:
@@ -207,7 +209,7 @@ def test_a_kernel_that_failed_later_is_retracted_and_its_predecessor_holds_the_c
         assert elites(folder.evaluations()) == {CELL: first}
         assert second.evaluation.outcome is Outcome.CRASHED
         assert second.evaluation.detail == "ended ok, then failed when it was timed again: SIGSEGV"
-        assert (second.evaluation.objective, second.placed, second.looks) == (None, False, 2)
+        assert (second.evaluation.objective, second.placed, second.num_measurements) == (None, False, 2)
         assert folder.counts_by_outcome() == {Outcome.OK: 1, Outcome.CRASHED: 1}
         [event] = folder.events()
         assert event.kind == "retracted"

@@ -247,7 +247,7 @@ for number in range(1_000_000):
     subject = kernel(str(number))
     proposal = folder.add_proposal(Proposal(subject, "schedule", f"idea {number}"))
     done = ok(subject, parse_cell("packed/512/static/near"), 1.0 + number)
-    print(folder.add_evaluation(proposal, done, "refused", {"number": number}), flush=True)
+    print(folder.add_evaluation(proposal, done, "not_added", {"number": number}), flush=True)
 """
 
 

@@ -34,9 +34,9 @@ def test_an_empty_file_leaves_everything_unknown() -> None:
 
 
 @pytest.mark.parametrize(("threads", "peak"), [(1, 50.0), (3, 150.0), (7, 300.0), (8, 300.0), (99, 300.0)])
-def test_ceilings_between_the_measured_thread_counts_are_scaled(threads: int, peak: float) -> None:
-    ceilings = {"peak_gflops": {"float64": {"1": {"512": 50.0}, "8": {"512": 300.0}}}}
-    facts = machine_facts({"threads": threads, "dtype": "float64", "ceilings": ceilings})
+def test_peaks_between_the_measured_thread_counts_are_scaled(threads: int, peak: float) -> None:
+    peaks = {"peak_gflops": {"float64": {"1": {"512": 50.0}, "8": {"512": 300.0}}}}
+    facts = machine_facts({"threads": threads, "dtype": "float64", "peaks": peaks})
     assert facts.peak_gflops == peak
 
 

@@ -243,21 +243,21 @@ def test_a_killed_worker_costs_no_evaluation(tmp_path: Path) -> None:
 HEAD = """void dgemm(int m, int n, int k, double alpha, const double *restrict A, int lda,
            const double *restrict B, int ldb, double beta, double *restrict C, int ldc)"""
 HOSTILE = {
-    "empty.c": ("", Outcome.REFUSED),
-    "big.c": ("/*" + "x" * 10_000_000 + "*/", Outcome.REFUSED),
-    "latin1.c": ("/* \udce9 */" + naive(), Outcome.REFUSED),
+    "empty.c": ("", Outcome.POLICY_VIOLATION),
+    "big.c": ("/*" + "x" * 10_000_000 + "*/", Outcome.POLICY_VIOLATION),
+    "latin1.c": ("/* \udce9 */" + naive(), Outcome.POLICY_VIOLATION),
     "prototype.c": ("int dgemm(float x) { return 1; }", Outcome.COMPILE_ERROR),
     "loop.c": (HEAD + "{ volatile int x = 1; while (x) {} }", Outcome.TIMEOUT),
     "segfault.c": (HEAD + "{ *(volatile int *)8 = 1; }", Outcome.CRASHED),
-    "exit.c": ("void exit(int);" + HEAD + "{ exit(0); }", Outcome.REFUSED),
-    "fork.c": ("int fork(void);" + HEAD + "{ for (;;) fork(); }", Outcome.REFUSED),
+    "exit.c": ("void exit(int);" + HEAD + "{ exit(0); }", Outcome.POLICY_VIOLATION),
+    "fork.c": ("int fork(void);" + HEAD + "{ for (;;) fork(); }", Outcome.POLICY_VIOLATION),
     "memory.c": (
         "#include <stdlib.h>\n#include <string.h>\n"
         + HEAD
         + "{ char *p = malloc(10ul << 30); memset(p, 1, 10ul << 30); C[0] = p[7]; }",
         Outcome.CRASHED,
     ),
-    "output.c": ("int puts(const char *);" + HEAD + '{ puts("hello"); }', Outcome.REFUSED),
+    "output.c": ("int puts(const char *);" + HEAD + '{ puts("hello"); }', Outcome.POLICY_VIOLATION),
 }
 
 

@@ -118,7 +118,7 @@ def test_cheats_and_orders_in_replies_end_as_outcomes(tmp_path: Path) -> None:
         settings = (EVALUATIONS, "budget.evaluations=6", "llm.repairs=0", "limits.run_s=1", *ONLY_REWRITE)
         done = evolve(run, model(server.base_url, parallel=1), *settings)
     outcomes = [r.evaluation.outcome for r in sorted(by_model(run), key=lambda record: record.proposal_id)]
-    assert outcomes[0] is Outcome.REFUSED
+    assert outcomes[0] is Outcome.POLICY_VIOLATION
     assert outcomes[1:4] == [Outcome.WRONG, Outcome.CRASHED, Outcome.TIMEOUT]
     assert Outcome.OK in outcomes[4:]
     assert not Path("/tmp/loot").exists()
@@ -232,7 +232,7 @@ def test_lessons_and_better_prompts_enter_later_prompts(tmp_path: Path) -> None:
         assert "Keep sums in registers. Always." in json.dumps(folder.get_state("prompts"))
 
 
-KERNELS_OF_A_MODEL = {Outcome.OK, Outcome.DUPLICATE, Outcome.REFUSED, Outcome.WRONG, Outcome.LOST}
+KERNELS_OF_A_MODEL = {Outcome.OK, Outcome.DUPLICATE, Outcome.POLICY_VIOLATION, Outcome.WRONG, Outcome.LOST}
 """Lost: the host was busy. Wrong: some read A and B also for alpha = 0, which their prompts did not forbid. Refused: an
 attribute."""
 

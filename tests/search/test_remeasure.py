@@ -24,14 +24,14 @@ class Looking(Evolution):
         super().__init__(nothing, nothing, KernelArchive([]), nothing, lambda: None, lambda _: None)
         self._start -= 100.0
         self._holders = {cell: (at, Proposal(kernel(str(at)), "tune", "")) for at, cell in ((1, FIRST), (2, SECOND))}
-        self._looks = {1: [10.0], 2: [20.0]}
+        self._objectives = {1: [10.0], 2: [20.0]}
         self._measured = measured
         self.passes: list[tuple[set[int], float]] = []
 
     def _pass(self, doubtful: Mapping[int, Cell], deadline: float) -> None:
         self.passes.append((set(doubtful), deadline))
         for record in doubtful:
-            self._looks[record].append(self._measured[record].pop(0))
+            self._objectives[record].append(self._measured[record].pop(0))
 
 
 def test_looks_end_when_the_best_two_agree() -> None:
@@ -40,7 +40,7 @@ def test_looks_end_when_the_best_two_agree() -> None:
     assert [doubtful for doubtful, _ in run.passes] == [{1, 2}, {2}, {2}]
 
 
-def test_every_elite_is_looked_at_once_and_more_only_for_half_as_long_as_the_session() -> None:
+def test_every_elite_is_measured_at_once_and_more_only_for_half_as_long_as_the_session() -> None:
     run = Looking({1: [20.0, 40.0, 80.0, 160.0], 2: [30.0, 40.0, 60.0, 90.0]})
     begin = time.monotonic()
     run._remeasure_elites()

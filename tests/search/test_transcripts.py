@@ -28,4 +28,4 @@ def test_a_models_kernel_ends_as_an_evaluation(file: Path, context: EvaluationCo
     if evaluation.outcome is Outcome.WRONG:
         assert ALPHA_ZERO in evaluation.detail
     else:
-        assert evaluation.outcome in (Outcome.OK, Outcome.REFUSED)
+        assert evaluation.outcome in (Outcome.OK, Outcome.POLICY_VIOLATION)

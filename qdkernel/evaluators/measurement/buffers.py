@@ -19,7 +19,7 @@ _WARM_BELOW_S = 5e-3  # calls shorter than this are preceded by an untimed one: 
 
 
 class WrongResult(Exception):
-    """A timed call left a wrong result; the message says which, ``racer`` whose."""
+    """A timed call left a wrong result; the message says which, ``process`` whose."""
 
     def __init__(self, message: str, process: str) -> None:
         super().__init__(message)
@@ -75,7 +75,7 @@ class Entry:
     """A racer, how many calls make its block, and how fast it is on quiet cores if that is known.
 
     Attributes:
-        racer: the kernel.
+        process: the kernel.
         warm: untimed calls at the start of a block.
         timed: timed calls.
         quiet_ns: nanoseconds of one call on quiet cores.

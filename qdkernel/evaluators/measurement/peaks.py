@@ -22,9 +22,9 @@ from qdkernel.errors import ToolchainError
 from qdkernel.evaluators.toolchain import NATIVE, Toolchain, cache_dir, write_atomically
 from qdkernel.machine import Machine, fingerprint
 
-SOURCE = NATIVE / "ceilings.c"
+SOURCE = NATIVE / "peaks.c"
 
-# Fixed and not the run's: a ceiling is the machine's, whatever flags a run gives its kernels.
+# Fixed and not the run's: a peak is the machine's, whatever flags a run gives its kernels.
 FLAGS = ("-std=gnu11", "-O3", "-march=native", "-fopenmp")
 
 # Measured on two quiet virtual cores: a single 50 ms window reads up to 3 % low, the best of four under 0.5 %.
@@ -121,7 +121,7 @@ class MachinePeaks:
 
     @classmethod
     def from_json(cls, data: Any) -> MachinePeaks:  # Any: JSON from a file, checked here
-        """The ceilings in ``to_json``'s form.
+        """The peaks in ``to_json``'s form.
 
         Raises:
             ValueError: another form, nothing in it, or a number that no measurement gives.
@@ -135,9 +135,9 @@ class MachinePeaks:
             sound = all(math.isfinite(number) and number > 0 for number in numbers)
             single = {"float64", "float32"} <= {dtype for dtype, _ in names} and 1 in {t.threads for t in triads}
         except (KeyError, TypeError) as error:
-            raise ValueError("not the ceilings of a machine") from error
+            raise ValueError("not the peaks of a machine") from error
         if not (sound and single):
-            raise ValueError("ceilings that are not positive, or lack a single thread's")
+            raise ValueError("peaks that are not positive, or lack a single thread's")
         return cls(peaks, triads)
 
 
@@ -154,7 +154,7 @@ def _scaled(by_threads: dict[int, float], threads: int) -> float:
 def load_or_measure_peaks(
     machine: Machine, toolchain: Toolchain, *, exclusive: AbstractContextManager[object] | None = None
 ) -> MachinePeaks:
-    """The machine's ceilings, from the cache or measured now (about 5 s) and cached.
+    """The machine's peaks, from the cache or measured now (about 5 s) and cached.
 
     Args:
         machine: what to measure; a changed machine or compiler is measured anew.
@@ -164,7 +164,7 @@ def load_or_measure_peaks(
     Raises:
         ToolchainError: the compiler cannot build the measurement, or it does not run.
     """
-    file = cache_dir() / fingerprint(machine, toolchain.version) / "ceilings.json"
+    file = cache_dir() / fingerprint(machine, toolchain.version) / "peaks.json"
     cached = _read(file)
     if cached is not None:
         return cached
@@ -184,7 +184,7 @@ def measure_peaks(
     windows: int = WINDOWS,
     window_ms: float = WINDOW_MS,
 ) -> MachinePeaks:
-    """The machine's ceilings for 1 thread and for all its cores, measured in processes of their own.
+    """The machine's peaks for 1 thread and for all its cores, measured in processes of their own.
 
     Args:
         machine: gives the cores, the caches to overflow and the widths.
@@ -196,7 +196,7 @@ def measure_peaks(
     Raises:
         ToolchainError: the compiler cannot build the measurement, or it does not run.
     """
-    with tempfile.TemporaryDirectory(prefix="qdkernel-ceilings-") as folder:
+    with tempfile.TemporaryDirectory(prefix="qdkernel-peaks-") as folder:
         program = compile_peaks(toolchain, Path(folder))
         settings = (str(windows), str(window_ms), str(triad_bytes(machine, _memory_bytes())))
         with exclusive or contextlib.nullcontext():
@@ -217,7 +217,7 @@ def compile_peaks(toolchain: Toolchain, folder: Path) -> Path:
     Raises:
         ToolchainError: the compiler is gone or rejects the program; the message holds its words.
     """
-    program = folder / "ceilings"
+    program = folder / "peaks"
     command = [toolchain.command, *FLAGS, str(SOURCE), "-o", str(program)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=TIMEOUT_S, check=False)
@@ -250,7 +250,7 @@ def _run(program: Path, settings: tuple[str, ...], threads: int) -> dict[str, An
         result: dict[str, Any] = json.loads(done.stdout)
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         raise ToolchainError(
-            f"the ceilings could not be measured with {threads} threads ({error}); check that the folder "
+            f"the peaks could not be measured with {threads} threads ({error}); check that the folder "
             f"{tempfile.gettempdir()} allows programs to run (set TMPDIR otherwise) and that memory is not short"
         ) from error
     if result["threads"] != threads:
@@ -261,7 +261,7 @@ def _run(program: Path, settings: tuple[str, ...], threads: int) -> dict[str, An
 
 
 def _read(file: Path) -> MachinePeaks | None:
-    """The cached ceilings; ``None`` when absent, damaged or measured in another way."""
+    """The cached peaks; ``None`` when absent, damaged or measured in another way."""
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
         measured_so = isinstance(data, dict) and data.get("method") == _method()

@@ -56,7 +56,7 @@ class EvaluationSpec:
         threads: OpenMP threads while scoring.
         compiler: compiler command.
         flags: the run's optimisation flags.
-        shelf: the run's scratch folder (see ``SharedScratch``).
+        scratch: the run's scratch folder (see ``SharedScratch``).
         peak_gflops: measured peak at ``threads`` threads, for the plausibility step.
         triad_gbytes_per_s: measured STREAM triad at ``threads`` threads.
         llc_bytes: last-level cache.
@@ -218,7 +218,7 @@ class EvaluationContext:
         return float(scored.flops / np.quantile([*samples.kernel_ns, *samples.reference_ns], 0.25))
 
     def _expected_s(self) -> list[float]:
-        """One call's time if it ran at the ceilings."""
+        """One call's time if it ran at the peaks."""
         times = []
         for size in self.spec.sizes:
             case = self.problem.scored_case(size)

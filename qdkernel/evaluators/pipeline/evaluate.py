@@ -31,9 +31,9 @@ def evaluate(context: EvaluationContext, kernel: Kernel, accept: Accept | None =
     slower is dropped after a call or two.
 
     Args:
-        bench: the place of work; its shelf tells known hashes and holders.
+        context: the place of work; its shelf tells known hashes and holders.
         kernel: the candidate.
-        admit: asked once the behaviour is known; a refusal ends the evaluation as ``outside_stage``.
+        accept: asked once the behaviour is known; a refusal ends the evaluation as ``outside_stage``.
 
     Raises:
         ContainmentError: this machine cannot contain the kernel; nothing was run.
@@ -101,7 +101,7 @@ def check_source(context: EvaluationContext, builder: EvaluationBuilder) -> None
     with builder.step("source policy"):
         raw = builder.kernel.source.encode("utf-8", "surrogateescape")
         if reason := refuse_source(raw, context.problem.name):
-            raise Stop(Outcome.REFUSED, reason)
+            raise Stop(Outcome.POLICY_VIOLATION, reason)
         builder.normal_hash = normal_hash(builder.kernel.source)
         _stop_if_known(
             context, builder.kernel, builder.normal_hash, "the same source up to names, comments and spacing"
@@ -131,9 +131,9 @@ def check_object(
             shared_object = read_shared_object(made)
             disassembly = disassemble(shared_object)
         except ValueError as error:
-            raise Stop(Outcome.REFUSED, f"the object cannot be read: {error}") from None
+            raise Stop(Outcome.POLICY_VIOLATION, f"the object cannot be read: {error}") from None
         if reason := refuse_object(shared_object, disassembly, context.problem.name):
-            raise Stop(Outcome.REFUSED, reason)
+            raise Stop(Outcome.POLICY_VIOLATION, reason)
         builder.object_hash = shared_object.code_hash
         _stop_if_known(context, builder.kernel, builder.object_hash, "the same machine code")
         return shared_object, disassembly

@@ -21,7 +21,7 @@ class EvaluationTask:
     Attributes:
         spec: of the bench.
         kernel: the candidate, or an elite.
-        admit: which behaviours may compete; ``None`` for all.
+        accept: which behaviours may compete; ``None`` for all.
         again: an elite proven before is only timed once more.
     """
 

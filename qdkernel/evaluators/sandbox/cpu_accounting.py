@@ -15,7 +15,7 @@ _CPU_SLACK, _CPU_SLACK_S = 1.2, 10e-3
 class CpuTimeMonitor:
     """Whether a child uses more processor time than its processors have while it is awake.
 
-    A kernel that moves to cores it was not given is faster by what they add, without being above any ceiling. What it
+    A kernel that moves to cores it was not given is faster by what they add, without being above any peak. What it
     leaves unused is no credit for later (a cumulative sum with a floor: Page 1954, "Continuous inspection schemes").
 
     Args:

@@ -6,7 +6,7 @@ from __future__ import annotations
 class ChildFailed(Exception):
     """A block that was not done; ``finished`` calls of it were, by the child's own unproven word.
 
-    ``racer`` names the kernel when several are timed.
+    ``process`` names the kernel when several are timed.
     """
 
     def __init__(self, message: str, finished: int) -> None:

@@ -1,4 +1,4 @@
-"""Where files that cost time to make again are kept between runs: ceilings, built helpers."""
+"""Where files that cost time to make again are kept between runs: peaks, built helpers."""
 
 from __future__ import annotations
 

@@ -13,12 +13,12 @@ import pytest
 
 from qdkernel.errors import ToolchainError
 from qdkernel.evaluators.measurement import MachinePeaks, load_or_measure_peaks
-from qdkernel.evaluators.measurement import peaks as _ceilings
+from qdkernel.evaluators.measurement import peaks as _peaks
 from qdkernel.evaluators.measurement.peaks import Peak, Triad, compile_peaks, measure_peaks, triad_bytes
 from qdkernel.evaluators.toolchain import Toolchain, find_toolchain
 from qdkernel.machine import Machine, fingerprint, this_machine
 
-CEILINGS = MachinePeaks(
+PEAKS = MachinePeaks(
     peaks=(
         Peak("float64", "scalar", 1, 14.0),
         Peak("float64", "512", 1, 58.0),
@@ -39,7 +39,7 @@ def toolchain() -> Toolchain:
 
 @pytest.fixture(scope="module")
 def program(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return compile_peaks(toolchain, tmp_path_factory.mktemp("ceilings"))
+    return compile_peaks(toolchain, tmp_path_factory.mktemp("peaks"))
 
 
 @pytest.fixture
@@ -49,23 +49,23 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_peak_is_that_of_the_fastest_width() -> None:
-    assert CEILINGS.peak_gflops("float64", 1) == 58.0
-    assert CEILINGS.peak_gflops("float32", 8) == 600.0
-    assert CEILINGS.peak_gflops("float64", 8, "scalar") == 100.0
+    assert PEAKS.peak_gflops("float64", 1) == 58.0
+    assert PEAKS.peak_gflops("float32", 8) == 600.0
+    assert PEAKS.peak_gflops("float64", 8, "scalar") == 100.0
 
 
 def test_between_the_measured_counts_threads_add_up_to_what_all_reach() -> None:
-    assert CEILINGS.peak_gflops("float64", 2) == 116.0
-    assert CEILINGS.peak_gflops("float64", 7) == 300.0
-    assert CEILINGS.peak_gflops("float64", 64) == 300.0
-    assert [CEILINGS.triad_gbytes_per_s(threads) for threads in (1, 2, 3, 8)] == [36.0, 72.0, 90.0, 90.0]
+    assert PEAKS.peak_gflops("float64", 2) == 116.0
+    assert PEAKS.peak_gflops("float64", 7) == 300.0
+    assert PEAKS.peak_gflops("float64", 64) == 300.0
+    assert [PEAKS.triad_gbytes_per_s(threads) for threads in (1, 2, 3, 8)] == [36.0, 72.0, 90.0, 90.0]
 
 
 def test_the_bound_of_the_plausible_trusts_the_best_core() -> None:
-    assert CEILINGS.plausible_gflops("float64", 8) == 8 * 58.0
-    assert CEILINGS.plausible_gflops("float32", 1) == 116.0
+    assert PEAKS.plausible_gflops("float64", 8) == 8 * 58.0
+    assert PEAKS.plausible_gflops("float32", 1) == 116.0
     with pytest.raises(KeyError, match="no float16 peak measured"):
-        CEILINGS.plausible_gflops("float16", 1)
+        PEAKS.plausible_gflops("float16", 1)
 
 
 def test_on_one_core_more_threads_do_not_raise_the_ceiling() -> None:
@@ -75,11 +75,11 @@ def test_on_one_core_more_threads_do_not_raise_the_ceiling() -> None:
 
 def test_a_width_that_was_not_measured_is_named() -> None:
     with pytest.raises(KeyError, match="no float64 peak measured for SIMD width 256"):
-        CEILINGS.peak_gflops("float64", 1, "256")
+        PEAKS.peak_gflops("float64", 1, "256")
 
 
-def test_ceilings_survive_json() -> None:
-    assert MachinePeaks.from_json(json.loads(json.dumps(CEILINGS.to_json()))) == CEILINGS
+def test_peaks_survive_json() -> None:
+    assert MachinePeaks.from_json(json.loads(json.dumps(PEAKS.to_json()))) == PEAKS
 
 
 @pytest.mark.parametrize(
@@ -91,14 +91,14 @@ def test_ceilings_survive_json() -> None:
         {"peaks": [], "triads": []},
         {"peaks": [{"dtype": "float64"}], "triads": []},
         {"peaks": 3, "triads": []},
-        replace(CEILINGS, triads=(Triad(1, 0.0, None),)).to_json(),
-        replace(CEILINGS, triads=(Triad(1, float("nan"), None),)).to_json(),
-        replace(CEILINGS, peaks=CEILINGS.peaks[3:]).to_json(),
-        {**CEILINGS.to_json(), "triads": [{"threads": 1, "plain": "fast", "non_temporal": None}]},
+        replace(PEAKS, triads=(Triad(1, 0.0, None),)).to_json(),
+        replace(PEAKS, triads=(Triad(1, float("nan"), None),)).to_json(),
+        replace(PEAKS, peaks=PEAKS.peaks[3:]).to_json(),
+        {**PEAKS.to_json(), "triads": [{"threads": 1, "plain": "fast", "non_temporal": None}]},
     ],
 )
-def test_damaged_ceilings_are_refused(damaged: object) -> None:
-    with pytest.raises(ValueError, match="ceilings"):
+def test_damaged_peaks_are_refused(damaged: object) -> None:
+    with pytest.raises(ValueError, match="peaks"):
         MachinePeaks.from_json(damaged)
 
 
@@ -159,18 +159,18 @@ def test_every_peak_uses_registers_of_its_own_width(program: Path) -> None:
         assert len(re.findall(rf"v?(?:fmadd\w*|mul){packed}d .*%{register}mm", body[1])) >= 12
 
 
-def test_ceilings_are_measured_once_per_machine(
+def test_peaks_are_measured_once_per_machine(
     cache: Path, toolchain: Toolchain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measured: list[Machine] = []
 
     def measure(machine: Machine, toolchain: Toolchain) -> MachinePeaks:
         measured.append(machine)
-        return CEILINGS
+        return PEAKS
 
-    monkeypatch.setattr(_ceilings, "measure_peaks", measure)
-    assert load_or_measure_peaks(MACHINE, toolchain) == CEILINGS
-    assert load_or_measure_peaks(MACHINE, toolchain) == CEILINGS
+    monkeypatch.setattr(_peaks, "measure_peaks", measure)
+    assert load_or_measure_peaks(MACHINE, toolchain) == PEAKS
+    assert load_or_measure_peaks(MACHINE, toolchain) == PEAKS
     assert measured == [MACHINE]
     other = replace(MACHINE, cpu="another CPU")
     load_or_measure_peaks(other, toolchain)
@@ -181,22 +181,22 @@ def test_ceilings_are_measured_once_per_machine(
 def test_an_unreadable_cache_is_measured_again(
     cache: Path, toolchain: Toolchain, monkeypatch: pytest.MonkeyPatch, content: bytes
 ) -> None:
-    file = cache / fingerprint(MACHINE, toolchain.version) / "ceilings.json"
+    file = cache / fingerprint(MACHINE, toolchain.version) / "peaks.json"
     file.parent.mkdir(parents=True)
     file.write_bytes(content)
-    monkeypatch.setattr(_ceilings, "measure_peaks", lambda machine, toolchain: CEILINGS)
-    assert load_or_measure_peaks(MACHINE, toolchain) == CEILINGS
-    assert MachinePeaks.from_json({k: v for k, v in json.loads(file.read_text()).items() if k != "method"}) == CEILINGS
+    monkeypatch.setattr(_peaks, "measure_peaks", lambda machine, toolchain: PEAKS)
+    assert load_or_measure_peaks(MACHINE, toolchain) == PEAKS
+    assert MachinePeaks.from_json({k: v for k, v in json.loads(file.read_text()).items() if k != "method"}) == PEAKS
 
 
-def test_ceilings_of_another_method_are_measured_again(
+def test_peaks_of_another_method_are_measured_again(
     cache: Path, toolchain: Toolchain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_ceilings, "measure_peaks", lambda machine, toolchain: CEILINGS)
+    monkeypatch.setattr(_peaks, "measure_peaks", lambda machine, toolchain: PEAKS)
     load_or_measure_peaks(MACHINE, toolchain)
-    monkeypatch.setattr(_ceilings, "WINDOWS", 99)
-    newer = replace(CEILINGS, triads=(Triad(1, 1.0, None),))
-    monkeypatch.setattr(_ceilings, "measure_peaks", lambda machine, toolchain: newer)
+    monkeypatch.setattr(_peaks, "WINDOWS", 99)
+    newer = replace(PEAKS, triads=(Triad(1, 1.0, None),))
+    monkeypatch.setattr(_peaks, "measure_peaks", lambda machine, toolchain: newer)
     assert load_or_measure_peaks(MACHINE, toolchain) == newer
 
 
@@ -210,7 +210,7 @@ def test_the_cores_are_held_only_when_measuring(
         held.append("held")
         yield
 
-    monkeypatch.setattr(_ceilings, "measure_peaks", lambda machine, toolchain: CEILINGS)
+    monkeypatch.setattr(_peaks, "measure_peaks", lambda machine, toolchain: PEAKS)
     load_or_measure_peaks(MACHINE, toolchain, exclusive=exclusive())
     load_or_measure_peaks(MACHINE, toolchain, exclusive=exclusive())
     assert held == ["held"]
@@ -232,16 +232,16 @@ def test_a_compiler_that_fails_is_quoted(toolchain: Toolchain, tmp_path: Path) -
 
 @pytest.mark.parametrize("script", ["exit 3", "echo nonsense", "kill -9 $$"])
 def test_a_measurement_that_breaks_says_how_to_put_it_right(tmp_path: Path, script: str) -> None:
-    program = tmp_path / "ceilings"
+    program = tmp_path / "peaks"
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)
     with pytest.raises(ToolchainError, match=r"could not be measured with 2 threads .*TMPDIR"):
-        _ceilings._run(program, (), 2)
+        _peaks._run(program, (), 2)
 
 
 def test_fewer_threads_than_asked_for_are_an_error(tmp_path: Path) -> None:
-    program = tmp_path / "ceilings"
+    program = tmp_path / "peaks"
     program.write_text('#!/bin/sh\necho \'{"threads": 1, "peaks": [], "triad": {}}\'\n')
     program.chmod(0o755)
     with pytest.raises(ToolchainError, match="expected 2 OpenMP threads, got 1; check"):
-        _ceilings._run(program, (), 2)
+        _peaks._run(program, (), 2)

@@ -31,9 +31,9 @@ void dgemm(int m, int n, int k, double alpha, const double *restrict A, int lda,
 BAD_BODIES = {
     "volatile int x = 1; while (x) {}": (Outcome.TIMEOUT, "not done after"),
     "*(volatile int *)8 = 1;": (Outcome.CRASHED, "killed by SIGSEGV"),
-    "exit(0);": (Outcome.REFUSED, "exit"),
-    "extern int fork(void); for (;;) fork();": (Outcome.REFUSED, "fork"),
-    'extern int puts(const char *); puts("hello");': (Outcome.REFUSED, "puts"),
+    "exit(0);": (Outcome.POLICY_VIOLATION, "exit"),
+    "extern int fork(void); for (;;) fork();": (Outcome.POLICY_VIOLATION, "fork"),
+    'extern int puts(const char *); puts("hello");': (Outcome.POLICY_VIOLATION, "puts"),
     "char *p = malloc(10ul << 30); memset(p, 1, 10ul << 30); C[0] = p[7];": (Outcome.CRASHED, "killed by SIGSEGV"),
     "C[0] = 1;": (Outcome.CRASHED, "SIGSEGV"),  # m = 0 first: C has no element
     "": (Outcome.WRONG, "should be"),
@@ -53,11 +53,11 @@ def test_a_bad_kernel_ends_in_one_outcome_with_its_reason(body: str, context: Ev
 @pytest.mark.parametrize(
     ("source", "outcome", "words"),
     [
-        ("", Outcome.REFUSED, "empty"),
-        ("/* " + "x" * 10_000_000 + " */" + naive(), Outcome.REFUSED, "at most 65536"),
-        (naive() + "/* \udcff */", Outcome.REFUSED, "UTF-8"),
+        ("", Outcome.POLICY_VIOLATION, "empty"),
+        ("/* " + "x" * 10_000_000 + " */" + naive(), Outcome.POLICY_VIOLATION, "at most 65536"),
+        (naive() + "/* \udcff */", Outcome.POLICY_VIOLATION, "UTF-8"),
         ("int dgemm(float x) { return 0; }", Outcome.COMPILE_ERROR, "conflicting types"),
-        ("void other(void) {}", Outcome.REFUSED, "dgemm"),
+        ("void other(void) {}", Outcome.POLICY_VIOLATION, "dgemm"),
     ],
     ids=["empty", "10 MB", "not UTF-8", "wrong prototype", "no such function"],
 )
@@ -224,7 +224,7 @@ def test_a_kernel_that_flushes_subnormals_for_its_caller_is_wrong(context: Evalu
         "honest(m, n, k, alpha, A, lda, B, ldb, beta, C, ldc); }"
     )
     found = evaluate(context, Kernel(changed))
-    assert found.outcome in (Outcome.REFUSED, Outcome.WRONG), found.detail
+    assert found.outcome in (Outcome.POLICY_VIOLATION, Outcome.WRONG), found.detail
 
 
 def test_an_equal_kernel_is_a_duplicate_before_and_after_compiling(context: EvaluationContext) -> None:

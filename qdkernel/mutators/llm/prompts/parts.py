@@ -24,7 +24,7 @@ _CONTEXT_LINES = 4  # of the compiler's picture of the place: source line, caret
 OUTCOME_TEXTS = {
     Outcome.OK: "correct",
     Outcome.DUPLICATE: "equal to an earlier kernel",
-    Outcome.REFUSED: "breaks the rules",
+    Outcome.POLICY_VIOLATION: "breaks the rules",
     Outcome.COMPILE_ERROR: "does not compile",
     Outcome.CRASHED: "crashed",
     Outcome.TIMEOUT: "too slow or endless",

@@ -30,7 +30,7 @@ _FAILURES: dict[Outcome, tuple[str, str]] = {
         "Usual causes: a loop that does not advance for a remainder or for size 0, a barrier that not every thread"
         " reaches, an edge path that does far too much work.",
     ),
-    Outcome.REFUSED: (
+    Outcome.POLICY_VIOLATION: (
         "Your kernel breaks a rule and was not run.",
         "Take out what the message names and reach the same by permitted means.",
     ),

@@ -1,7 +1,7 @@
 /* What this machine can do at most: floating-point peak per type and SIMD width, and STREAM triad.
 
-   Usage: ceilings WINDOWS WINDOW_MS TRIAD_BYTES       (threads: OMP_NUM_THREADS, bound by OMP_PROC_BIND)
-   Prints one JSON object. Each number is the best of several windows or passes: a ceiling, not an average.
+   Usage: peaks WINDOWS WINDOW_MS TRIAD_BYTES       (threads: OMP_NUM_THREADS, bound by OMP_PROC_BIND)
+   Prints one JSON object. Each number is the best of several windows or passes: a peak, not an average.
 
    Peak: every thread runs chains of a = a * x + y, as many independent ones as the registers hold, so that the
    latency of one hides behind the others. Operations are counted as 2 per element and step. */
@@ -17,7 +17,7 @@
 
 /* An empty statement that takes the value in a register and may change it. It keeps each chain in a register of its
    own: without it the compiler merges the scalar chains into vectors, and an array of chains in memory halved the
-   peak once. tests/evaluators/test_ceilings.py reads the disassembly. */
+   peak once. tests/evaluators/test_peaks.py reads the disassembly. */
 #if defined(__x86_64__) || defined(__i386__)
 #define IN_REGISTER(value) __asm__ volatile("" : "+v"(value))
 #elif defined(__aarch64__)
