@@ -221,8 +221,8 @@ def compare_histories(first: History, second: History, by: str) -> Comparison:
 def status(run: History, by: str, limit: float) -> Side:
     """A run folded up to a cost: the evaluations that were committed before more than ``limit`` was spent.
 
-    A simplification: a kernel that was timed again counts with its best measurement from the start, since later measurements measure
-    it better and change nothing about it.
+    A simplification: a remeasured kernel counts with its best measurement from the start: later measurements estimate
+    the same speed better.
     """
     if run.total.on(by) <= limit:
         return Side(run, run.total, run.records, elites(run.records))

@@ -273,13 +273,14 @@ def _elite_table(cell: Cell, record: Record, facts: MachineFacts, conversation: 
 
 
 def format_verification(verification: VerificationResult) -> str:
-    """What was proven of a correct kernel, in a line."""
-    bits = {True: "the same bits in two runs", False: "not the same bits in two runs", None: ""}[
-        verification.deterministic
-    ]
-    words = f"{verification.calls} calls, largest error {verification.error_ratio:.2g} of {verification.error_limit:g} rounding errors"
-    words += "" if verification.rule == "componentwise" else f" ({verification.rule})"
-    return f"{words}, {bits}" if bits else words
+    """One line on what the verification of a correct kernel found."""
+    errors = f"{verification.error_ratio:.2g} of {verification.error_limit:g} rounding errors"
+    text = f"{verification.calls} calls, largest error {errors}"
+    if verification.rule != "componentwise":
+        text += f" ({verification.rule})"
+    if verification.deterministic is not None:
+        text += f", {'' if verification.deterministic else 'not '}the same bits in two runs"
+    return text
 
 
 def _timings_table(evaluation: Evaluation, facts: MachineFacts) -> Table:

@@ -124,7 +124,7 @@ class EvaluationLog(RunStore):
     def evaluations(self) -> Iterator[Record]:
         """The log: every evaluation in the order of its commit; the archive is a fold over it.
 
-        A kernel that was timed again has objective and timings of its best measurement, the one with the highest objective:
+        A remeasured kernel has objective and timings of its best measurement, the one with the highest objective:
         what disturbs a host only ever slows a kernel down, so the fastest measurement is the closest to the truth.
         """
         last = 0

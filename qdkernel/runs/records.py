@@ -85,7 +85,7 @@ class Remeasurements:
     objective: float = 0.0
 
     def used(self, own: float | None) -> int:
-        """Which measurement tells the kernel's speed: the best; 0, the evaluation's own, when none beats it or it is void."""
+        """Index of the measurement that counts: the best; 0, the evaluation's own, when none beats it or it is void."""
         return self.best if self.count and own is not None and self.objective > own else 0
 
 

@@ -27,7 +27,7 @@ REPAIRABLE = frozenset(
 )
 """Outcomes that tell a model what to mend."""
 
-_SETBACKS = 6
+_RECENT_FAILURES = 6
 _LOG = 200  # lines kept for a model to look back on
 _SWEEP_ROWS = 64
 
@@ -51,7 +51,7 @@ class SearchHistory:
     seeds: list[Elite] = field(default_factory=list)
     lessons: str = ""
     log: deque[LogLine] = field(default_factory=lambda: deque(maxlen=_LOG))
-    _setbacks: deque[RecentFailure] = field(default_factory=lambda: deque(maxlen=_SETBACKS))
+    _recent_failures: deque[RecentFailure] = field(default_factory=lambda: deque(maxlen=_RECENT_FAILURES))
     _sweeps: dict[str, Sweep] = field(default_factory=dict)
 
     def record(self, proposal: Proposal, evaluation: Evaluation, placement: Placement, gain: float) -> None:
@@ -65,7 +65,7 @@ class SearchHistory:
             if proposal.operator == "seed":
                 self.seeds.append(elite)
         elif evaluation.outcome in REPAIRABLE | {Outcome.OUTSIDE_STAGE}:
-            self._setbacks.appendleft(RecentFailure(proposal.idea, evaluation.outcome, evaluation.detail))
+            self._recent_failures.appendleft(RecentFailure(proposal.idea, evaluation.outcome, evaluation.detail))
         self.log.append(log_line(proposal, evaluation, gain))
         self._note_sweep(proposal, evaluation)
 
@@ -96,7 +96,7 @@ class SearchHistory:
             stage=stage,
             permitted=permitted,
             reference_speeds=self._yardstick,
-            recent_failures=() if alone else tuple(self._setbacks),
+            recent_failures=() if alone else tuple(self._recent_failures),
             sweep=None if alone else self._swept(source),
             lessons="" if alone else self.lessons,
             prompt_tokens=environment.config.llm.prompt_tokens,

@@ -243,9 +243,9 @@ class Evolution:
     def _remeasure_elites(self) -> None:
         """Times every elite again, until its two best measurements agree; the best counts.
 
-        What disturbs a host lasts for tens of seconds and only slows a kernel down, so measurements come in passes over all
-        elites, and two that agree were not disturbed, or alike. Passes after the first end when all of them have taken
-        half as long as the session before.
+        Disturbances of a host last for tens of seconds and only slow kernels down, so each pass measures all
+        elites, and two measurements of one elite that agree were undisturbed or equally disturbed. All passes after
+        the first together take at most half as long as the session before.
         """
         begin, deadline = time.monotonic(), math.inf
         for _ in range(_PASSES):

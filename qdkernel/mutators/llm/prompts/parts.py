@@ -16,7 +16,7 @@ from qdkernel.mutators.llm.prompts.wording import format_cell, number, pairs
 
 SWEEP_ROWS = 12
 _FAR_IDEAS = 4
-_SETBACKS = 4
+_RECENT_FAILURES = 4
 _LESSONS = 12
 _FAILURE_CHARACTERS = 1500
 _CONTEXT_LINES = 4  # of the compiler's picture of the place: source line, caret, suggestion
@@ -129,14 +129,13 @@ def elite_line(elite: Elite) -> str:
 def failure_variants(recent_failures: Sequence[RecentFailure]) -> Variants:
     """Failures, one line each."""
     lines = []
-    for recent_failure in recent_failures[:_SETBACKS]:
-        detail = trim_failure(recent_failure.outcome, recent_failure.detail)
-        if recent_failure.outcome is Outcome.COMPILE_ERROR:
+    for failure in recent_failures[:_RECENT_FAILURES]:
+        detail = trim_failure(failure.outcome, failure.detail)
+        if failure.outcome is Outcome.COMPILE_ERROR:
             detail = detail.partition("\n")[0]  # the first error; its picture of the place needs lines of its own
         detail = one_line(detail, 240)
-        lines.append(
-            f"- {OUTCOME_TEXTS[recent_failure.outcome]}: {one_line(recent_failure.idea, 160)}{f' [{detail}]' if detail else ''}"
-        )
+        suffix = f" [{detail}]" if detail else ""
+        lines.append(f"- {OUTCOME_TEXTS[failure.outcome]}: {one_line(failure.idea, 160)}{suffix}")
     return _shrinking(lines, 1)
 
 

@@ -76,8 +76,8 @@ _BARE = (
 def parse_target_cell(text: str, parent_cell: Cell) -> Cell | None:
     """The cell that words name; an axis they do not mention keeps the parent's level.
 
-    Read are cell names (``packed/512/static/near``), what ``format_cell`` writes, bare levels between commas, and common
-    ways to say the same. ``None`` when nothing in the text names a level.
+    Accepts cell names (``packed/512/static/near``), the output of ``format_cell``, bare levels between commas, and
+    common paraphrases. ``None`` when nothing in the text names a level.
     """
     words = " ".join(text[:_LONGEST].lower().split())
     if match := _NAME.search(words):
