@@ -16,7 +16,7 @@ from qdkernel.core import Array, ArrayArgument, Kernel, Problem, Role, cell_name
 from qdkernel.errors import QdkernelError, RunFolderError
 from qdkernel.evaluators.behaviour import describe
 from qdkernel.evaluators.pipeline import EvaluationContext, EvaluationSpec, verify_only
-from qdkernel.machine import this_machine
+from qdkernel.machine import flags_of, this_machine
 from qdkernel.problems import find_problem
 from qdkernel.runs import RunFolder, elites
 
@@ -82,6 +82,7 @@ def load(run: str | os.PathLike[str], cell: str | None = None) -> LoadedKernel:
 
     Raises:
         RunFolderError: no such run or elite.
+        ConfigError: the run is for an instruction-set level that this machine has not.
         QdkernelError: the kernel does not pass here, e.g. for want of an instruction set.
     """
     with RunFolder.open(Path(run)) as folder:
@@ -96,6 +97,7 @@ def load(run: str | os.PathLike[str], cell: str | None = None) -> LoadedKernel:
         if at not in holders:
             raise RunFolderError(f"the cell {cell} of {run} is empty; qdkernel show {run} lists the filled ones")
     problem, source = find_problem(config.problem, config.accuracy), holders[at].source
+    machine = this_machine(config.machine.isa)
     with tempfile.TemporaryDirectory(prefix="qdkernel-load-") as scratch:
         context = EvaluationContext(
             EvaluationSpec(
@@ -103,13 +105,14 @@ def load(run: str | os.PathLike[str], cell: str | None = None) -> LoadedKernel:
                 sizes=(problem.size_from_int(8),),
                 threads=1,
                 compiler=config.compiler.command,
-                flags=config.compiler.flags,
+                flags=flags_of(config.compiler.flags, machine.isa),
                 scratch=scratch,
                 peak_gflops=1.0,
                 triad_gbytes_per_s=1.0,
-                llc_bytes=this_machine().last_level_bytes,
+                llc_bytes=machine.last_level_bytes,
                 describe=describe,
                 accuracy=config.accuracy,
+                isa=machine.isa,
             )
         )
         try:

@@ -14,13 +14,19 @@ from qdkernel.evaluators.behaviour import describe
 from qdkernel.evaluators.measurement import TimingRule
 from qdkernel.evaluators.pipeline import EvaluationContext, EvaluationSpec, SharedScratch
 from qdkernel.evaluators.toolchain import Toolchain, find_toolchain
+from qdkernel.machine import flags_of, this_machine
+from qdkernel.machine.cpu import parse_cpuinfo
+from qdkernel.machine.isa import features_of
 from qdkernel.problems import find_problem
 
 MODEL_VARIABLES = ("QDKERNEL_BASE_URL", "QDKERNEL_MODEL", "QDKERNEL_API_KEY", "OPENAI_BASE_URL", "OPENAI_API_KEY")
 for name in MODEL_VARIABLES:
     os.environ.pop(name, None)  # no test may ask the models of whoever runs it
 
-FLAGS = ("-O3", "-march=native", "-fopenmp")
+HOST = this_machine()
+FEATURES = features_of(parse_cpuinfo(Path("/proc/cpuinfo").read_text(encoding="utf-8")).features, HOST.isa)
+"""Instruction sets that kernels may use here: those of the CPU, as far as QDKERNEL_ISA leaves them."""
+FLAGS = flags_of(("-O3", "-march=native", "-fopenmp"), HOST.isa)
 FAST_RULE = TimingRule(block_ms=0.2, rounds_min=2, rounds_max=4, half_width=0.5, budget_s=0.05, disturbed=1000)
 
 
@@ -42,7 +48,18 @@ def make_spec(scratch: Path, problem: str = "dgemm", size: int = 48, threads: in
         rule=FAST_RULE,
         duel_rule=FAST_RULE,
         run_s=2.0,
+        isa=HOST.isa,
     )
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skips a test marked ``isa("avx512f")`` where kernels may not use that."""
+    for mark in item.iter_markers("isa"):
+        lacking = [feature for feature in mark.args if feature not in FEATURES]
+        if lacking:
+            pytest.skip(
+                f"needs {', '.join(lacking)}, which {'the level ' + HOST.isa if HOST.isa else 'this CPU'} lacks"
+            )
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,8 @@ from qdkernel.loading import LoadedKernel, _complete_case, load
 from qdkernel.problems import find_problem
 from tests.search.test_loop import small_run  # noqa: F401  (fixture)
 
+pytestmark = pytest.mark.isa_dependent
+
 
 @pytest.fixture(scope="module")
 def kernel(small_run: tuple) -> LoadedKernel:  # type: ignore[type-arg]  # noqa: F811

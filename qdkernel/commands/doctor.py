@@ -16,7 +16,7 @@ from qdkernel.evaluators.pipeline import EvaluationContext, EvaluationSpec, only
 from qdkernel.evaluators.sandbox import Layers
 from qdkernel.evaluators.toolchain import Toolchain, find_toolchain
 from qdkernel.llm import Endpoint
-from qdkernel.machine import CoreLock, Machine, this_machine
+from qdkernel.machine import CoreLock, Machine, flags_of, this_machine
 from qdkernel.problems import find_problem
 from qdkernel.search import endpoint_spec
 
@@ -40,7 +40,7 @@ def doctor(as_json: bool, containment: bool = False) -> int:
     sound = True
     try:
         config = Config(problem=_PROBLEM, budget=BudgetConfig(evaluations=1))
-        toolchain = find_toolchain(config.compiler.command, config.compiler.flags)
+        toolchain = find_toolchain(config.compiler.command, flags_of(config.compiler.flags, machine.isa))
         found["compiler"] = toolchain.version
         found["containment"] = _containment(toolchain)
         sound = all(state == "in force" for state in found["containment"].values())
@@ -86,6 +86,7 @@ def _machine(machine: Machine) -> dict[str, Any]:  # Any: JSON
     return {
         "cpu": machine.cpu,
         "cores": machine.cores,
+        "instruction-set level": machine.isa or "all that the CPU has",
         "SIMD widths": list(machine.simd_widths),
         "caches": {name: f"{size >> 10} KiB" for name, size in machine.caches.items()},
         "hypervisor": machine.hypervisor,

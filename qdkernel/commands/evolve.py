@@ -28,6 +28,7 @@ from qdkernel.search import (
     recorded_baseline,
     resolve_sizes,
     resolve_threads,
+    with_isa,
 )
 
 _REASONS = {
@@ -63,7 +64,7 @@ def evolve(path: Path, out: Path | None, resume: bool, overrides: Sequence[str],
 
 def _sound(path: Path, overrides: Sequence[str]) -> Config:
     """The configuration with its models found in the environment, and its names checked."""
-    config = load_config(path, overrides)
+    config = with_isa(load_config(path, overrides))
     asked = config.models == "environment"
     config = resolve_models(config, os.environ)
     check_names(config)
@@ -94,7 +95,7 @@ def _without_budget(config: Config) -> Config:
 def dry_run(path: Path, overrides: Sequence[str]) -> int:
     """Prints the resolved configuration and what it would cost; needs no compiler."""
     config = _sound(path, overrides)
-    problem, machine = find_problem(config.problem), this_machine()
+    problem, machine = find_problem(config.problem), this_machine(config.machine.isa)
     threads, sizes = resolve_threads(config, machine), resolve_sizes(config, problem, machine)
     print(dump_config(config), end="")
     budget = config.budget
@@ -174,8 +175,8 @@ def _known_baseline(folder: RunFolder, config: Config) -> tuple[float, ...]:
     known = recorded_baseline(folder.machine, config)
     if known is None:
         raise RunFolderError(
-            f"{folder.path} was made on another machine, or with other sizes, threads or accuracy, than the "
-            "configuration asks for here; its timings do not compare: start a new run"
+            f"{folder.path} was made on another machine or instruction-set level, or with other sizes, threads or "
+            "accuracy, than the configuration asks for here; its timings do not compare: start a new run"
         )
     return known
 

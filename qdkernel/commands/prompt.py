@@ -43,7 +43,7 @@ def prompt(path: Path, show: bool, operator: str | None, run: Path | None, overr
 
 
 def _brief(config: Config, run: Path | None, rng: np.random.Generator) -> Brief:
-    problem, machine = find_problem(config.problem, config.accuracy), this_machine()
+    problem, machine = find_problem(config.problem, config.accuracy), this_machine(config.machine.isa)
     held: dict[tuple[int, ...], Elite] = {}
     reference_speeds, lessons = ReferenceSpeeds(), ""
     if run is not None:

@@ -89,6 +89,17 @@ class BudgetConfig(Section):
         return self
 
 
+class MachineConfig(Section):
+    """What the machine is taken to have."""
+
+    isa: Literal["sse2", "avx2", "avx512"] | None = Field(
+        default=None,
+        description="Instruction-set level of kernels, peaks, baseline and reachable cells, to breed for weaker hosts: "
+        "sse2, avx2 or avx512 (x86-64, x86-64-v3 or x86-64-v4), within what the host has and QDKERNEL_ISA leaves of "
+        "it; null for all of that.",
+    )
+
+
 class CompilerConfig(Section):
     """How kernels are compiled; fixed for the whole run, so that speeds compare."""
 
@@ -272,6 +283,7 @@ class Config(Section):
         default=(), description="Kernel files to start from besides the problem's own, relative to this file."
     )
     baseline: BaselineConfig = Field(default=BaselineConfig(), description="What kernels are measured against.")
+    machine: MachineConfig = Field(default=MachineConfig(), description="What the machine is taken to have.")
     compiler: CompilerConfig = Field(default=CompilerConfig(), description="How kernels are compiled.")
     workers: Count = Field(
         default="all", description="Kernels compiled and verified at once; all for every usable core. Timing is alone."

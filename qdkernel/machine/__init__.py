@@ -3,11 +3,14 @@
 from qdkernel.machine.affinity import running_on
 from qdkernel.machine.core_lock import CoreLock
 from qdkernel.machine.cpu import Machine, fingerprint, this_machine
+from qdkernel.machine.isa import LEVELS, flags_of
 
 __all__ = [
     "CoreLock",
+    "LEVELS",
     "Machine",
     "fingerprint",
+    "flags_of",
     "running_on",
     "this_machine",
 ]

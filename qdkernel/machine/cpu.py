@@ -12,6 +12,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from qdkernel.machine.isa import choose_isa, features_of
+
 CPU_FOLDER = Path("/sys/devices/system/cpu")
 CGROUP_FOLDER = Path("/sys/fs/cgroup")
 UNKNOWN = "unknown"
@@ -34,6 +36,7 @@ class Machine:
         governor: frequency governor, or ``unknown``.
         kernel: operating-system release.
         last_level_instances: outermost caches that the CPUs of the affinity mask span, e.g. 2 for two sockets.
+        isa: the instruction-set level that the machine is lowered to (see ``_isa``); ``None`` for all that it has.
     """
 
     cpu: str
@@ -45,6 +48,7 @@ class Machine:
     governor: str
     kernel: str
     last_level_instances: int = 1
+    isa: str | None = None
 
     @property
     def last_level_bytes(self) -> int:
@@ -67,23 +71,32 @@ class CpuInfo:
     hypervisor: bool
 
 
-def this_machine() -> Machine:
-    """The machine this process runs on, as far as it tells; never fails for want of ``/proc`` or ``/sys`` entries."""
+def this_machine(isa: str | None = None) -> Machine:
+    """The machine this process runs on, as far as it tells; never fails for want of ``/proc`` or ``/sys`` entries.
+
+    Args:
+        isa: the instruction-set level that the configuration asks for; ``QDKERNEL_ISA`` counts, too.
+
+    Raises:
+        ConfigError: a level that is none, or that this machine has not.
+    """
     info = parse_cpuinfo(_text(Path("/proc/cpuinfo")) or "")
     cpus = sorted(os.sched_getaffinity(0))
     quota = cpu_quota(_text(Path("/proc/self/cgroup")) or "", CGROUP_FOLDER)
     cpu_folder = CPU_FOLDER / f"cpu{cpus[0]}"
     arch = platform.machine()
+    isa = choose_isa(arch, info.features, os.environ, isa)
     return Machine(
         cpu=info.model,
         arch=arch,
         cores=usable_cores(len(cpus), quota),
-        simd_widths=simd_widths(arch, info.features),
+        simd_widths=simd_widths(arch, features_of(info.features, isa)),
         caches=read_caches(cpu_folder / "cache") or sysconf_caches(_sysconf),
         hypervisor=info.hypervisor,
         governor=(_text(cpu_folder / "cpufreq" / "scaling_governor") or UNKNOWN).strip(),
         kernel=platform.release(),
         last_level_instances=count_last_level_caches(CPU_FOLDER, cpus),
+        isa=isa,
     )
 
 

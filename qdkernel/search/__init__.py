@@ -8,6 +8,7 @@ from qdkernel.search.environment import (
     recorded_baseline,
     resolve_sizes,
     resolve_threads,
+    with_isa,
 )
 from qdkernel.search.history import elite_of
 from qdkernel.search.stages import plan_of
@@ -24,4 +25,5 @@ __all__ = [
     "recorded_baseline",
     "resolve_sizes",
     "resolve_threads",
+    "with_isa",
 ]

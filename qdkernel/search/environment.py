@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from qdkernel.config import Config
+from qdkernel.config import Config, MachineConfig
 from qdkernel.core import Problem
 from qdkernel.errors import ConfigError, unknown
 from qdkernel.evaluators.behaviour import describe
 from qdkernel.evaluators.measurement import BaselineChoice, MachinePeaks, TimingRule, load_or_measure_peaks
 from qdkernel.evaluators.pipeline import DUEL_RULE, EvaluationContext, EvaluationSpec, SharedScratch
 from qdkernel.evaluators.toolchain import CompileLimits, Toolchain, find_toolchain
-from qdkernel.machine import CoreLock, Machine, this_machine
+from qdkernel.machine import CoreLock, Machine, flags_of, this_machine
 from qdkernel.problems import find_problem
 
 
@@ -94,14 +94,14 @@ def open_environment(
 
     Raises:
         UnknownName: no such problem.
-        ConfigError: sizes or threads that the problem or the machine does not have.
+        ConfigError: sizes, threads or a level that the problem or the machine does not have.
         ToolchainError: no compiler or no baseline.
     """
     problem = find_problem(config.problem, config.accuracy)
-    machine = this_machine()
+    machine = this_machine(config.machine.isa)
     threads = resolve_threads(config, machine)
     sizes = resolve_sizes(config, problem, machine)
-    toolchain = find_toolchain(config.compiler.command, config.compiler.flags)
+    toolchain = find_toolchain(config.compiler.command, flags_of(config.compiler.flags, machine.isa))
     say(f"{machine.cpu}, {machine.cores} cores; {toolchain.version}; measuring its peaks once if need be")
     peaks = load_or_measure_peaks(machine, toolchain, exclusive=CoreLock().exclusive())
     scratch = SharedScratch.make()
@@ -117,6 +117,16 @@ def open_environment(
         yield RunEnvironment(config, problem, machine, peaks, toolchain, spec, scratch, name)
     finally:
         scratch.remove()
+
+
+def with_isa(config: Config) -> Config:
+    """The configuration with the instruction-set level that counts here, also one that ``QDKERNEL_ISA`` gives.
+
+    Raises:
+        ConfigError: a level that is none, or that this machine has not.
+    """
+    level = this_machine(config.machine.isa).isa
+    return config.model_copy(update={"machine": MachineConfig.model_validate({"isa": level})})
 
 
 def check_names(config: Config) -> None:
@@ -174,12 +184,13 @@ def resolve_sizes(config: Config, problem: Problem, machine: Machine) -> tuple[M
 def recorded_baseline(facts: Mapping[str, Any], config: Config) -> tuple[float, ...] | None:  # Any: JSON
     """The baseline's speeds in a run's ``machine.json``; ``None`` when they do not apply here and now.
 
-    A run's objectives are ratios times these speeds, so they compare only on the same CPU with the same threads,
-    sizes, problem and rule of accuracy.
+    A run's objectives are ratios times these speeds, so they compare only on the same CPU at the same
+    instruction-set level with the same threads, sizes, problem and rule of accuracy.
     """
-    problem, machine = find_problem(config.problem), this_machine()
-    here = (machine.cpu, resolve_threads(config, machine), config.problem, config.accuracy)
-    if here != (facts["machine"]["cpu"], facts["threads"], facts["problem"], facts["accuracy"]):
+    problem, machine = find_problem(config.problem), this_machine(config.machine.isa)
+    here = (machine.cpu, machine.isa, resolve_threads(config, machine), config.problem, config.accuracy)
+    there = (facts["machine"]["cpu"], facts["machine"].get("isa"), facts["threads"])
+    if here != (*there, facts["problem"], facts["accuracy"]):
         return None
     recorded = facts["baseline"]["gflops"]
     sizes = [dict(size) for size in resolve_sizes(config, problem, machine)]
@@ -203,7 +214,7 @@ def _spec(
         sizes=sizes,
         threads=threads,
         compiler=config.compiler.command,
-        flags=config.compiler.flags,
+        flags=flags_of(config.compiler.flags, machine.isa),
         scratch=str(scratch.folder),
         peak_gflops=peaks.plausible_gflops(problem.dtype.name, threads),
         triad_gbytes_per_s=peaks.triad_gbytes_per_s(threads),
@@ -226,6 +237,7 @@ def _spec(
         memory_mb=limits.memory_mb,
         run_s=limits.run_s,
         accuracy=config.accuracy,
+        isa=machine.isa,
     )
 
 

@@ -64,10 +64,10 @@ def test_every_key_can_be_given(write: Path, tmp_path: Path) -> None:
         write,
         LEAST + "sizes: [256, {m: 64, n: 512, k: 8}]\nthreads: 1\nworkers: 2\nseed: 7\nseeds: [mine.c]\n"
         "baseline: {library: lib.so, symbol: cblas_dgemm}\ntiming: {tie: 2e-2}\nlimits: {run_s: 3}\n"
-        "selection: {explore: 0.7, improve: 0.3}\n",
+        "selection: {explore: 0.7, improve: 0.3}\nmachine: {isa: avx2}\n",
     )
     assert config.sizes == (256, {"m": 64, "n": 512, "k": 8})
-    assert (config.threads, config.workers, config.seed) == (1, 2, 7)
+    assert (config.threads, config.workers, config.seed, config.machine.isa) == (1, 2, 7, "avx2")
     assert config.seeds == (tmp_path / "mine.c",)
     assert (config.baseline.library, config.baseline.symbol) == (tmp_path / "lib.so", "cblas_dgemm")
     assert (config.timing.tie, config.limits.run_s, config.selection.explore) == (0.02, 3.0, 0.7)

@@ -78,6 +78,7 @@ def test_the_normwise_rule_admits_fast_algorithms_and_nothing_else(path: Path, s
         assert found.outcome in expected(path), f"{found.outcome}: {found.detail}"
 
 
+@pytest.mark.isa_dependent
 @pytest.mark.parametrize("path", HONEST, ids=lambda path: path.stem)
 def test_an_honest_kernel_that_looks_odd_is_ok(path: Path, spec: EvaluationSpec) -> None:
     found = perform(EvaluationTask(spec, Kernel(source(path))))

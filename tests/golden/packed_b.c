@@ -76,13 +76,13 @@ static void block(int mc, int nc, int kc, double alpha, const double *a, int lda
 }
 
 /* The first `lanes` elements at p, zeros after them; memory past them is not touched. */
-static inline vec load(const double *p, int lanes)
+static inline void load(vec *to, const double *p, int lanes)
 {
-    vec v = {0};
+    *to = (vec){0};
     if (lanes >= LANES)
-        return *(const vec *)p;
-    memcpy(&v, p, lanes * sizeof *p);
-    return v;
+        *to = *(const vec *)p;
+    else
+        memcpy(to, p, lanes * sizeof *p);
 }
 
 /* Rows i0 to i1 and columns j0 to j1 of C, a vector at a time; the last one is padded with zeros. */
@@ -93,10 +93,13 @@ static void rest(int i0, int i1, int j0, int j1, int k, double alpha, const doub
         for (int j = j0; j < j1; j += LANES) {
             const int lanes = min(LANES, j1 - j);
             double *c = C + (ptrdiff_t)i * ldc + j;
-            vec sum = {0};
-            for (int p = 0; p < k; p++)
-                sum += A[(ptrdiff_t)i * lda + p] * load(B + (ptrdiff_t)p * ldb + j, lanes);
-            sum = beta == 0 ? alpha * sum : alpha * sum + beta * load(c, lanes);
+            vec sum = {0}, other;
+            for (int p = 0; p < k; p++) {
+                load(&other, B + (ptrdiff_t)p * ldb + j, lanes);
+                sum += A[(ptrdiff_t)i * lda + p] * other;
+            }
+            load(&other, c, lanes);
+            sum = beta == 0 ? alpha * sum : alpha * sum + beta * other;
             memcpy(c, &sum, lanes * sizeof *c);
         }
 }

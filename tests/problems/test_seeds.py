@@ -17,9 +17,12 @@ import pytest
 from qdkernel.core import Array, Case, Expected, LibraryBaseline, Problem, trampoline
 from qdkernel.problems import find_problem
 from qdkernel.problems.registry import PROBLEMS
+from tests.conftest import FLAGS
 from tests.paths import ROOT
 from tests.problems.oracles import drawn_cases, worst
 from tests.problems.seed_runner import Results
+
+pytestmark = pytest.mark.isa_dependent
 
 needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
 
@@ -62,7 +65,7 @@ def compiled(problem: Problem, file: str, source: str, path: Path) -> str:
     kernel.write_text(source)
     entry = f"void qd_test_call(const union qd_slot *slot) {{ qd_call((void (*)(void)){problem.name}, slot); }}\n"
     driver.write_text(SLOTS + trampoline(problem) + entry)
-    flags = ["-O3", "-march=native", "-fopenmp", "-fPIC", "-shared", "-Wall", "-Wextra", "-Werror"]
+    flags = [*FLAGS, "-fPIC", "-shared", "-Wall", "-Wextra", "-Werror"]
     command = ["gcc", *flags, "-include", str(declaration), str(kernel), str(driver), "-o", str(path)]
     done = subprocess.run([*command, *library_flags(problem, file)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -64,8 +64,15 @@ _FORBIDDEN = frozenset({
     "tpause", "swapgs", "clzero", "serialize", "rdseed", "rdrand",
 })  # fmt: skip
 
+# Vector instructions above a level: EVEX's registers and masks, or anything in VEX encoding (all of it begins with v;
+# of what a compiler makes of C nothing else does).
+_ABOVE = {
+    "avx2": re.compile(r".*\b(?:zmm\d+|[xy]mm(?:1[6-9]|2\d|3[01])|k[0-7])\b"),
+    "sse2": re.compile(r"v|.*\b(?:[yz]mm\d+|k[0-7])\b"),
+}
 
-def refuse_object(so: SharedObject, disassembly: Disassembly, function: str) -> str | None:
+
+def refuse_object(so: SharedObject, disassembly: Disassembly, function: str, isa: str | None = None) -> str | None:
     """Why the object is refused and what to do instead; ``None`` when it may be run.
 
     Immediates and offsets of honest code may contain the bytes of a forbidden instruction; they count only where
@@ -76,6 +83,7 @@ def refuse_object(so: SharedObject, disassembly: Disassembly, function: str) -> 
         so: the linked kernel.
         disassembly: its code.
         function: the one symbol it has to export.
+        isa: the instruction-set level that no instruction may be above; ``None`` for the machine's own.
     """
     for rule in _RULES:
         if reason := rule(so):
@@ -83,7 +91,7 @@ def refuse_object(so: SharedObject, disassembly: Disassembly, function: str) -> 
     if so.exports != (function,):
         listed = ", ".join(so.exports) or "nothing"
         return f"the object exports {listed}; it has to export {function} and nothing else"
-    return _code(disassembly)
+    return _code(disassembly) or _above(disassembly, isa)
 
 
 def _size(so: SharedObject) -> str | None:
@@ -143,6 +151,19 @@ def _forbidden(function: Function) -> str | None:
             return (
                 f"{function.name} uses the instruction {mnemonic}, which kernels may not use; remove what asks for it"
             )
+    return None
+
+
+def _above(disassembly: Disassembly, isa: str | None) -> str | None:
+    """The flags keep the compiler within the level; this holds whatever else may have put an instruction there."""
+    pattern = _ABOVE.get(isa or "")
+    if pattern is None:
+        return None
+    for function in disassembly.functions.values():
+        for instruction in function.instructions:
+            text = f"{instruction.mnemonic} {instruction.operands}"
+            if pattern.match(text):
+                return f"{function.name} uses the instruction {text}, above the level {isa}; use narrower vectors"
     return None
 
 

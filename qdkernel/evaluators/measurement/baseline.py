@@ -11,6 +11,7 @@ from qdkernel.core import KernelBaseline, LibraryBaseline, Problem
 from qdkernel.errors import ToolchainError
 from qdkernel.evaluators.sandbox import Executable, Layers
 from qdkernel.evaluators.toolchain import Built, CompileLimits, Toolchain, build_library_adapter, compile_kernel
+from qdkernel.machine import LEVELS
 
 _PACKAGE = "scipy-openblas32"
 
@@ -47,9 +48,17 @@ def kernel_environment(threads: int) -> dict[str, str]:
 
 
 def prepare_baseline(
-    problem: Problem, choice: BaselineChoice, toolchain: Toolchain, built: Built, threads: int, scratch: Path
+    problem: Problem,
+    choice: BaselineChoice,
+    toolchain: Toolchain,
+    built: Built,
+    threads: int,
+    scratch: Path,
+    isa: str | None = None,
 ) -> Baseline:
     """The problem's baseline, or the library the user chose, compiled or adapted.
+
+    At an instruction-set level OpenBLAS takes its routines for cores of that level, as it would on a weaker host.
 
     Raises:
         ToolchainError: the library or its package is missing, or it lacks the symbol.
@@ -60,11 +69,17 @@ def prepare_baseline(
                 f"baseline.library is set, but {problem.name} is measured against a kernel, not a library; remove it"
             )
         return _kernel_baseline(problem, problem.baseline, toolchain, built, threads, scratch)
-    return _library_baseline(problem, problem.baseline, choice, toolchain, built, threads)
+    return _library_baseline(problem, problem.baseline, choice, toolchain, built, threads, isa)
 
 
 def _library_baseline(
-    problem: Problem, own: LibraryBaseline, choice: BaselineChoice, toolchain: Toolchain, built: Built, threads: int
+    problem: Problem,
+    own: LibraryBaseline,
+    choice: BaselineChoice,
+    toolchain: Toolchain,
+    built: Built,
+    threads: int,
+    isa: str | None,
 ) -> Baseline:
     library = Path(choice.library).absolute() if choice.library else _packaged_library()
     if not library.is_file():
@@ -75,6 +90,8 @@ def _library_baseline(
     # of its own would inherit that core for all of them. The affinity mask given at the start does for both.
     count = str(threads)
     environment = {f"{family}_NUM_THREADS": count for family in ("OPENBLAS", "OMP", "MKL", "BLIS")} | {"LC_ALL": "C"}
+    if isa is not None:
+        environment["OPENBLAS_CORETYPE"] = LEVELS[isa].blas
     name = library.name if choice.library else f"OpenBLAS {importlib.metadata.version(_PACKAGE)}"
     return Baseline(name, Executable(built.runner, adapter, problem.name, environment), Layers.NONE)
 

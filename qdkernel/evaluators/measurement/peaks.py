@@ -20,11 +20,11 @@ from typing import Any
 
 from qdkernel.errors import ToolchainError
 from qdkernel.evaluators.toolchain import NATIVE, Toolchain, cache_dir, write_atomically
-from qdkernel.machine import Machine, fingerprint
+from qdkernel.machine import Machine, fingerprint, flags_of
 
 SOURCE = NATIVE / "peaks.c"
 
-# Fixed and not the run's: a peak is the machine's, whatever flags a run gives its kernels.
+# Fixed and not the run's: a peak is the machine's at its level, whatever flags a run gives its kernels.
 FLAGS = ("-std=gnu11", "-O3", "-march=native", "-fopenmp")
 
 # Measured on two quiet virtual cores: a single 50 ms window reads up to 3 % low, the best of four under 0.5 %.
@@ -197,7 +197,7 @@ def measure_peaks(
         ToolchainError: the compiler cannot build the measurement, or it does not run.
     """
     with tempfile.TemporaryDirectory(prefix="qdkernel-peaks-") as folder:
-        program = compile_peaks(toolchain, Path(folder))
+        program = compile_peaks(toolchain, Path(folder), machine.isa)
         settings = (str(windows), str(window_ms), str(triad_bytes(machine, _memory_bytes())))
         with exclusive or contextlib.nullcontext():
             results = [_run(program, settings, threads) for threads in sorted({1, machine.cores})]
@@ -211,14 +211,14 @@ def triad_bytes(machine: Machine, memory_bytes: int) -> int:
     return min(4 * machine.last_level_bytes * machine.last_level_instances, memory_bytes // 8)
 
 
-def compile_peaks(toolchain: Toolchain, folder: Path) -> Path:
-    """The measuring program, built in ``folder``.
+def compile_peaks(toolchain: Toolchain, folder: Path, isa: str | None = None) -> Path:
+    """The measuring program, built in ``folder``; it holds the peaks of the level's widths and no others.
 
     Raises:
         ToolchainError: the compiler is gone or rejects the program; the message holds its words.
     """
     program = folder / "peaks"
-    command = [toolchain.command, *FLAGS, str(SOURCE), "-o", str(program)]
+    command = [toolchain.command, *flags_of(FLAGS, isa), str(SOURCE), "-o", str(program)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=TIMEOUT_S, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:

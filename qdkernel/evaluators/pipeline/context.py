@@ -70,6 +70,7 @@ class EvaluationSpec:
         memory_mb: of a contained child.
         run_s: deadline of a block of calls.
         layers: what contains a child.
+        isa: the instruction-set level, for the object policy and the baseline; ``flags`` hold it already.
     """
 
     problem: str
@@ -92,6 +93,7 @@ class EvaluationSpec:
     run_s: float = 10.0
     accuracy: str = "componentwise"
     layers: Layers = Layers.ALL
+    isa: str | None = None
 
 
 class EvaluationContext:
@@ -198,7 +200,7 @@ class EvaluationContext:
         if self._baseline is None:
             spec = self.spec
             made = prepare_baseline(
-                self.problem, spec.baseline, self.toolchain, self.built, spec.threads, self.scratch.folder
+                self.problem, spec.baseline, self.toolchain, self.built, spec.threads, self.scratch.folder, spec.isa
             )
             limits = Limits(memory_mb=spec.memory_mb, cpu_s=1 << 30, layers=made.layers & spec.layers)
             buffers, cores = self.buffers, self._cores[: spec.threads]

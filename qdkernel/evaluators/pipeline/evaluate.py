@@ -132,7 +132,7 @@ def check_object(
             disassembly = disassemble(shared_object)
         except ValueError as error:
             raise Stop(Outcome.POLICY_VIOLATION, f"the object cannot be read: {error}") from None
-        if reason := refuse_object(shared_object, disassembly, context.problem.name):
+        if reason := refuse_object(shared_object, disassembly, context.problem.name, context.spec.isa):
             raise Stop(Outcome.POLICY_VIOLATION, reason)
         builder.object_hash = shared_object.code_hash
         _stop_if_known(context, builder.kernel, builder.object_hash, "the same machine code")

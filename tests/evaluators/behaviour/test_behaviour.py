@@ -16,6 +16,8 @@ from qdkernel.problems import find_problem
 from tests.compiled import compile_c, dgemm
 from tests.paths import GALLERY
 
+pytestmark = pytest.mark.isa_dependent
+
 KERNELS = sorted(GALLERY.glob("*.c"))
 EXTENT = 512
 NEST_DEPTH = 3

@@ -15,8 +15,11 @@ from qdkernel.errors import ToolchainError
 from qdkernel.evaluators.measurement import MachinePeaks, load_or_measure_peaks
 from qdkernel.evaluators.measurement import peaks as _peaks
 from qdkernel.evaluators.measurement.peaks import Peak, Triad, compile_peaks, measure_peaks, triad_bytes
-from qdkernel.evaluators.toolchain import Toolchain, find_toolchain
+from qdkernel.evaluators.toolchain import Toolchain
 from qdkernel.machine import Machine, fingerprint, this_machine
+from tests.conftest import HOST
+
+pytestmark = pytest.mark.isa_dependent
 
 PEAKS = MachinePeaks(
     peaks=(
@@ -33,13 +36,8 @@ MACHINE = Machine("a CPU", "x86_64", 8, (128, 256, 512), {"L1d": 32768, "L3": 33
 
 
 @pytest.fixture(scope="module")
-def toolchain() -> Toolchain:
-    return find_toolchain("gcc", ("-O3", "-march=native", "-fopenmp"))
-
-
-@pytest.fixture(scope="module")
 def program(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return compile_peaks(toolchain, tmp_path_factory.mktemp("peaks"))
+    return compile_peaks(toolchain, tmp_path_factory.mktemp("peaks"), HOST.isa)
 
 
 @pytest.fixture

@@ -10,15 +10,20 @@ import pytest
 
 from qdkernel.mutators.schedule.gemm import Genome, print_gemm
 from qdkernel.mutators.schedule.gemm.genome import EDGES, PACKINGS, SCHEDULES, THREADS, WIDTHS, cell_of
+from tests.conftest import FLAGS
 from tests.mutators.schedule.genomes import GENOMES, GOLDEN
 from tests.paths import GOLDEN as GOLDEN_FILES
+
+pytestmark = pytest.mark.isa_dependent
 
 HERE = Path(__file__).parent
 CHECK = HERE / "gemm_check.c"
 REAL = {"dgemm": "double", "sgemm": "float"}
-GCC = ("gcc", "-O3", "-march=native", "-fopenmp", "-fPIC", "-Wall", "-Werror")
+GCC = ("gcc", *FLAGS, "-fPIC", "-Wall", "-Werror")
 
 needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
+# Wider vectors than the CPU has are cut into pieces by the compiler.
+NEEDS = {256: pytest.mark.isa("avx2"), 512: pytest.mark.isa("avx512f")}
 needs_objdump = pytest.mark.skipif(shutil.which("objdump") is None, reason="needs objdump")
 
 
@@ -63,19 +68,11 @@ def test_a_printed_kernel_compiles_cleanly_and_computes_the_product(name: str, f
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def cpu_has(width: int) -> bool:
-    """Wider vectors than the CPU has are cut into pieces by the compiler."""
-    flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    return {256: " avx2 ", 512: " avx512f "}.get(width, "") in flags
-
-
 @needs_gcc
 @needs_objdump
-@pytest.mark.parametrize("name", GENOMES)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=NEEDS.get(GENOMES[name].width, ())) for name in GENOMES])
 def test_the_widest_arithmetic_in_the_object_is_the_width_of_the_genome(name: str, tmp_path: Path) -> None:
     genome = GENOMES[name]
-    if not cpu_has(genome.width):
-        pytest.skip(f"this CPU has no {genome.width}-bit arithmetic")
     kernel = compiled(tmp_path, genome, "dgemm")
     code = subprocess.run(["objdump", "-d", str(kernel)], capture_output=True, text=True, check=True).stdout
     packed = re.findall(r"\tv?(?:fn?m(?:add|sub)\w*|add|sub|mul)p[sd]\s.*%([xyz])mm", code)

@@ -96,7 +96,9 @@ def _machine(brief: Brief) -> str:
     cores = f"{machine.cores} core{'s' if machine.cores > 1 else ''}"
     lines = [f"- {one_line(machine.cpu)}, {machine.arch}, {cores}; kernels are timed with {_threads(brief)} of OpenMP"]
     if machine.simd_widths:
-        lines.append(f"- SIMD: {listed([str(width) for width in machine.simd_widths])} bits")
+        widths, wide = listed([str(width) for width in machine.simd_widths]), max(machine.simd_widths) > 256
+        registers = 32 if wide or machine.arch in ("aarch64", "arm64") else 16  # AVX has 16; AVX-512 and NEON have 32
+        lines.append(f"- SIMD: {widths} bits, {registers} vector registers")
     if machine.caches:
         sizes = [f"{name} {format_bytes(size)}" for name, size in sorted(machine.caches.items())]
         lines.append(f"- data caches: {', '.join(sizes)}{_sharing(machine.last_level_instances)}")
