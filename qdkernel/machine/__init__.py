@@ -6,8 +6,8 @@ from qdkernel.machine.cpu import Machine, fingerprint, this_machine
 from qdkernel.machine.isa import LEVELS, flags_of
 
 __all__ = [
-    "CoreLock",
     "LEVELS",
+    "CoreLock",
     "Machine",
     "fingerprint",
     "flags_of",

@@ -15,8 +15,9 @@ from qdkernel.evaluators.pipeline.evaluate import evaluate
 from qdkernel.machine import LEVELS, fingerprint, flags_of, this_machine
 from qdkernel.machine.cpu import simd_widths
 from qdkernel.machine.isa import VARIABLE, choose_isa, features_of
-from tests.compiled import AVX2, AVX512, GALLERY, compile_c
+from tests.compiled import AVX2, AVX512, compile_c
 from tests.conftest import make_spec, naive
+from tests.paths import GALLERY
 
 pytestmark = pytest.mark.isa_dependent
 

@@ -14,7 +14,8 @@ from qdkernel.runs import elites
 from tests.conftest import naive
 from tests.forked import run_forked
 from tests.model_runs import environment
-from tests.search.test_loop import CONFIGS, command, evolve, read
+from tests.paths import CONFIGS
+from tests.search.test_loop import command, evolve, read
 
 pytestmark = pytest.mark.isa_dependent
 
