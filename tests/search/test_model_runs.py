@@ -256,14 +256,16 @@ def test_replies_for_a_wider_machine_do_not_compile_and_the_run_goes_on(tmp_path
     run = tmp_path / "run"
     seeds = parents_of_transcripts(tmp_path)
     with ModelServer(transcripts()) as server:
-        settings = (EVALUATIONS, "budget.requests=12", "mutators=[{name: rewrite}, {name: schedule}]")
+        settings = (EVALUATIONS, "budget.evaluations=20", "mutators=[{name: rewrite}, {name: schedule}]")
         evolve(run, model(server.base_url), f"seeds=[{seeds}]", *settings, "llm.repairs=0", "machine={isa: sse2}")
-        told = [request.body["messages"][0]["content"] for request in server.requests]
+        systems = [request.body["messages"][0]["content"] for request in server.requests]
     outcomes = {r.evaluation.outcome for r in by_model(run)}
     assert Outcome.COMPILE_ERROR in outcomes
     assert outcomes <= KERNELS_OF_A_MODEL | {Outcome.COMPILE_ERROR}
     assert Outcome.OK in {r.evaluation.outcome for r in records(run) if r.proposal.operator == "schedule"}
     assert all(r.evaluation.cell is None or r.evaluation.cell[1] <= 1 for r in records(run))
+    told = [text for text in systems if "## Machine" in text]  # those that ask for kernels
+    assert told
     assert all("- SIMD: 128 bits, 16 vector registers" in text and "- simd: scalar, 128: bits" in text for text in told)
     assert not [text for text in told if re.search(r"(?:256|512)[- ]bit|avx-?(?:2|512)", text, re.IGNORECASE)]
 
