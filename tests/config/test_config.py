@@ -17,8 +17,8 @@ from tests.paths import CONFIGS
 
 LEAST = "problem: dgemm\nbudget: {minutes: 3}\n"
 KNOWN = (
-    "accuracy, baseline, budget, compiler, limits, llm, models, mutators, problem, search, seed, seeds, selection, "
-    "sizes, stage_order, stages, threads, timing, workers"
+    "accuracy, baseline, budget, compiler, limits, llm, machine, models, mutators, problem, search, seed, seeds, "
+    "selection, sizes, stage_order, stages, threads, timing, workers"
 )
 
 
