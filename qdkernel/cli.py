@@ -102,7 +102,7 @@ def diff(
 def doctor(
     as_json: AsJson = False,
     containment: Annotated[
-        bool, typer.Option("--containment", help="Also run hostile kernels and say which defences hold here.")
+        bool, typer.Option("--containment", help="Also run hostile kernels and report which defences hold here.")
     ] = False,
 ) -> int:
     """Say what works here: compiler, instruction sets, containment, peaks."""

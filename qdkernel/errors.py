@@ -1,6 +1,6 @@
 """Mistakes a user can mend.
 
-QdkernelError                 exit code 1; the message says what was expected, what came, how to put it right
+QdkernelError                 exit code 1; the message states what was expected, what came, how to put it right
 ├── ConfigError               a configuration file or --set value
 ├── UnknownName               a problem, axis, level, cell, operator ... that does not exist
 ├── ToolchainError            no compiler, or one that cannot build the project's own C

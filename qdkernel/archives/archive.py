@@ -34,7 +34,7 @@ class ArchiveStats:
 
 
 class KernelArchive:
-    """Cells and who holds them.
+    """Cells and their elites.
 
     Args:
         reachable: the cells that count for coverage; an elite elsewhere is kept all the same.
@@ -47,9 +47,9 @@ class KernelArchive:
         self._grid = _empty_grid()
 
     def offer(self, evaluation: Evaluation) -> Placement:
-        """Places an evaluation if it earns its cell, and says what was done.
+        """Adds an evaluation if it wins its cell; returns what was done.
 
-        Noise never makes an elite: against a holder only the paired duel counts, not the objectives.
+        Noise never makes an elite: against an incumbent only the paired duel counts, not the objectives.
         """
         if evaluation.outcome is not Outcome.OK or evaluation.cell is None or evaluation.objective is None:
             return Placement.NONE
@@ -69,7 +69,7 @@ class KernelArchive:
         """Gives a cell to a kernel, whatever its objective; also used to rebuild an archive from a run's log.
 
         pyribs never lets an elite become worse, yet the winner of a duel may have been measured a little lower than
-        the holder once was: then the old entry is removed first.
+        the incumbent once was: then the old entry is removed first.
         """
         if not self._add(entry):
             self.remove(entry.cell)
@@ -83,7 +83,7 @@ class KernelArchive:
             self._add(entry)
 
     def get(self, cell: Cell) -> Entry | None:
-        """The holder of a cell."""
+        """The elite of a cell."""
         occupied, data = self._grid.retrieve_single(np.asarray(cell, float))
         return Entry(cell, data["solution"], float(data["objective"])) if occupied else None
 

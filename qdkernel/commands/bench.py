@@ -47,7 +47,7 @@ def bench(
     if target.is_dir():
         config, entrants, known = _from_run(target, top, cell, overrides)
     elif problem is None:
-        raise QdkernelError(f"{target} is not a run folder; to time a kernel file, say which --problem it solves")
+        raise QdkernelError(f"{target} is not a run folder; to time a kernel file, add --problem NAME")
     else:
         config, entrants, known = problem_config(problem, overrides), [Entrant(read_kernel(target), None, None)], ()
     with open_environment(config, lambda _: None) as environment:  # calibrated anew: quiet is what the host is now
@@ -86,16 +86,16 @@ def _from_run(
     """What to time, and the baseline's speeds that the run's objectives refer to (none if they do not apply here)."""
     with RunFolder.open(path) as folder:
         config = load_config(folder.path / "config.yaml", overrides, files_must_exist=False)
-        holders = elites(folder.evaluations())
+        held = elites(folder.evaluations())
         known = recorded_baseline(folder.machine, config)
-    if not holders:
+    if not held:
         raise RunFolderError(f"{path} has no elite yet; let it run longer (qdkernel evolve --resume --out {path})")
     if cell is not None:
         wanted = parse_cell(cell)
-        if wanted not in holders:
+        if wanted not in held:
             raise RunFolderError(f"the cell {cell} of {path} is empty; qdkernel show {path} lists the filled ones")
-        holders = {wanted: holders[wanted]}
-    ranked = sorted(holders.items(), key=lambda item: -(item[1].evaluation.objective or 0.0))[:top]
+        held = {wanted: held[wanted]}
+    ranked = sorted(held.items(), key=lambda item: -(item[1].evaluation.objective or 0.0))[:top]
     return config, [Entrant(Kernel(r.source), at, r.evaluation.objective) for at, r in ranked], known or ()
 
 

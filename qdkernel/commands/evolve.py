@@ -87,7 +87,7 @@ def _recorded(path: Path, config: Config) -> RunFolder:
 
 
 def _without_budget(config: Config) -> Config:
-    """The recording decides how long a replay goes on; and it asks nobody."""
+    """A replay ends with its recording, and sends no requests."""
     most = BudgetConfig(evaluations=sys.maxsize)
     return config.model_copy(update={"budget": most, "models": ()})
 
@@ -138,7 +138,7 @@ def _run(environment: RunEnvironment, folder: RunFolder, recorded: RunFolder | N
 
 
 def _finish(folder: RunFolder, reason: StopReason) -> None:
-    """Pictures, elites, and the closing words."""
+    """Writes pictures and elites, and prints the summary."""
     from qdkernel.plots import plot_run
     from qdkernel.reports import print_view, show_run
 

@@ -66,7 +66,7 @@ AXES: tuple[Axis, ...] = (
 
 
 def cell_name(cell: Cell) -> str:
-    """A cell in words, e.g. ``packed/512/static/near``."""
+    """The name of a cell, e.g. ``packed/512/static/near``."""
     return "/".join(axis.levels[level] for axis, level in zip(AXES, cell, strict=True))
 
 

@@ -18,7 +18,7 @@ class Outcome(enum.StrEnum):
     """How an evaluation ended; closed: every evaluation has exactly one."""
 
     OK = "ok"
-    """Compiled, proven correct, timed, plausible."""
+    """Compiled, verified, timed, plausible."""
     DUPLICATE = "duplicate"
     """Equal to an earlier kernel after normalisation, or compiled to the same machine code."""
     POLICY_VIOLATION = "policy_violation"
@@ -53,7 +53,7 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Timing:
-    """One scored size, timed in blocks interleaved with a reference kernel (the baseline, or a cell's holder).
+    """One scored size, timed in blocks interleaved with a reference kernel (the baseline, or the incumbent).
 
     Attributes:
         size: the scored size, e.g. ``{"m": 512, "n": 512, "k": 512}``.
@@ -63,8 +63,8 @@ class Timing:
         kernel_ns: time of one call in each block, nanoseconds, by the parent's clock.
         reference_ns: the same for the reference kernel, block ``i`` beside block ``i``.
         ratio: median over blocks of reference time / kernel time; above 1 the kernel is faster. On a host that was
-            slow throughout, and for kernels of which a call takes longer than a measurement may, the reference's time
-            on quiet cores stands for its own.
+            slow throughout, and for kernels of which one call takes longer than a measurement may, the calibrated
+            reference time is used instead of a measured one.
         ratio_low: lower end of the ratio's 95 % bootstrap interval.
         ratio_high: upper end.
         gflops: GFLOP/s of the kernel with the machine's drift cancelled: ``ratio`` times the run-long GFLOP/s of
@@ -112,7 +112,7 @@ class VerificationResult:
 
 @dataclass(frozen=True)
 class Fault:
-    """What a kernel that had been proven did wrong when it was timed later.
+    """How a verified kernel failed when it was timed later.
 
     Attributes:
         outcome: ``wrong`` or ``crashed``.
@@ -125,17 +125,17 @@ class Fault:
 
 @dataclass(frozen=True)
 class Duel:
-    """A challenger timed against the holder of its cell in one interleaved measurement.
+    """A challenger timed against the incumbent of its cell in one interleaved measurement.
 
     Attributes:
-        incumbent: who held the cell.
-        ratio: holder time / challenger time, median over blocks and geometric mean over sizes; above 1 the challenger
-            is faster. Infinite, as its bounds are, when the holder failed.
+        incumbent: the elite of the cell.
+        ratio: incumbent time / challenger time, median over blocks and geometric mean over sizes; above 1 the challenger
+            is faster. Infinite, as its bounds are, when the incumbent failed.
         low: lower end of the ratio's 95 % bootstrap interval.
         high: upper end.
         kernel_ns: time of one call of the challenger in each block, nanoseconds; one row per scored size.
-        incumbent_ns: the same for the holder, block ``i`` beside block ``i``.
-        fault: how the holder failed.
+        incumbent_ns: the same for the incumbent, block ``i`` beside block ``i``.
+        fault: how the incumbent failed.
     """
 
     incumbent: KernelId
@@ -154,20 +154,20 @@ class Evaluation:
     Attributes:
         kernel_id: which kernel.
         outcome: how it ended.
-        detail: text a person or a model can act on; empty when there is nothing to say.
+        detail: text that a person or a model can act on; may be empty.
         cell: measured behaviour as level indices; ``None`` when the evaluation ended before step 5.
         evidence: the facts behind the behaviour, e.g. ``{"simd": "512-bit FMA x24 in dgemm"}``.
         objective: GFLOP/s, geometric mean over the scored sizes; ``None`` unless the outcome is ``ok``.
         timings: one per scored size.
         verification: what the correctness step found; ``None`` when the evaluation ended before.
-        duel: the challenge to the cell's holder, when there was one.
+        duel: the duel with the cell's incumbent, when there was one.
         duplicate_of: the earlier kernel this one equals.
         normal_hash: hash of the token-normal form of the source.
         assembly_hash: hash of the assembly at ``-O0``; ``None`` when there is none.
         object_hash: hash of machine code, data and relocations.
         step_s: seconds spent in each step, by step name; ``kernels`` is the part of verify and time in which kernels
             ran.
-        began_s: when each step began, in seconds of the host's monotonic clock; tells what ran beside what.
+        began_s: when each step began, in seconds of the host's monotonic clock; shows what ran at the same time.
     """
 
     kernel_id: KernelId
@@ -187,9 +187,9 @@ class Evaluation:
     began_s: Mapping[str, float] = field(default_factory=dict)
 
 
-_WORTH_A_DUEL = 0.97  # below this share of its holder's objective noise alone, 1 to 3 %, does not bring a kernel
+_WORTH_A_DUEL = 0.97  # below this share of the incumbent's objective, noise of 1 to 3 % does not explain the gap
 
 
 def worth_a_duel(objective: float, timings: Sequence[Timing], held: float) -> bool:
-    """Whether a kernel may be faster than a holder with the objective ``held``; on a slow host only a duel can tell."""
+    """Whether a kernel may be faster than an incumbent with the objective ``held``; on a slow host only a duel decides."""
     return objective > _WORTH_A_DUEL * held or not all(timing.quiet for timing in timings)

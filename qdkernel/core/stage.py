@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from qdkernel.core.cells import AXES, Cell
 
 Levels = Mapping[str, frozenset[str]]
-"""Names of levels by the name of their axis; an axis left out stands for all its levels."""
+"""Names of levels by the name of their axis; an axis left out permits all its levels."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class Stage:
                 wanted = levels.get(axis.name)
                 if wanted is not None and level not in wanted:
                     yield axis.name, level, verb, _either([one for one in axis.levels if one in wanted])
-                    break  # one reason per axis says enough
+                    break  # one reason per axis is enough
 
 
-def _either(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+def _either(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"

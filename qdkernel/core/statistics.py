@@ -1,4 +1,4 @@
-"""What a handful of interleaved samples says about a ratio."""
+"""Confidence interval of a ratio from a few interleaved samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a run stands, and why it stopped: what the loop tells the display and the user."""
+"""Progress of a run and why it stopped, for the display and the user."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class StopReason(enum.StrEnum):
 
 @dataclass
 class RunStatus:
-    """Where a run stands; what the display shows.
+    """Progress of a run, as the display shows it.
 
     ``evaluations`` counts those of the whole run, ``session_evaluations`` those since it was started or resumed;
     ``models`` is a line on the models' use, empty when there is none.

@@ -29,7 +29,7 @@ _GAP = 0.5  # between blocks, in cells
 class Square:
     """One drawn cell: its lower left corner and its value.
 
-    ``value`` is ``None`` for an empty one; ``reachable`` tells those that no kernel of the machine can fill.
+    ``value`` is ``None`` for an empty one; ``reachable`` is false where no kernel of this machine can be.
     """
 
     x: float

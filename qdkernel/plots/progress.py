@@ -36,7 +36,7 @@ class Progress:
 
 
 def progress_of(records: Iterable[Record]) -> Progress:
-    """The progress that a run's log tells."""
+    """Progress over evaluations, from a run's log."""
     held: dict[Cell, float] = {}
     rows = []
     for record in records:

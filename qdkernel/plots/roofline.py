@@ -110,7 +110,7 @@ def _draw_ring(ax: Axes, point: Point, groups: Sequence[str]) -> None:
 
 
 def _dodge(point: Point, groups: Sequence[str]) -> float:
-    """Factor on the intensity that sets a point beside those of other groups."""
+    """Factor on the intensity that separates a point from those of other groups."""
     middle = (len(groups) - 1) / 2
     return float(_DODGE ** (groups.index(point.group) - middle)) if point.group in groups else 1.0
 

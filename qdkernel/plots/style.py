@@ -37,7 +37,7 @@ DPI = 150
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """Matplotlib's own defaults with the project's settings, whatever the user's ``matplotlibrc`` says."""
+    """Matplotlib's own defaults with the project's settings, independent of the user's ``matplotlibrc``."""
     from matplotlib import style
 
     with style.context(["default", dict(SETTINGS)]):
