@@ -129,8 +129,8 @@ class Duel:
 
     Attributes:
         incumbent: the elite of the cell.
-        ratio: incumbent time / challenger time, median over blocks and geometric mean over sizes; above 1 the challenger
-            is faster. Infinite, as its bounds are, when the incumbent failed.
+        ratio: incumbent time / challenger time, median over blocks and geometric mean over sizes; above 1 the
+            challenger is faster. Infinite, as its bounds are, when the incumbent failed.
         low: lower end of the ratio's 95 % bootstrap interval.
         high: upper end.
         kernel_ns: time of one call of the challenger in each block, nanoseconds; one row per scored size.
@@ -191,5 +191,5 @@ _WORTH_A_DUEL = 0.97  # below this share of the incumbent's objective, noise of 
 
 
 def worth_a_duel(objective: float, timings: Sequence[Timing], held: float) -> bool:
-    """Whether a kernel may be faster than an incumbent with the objective ``held``; on a slow host only a duel decides."""
+    """Whether a kernel may beat an incumbent with the objective ``held``; on a slow host only a duel decides."""
     return objective > _WORTH_A_DUEL * held or not all(timing.quiet for timing in timings)

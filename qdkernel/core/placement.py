@@ -11,7 +11,7 @@ class Placement(enum.StrEnum):
     NEW = "new"
     """The first kernel of its cell."""
     IMPROVED = "improved"
-    """Took the cell: significantly faster than the incumbent, and by more than a tie; or the incumbent failed in the duel."""
+    """Took the cell: faster than the incumbent, significantly and by more than a tie; or the incumbent failed."""
     NOT_ADDED = "not_added"
     """Not faster than the incumbent, as far as the measurement can tell."""
     NONE = "none"
