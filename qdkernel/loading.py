@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ import cffi
 import numpy as np
 
 from qdkernel.config import load_config
-from qdkernel.core import Array, ArrayArgument, Kernel, Problem, Role, cell_name, parse_cell
+from qdkernel.core import Array, ArrayArgument, Kernel, Problem, Role, cell_name, parse_cell, parse_prototype
 from qdkernel.errors import QdkernelError, RunFolderError
 from qdkernel.evaluators.behaviour import describe
 from qdkernel.evaluators.pipeline import EvaluationContext, EvaluationSpec, verify_only
+from qdkernel.evaluators.toolchain import Toolchain, load_module
 from qdkernel.machine import flags_of, this_machine
 from qdkernel.problems import find_problem
 from qdkernel.runs import RunFolder, elites
@@ -32,15 +34,18 @@ class LoadedKernel:
     Attributes:
         problem: what it computes.
         source: its C text.
-        cell: its behaviour in words.
+        cell: its name, e.g. ``packed/512/static/none``.
     """
 
-    def __init__(self, problem: Problem, source: str, cell: str, function: Any, ffi: cffi.FFI) -> None:
+    def __init__(
+        self, problem: Problem, source: str, cell: str, function: Callable[..., None], ffi: Any, library: Any
+    ) -> None:
         self.problem = problem
         self.source = source
         self.cell = cell
         self._function = function
         self._ffi = ffi
+        self._library = library  # open as long as the function can be called
 
     def __call__(self, *arrays: Array, **scalars: float) -> None:
         """Computes in place: arrays the problem writes are changed.
@@ -72,9 +77,9 @@ class LoadedKernel:
 
 
 def load(run: str | os.PathLike[str], cell: str | None = None) -> LoadedKernel:
-    """The best elite of a run, or the elite of one cell, compiled and proven correct again on this machine.
+    """The best elite of a run, or the elite of one cell, compiled and verified again on this machine.
 
-    The proof runs in the contained child; only then is the kernel loaded into this process.
+    It is verified in the contained child before it is loaded into this process, where it runs uncontained.
 
     Args:
         run: a run folder.
@@ -121,16 +126,37 @@ def load(run: str | os.PathLike[str], cell: str | None = None) -> LoadedKernel:
             context.close()
         if made is None:
             raise QdkernelError(f"the elite {cell_name(at)} of {run} does not pass on this machine: {complaint}")
-        return _open(problem, source, cell_name(at), made)
+        return _open(context.toolchain, problem, source, cell_name(at), made)
 
 
-def _open(problem: Problem, source: str, cell: str, made: Path) -> LoadedKernel:
+def _open(toolchain: Toolchain, problem: Problem, source: str, cell: str, made: Path) -> LoadedKernel:
+    """Opens a verified object here; calls go through an extension module, the same for all kernels of a problem."""
     ffi = cffi.FFI()
     ffi.cdef(problem.prototype.rstrip().rstrip(";") + ";")
     for library in _LIBRARIES:
         ffi.dlopen(library, ffi.RTLD_NOW | ffi.RTLD_GLOBAL)
-    function = getattr(ffi.dlopen(str(made), ffi.RTLD_NOW), problem.name)
-    return LoadedKernel(problem, source, cell, function, ffi)
+    library = ffi.dlopen(str(made), ffi.RTLD_NOW)
+    address = int(ffi.cast("uintptr_t", getattr(library, problem.name)))
+    module = load_module(toolchain, f"_qd_call_{problem.name}", *_caller(problem))
+    function = partial(module.lib.qd_call, module.ffi.cast("void *", address))
+    return LoadedKernel(problem, source, cell, function, module.ffi, library)
+
+
+def _caller(problem: Problem) -> tuple[str, str]:
+    """Declaration and C text of ``qd_call``, which calls a kernel by its address through the exact prototype.
+
+    For ``void f(int n, double *x)`` the text reads::
+
+        void qd_call(void *kernel, int n, double *x)
+        {
+            ((void (*)(int, double *))kernel)(n, x);
+        }
+    """
+    parameters = parse_prototype(problem.prototype).parameters
+    declared = ", ".join(f"{p.c_type} {p.name}" for p in parameters)
+    types, names = ", ".join(p.c_type for p in parameters), ", ".join(p.name for p in parameters)
+    head = f"void qd_call(void *kernel, {declared})"
+    return f"{head};", f"#include <stdint.h>\n{head}\n{{\n    ((void (*)({types}))kernel)({names});\n}}\n"
 
 
 def _check_array(problem: Problem, argument: ArrayArgument, array: Array) -> None:

@@ -30,8 +30,15 @@ from qdkernel.evaluators.measurement import (
 )
 from qdkernel.evaluators.pipeline.scratch import SharedScratch
 from qdkernel.evaluators.pipeline.verification import VerificationSuite
-from qdkernel.evaluators.sandbox import Child, Executable, Layers, Layout, Limits, MemoryFile, Native
-from qdkernel.evaluators.toolchain import CompileLimits, assembly_hash, build_native, compile_kernel, find_toolchain
+from qdkernel.evaluators.sandbox import DECLARATIONS, Child, Executable, Layers, Layout, Limits, MemoryFile, Native
+from qdkernel.evaluators.toolchain import (
+    CompileLimits,
+    assembly_hash,
+    build_native,
+    compile_kernel,
+    find_toolchain,
+    load_module,
+)
 from qdkernel.machine import CoreLock, running_on
 from qdkernel.problems import find_problem
 
@@ -108,7 +115,7 @@ class EvaluationContext:
         self.rng = np.random.Generator(np.random.SFC64(secrets.randbits(128)))
         self.toolchain = find_toolchain(spec.compiler, spec.flags)
         self.built = build_native(self.toolchain, self.problem)
-        self.native = Native(self.built.supervisor)
+        self.native = Native(load_module(self.toolchain, "_qd_supervisor", DECLARATIONS, '#include "supervisor.c"'))
         self.suite = VerificationSuite(self.problem, self.rng)
         self.buffers = TimingBuffers(self.problem, spec.sizes, self._expected_s(), spec.rule, self.rng)
         self._cores = tuple(sorted(os.sched_getaffinity(0)))

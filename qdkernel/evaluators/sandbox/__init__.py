@@ -10,9 +10,10 @@ from qdkernel.evaluators.sandbox.failures import (
     PrecomputationDetected,
 )
 from qdkernel.evaluators.sandbox.memory import BufferAlignment, Layout, MemoryFile, PlacedArray, PlacedCall
-from qdkernel.evaluators.sandbox.native_supervisor import Native
+from qdkernel.evaluators.sandbox.native_supervisor import DECLARATIONS, Native
 
 __all__ = [
+    "DECLARATIONS",
     "BufferAlignment",
     "Child",
     "ChildCrashed",

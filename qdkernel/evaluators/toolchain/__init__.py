@@ -1,6 +1,7 @@
 """The contained compiler, the project's own native code, and the cache of both."""
 
 from qdkernel.evaluators.toolchain.cache import cache_dir, write_atomically
+from qdkernel.evaluators.toolchain.cffi_module import load_module
 from qdkernel.evaluators.toolchain.compiler import (
     CompileError,
     CompileLate,
@@ -8,14 +9,8 @@ from qdkernel.evaluators.toolchain.compiler import (
     assembly_hash,
     compile_kernel,
 )
-from qdkernel.evaluators.toolchain.toolchain import (
-    NATIVE,
-    Built,
-    Toolchain,
-    build_library_adapter,
-    build_native,
-    find_toolchain,
-)
+from qdkernel.evaluators.toolchain.native import NATIVE, Built, build_library_adapter, build_native
+from qdkernel.evaluators.toolchain.toolchain import Toolchain, find_toolchain
 
 __all__ = [
     "NATIVE",
@@ -30,5 +25,6 @@ __all__ = [
     "cache_dir",
     "compile_kernel",
     "find_toolchain",
+    "load_module",
     "write_atomically",
 ]

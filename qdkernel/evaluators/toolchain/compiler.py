@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from qdkernel.core import Problem
-from qdkernel.evaluators.toolchain.toolchain import CODE_FLAGS, LINK_FLAGS, UNOPTIMISED_FLAGS, Built, Toolchain
+from qdkernel.evaluators.toolchain.native import Built
+from qdkernel.evaluators.toolchain.toolchain import CODE_FLAGS, LINK_FLAGS, UNOPTIMISED_FLAGS, Toolchain
 
 _DIAGNOSTIC_LIMIT = 4096  # characters of compiler text kept: enough for five errors, small in a prompt
 _ASSEMBLY_S = 5.0  # 0.02 to 0.04 s is usual; a kernel that takes longer than this just has no assembly hash
