@@ -50,9 +50,8 @@ def main() -> None:
     ratios = np.divide(times["abi"], times["api"])
     for mode, values in times.items():
         print(f"{mode}: median {np.median(values):.2f} us per handshake")
-    print(
-        f"abi / api: {np.median(ratios):.3f} (quartiles {np.quantile(ratios, 0.25):.3f}, {np.quantile(ratios, 0.75):.3f})"
-    )
+    low, middle, high = np.quantile(ratios, (0.25, 0.5, 0.75))
+    print(f"abi / api: {middle:.3f} (quartiles {low:.3f}, {high:.3f})")
 
 
 def _blocks(child: Child, native: Native) -> float:
