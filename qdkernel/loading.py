@@ -15,8 +15,7 @@ import numpy as np
 from qdkernel.config import load_config
 from qdkernel.core import Array, ArrayArgument, Kernel, Problem, Role, cell_name, parse_cell, parse_prototype
 from qdkernel.errors import QdkernelError, RunFolderError
-from qdkernel.evaluators.behaviour import describe
-from qdkernel.evaluators.pipeline import EvaluationContext, EvaluationSpec, verify_only
+from qdkernel.evaluators.pipeline import CompileSpec, EvaluationContext, EvaluationSpec, verify_only
 from qdkernel.evaluators.toolchain import Toolchain, load_module
 from qdkernel.machine import flags_of, this_machine
 from qdkernel.problems import find_problem
@@ -104,21 +103,9 @@ def load(run: str | os.PathLike[str], cell: str | None = None) -> LoadedKernel:
     problem, source = find_problem(config.problem, config.accuracy), holders[at].source
     machine = this_machine(config.machine.isa)
     with tempfile.TemporaryDirectory(prefix="qdkernel-load-") as scratch:
+        compile_spec = CompileSpec(config.compiler.command, flags_of(config.compiler.flags, machine.isa))
         context = EvaluationContext(
-            EvaluationSpec(
-                problem=problem.name,
-                sizes=(problem.size_from_int(8),),
-                threads=1,
-                compiler=config.compiler.command,
-                flags=flags_of(config.compiler.flags, machine.isa),
-                scratch=scratch,
-                peak_gflops=1.0,
-                triad_gbytes_per_s=1.0,
-                llc_bytes=machine.last_level_bytes,
-                describe=describe,
-                accuracy=config.accuracy,
-                isa=machine.isa,
-            )
+            EvaluationSpec(problem.name, scratch, compile_spec, accuracy=config.accuracy, isa=machine.isa)
         )
         try:
             made, complaint = verify_only(context, Kernel(source), Path(scratch))

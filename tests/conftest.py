@@ -1,18 +1,26 @@
-"""What all tests share: the toolchain, a small problem's bench, and markers for what a machine may lack."""
+"""What all tests share: the toolchain, the context of a small problem, and markers for what a machine may lack."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from qdkernel.evaluators.behaviour import describe
 from qdkernel.evaluators.measurement import TimingRule
-from qdkernel.evaluators.pipeline import EvaluationContext, EvaluationSpec, SharedScratch
+from qdkernel.evaluators.pipeline import (
+    CompileSpec,
+    EvaluationContext,
+    EvaluationSpec,
+    RunSpec,
+    SharedScratch,
+    TimingSpec,
+)
 from qdkernel.evaluators.toolchain import Toolchain, find_toolchain
 from qdkernel.machine import flags_of, this_machine
 from qdkernel.machine.cpu import parse_cpuinfo
@@ -31,25 +39,41 @@ FAST_RULE = TimingRule(block_ms=0.2, rounds_min=2, rounds_max=4, half_width=0.5,
 
 
 def make_spec(scratch: Path, problem: str = "dgemm", size: int = 48, threads: int = 1) -> EvaluationSpec:
-    """A bench that evaluates quickly: one small size, a handful of short blocks, peaks out of reach."""
+    """Evaluates quickly: one small size, a handful of short blocks, peaks out of reach."""
     SharedScratch(scratch)
     return EvaluationSpec(
         problem=problem,
-        sizes=(find_problem(problem).size_from_int(size),),
-        threads=threads,
-        compiler="gcc",
-        flags=FLAGS,
         scratch=str(scratch),
-        peak_gflops=1e5,
-        triad_gbytes_per_s=1e5,
-        llc_bytes=32 << 20,
-        describe=describe,
-        baseline_gflops=(1e-3,),  # so slow that no ratio puts a kernel above the peak
-        rule=FAST_RULE,
-        duel_rule=FAST_RULE,
-        run_s=2.0,
+        compile=CompileSpec("gcc", FLAGS),
+        run=RunSpec(run_s=2.0),
+        timing=TimingSpec(
+            sizes=(find_problem(problem).size_from_int(size),),
+            threads=threads,
+            peak_gflops=1e5,
+            triad_gbytes_per_s=1e5,
+            llc_bytes=32 << 20,
+            baseline_gflops=(1e-3,),  # so slow that no ratio puts a kernel above the peak
+            rule=FAST_RULE,
+            duel_rule=FAST_RULE,
+        ),
         isa=HOST.isa,
     )
+
+
+def timed_with(spec: EvaluationSpec, **changes: Any) -> EvaluationSpec:  # Any: a field of ``TimingSpec`` each
+    """The spec with other values of its timing."""
+    assert spec.timing is not None
+    return dataclasses.replace(spec, timing=dataclasses.replace(spec.timing, **changes))
+
+
+def run_with(spec: EvaluationSpec, **changes: Any) -> EvaluationSpec:  # Any: a field of ``RunSpec`` each
+    """The spec with other limits of a contained child."""
+    return dataclasses.replace(spec, run=dataclasses.replace(spec.run, **changes))
+
+
+def compiled_with(spec: EvaluationSpec, **changes: Any) -> EvaluationSpec:  # Any: a field of ``CompileSpec`` each
+    """The spec with another way to compile."""
+    return dataclasses.replace(spec, compile=dataclasses.replace(spec.compile, **changes))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

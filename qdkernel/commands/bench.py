@@ -51,7 +51,8 @@ def bench(
     else:
         config, entrants, known = problem_config(problem, overrides), [Entrant(read_kernel(target), None, None)], ()
     with open_environment(config, lambda _: None) as environment:  # calibrated anew: quiet is what the host is now
-        spec = replace(environment.spec, rule=replace(environment.spec.rule, **_LONGER))
+        timing = replace(environment.timing, rule=replace(environment.timing.rule, **_LONGER))
+        spec = replace(environment.spec, timing=timing)
         passes = [[perform(EvaluationTask(spec, entrant.kernel)) for entrant in entrants] for _ in range(repeats)]
         best = [_at_speeds(_best(seen), known) for seen in zip(*passes, strict=True)]
         results = list(zip(entrants, best, strict=True))
@@ -116,7 +117,7 @@ def _report(environment: RunEnvironment, results: list[tuple[Entrant, Evaluation
                 "id": evaluation.kernel_id,
                 "cell": None if cell is None else cell_name(cell),
                 "sizes": [_size_report(timing) for timing in timings],
-                "threads": environment.spec.threads,
+                "threads": environment.timing.threads,
                 "accuracy": environment.spec.accuracy,
                 "gflops": evaluation.objective,
                 "ratio": ratio.median,
@@ -143,7 +144,7 @@ def _print_table(environment: RunEnvironment, results: list[tuple[Entrant, Evalu
     from rich.table import Table
 
     rule = format_accuracy(environment.spec.accuracy)
-    title = f"{environment.problem.name}, {environment.spec.threads} threads, against {environment.baseline}{rule}"
+    title = f"{environment.problem.name}, {environment.timing.threads} threads, against {environment.baseline}{rule}"
     table = Table("kernel", "cell", "GFLOP/s", "held", "ratio [95 % interval]", title=title)
     for entrant, evaluation in _rows(results):
         cell = entrant.cell or evaluation.cell

@@ -38,9 +38,9 @@ def _explain(path: Path, environment: RunEnvironment, evaluation: Evaluation) ->
             print(f"  {axis.name:10} {axis.levels[level]:15} {evaluation.evidence.get(axis.name, '')}")
     for timing in evaluation.timings:
         size = ", ".join(f"{name}={value}" for name, value in timing.size.items())
-        share = timing.gflops / environment.spec.peak_gflops
+        share = timing.gflops / environment.timing.peak_gflops
         line = f"{size}: {timing.gflops:.1f} GFLOP/s, {share:.0%} of peak"
         if environment.problem.bandwidth_bound:
-            triad = environment.spec.triad_gbytes_per_s
+            triad = environment.timing.triad_gbytes_per_s
             line += f", {timing.gbytes_per_s:.1f} GB/s, {timing.gbytes_per_s / triad:.0%} of triad"
         print(f"{line}; {timing.ratio:.3f} [{timing.ratio_low:.3f}, {timing.ratio_high:.3f}] of {environment.baseline}")

@@ -12,7 +12,7 @@ from typing import Any
 from qdkernel.config import BudgetConfig, Config, resolve_models
 from qdkernel.errors import ContainmentError, QdkernelError
 from qdkernel.evaluators.measurement import load_or_measure_peaks
-from qdkernel.evaluators.pipeline import EvaluationContext, EvaluationSpec, only_by, run_trials
+from qdkernel.evaluators.pipeline import CompileSpec, EvaluationContext, EvaluationSpec, only_by, run_trials
 from qdkernel.evaluators.sandbox import Layers
 from qdkernel.evaluators.toolchain import Toolchain, find_toolchain
 from qdkernel.llm import Endpoint
@@ -20,7 +20,7 @@ from qdkernel.machine import CoreLock, Machine, flags_of, this_machine
 from qdkernel.problems import find_problem
 from qdkernel.search import endpoint_spec
 
-_PROBLEM = "dgemm"  # any problem would do to try the layers on
+_PROBLEM = "dgemm"  # any problem will do to test the layers
 _WEAKER = {
     Layers.LIMITS: "a kernel could take all memory",
     Layers.LANDLOCK: "a kernel could read and write files and signal other processes (needs Linux 5.13)",
@@ -33,7 +33,7 @@ def doctor(as_json: bool, containment: bool = False) -> int:
 
     Args:
         as_json: machine-readable output.
-        containment: also run hostile kernels, and say which of them were stopped and by what.
+        containment: also run hostile kernels, and report which were stopped, and by what.
     """
     machine = this_machine()
     found: dict[str, Any] = {"machine": _machine(machine)}  # Any: JSON
@@ -95,13 +95,13 @@ def _machine(machine: Machine) -> dict[str, Any]:  # Any: JSON
 
 
 def _containment(toolchain: Toolchain) -> dict[str, str]:
-    """Each layer tried on a real child by itself."""
+    """Each layer by itself, tested on a real child."""
     states = {}
     with tempfile.TemporaryDirectory(prefix="qdkernel-doctor-") as folder:
         spec = _spec(toolchain, folder)
         source = find_problem(_PROBLEM).seed_source(find_problem(_PROBLEM).seeds[0])
         for layer, weaker in _WEAKER.items():
-            context = EvaluationContext(replace(spec, layers=layer))
+            context = EvaluationContext(replace(spec, run=replace(spec.run, layers=layer)))
             try:
                 with context.build_folder() as build:
                     made = context.compile(source, Path(build))
@@ -139,27 +139,12 @@ def _trials(toolchain: Toolchain) -> dict[str, dict[str, str]]:
 
 
 def _spec(toolchain: Toolchain, folder: str) -> EvaluationSpec:
-    """A bench on which kernels are run but not timed."""
-    return EvaluationSpec(
-        problem=_PROBLEM,
-        sizes=({"m": 8, "n": 8, "k": 8},),
-        threads=1,
-        compiler=toolchain.command,
-        flags=toolchain.flags,
-        scratch=folder,
-        peak_gflops=1.0,
-        triad_gbytes_per_s=1.0,
-        llc_bytes=1,
-        describe=_no_behaviour,
-    )
+    """For kernels that are run but not timed."""
+    return EvaluationSpec(_PROBLEM, folder, CompileSpec(toolchain.command, toolchain.flags))
 
 
 def _name(layer: Layers) -> str:
     return str(layer.name).lower()
-
-
-def _no_behaviour(*_: object) -> tuple[tuple[int, ...], dict[str, str]]:
-    return (), {}
 
 
 def _text(found: dict[str, Any]) -> str:  # Any: JSON

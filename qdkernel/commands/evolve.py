@@ -122,7 +122,7 @@ def dry_run(path: Path, overrides: Sequence[str]) -> int:
 
 def _run(environment: RunEnvironment, folder: RunFolder, recorded: RunFolder | None) -> int:
     _say(f"run folder {folder.path}")
-    progress = make_progress(environment.spec.peak_gflops, environment.baseline)
+    progress = make_progress(environment.timing.peak_gflops, environment.baseline)
     run = assemble(environment, folder, progress.show, _say, recorded)
     with _interruptible(run), progress:
         try:

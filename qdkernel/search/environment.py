@@ -11,9 +11,16 @@ from typing import Any
 from qdkernel.config import Config, MachineConfig
 from qdkernel.core import Problem
 from qdkernel.errors import ConfigError, unknown
-from qdkernel.evaluators.behaviour import describe
 from qdkernel.evaluators.measurement import BaselineChoice, MachinePeaks, TimingRule, load_or_measure_peaks
-from qdkernel.evaluators.pipeline import DUEL_RULE, EvaluationContext, EvaluationSpec, SharedScratch
+from qdkernel.evaluators.pipeline import (
+    DUEL_RULE,
+    CompileSpec,
+    EvaluationContext,
+    EvaluationSpec,
+    RunSpec,
+    SharedScratch,
+    TimingSpec,
+)
 from qdkernel.evaluators.toolchain import CompileLimits, Toolchain, find_toolchain
 from qdkernel.machine import CoreLock, Machine, flags_of, this_machine
 from qdkernel.problems import find_problem
@@ -44,6 +51,12 @@ class RunEnvironment:
     baseline: str
 
     @property
+    def timing(self) -> TimingSpec:
+        """How kernels are timed, with the baseline's calibrated speeds."""
+        assert self.spec.timing is not None
+        return self.spec.timing
+
+    @property
     def workers(self) -> int:
         """Worker processes."""
         return self.machine.cores if self.config.workers == "all" else int(self.config.workers)
@@ -53,12 +66,12 @@ class RunEnvironment:
         peaks: dict[str, dict[str, dict[str, float]]] = {}
         for peak in self.peaks.peaks:
             peaks.setdefault(peak.dtype, {}).setdefault(str(peak.threads), {})[peak.simd] = peak.gflops
-        speeds = zip(self.spec.sizes, self.spec.baseline_gflops, strict=True)
+        speeds = zip(self.timing.sizes, self.timing.baseline_gflops, strict=True)
         return {
             "problem": self.problem.name,
             "dtype": self.problem.dtype.name,
             "bandwidth_bound": self.problem.bandwidth_bound,
-            "threads": self.spec.threads,
+            "threads": self.timing.threads,
             "accuracy": self.spec.accuracy,
             "machine": {
                 **vars(self.machine),
@@ -110,11 +123,11 @@ def open_environment(
         say("preparing the baseline")
         context = EvaluationContext(spec)
         try:
-            name = context.baseline_name
-            spec = replace(spec, baseline_gflops=baseline_gflops or context.calibrate())
+            name = context.timer.baseline_name
+            timing = replace(context.timer.spec, baseline_gflops=baseline_gflops or context.timer.calibrate())
         finally:
             context.close()
-        yield RunEnvironment(config, problem, machine, peaks, toolchain, spec, scratch, name)
+        yield RunEnvironment(config, problem, machine, peaks, toolchain, replace(spec, timing=timing), scratch, name)
     finally:
         scratch.remove()
 
@@ -209,33 +222,34 @@ def _spec(
     threads: int,
 ) -> EvaluationSpec:
     timing, limits = config.timing, config.limits
+    baseline = config.baseline.library
     return EvaluationSpec(
         problem=problem.name,
-        sizes=sizes,
-        threads=threads,
-        compiler=config.compiler.command,
-        flags=flags_of(config.compiler.flags, machine.isa),
         scratch=str(scratch.folder),
-        peak_gflops=peaks.plausible_gflops(problem.dtype.name, threads),
-        triad_gbytes_per_s=peaks.triad_gbytes_per_s(threads),
-        llc_bytes=machine.last_level_bytes,
-        describe=describe,
-        baseline=BaselineChoice(
-            None if config.baseline.library is None else str(config.baseline.library), config.baseline.symbol
+        compile=CompileSpec(
+            config.compiler.command,
+            flags_of(config.compiler.flags, machine.isa),
+            CompileLimits(wall_s=limits.compile_s, memory_mb=limits.compile_memory_mb),
         ),
-        rule=TimingRule(
-            block_ms=timing.block_ms,
-            rounds_min=timing.rounds_min,
-            rounds_max=timing.rounds_max,
-            half_width=timing.half_width,
-            budget_s=timing.budget_s,
-            disturbed=timing.disturbed,
+        run=RunSpec(memory_mb=limits.memory_mb, run_s=limits.run_s),
+        timing=TimingSpec(
+            sizes=sizes,
+            threads=threads,
+            peak_gflops=peaks.plausible_gflops(problem.dtype.name, threads),
+            triad_gbytes_per_s=peaks.triad_gbytes_per_s(threads),
+            llc_bytes=machine.last_level_bytes,
+            baseline=BaselineChoice(None if baseline is None else str(baseline), config.baseline.symbol),
+            rule=TimingRule(
+                block_ms=timing.block_ms,
+                rounds_min=timing.rounds_min,
+                rounds_max=timing.rounds_max,
+                half_width=timing.half_width,
+                budget_s=timing.budget_s,
+                disturbed=timing.disturbed,
+            ),
+            duel_rule=replace(DUEL_RULE, block_ms=timing.block_ms, tie=timing.tie),
+            drop_ratio=timing.drop_ratio,
         ),
-        duel_rule=replace(DUEL_RULE, block_ms=timing.block_ms, tie=timing.tie),
-        drop_ratio=timing.drop_ratio,
-        compile_limits=CompileLimits(wall_s=limits.compile_s, memory_mb=limits.compile_memory_mb),
-        memory_mb=limits.memory_mb,
-        run_s=limits.run_s,
         accuracy=config.accuracy,
         isa=machine.isa,
     )

@@ -88,8 +88,8 @@ class SearchHistory:
         return Brief(
             problem=environment.problem,
             machine=environment.machine,
-            threads=environment.spec.threads,
-            sizes=environment.spec.sizes,
+            threads=environment.timing.threads,
+            sizes=environment.timing.sizes,
             elites={} if alone else self.elites,
             parent=choice.parent,
             target=choice.target,
@@ -122,16 +122,16 @@ class SearchHistory:
 
 
 def reference_speeds(environment: RunEnvironment) -> ReferenceSpeeds:
-    """What speeds are compared with at this workplace."""
-    spec = environment.spec
+    """What speeds are compared with on this machine."""
+    timing = environment.timing
     levels = ("scalar", *map(str, environment.machine.simd_widths))
     dtype, peaks = environment.problem.dtype.name, environment.peaks
     return ReferenceSpeeds(
         baseline=environment.baseline,
-        baseline_gflops=spec.baseline_gflops,
-        peak_gflops=peaks.peak_gflops(dtype, spec.threads),
-        peaks={level: peaks.peak_gflops(dtype, spec.threads, level) for level in levels},
-        triad_gbytes_per_s=spec.triad_gbytes_per_s,
+        baseline_gflops=timing.baseline_gflops,
+        peak_gflops=peaks.peak_gflops(dtype, timing.threads),
+        peaks={level: peaks.peak_gflops(dtype, timing.threads, level) for level in levels},
+        triad_gbytes_per_s=timing.triad_gbytes_per_s,
         compiler=f"{environment.toolchain.version}, {' '.join(environment.toolchain.flags)}",
     )
 

@@ -17,9 +17,9 @@ import pytest
 
 from qdkernel.core import Kernel, Outcome
 from qdkernel.evaluators.pipeline import EvaluationSpec, EvaluationTask, perform
-from qdkernel.evaluators.pipeline.worker import _drop_bench
+from qdkernel.evaluators.pipeline.worker import _drop_context
 from qdkernel.evaluators.toolchain import CompileLimits
-from tests.conftest import make_spec
+from tests.conftest import compiled_with, make_spec, run_with, timed_with
 from tests.paths import TESTS
 
 CHEATS = sorted((TESTS / "cheats").glob("*.c"))
@@ -32,9 +32,9 @@ LIMITS = CompileLimits(wall_s=4.0, memory_mb=1024, file_mb=16)
 def spec(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EvaluationSpec]:
     """A small scored size that no verification case has, short deadlines; nothing may be left running at the end."""
     before = psutil.Process().children(recursive=True)
-    made = make_spec(tmp_path_factory.mktemp("shelf"), size=72, threads=min(2, os.cpu_count() or 1))
-    yield dataclasses.replace(made, run_s=1.5, compile_limits=LIMITS)
-    _drop_bench()
+    made = make_spec(tmp_path_factory.mktemp("scratch"), size=72, threads=min(2, os.cpu_count() or 1))
+    yield compiled_with(run_with(made, run_s=1.5), limits=LIMITS)
+    _drop_context()
     assert [child for child in psutil.Process().children(recursive=True) if child not in before] == []
 
 
@@ -56,7 +56,7 @@ SPARE_CORE = {"forge_late_arming_repaired"} if (os.cpu_count() or 1) > 1 else se
 @pytest.mark.parametrize("path", CHEATS, ids=lambda path: path.stem)
 def test_a_cheat_is_stopped_as_its_header_says(path: Path, spec: EvaluationSpec) -> None:
     if path.stem in SPARE_CORE:
-        spec = dataclasses.replace(spec, threads=1)
+        spec = timed_with(spec, threads=1)
     found = perform(EvaluationTask(spec, Kernel(source(path))))
     assert found.outcome in expected(path), f"{found.outcome}: {found.detail}"
     assert found.objective is None

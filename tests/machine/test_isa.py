@@ -16,7 +16,7 @@ from qdkernel.machine import LEVELS, fingerprint, flags_of, this_machine
 from qdkernel.machine.cpu import simd_widths
 from qdkernel.machine.isa import VARIABLE, choose_isa, features_of
 from tests.compiled import AVX2, AVX512, compile_c
-from tests.conftest import make_spec, naive
+from tests.conftest import compiled_with, make_spec, naive
 from tests.paths import GALLERY
 
 pytestmark = pytest.mark.isa_dependent
@@ -125,7 +125,9 @@ INTRINSICS = {
 
 @pytest.mark.parametrize("isa", OWN[:2])
 def test_intrinsics_above_the_level_do_not_compile(isa: str, tmp_path: Path) -> None:
-    context = EvaluationContext(dataclasses.replace(make_spec(tmp_path), flags=flags_of(USUAL, isa), isa=isa))
+    context = EvaluationContext(
+        compiled_with(dataclasses.replace(make_spec(tmp_path), isa=isa), flags=flags_of(USUAL, isa))
+    )
     source = "#include <immintrin.h>\n" + naive().replace("{", "{ if (m > 99) {" + INTRINSICS[isa] + "}", 1)
     try:
         found = evaluate(context, Kernel(source))
@@ -149,7 +151,8 @@ def test_a_level_is_part_of_the_machine_and_of_its_fingerprint(monkeypatch: pyte
 def test_the_baseline_of_a_level_is_openblas_for_cores_of_the_level(isa: str, tmp_path: Path) -> None:
     context = EvaluationContext(dataclasses.replace(make_spec(tmp_path), isa=isa))
     try:
-        process = context.baseline_process.child._process.pid
+        context.timer.calibrate()  # when it has run, /proc shows its environment
+        process = context.timer.baseline_process.child._process.pid
         environment = Path(f"/proc/{process}/environ").read_bytes().split(b"\0")
     finally:
         context.close()

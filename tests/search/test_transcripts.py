@@ -13,7 +13,7 @@ from qdkernel.evaluators.pipeline.evaluate import evaluate
 from qdkernel.llm import Completion
 from qdkernel.machine import flags_of
 from qdkernel.mutators.llm import converse
-from tests.conftest import FLAGS, make_spec
+from tests.conftest import FLAGS, compiled_with, make_spec
 from tests.mutators.llm.test_converse import FILES, recorded
 
 pytestmark = pytest.mark.isa_dependent
@@ -48,7 +48,7 @@ def test_a_models_kernel_ends_as_an_evaluation(file: Path, context: EvaluationCo
 @pytest.mark.isa("sse2")
 @pytest.mark.parametrize("file", [f for f in KERNELS if f.stem in NEEDS], ids=lambda file: file.stem)
 def test_a_models_kernel_for_a_wider_machine_does_not_compile_here(file: Path, tmp_path: Path) -> None:
-    context = EvaluationContext(replace(make_spec(tmp_path), flags=flags_of(FLAGS, "sse2"), isa="sse2"))
+    context = EvaluationContext(compiled_with(replace(make_spec(tmp_path), isa="sse2"), flags=flags_of(FLAGS, "sse2")))
     try:
         evaluation = evaluate(context, kernel_of(file))
     finally:

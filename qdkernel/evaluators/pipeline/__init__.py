@@ -1,18 +1,22 @@
 """The steps of one evaluation, and the context that they share."""
 
 from qdkernel.evaluators.pipeline.containment_trials import only_by, run_trials
-from qdkernel.evaluators.pipeline.context import DUEL_RULE, EvaluationContext, EvaluationSpec
+from qdkernel.evaluators.pipeline.context import EvaluationContext
 from qdkernel.evaluators.pipeline.evaluate import Accept, verify_only
 from qdkernel.evaluators.pipeline.scratch import SharedScratch
+from qdkernel.evaluators.pipeline.spec import DUEL_RULE, CompileSpec, EvaluationSpec, RunSpec, TimingSpec
 from qdkernel.evaluators.pipeline.worker import EvaluationTask, perform
 
 __all__ = [
     "DUEL_RULE",
     "Accept",
+    "CompileSpec",
     "EvaluationContext",
     "EvaluationSpec",
     "EvaluationTask",
+    "RunSpec",
     "SharedScratch",
+    "TimingSpec",
     "only_by",
     "perform",
     "run_trials",

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from qdkernel.errors import ContainmentError
-from qdkernel.evaluators.pipeline.context import EvaluationContext, EvaluationSpec
+from qdkernel.evaluators.pipeline.context import EvaluationContext
+from qdkernel.evaluators.pipeline.spec import EvaluationSpec
 from qdkernel.evaluators.sandbox import ChildFailed, Layers
 from qdkernel.evaluators.toolchain import NATIVE
 
@@ -44,23 +45,27 @@ def run_trials(spec: EvaluationSpec) -> list[Trial]:
     The kernels are harmless where they succeed: they open what they do not use, and ask whether they could.
 
     Args:
-        spec: a bench for ``PROBLEM``; its layers are not used.
+        spec: of ``PROBLEM``; its layers are not used.
 
     Raises:
         ToolchainError: the project's own C or a hostile kernel cannot be built.
     """
-    benches = {layers: EvaluationContext(replace(spec, layers=layers)) for layers in (Layers.NONE, *_SINGLE)}
+    contexts = {layers: _context(spec, layers) for layers in (Layers.NONE, *_SINGLE)}
     try:
         present = Layers.NONE
         for layer in _SINGLE:
-            if _in_force(benches[layer]):
+            if _in_force(contexts[layer]):
                 present |= layer
-        benches[present] = benches.get(present) or EvaluationContext(replace(spec, layers=present))
+        contexts[present] = contexts.get(present) or _context(spec, present)
         singles = [layer for layer in _SINGLE if layer in present]
-        return [_try(path, benches, present, singles) for path in sorted(_HOSTILE.glob("*.c"))]
+        return [_try(path, contexts, present, singles) for path in sorted(_HOSTILE.glob("*.c"))]
     finally:
-        for context in benches.values():
+        for context in contexts.values():
             context.close()
+
+
+def _context(spec: EvaluationSpec, layers: Layers) -> EvaluationContext:
+    return EvaluationContext(replace(spec, run=replace(spec.run, layers=layers)))
 
 
 def only_by(trials: Sequence[Trial], layer: Layers) -> list[str]:
@@ -77,14 +82,14 @@ def _in_force(context: EvaluationContext) -> bool:
     return True
 
 
-def _try(path: Path, benches: dict[Layers, EvaluationContext], present: Layers, singles: Sequence[Layers]) -> Trial:
+def _try(path: Path, contexts: dict[Layers, EvaluationContext], present: Layers, singles: Sequence[Layers]) -> Trial:
     source = path.read_text(encoding="utf-8")
-    stopped, how = _run(benches[present], source)
+    stopped, how = _run(contexts[present], source)
     alone = Layers.NONE
     for layer in singles:
-        if _run(benches[layer], source)[0]:
+        if _run(contexts[layer], source)[0]:
             alone |= layer
-    return Trial(path.stem.replace("_", " "), stopped, how, alone, _run(benches[Layers.NONE], source)[0])
+    return Trial(path.stem.replace("_", " "), stopped, how, alone, _run(contexts[Layers.NONE], source)[0])
 
 
 def _run(context: EvaluationContext, source: str) -> tuple[bool, str]:

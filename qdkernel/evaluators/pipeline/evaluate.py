@@ -1,4 +1,4 @@
-"""Evaluating one kernel: eight steps, cheap to dear; each failure is an outcome with text one can act on."""
+"""Evaluating one kernel in eight steps, cheapest first; each failure is an outcome with a text to act on."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from qdkernel.core import Cell, Evaluation, Kernel, Outcome, VerificationResult
+from qdkernel.evaluators.behaviour import describe
 from qdkernel.evaluators.binary import Disassembly, SharedObject, disassemble, read_shared_object, refuse_object
 from qdkernel.evaluators.pipeline.builder import EvaluationBuilder, Stop, outcomes
 from qdkernel.evaluators.pipeline.context import EvaluationContext
@@ -21,19 +22,19 @@ from qdkernel.evaluators.source import normal_hash, refuse_source
 from qdkernel.evaluators.toolchain import CompileError, CompileLate
 
 Accept = Callable[[Cell, Mapping[str, str]], str | None]
-"""``admit(cell, evidence)``: why a kernel that behaves so may not compete; ``None`` when it may."""
+"""``accept(cell, evidence)``: why a kernel of this behaviour is outside its stage; ``None`` when it is not."""
 
 
 def evaluate(context: EvaluationContext, kernel: Kernel, accept: Accept | None = None) -> Evaluation:
-    """What happened to a kernel on the way through the eight steps.
+    """Takes a kernel through the eight steps.
 
-    A kernel that looks at least as fast as the holder of its cell is also timed against it; one that is clearly
-    slower is dropped after a call or two.
+    A kernel that may be at least as fast as the incumbent of its cell is also timed against it; one that is clearly
+    slower is dropped after one or two calls.
 
     Args:
-        context: the place of work; its shelf tells known hashes and holders.
+        context: of this process; its scratch folder holds known hashes and incumbents.
         kernel: the candidate.
-        accept: asked once the behaviour is known; a refusal ends the evaluation as ``outside_stage``.
+        accept: called once the behaviour is known; a reason ends the evaluation as ``outside_stage``.
 
     Raises:
         ContainmentError: this machine cannot contain the kernel; nothing was run.
@@ -48,8 +49,8 @@ def evaluate(context: EvaluationContext, kernel: Kernel, accept: Accept | None =
                 made = compile_step(context, builder, Path(folder))
                 shared_object, disassembly = check_object(context, builder, made)
                 with builder.step("behaviour"):
-                    builder.cell, builder.evidence = context.spec.describe(
-                        kernel.source, shared_object, disassembly, context.extent, context.problem.nest_depth
+                    builder.cell, builder.evidence = describe(
+                        kernel.source, shared_object, disassembly, context.timer.extent, context.problem.nest_depth
                     )
                 if accept and (reason := accept(builder.cell, builder.evidence)):
                     raise Stop(Outcome.OUTSIDE_STAGE, reason)
@@ -65,7 +66,7 @@ def evaluate(context: EvaluationContext, kernel: Kernel, accept: Accept | None =
 
 
 def remeasure(context: EvaluationContext, kernel: Kernel) -> Evaluation:
-    """A further timing of an elite in a fresh process; it was proven before, and its timed results are checked again.
+    """Times an elite again in a fresh process; it was verified before, and its timed results are checked again.
 
     Raises:
         ContainmentError: this machine cannot contain the kernel; nothing was run.
@@ -146,7 +147,7 @@ def _stop_if_known(context: EvaluationContext, kernel: Kernel, code: str, what: 
 
 
 def verify(context: EvaluationContext, builder: EvaluationBuilder, made: Path) -> None:
-    """Step 6: every case of the sheet with 1, 2 and all threads, in contained children; with all threads twice."""
+    """Step 6: every case of the suite with 1, 2 and all threads, in contained children; with all threads twice."""
     suite, all_threads = context.suite, context.verify_threads[-1]
     for threads in context.verify_threads:
         with context.start(made, suite.layout, suite.inputs, suite.outputs, threads) as child:
@@ -160,12 +161,12 @@ def verify(context: EvaluationContext, builder: EvaluationBuilder, made: Path) -
 def _verify_pass(
     context: EvaluationContext, builder: EvaluationBuilder, child: Child, threads: int
 ) -> VerificationResult:
-    """One pass over the sheet, and the proof as far as it has come."""
+    """One pass over the suite; returns the verification result so far."""
     suite = context.suite
     suite.reset()
     with outcomes(partial(_where, suite, threads)):
         child.go_on()
-        child.run(0, len(suite.layout.calls), context.spec.run_s, freeze=True)
+        child.run(0, len(suite.layout.calls), context.spec.run.run_s, freeze=True)
     verdict = suite.judge()
     before = builder.verification or VerificationResult(0.0, context.problem.error_limit, context.spec.accuracy, 0)
     worst = max(before.error_ratio, verdict.error_ratio)

@@ -1,4 +1,4 @@
-"""Steps 7 and 8 of an evaluation: a kernel timed against the baseline and the holder of its cell; plausibility."""
+"""Steps 7 and 8 of an evaluation: a kernel timed against the baseline and the incumbent of its cell; plausibility."""
 
 from __future__ import annotations
 
@@ -22,59 +22,62 @@ from qdkernel.evaluators.measurement import (
 from qdkernel.evaluators.pipeline.builder import EvaluationBuilder, Stop, outcomes
 from qdkernel.evaluators.pipeline.context import EvaluationContext
 from qdkernel.evaluators.pipeline.scratch import Incumbent
+from qdkernel.evaluators.pipeline.timer import Timer
 from qdkernel.evaluators.sandbox import ChildCrashed, ChildFailed, ChildStartFailed
 
-_LOOK_BUDGETS = 2  # by thought: what a look at an elite may cost while it waits for quiet cores
+_REMEASURE_BUDGETS = 2  # heuristic: budgets of a first timing that a remeasurement may take
 _PEAK_MARGIN = 1.02  # best window of the peak benchmark against a median: 2 % above it is no measurement error
 _TRIAD_MARGIN = 1.25  # triad itself varies by 20 % between runs, and other mixes of reads and writes can beat it
 
 
 def time_challenger(context: EvaluationContext, builder: EvaluationBuilder, made: Path) -> None:
-    """Steps 7 and 8: timing against the baseline and, when it may win, against the holder of its cell; plausibility."""
+    """Steps 7 and 8: timing against the baseline and, if it may win, against the incumbent; plausibility."""
     assert builder.cell is not None
+    timer = context.timer
     incumbent = context.scratch.incumbent(builder.cell)
     if incumbent and incumbent.kernel_id == builder.kernel.id:
         incumbent = None  # evaluated again: it cannot challenge itself
     incumbent_object = (
         _object_of(context, builder, Kernel(context.scratch.source(incumbent.kernel_id))) if incumbent else None
     )
-    baseline = context.baseline_process  # started outside the exclusive lock
-    with builder.holding(context.alone()), builder.step("time"):
-        process = context.start_timed("challenger", made)
+    baseline = timer.baseline_process  # started outside the exclusive lock
+    with builder.holding(timer.alone()), builder.step("time"):
+        process = timer.start("challenger", made)
         with process.child, outcomes(lambda _: " while being timed"):
-            first_call_ns = look(context, process, incumbent)
-            if incumbent and _clearly_slower(context, first_call_ns, incumbent):
-                builder.timings = tuple(_rough_timing(context, i, ns) for i, ns in enumerate(first_call_ns))
-                builder.detail = "dropped after two calls: clearly slower than the holder of its cell"
+            first_call_ns = first_timing(timer, process, incumbent)
+            if incumbent and _clearly_slower(timer, first_call_ns, incumbent):
+                builder.timings = tuple(_rough_timing(timer, i, ns) for i, ns in enumerate(first_call_ns))
+                builder.detail = "dropped after two calls: clearly slower than the incumbent of its cell"
             else:
-                rule = context.spec.rule
+                rule = timer.spec.rule
                 builder.timings = tuple(
-                    time_size(context, i, process, ns, baseline, rule) for i, ns in enumerate(first_call_ns)
+                    time_size(timer, i, process, ns, baseline, rule) for i, ns in enumerate(first_call_ns)
                 )
-            check_plausible(context, builder.timings)
+            check_plausible(timer, builder.timings)
             objective = geometric_mean([timing.gflops for timing in builder.timings])
             if incumbent and incumbent_object and worth_a_duel(objective, builder.timings, incumbent.objective):
-                builder.duel = duel(context, process, first_call_ns, incumbent, incumbent_object)
+                builder.duel = duel(timer, process, first_call_ns, incumbent, incumbent_object)
 
 
 def remeasure_timing(context: EvaluationContext, builder: EvaluationBuilder, elite: Kernel) -> None:
-    """Step 7 for an elite that was proven and timed before, in a fresh process."""
+    """Step 7 for an elite that was verified and timed before, in a fresh process."""
+    timer = context.timer
     made = _object_of(context, builder, elite)
-    baseline = context.baseline_process  # started outside the exclusive lock
-    rule = replace(context.spec.rule, budget_s=_LOOK_BUDGETS * context.spec.rule.budget_s)
-    with builder.holding(context.alone()), builder.step("time"):
-        process = context.start_timed("challenger", made)
+    baseline = timer.baseline_process  # started outside the exclusive lock
+    rule = replace(timer.spec.rule, budget_s=_REMEASURE_BUDGETS * timer.spec.rule.budget_s)
+    with builder.holding(timer.alone()), builder.step("time"):
+        process = timer.start("challenger", made)
         with process.child, outcomes(lambda _: " while being timed"):
             try:
-                first_call_ns = look(context, process, None)
+                first_call_ns = first_timing(timer, process, None)
                 builder.timings = tuple(
-                    time_size(context, i, process, ns, baseline, rule) for i, ns in enumerate(first_call_ns)
+                    time_size(timer, i, process, ns, baseline, rule) for i, ns in enumerate(first_call_ns)
                 )
             except ChildCrashed as error:
-                if error.process == process.name and _fault(context, error, made) is None:
+                if error.process == process.name and _fault(timer, error, made) is None:
                     raise Stop(Outcome.LOST, f"{error}, but not when it was tried again") from None
                 raise
-            check_plausible(context, builder.timings)
+            check_plausible(timer, builder.timings)
 
 
 def _object_of(context: EvaluationContext, builder: EvaluationBuilder, elite: Kernel) -> Path:
@@ -86,26 +89,26 @@ def _object_of(context: EvaluationContext, builder: EvaluationBuilder, elite: Ke
     return path
 
 
-def look(context: EvaluationContext, process: TimedProcess, incumbent: Incumbent | None) -> list[float]:
-    """Nanoseconds of one call at each scored size; the better of two calls where the first looks hopeless.
+def first_timing(timer: Timer, process: TimedProcess, incumbent: Incumbent | None) -> list[float]:
+    """Nanoseconds of one call at each scored size; the faster of two calls where the first is clearly slower.
 
-    The first call also creates the kernel's threads and touches its buffers, so it alone does not condemn.
+    The first call also creates the kernel's threads and touches its buffers, so it alone decides nothing.
     """
-    sizes = context.buffers.sizes
-    first_call_ns = [probe(context.buffers, scored, process, context.track) for scored in sizes]
-    if incumbent and _clearly_slower(context, first_call_ns, incumbent):
-        again = [probe(context.buffers, scored, process, context.track) for scored in sizes]
+    sizes = timer.sizes
+    first_call_ns = [probe(timer.buffers, scored, process, timer.placement) for scored in sizes]
+    if incumbent and _clearly_slower(timer, first_call_ns, incumbent):
+        again = [probe(timer.buffers, scored, process, timer.placement) for scored in sizes]
         first_call_ns = [min(pair) for pair in zip(first_call_ns, again, strict=True)]
     return first_call_ns
 
 
-def _clearly_slower(context: EvaluationContext, first_call_ns: list[float], incumbent: Incumbent) -> bool:
-    speeds = [scored.flops / ns for scored, ns in zip(context.buffers.sizes, first_call_ns, strict=True)]
-    return geometric_mean(speeds) * context.spec.drop_ratio < incumbent.objective
+def _clearly_slower(timer: Timer, first_call_ns: list[float], incumbent: Incumbent) -> bool:
+    speeds = [scored.flops / ns for scored, ns in zip(timer.sizes, first_call_ns, strict=True)]
+    return geometric_mean(speeds) * timer.spec.drop_ratio < incumbent.objective
 
 
 def time_size(
-    context: EvaluationContext,
+    timer: Timer,
     index: int,
     process: TimedProcess,
     call_ns: float,
@@ -114,32 +117,28 @@ def time_size(
 ) -> Timing:
     """One scored size against the baseline.
 
-    A kernel of which one call takes longer than a whole measurement may is called twice and compared with the
-    baseline's run-long speed: rounds beside so short a block of the baseline would take a minute and tell no more.
+    If one call takes longer than a whole measurement may, the kernel is called twice and compared with the baseline's
+    calibrated speed: rounds against the much shorter blocks of the baseline would take a minute and add nothing.
     """
-    scored = context.buffers.sizes[index]
+    scored = timer.sizes[index]
     if call_ns > rule.budget_s * 1e9:
         entry = scored.entry(process, call_ns, rule)
-        calls_ns = tuple(time_with_late_inputs(context.buffers, scored, entry, context.track) for _ in range(2))
-        baseline_ns = _run_long_ns(context, index)
-        return _timing(context, index, 1, PairedSamples(calls_ns, (baseline_ns, baseline_ns), slowest_ns=baseline_ns))
+        calls_ns = tuple(time_with_late_inputs(timer.buffers, scored, entry, timer.placement) for _ in range(2))
+        baseline_ns = timer.baseline_ns(index)
+        return _timing(timer, index, 1, PairedSamples(calls_ns, (baseline_ns, baseline_ns), slowest_ns=baseline_ns))
     challenger = scored.entry(process, call_ns, rule)
-    reference = context.baseline_entry(index, baseline)
-    samples = race(context.buffers, scored, challenger, reference, rule, context.track, context.rng)
-    return _timing(context, index, challenger.timed, samples)
+    reference = timer.baseline_entry(index, baseline)
+    samples = race(timer.buffers, scored, challenger, reference, rule, timer.placement, timer.rng)
+    return _timing(timer, index, challenger.timed, samples)
 
 
-def _rough_timing(context: EvaluationContext, index: int, call_ns: float) -> Timing:
-    """A single call as a timing, against the baseline's run-long speed."""
-    return _timing(context, index, 1, PairedSamples((call_ns,), (_run_long_ns(context, index),)))
+def _rough_timing(timer: Timer, index: int, call_ns: float) -> Timing:
+    """A single call as a timing, against the baseline's calibrated speed."""
+    return _timing(timer, index, 1, PairedSamples((call_ns,), (timer.baseline_ns(index),)))
 
 
-def _run_long_ns(context: EvaluationContext, index: int) -> float:
-    return context.buffers.sizes[index].flops / context.spec.baseline_gflops[index]
-
-
-def _timing(context: EvaluationContext, index: int, timed: int, samples: PairedSamples) -> Timing:
-    scored, ratio = context.buffers.sizes[index], median_ratio([samples.ratios], context.rng)
+def _timing(timer: Timer, index: int, timed: int, samples: PairedSamples) -> Timing:
+    scored, ratio = timer.sizes[index], median_ratio([samples.ratios], timer.rng)
     return Timing(
         size=scored.size,
         flops=scored.flops,
@@ -150,61 +149,61 @@ def _timing(context: EvaluationContext, index: int, timed: int, samples: PairedS
         ratio=ratio.median,
         ratio_low=ratio.low,
         ratio_high=ratio.high,
-        gflops=ratio.median * context.spec.baseline_gflops[index],
+        gflops=ratio.median * timer.spec.baseline_gflops[index],
         quiet=math.isinf(samples.slowest_ns),
     )
 
 
 def duel(
-    context: EvaluationContext,
+    timer: Timer,
     process: TimedProcess,
     first_call_ns: list[float],
     incumbent: Incumbent,
     incumbent_object: Path,
 ) -> Duel:
-    """The challenger against the holder of its cell, interleaved, over all scored sizes.
+    """The challenger against the incumbent of its cell, interleaved, over all scored sizes.
 
-    The two are about equally fast, or there would be no duel: their blocks have the same number of calls. The holder
-    has one call first, as the challenger had: a first call creates threads and touches memory, and a holder that does
-    so in the race loses its first round by a tenth. A holder that crashes or is wrong in the duel has lost it.
+    Duels take place between kernels of similar speed, so the blocks of both have the same number of calls. The
+    incumbent is called once first, as the challenger was: a first call creates threads and touches memory, and would
+    cost the incumbent a tenth in the first round. An incumbent that crashes or is wrong in the duel loses it.
     """
-    incumbent_process = context.start_timed("holder", incumbent_object)
-    rule = context.spec.duel_rule
+    incumbent_process = timer.start("incumbent", incumbent_object)
+    rule = timer.spec.duel_rule
     with incumbent_process.child:
         samples = []
         try:
-            for scored, call_ns in zip(context.buffers.sizes, first_call_ns, strict=True):
-                probe(context.buffers, scored, incumbent_process, context.track)
+            for scored, call_ns in zip(timer.sizes, first_call_ns, strict=True):
+                probe(timer.buffers, scored, incumbent_process, timer.placement)
                 challenger, reference = (scored.entry(each, call_ns, rule) for each in (process, incumbent_process))
-                samples.append(race(context.buffers, scored, challenger, reference, rule, context.track, context.rng))
+                samples.append(race(timer.buffers, scored, challenger, reference, rule, timer.placement, timer.rng))
         except (ChildFailed, WrongResult) as error:
             if error.process != incumbent_process.name:
                 raise
-            process.child.close()  # its threads and memory may be what the holder lacked
+            process.child.close()  # its threads and memory may be what the incumbent lacked
             incumbent_process.child.close()
-            if fault := _fault(context, error, incumbent_object):
+            if fault := _fault(timer, error, incumbent_object):
                 return Duel(incumbent.kernel_id, math.inf, math.inf, math.inf, fault=fault)
-            raise Stop(Outcome.LOST, f"the holder of its cell was stopped in their duel: {error}") from None
-    found = median_ratio([lap.ratios for lap in samples], context.rng)
+            raise Stop(Outcome.LOST, f"the incumbent of its cell was stopped in their duel: {error}") from None
+    found = median_ratio([lap.ratios for lap in samples], timer.rng)
     kernel_ns, incumbent_ns = zip(*((lap.kernel_ns, lap.reference_ns) for lap in samples), strict=True)
     return Duel(incumbent.kernel_id, found.median, found.low, found.high, kernel_ns, incumbent_ns)
 
 
-def _fault(context: EvaluationContext, error: ChildFailed | WrongResult, made: Path) -> Fault | None:
-    """What an elite did wrong; ``None`` when it was only late, or when its crash does not come twice.
+def _fault(timer: Timer, error: ChildFailed | WrongResult, made: Path) -> Fault | None:
+    """How an elite failed; ``None`` when it was only late, or when it does not crash a second time.
 
-    A wrong result is its own fault. A crash may be that of a host short of memory or processes, or of somebody who
-    kills: the elite is called once more at each size, in a fresh process.
+    A wrong result is the elite's own fault. A crash may be due to a host short of memory or processes, or to a signal
+    from outside: the elite is called once more at each size, in a fresh process.
     """
     if isinstance(error, WrongResult):
         return Fault(Outcome.WRONG, str(error))
     if not isinstance(error, ChildCrashed):
         return None
-    again = context.start_timed("holder", made)
+    again = timer.start("incumbent", made)
     with again.child:
         try:
-            for scored in context.buffers.sizes:
-                probe(context.buffers, scored, again, context.track)
+            for scored in timer.sizes:
+                probe(timer.buffers, scored, again, timer.placement)
         except WrongResult as wrong:
             return Fault(Outcome.WRONG, str(wrong))
         except ChildCrashed as crash:
@@ -215,28 +214,27 @@ def _fault(context: EvaluationContext, error: ChildFailed | WrongResult, made: P
     return None
 
 
-def check_plausible(context: EvaluationContext, timings: tuple[Timing, ...]) -> None:
-    """Step 8: no kernel computes or streams faster than this machine was measured to.
+def check_plausible(timer: Timer, timings: tuple[Timing, ...]) -> None:
+    """Step 8: no kernel computes or streams faster than this machine's measured peaks.
 
-    A speed that only the drift-cancelled figure puts above the peak says that the reference was disturbed, not the
-    kernel fast. Traffic is bounded only where the data exceeds the last-level cache, and by what *any* implementation
-    must move.
+    If only the drift-cancelled speed is above the peak, the reference was disturbed; the kernel is not that fast.
+    Traffic is bounded only where the data exceeds the last-level cache, by the bytes that any implementation moves.
     """
-    for timing, scored in zip(timings, context.buffers.sizes, strict=True):
+    for timing, scored in zip(timings, timer.sizes, strict=True):
         median_ns = float(np.median(timing.kernel_ns))
         gflops, gbytes = scored.least_flops / median_ns, scored.least_bytes / median_ns
         size = ", ".join(f"{name}={value}" for name, value in scored.size.items())
-        if gflops > _PEAK_MARGIN * context.spec.peak_gflops:
+        if gflops > _PEAK_MARGIN * timer.spec.peak_gflops:
             raise Stop(
                 Outcome.IMPLAUSIBLE,
-                f"{gflops:.1f} GFLOP/s at {size} is above the measured peak of {context.spec.peak_gflops:.1f}",
+                f"{gflops:.1f} GFLOP/s at {size} is above the measured peak of {timer.spec.peak_gflops:.1f}",
             )
-        if timing.gflops * scored.least_flops / scored.flops > _PEAK_MARGIN * context.spec.peak_gflops:
+        if timing.gflops * scored.least_flops / scored.flops > _PEAK_MARGIN * timer.spec.peak_gflops:
             raise Stop(
                 Outcome.LOST, f"the machine was too busy to time a kernel: a ratio of {timing.ratio:.2f} at {size}"
             )
-        if scored.least_bytes > 2 * context.spec.llc_bytes and gbytes > _TRIAD_MARGIN * context.spec.triad_gbytes_per_s:
+        if scored.least_bytes > 2 * timer.spec.llc_bytes and gbytes > _TRIAD_MARGIN * timer.spec.triad_gbytes_per_s:
             raise Stop(
                 Outcome.IMPLAUSIBLE,
-                f"{gbytes:.1f} GB/s at {size} is above the measured triad of {context.spec.triad_gbytes_per_s:.1f}",
+                f"{gbytes:.1f} GB/s at {size} is above the measured triad of {timer.spec.triad_gbytes_per_s:.1f}",
             )

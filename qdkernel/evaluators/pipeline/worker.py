@@ -8,21 +8,22 @@ from dataclasses import dataclass
 
 from qdkernel.core import Evaluation, Kernel, Outcome
 from qdkernel.errors import QdkernelError
-from qdkernel.evaluators.pipeline.context import EvaluationContext, EvaluationSpec
+from qdkernel.evaluators.pipeline.context import EvaluationContext
 from qdkernel.evaluators.pipeline.evaluate import Accept, evaluate, remeasure
+from qdkernel.evaluators.pipeline.spec import EvaluationSpec
 
-_bench: EvaluationContext | None = None
+_context: EvaluationContext | None = None
 
 
 @dataclass(frozen=True)
 class EvaluationTask:
-    """A kernel and the bench to evaluate it on.
+    """A kernel and how to evaluate it.
 
     Attributes:
-        spec: of the bench.
+        spec: of the context.
         kernel: the candidate, or an elite.
         accept: which behaviours may compete; ``None`` for all.
-        again: an elite proven before is only timed once more.
+        again: time a verified elite again instead of evaluating the kernel.
     """
 
     spec: EvaluationSpec
@@ -32,35 +33,34 @@ class EvaluationTask:
 
 
 def perform(task: EvaluationTask) -> Evaluation:
-    """Evaluates the task's kernel on this process's bench, which is made on the first call and kept.
+    """Evaluates the task's kernel in this process's context, which is made on the first call and kept.
 
-    A failure of the evaluator itself is the outcome ``lost`` with the traceback: it says nothing about the kernel, and
-    the run goes on.
+    A failure of the evaluator itself ends as ``lost`` with the traceback; the run continues.
 
     Raises:
-        QdkernelError: something the user must mend before any kernel can be evaluated.
+        QdkernelError: something the user must put right before any kernel can be evaluated.
     """
     try:
-        context = _bench_for(task.spec)
+        context = _context_for(task.spec)
         return remeasure(context, task.kernel) if task.again else evaluate(context, task.kernel, task.accept)
     except QdkernelError:
         raise
     except Exception:
-        _drop_bench()  # its children or memory may be what failed
+        _drop_context()  # its children or memory may be what failed
         return Evaluation(task.kernel.id, Outcome.LOST, traceback.format_exc(limit=-6))
 
 
-def _bench_for(spec: EvaluationSpec) -> EvaluationContext:
-    global _bench
-    if _bench is None or _bench.spec != spec:
-        _drop_bench()
-        _bench = EvaluationContext(spec)
-    return _bench
+def _context_for(spec: EvaluationSpec) -> EvaluationContext:
+    global _context
+    if _context is None or _context.spec != spec:
+        _drop_context()
+        _context = EvaluationContext(spec)
+    return _context
 
 
 @atexit.register
-def _drop_bench() -> None:
-    global _bench
-    if _bench is not None:
-        _bench.close()
-        _bench = None
+def _drop_context() -> None:
+    global _context
+    if _context is not None:
+        _context.close()
+        _context = None

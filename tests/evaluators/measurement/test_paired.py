@@ -56,7 +56,7 @@ class NoArena:
     def __init__(self, diary: list[str]) -> None:
         self._diary = diary
 
-    def refresh(self, *_: Any, **__: Any) -> None:  # Any: whatever an arena is told
+    def refresh(self, *_: Any, **__: Any) -> None:  # Any: the arguments of TimingBuffers.refresh
         self._diary.append("inputs")
 
     def check(self, *_: Any) -> None:  # Any: see above

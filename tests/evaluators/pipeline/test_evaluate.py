@@ -16,10 +16,10 @@ from qdkernel.evaluators.measurement import TimingRule, WrongResult
 from qdkernel.evaluators.pipeline import DUEL_RULE, EvaluationContext, EvaluationTask, perform
 from qdkernel.evaluators.pipeline.evaluate import evaluate
 from qdkernel.evaluators.pipeline.timing import _fault
-from qdkernel.evaluators.pipeline.worker import _drop_bench
+from qdkernel.evaluators.pipeline.worker import _drop_context
 from qdkernel.evaluators.sandbox import ChildCrashed, ChildStartFailed, ChildTimeout
 from qdkernel.problems import find_problem
-from tests.conftest import make_spec, naive
+from tests.conftest import FAST_RULE, make_spec, naive, run_with, timed_with
 
 pytestmark = pytest.mark.isa_dependent
 
@@ -86,7 +86,7 @@ def test_the_naive_kernel_is_correct_timed_and_placed(context: EvaluationContext
 
 @pytest.mark.skipif(os.cpu_count() == 1, reason="one thread adds in one order")
 def test_a_sum_in_the_order_in_which_threads_arrive_is_right_but_not_deterministic(tmp_path: Path) -> None:
-    context = EvaluationContext(dataclasses.replace(make_spec(tmp_path), run_s=30.0))  # atomics are slow on a busy host
+    context = EvaluationContext(run_with(make_spec(tmp_path), run_s=30.0))  # atomics are slow on a busy host
     loop = "for (int p = 0; p < k; p++)"
     team = f"\n#pragma omp parallel for schedule(dynamic, 4)\n{loop}\n#pragma omp atomic\n"
     racing = naive().replace(loop, team)
@@ -102,8 +102,8 @@ def test_a_sum_in_the_order_in_which_threads_arrive_is_right_but_not_determinist
 def test_on_a_slow_host_a_duel_decides_whatever_the_objectives(tmp_path: Path) -> None:
     rule = TimingRule(block_ms=0.2, rounds_min=2, rounds_max=4, half_width=0.5, budget_s=0.0, disturbed=1000)
     unreached = (1e6,)  # GFLOP/s of the baseline on quiet cores
-    spec = dataclasses.replace(make_spec(tmp_path), rule=rule, baseline_gflops=unreached, peak_gflops=1e9)
-    context = EvaluationContext(dataclasses.replace(spec, drop_ratio=1e9))  # a cold first call drops nobody
+    spec = timed_with(make_spec(tmp_path), rule=rule, baseline_gflops=unreached, peak_gflops=1e9)
+    context = EvaluationContext(timed_with(spec, drop_ratio=1e9))  # a cold first call drops nobody
     try:
         incumbent = evaluate(context, Kernel(naive()))
         assert incumbent.cell is not None
@@ -118,7 +118,7 @@ def test_on_a_slow_host_a_duel_decides_whatever_the_objectives(tmp_path: Path) -
 
 def test_a_challenger_that_fails_in_the_duel_only_has_not_won_it(tmp_path: Path) -> None:
     long_duel = dataclasses.replace(DUEL_RULE, rounds_min=100, rounds_max=100, budget_s=100.0, half_width=0.0, tie=None)
-    context = EvaluationContext(dataclasses.replace(make_spec(tmp_path), duel_rule=long_duel))
+    context = EvaluationContext(timed_with(make_spec(tmp_path), duel_rule=long_duel))
     counting = naive().replace("{", "{\n    static long calls;\n    if (m == 48 && ++calls > 80)\n        return;\n", 1)
     try:
         incumbent = evaluate(context, Kernel(naive()))
@@ -132,8 +132,8 @@ def test_a_challenger_that_fails_in_the_duel_only_has_not_won_it(tmp_path: Path)
     assert found.duel is None
 
 
-def test_a_holder_that_is_only_late_in_a_duel_keeps_its_cell(tmp_path: Path) -> None:
-    context = EvaluationContext(dataclasses.replace(make_spec(tmp_path), run_s=0.5))
+def test_an_incumbent_that_is_only_late_in_a_duel_keeps_its_cell(tmp_path: Path) -> None:
+    context = EvaluationContext(run_with(make_spec(tmp_path), run_s=0.5))
     try:
         found = evaluate(context, Kernel(naive()))
         assert found.cell is not None
@@ -143,7 +143,7 @@ def test_a_holder_that_is_only_late_in_a_duel_keeps_its_cell(tmp_path: Path) -> 
     finally:
         context.close()
     assert found.outcome is Outcome.LOST
-    assert "the holder of its cell was stopped in their duel: not done after 0.5 s" in found.detail
+    assert "the incumbent of its cell was stopped in their duel: not done after 0.5 s" in found.detail
 
 
 def test_a_baseline_that_was_killed_is_nobodys_fault_and_the_next_kernel_has_a_new_one(tmp_path: Path) -> None:
@@ -154,14 +154,14 @@ def test_a_baseline_that_was_killed_is_nobodys_fault_and_the_next_kernel_has_a_n
         baseline.kill()
         second, third = (perform(EvaluationTask(spec, Kernel(f"{naive()}/* {n} */"))) for n in range(2))
     finally:
-        _drop_bench()
+        _drop_context()
     assert second.outcome is Outcome.LOST
     assert "SIGKILL" in second.detail
     assert third.outcome is Outcome.OK, third.detail
 
 
 @pytest.mark.parametrize("failing", ["*(volatile int *)8 = 1;", ""], ids=["crashes", "is wrong"])
-def test_a_holder_that_fails_in_a_duel_has_lost_it(failing: str, context: EvaluationContext) -> None:
+def test_an_incumbent_that_fails_in_a_duel_has_lost_it(failing: str, context: EvaluationContext) -> None:
     found = evaluate(context, Kernel(naive()))
     assert found.cell is not None
     incumbent = Kernel(HEAD + "\n{\n    " + failing + "\n}\n")  # as if it had been right whenever it was looked at
@@ -254,7 +254,7 @@ def test_a_kernel_that_compiles_with_optimisation_only_is_ok_without_an_assembly
     assert found.assembly_hash is None
 
 
-def test_a_challenger_is_timed_against_the_holder_of_its_cell(context: EvaluationContext) -> None:
+def test_a_challenger_is_timed_against_the_incumbent_of_its_cell(context: EvaluationContext) -> None:
     incumbent = evaluate(context, Kernel(naive()))
     assert incumbent.cell is not None
     context.scratch.set_incumbent(incumbent.cell, Kernel(naive()), 1e-9)
@@ -270,16 +270,16 @@ def test_a_duel_has_enough_rounds_for_its_verdict_however_slow_the_kernels(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = EvaluationContext(
-        dataclasses.replace(make_spec(tmp_path), duel_rule=dataclasses.replace(DUEL_RULE, budget_s=1e-6))
+        timed_with(make_spec(tmp_path), duel_rule=dataclasses.replace(DUEL_RULE, budget_s=1e-6))
     )
-    racers_of_rounds: list[tuple[str, ...]] = []
-    refresh = context.buffers.refresh
+    names_of_rounds: list[tuple[str, ...]] = []
+    refresh = context.timer.buffers.refresh
 
-    def recording(calls: range, racers: Sequence[str], unchecked: int = 0) -> None:
-        racers_of_rounds.append(tuple(racers))
-        refresh(calls, racers, unchecked)
+    def recording(calls: range, names: Sequence[str], unchecked: int = 0) -> None:
+        names_of_rounds.append(tuple(names))
+        refresh(calls, names, unchecked)
 
-    monkeypatch.setattr(context.buffers, "refresh", recording)
+    monkeypatch.setattr(context.timer.buffers, "refresh", recording)
     try:
         incumbent = evaluate(context, Kernel(naive()))
         assert incumbent.cell is not None
@@ -287,10 +287,10 @@ def test_a_duel_has_enough_rounds_for_its_verdict_however_slow_the_kernels(
         assert evaluate(context, Kernel(naive().replace("int i = 0", "int i = 0 * 1"))).duel is not None
     finally:
         context.close()
-    assert racers_of_rounds.count(("challenger", "holder")) >= DUEL_RULE.rounds_min
+    assert names_of_rounds.count(("challenger", "incumbent")) >= DUEL_RULE.rounds_min
 
 
-def test_a_kernel_far_behind_its_holder_is_dropped_after_two_calls(context: EvaluationContext) -> None:
+def test_a_kernel_far_behind_the_incumbent_is_dropped_after_two_calls(context: EvaluationContext) -> None:
     incumbent = evaluate(context, Kernel(naive()))
     assert incumbent.cell is not None
     context.scratch.set_incumbent(incumbent.cell, Kernel(naive()), 1e9)
@@ -302,7 +302,7 @@ def test_a_kernel_far_behind_its_holder_is_dropped_after_two_calls(context: Eval
 
 
 def test_faster_than_the_machine_is_implausible(tmp_path: Path) -> None:
-    slow_machine = EvaluationContext(dataclasses.replace(make_spec(tmp_path), peak_gflops=1e-6))
+    slow_machine = EvaluationContext(timed_with(make_spec(tmp_path), peak_gflops=1e-6))
     try:
         found = evaluate(slow_machine, Kernel(naive()))
     finally:
@@ -324,7 +324,7 @@ def test_the_other_problem_goes_through_the_same_steps(file: str, tmp_path: Path
 def test_evaluations_leave_no_process_descriptor_or_file_behind(tmp_path: Path) -> None:
     context = EvaluationContext(make_spec(tmp_path))
     me = psutil.Process()
-    evaluate(context, Kernel(naive()))  # makes what a bench keeps: baseline, output files
+    evaluate(context, Kernel(naive()))  # makes what a context keeps: baseline, output files
     descriptors, children = me.num_fds(), len(me.children(recursive=True))
     for body in ("*(volatile int *)8 = 1;", "C[0] = 1;", "int x = ;"):
         evaluate(context, Kernel(f"{HEAD}\n{{ {body} }}\n"))
@@ -338,7 +338,7 @@ def test_evaluations_leave_no_process_descriptor_or_file_behind(tmp_path: Path) 
 def test_a_kernel_with_very_long_calls_is_called_only_twice(tmp_path: Path) -> None:
     spec = make_spec(tmp_path)
     # Long beside the whole measurement, on a host of any speed: 221184 flops in 0.1 us would be 2 TFLOP/s.
-    context = EvaluationContext(dataclasses.replace(spec, rule=dataclasses.replace(spec.rule, budget_s=1e-7)))
+    context = EvaluationContext(timed_with(spec, rule=dataclasses.replace(FAST_RULE, budget_s=1e-7)))
     try:
         found = evaluate(context, Kernel(naive()))
     finally:
@@ -346,7 +346,7 @@ def test_a_kernel_with_very_long_calls_is_called_only_twice(tmp_path: Path) -> N
     assert found.outcome is Outcome.OK, found.detail
     [timing] = found.timings
     assert len(timing.kernel_ns) == 2
-    assert timing.reference_ns == (timing.flops / context.spec.baseline_gflops[0],) * 2
+    assert timing.reference_ns == (timing.flops / context.timer.spec.baseline_gflops[0],) * 2
     assert not timing.quiet
     assert timing.ratio_low <= timing.ratio <= timing.ratio_high
 
@@ -359,5 +359,5 @@ def test_a_crash_that_does_not_come_twice_is_no_fault(context: EvaluationContext
         ChildStartFailed("mapping a segment", 0),
         ChildTimeout("", 0),
     ):
-        assert _fault(context, error, made) is None
-    assert _fault(context, WrongResult("is wrong", "holder"), made) == Fault(Outcome.WRONG, "is wrong")
+        assert _fault(context.timer, error, made) is None
+    assert _fault(context.timer, WrongResult("is wrong", "incumbent"), made) == Fault(Outcome.WRONG, "is wrong")

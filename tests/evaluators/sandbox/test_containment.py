@@ -242,10 +242,10 @@ def test_the_child_dies_with_a_killed_parent(tmp_path: Path) -> None:
             from pathlib import Path
             from qdkernel.evaluators.pipeline import EvaluationContext
             from tests.conftest import make_spec, naive
-            bench = EvaluationContext(make_spec(Path(sys.argv[1])))
-            made = bench.compile(naive(), Path(sys.argv[2]))
-            suite = bench.suite
-            child = bench.start(made, suite.layout, suite.inputs, suite.outputs, 1)
+            context = EvaluationContext(make_spec(Path(sys.argv[1])))
+            made = context.compile(naive(), Path(sys.argv[2]))
+            suite = context.suite
+            child = context.start(made, suite.layout, suite.inputs, suite.outputs, 1)
             child.run(0, 1, 5.0)
             child.stop()
             print(child._process.pid, flush=True)
@@ -254,9 +254,9 @@ def test_the_child_dies_with_a_killed_parent(tmp_path: Path) -> None:
         )
     )
     (tmp_path / "build").mkdir()
-    (tmp_path / "shelf").mkdir()
+    (tmp_path / "scratch").mkdir()
     root = ROOT
-    command = [sys.executable, str(script), str(tmp_path / "shelf"), str(tmp_path / "build")]
+    command = [sys.executable, str(script), str(tmp_path / "scratch"), str(tmp_path / "build")]
     with started(command, {**os.environ, "PYTHONPATH": str(root)}) as parent:
         assert parent.stdout is not None
         child = int(parent.stdout.readline())

@@ -40,7 +40,7 @@ def hashed(context: EvaluationContext, tmp_path: Path) -> Hashed:
     """The hash for a source, compiled in a folder of its own."""
     made = iter(range(1000))
 
-    def of(source: str, limits: CompileLimits = context.spec.compile_limits) -> str | None:
+    def of(source: str, limits: CompileLimits = context.spec.compile.limits) -> str | None:
         folder = tmp_path / f"folder {next(made)}"
         folder.mkdir()
         context.compile(source, folder)

@@ -1,0 +1,99 @@
+"""What it takes to evaluate the kernels of a run in any process of the host, as plain data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from qdkernel.evaluators.measurement import BaselineChoice, TimingRule
+from qdkernel.evaluators.sandbox import Layers
+from qdkernel.evaluators.toolchain import CompileLimits
+
+DUEL_RULE = TimingRule(rounds_min=6, rounds_max=16, half_width=0.005, budget_s=0.3, disturbed=math.inf, tie=0.015)
+"""A duel decides which kernel holds a cell, so it may take longer than a first timing.
+
+Six rounds won by chance have a probability of 1.6 %. A duel that stays uncertain is not won, so its uncertainty needs
+no bound."""
+
+
+@dataclass(frozen=True)
+class CompileSpec:
+    """How kernels are compiled.
+
+    Attributes:
+        command: compiler command.
+        flags: the run's optimization flags; those of an instruction-set level included.
+        limits: of one compilation.
+    """
+
+    command: str
+    flags: tuple[str, ...]
+    limits: CompileLimits = field(default_factory=CompileLimits)
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """What a contained child may use.
+
+    Attributes:
+        memory_mb: address space in MiB beyond its mapped data.
+        run_s: deadline of a block of calls, seconds.
+        layers: what contains it.
+    """
+
+    memory_mb: int = 2048
+    run_s: float = 10.0
+    layers: Layers = Layers.ALL
+
+
+@dataclass(frozen=True)
+class TimingSpec:
+    """How verified kernels are timed.
+
+    Attributes:
+        sizes: the scored sizes.
+        threads: OpenMP threads.
+        peak_gflops: measured peak at ``threads`` threads.
+        triad_gbytes_per_s: measured STREAM triad at ``threads`` threads.
+        llc_bytes: size of the last-level cache; traffic is bounded by triad only for data beyond it.
+        baseline: the user's choice of baseline.
+        baseline_gflops: the baseline's calibrated GFLOP/s per scored size; empty until calibrated.
+        rule: how long a kernel is timed against the baseline.
+        duel_rule: how long against the incumbent of its cell; its ``tie`` is where a duel counts as decided.
+        drop_ratio: a kernel this many times slower than the incumbent is dropped after one or two calls.
+    """
+
+    sizes: tuple[Mapping[str, int], ...]
+    threads: int
+    peak_gflops: float
+    triad_gbytes_per_s: float
+    llc_bytes: int
+    baseline: BaselineChoice = field(default_factory=BaselineChoice)
+    baseline_gflops: tuple[float, ...] = ()
+    rule: TimingRule = field(default_factory=TimingRule)
+    duel_rule: TimingRule = DUEL_RULE
+    drop_ratio: float = 1.5
+
+
+@dataclass(frozen=True)
+class EvaluationSpec:
+    """Everything needed to evaluate the kernels of a run.
+
+    Attributes:
+        problem: registry name.
+        scratch: the run's scratch folder (see ``SharedScratch``).
+        compile: how kernels are compiled.
+        run: what a contained child may use.
+        timing: how kernels are timed; ``None`` where they are only verified.
+        accuracy: the rule by which results are judged (see ``find_problem``).
+        isa: the instruction-set level, for the object policy and the baseline; ``None`` for the machine's own.
+    """
+
+    problem: str
+    scratch: str
+    compile: CompileSpec
+    run: RunSpec = field(default_factory=RunSpec)
+    timing: TimingSpec | None = None
+    accuracy: str = "componentwise"
+    isa: str | None = None

@@ -1,0 +1,149 @@
+"""What it takes to time kernels: buffers, cores, and the baseline in a child of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from qdkernel.core import Problem
+from qdkernel.evaluators.measurement import (
+    Baseline,
+    CpuPlacement,
+    Entry,
+    ScoredSize,
+    TimedProcess,
+    TimingBuffers,
+    TimingRule,
+    race,
+)
+from qdkernel.evaluators.pipeline.spec import TimingSpec
+from qdkernel.evaluators.sandbox import Child, Layout, MemoryFile
+from qdkernel.machine import CoreLock, running_on
+
+Start = Callable[[Path, Layout, MemoryFile, MemoryFile, int], Child]
+"""Starts a contained child: ``start(shared object, layout, inputs, outputs, threads)``."""
+
+
+class Timer:
+    """Times kernels of one run in this process.
+
+    Args:
+        spec: how kernels are timed.
+        problem: what they compute.
+        lock: keeps benchmarks of this host apart.
+        rng: draws inputs and orders.
+        cores: processors of this process.
+        timeout_s: deadline of a block of calls.
+        start: starts the child of a kernel.
+        start_baseline: prepares the baseline and starts its child, given the buffers.
+    """
+
+    def __init__(
+        self,
+        spec: TimingSpec,
+        problem: Problem,
+        lock: CoreLock,
+        rng: np.random.Generator,
+        cores: tuple[int, ...],
+        timeout_s: float,
+        start: Start,
+        start_baseline: Callable[[TimingBuffers], tuple[Baseline, Child]],
+    ) -> None:
+        self.spec = spec
+        self.rng = rng
+        self.buffers = TimingBuffers(problem, spec.sizes, _expected_s(problem, spec), spec.rule, rng)
+        self._lock, self._cores, self._start = lock, cores, start
+        self._start_baseline = start_baseline
+        self._baseline: tuple[Baseline, TimedProcess] | None = None
+        # The parent waits on the last core; it spins where the child leaves that one free.
+        self.placement = CpuPlacement(cpu=cores[-1], spin=spec.threads < len(cores), timeout_s=timeout_s)
+
+    @property
+    def sizes(self) -> tuple[ScoredSize, ...]:
+        """The scored sizes with their cases."""
+        return self.buffers.sizes
+
+    @property
+    def extent(self) -> int:
+        """The longest loop of the scored sizes; a tile at least this long is none."""
+        return max(int(value) for size in self.spec.sizes for value in size.values())
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """The cores for one benchmark: no other work of any run, and this process on the first of them.
+
+        After a stop, a child's idle threads first spin on the other cores. A parent on one of those would lose
+        milliseconds (measured: with it on the first core the 90 % quantile of a 2.4 ms block falls from 4.6 to 2.5 ms).
+        """
+        with self._lock.exclusive(), running_on(self._cores[:1]):
+            yield
+
+    def start(self, name: str, shared_object: Path) -> TimedProcess:
+        """A contained child ready to be timed; ``name`` is that of its output file."""
+        buffers = self.buffers
+        child = self._start(shared_object, buffers.layout, buffers.inputs, buffers.outputs(name), self.spec.threads)
+        return TimedProcess(name, child)
+
+    @property
+    def baseline_name(self) -> str:
+        """What the baseline is, with its version."""
+        return self._ready_baseline()[0].name
+
+    @property
+    def baseline_process(self) -> TimedProcess:
+        """The baseline in its child, which lives as long as the timer and is stopped between its blocks."""
+        return self._ready_baseline()[1]
+
+    def baseline_entry(self, index: int, process: TimedProcess) -> Entry:
+        """The baseline ready to be timed at a scored size, with its calibrated speed."""
+        scored = self.sizes[index]
+        return Entry(process, scored.warm, scored.timed, self.baseline_ns(index))
+
+    def baseline_ns(self, index: int) -> float:
+        """Nanoseconds of one call of the baseline at a scored size, at its calibrated speed."""
+        return self.sizes[index].flops / self.spec.baseline_gflops[index]
+
+    def calibrate(self) -> tuple[float, ...]:
+        """The baseline's GFLOP/s for each scored size, alone on its cores."""
+        process = self.baseline_process
+        with self.alone():
+            return tuple(self._calibrate_size(scored, process) for scored in self.sizes)
+
+    def close(self) -> None:
+        """Ends the baseline and frees the buffers."""
+        if self._baseline:
+            self._baseline[1].child.close()
+            self._baseline = None
+        self.buffers.close()
+
+    def _ready_baseline(self) -> tuple[Baseline, TimedProcess]:
+        if self._baseline is None:
+            made, child = self._start_baseline(self.buffers)
+            self._baseline = made, TimedProcess("baseline", child, trusted=True)
+        return self._baseline
+
+    def _calibrate_size(self, scored: ScoredSize, process: TimedProcess) -> float:
+        """From pairs of blocks of the baseline alone; the faster quartile, as disturbances only slow down.
+
+        For one second, as cores that were idle run faster at first.
+        """
+        rule = TimingRule(rounds_min=12, rounds_max=1000, half_width=0.0, budget_s=1.0, disturbed=math.inf)
+        entry = Entry(process, scored.warm, scored.timed)
+        samples = race(self.buffers, scored, entry, entry, rule, self.placement, self.rng)
+        return float(scored.flops / np.quantile([*samples.kernel_ns, *samples.reference_ns], 0.25))
+
+
+def _expected_s(problem: Problem, spec: TimingSpec) -> list[float]:
+    """Seconds of one call at each scored size if it ran at the machine's peaks."""
+    return [_at_peaks_s(problem, spec, size) for size in spec.sizes]
+
+
+def _at_peaks_s(problem: Problem, spec: TimingSpec, size: Mapping[str, int]) -> float:
+    case = problem.scored_case(size)
+    compute = problem.flops(case) / (spec.peak_gflops * 1e9)
+    traffic = problem.least_bytes(case) / (spec.triad_gbytes_per_s * 1e9)
+    return max(compute, traffic)
