@@ -19,8 +19,8 @@ from qdkernel.errors import QdkernelError
 class CoreLock:
     """A readers-writer lock on the host's cores, held through two lock files; waiting writers go first.
 
-    ``flock`` alone would starve a waiting benchmark while compilations overlap without a gap, so everybody passes a
-    gate first and a waiting benchmark keeps the gate shut. Locks of killed processes vanish with them.
+    ``flock`` alone would starve a waiting benchmark while compilations overlap without a gap, so every
+    process passes a gate first, which a waiting benchmark keeps shut. Locks of killed processes are released.
 
     Args:
         directory: where the two files live; the same for all runs on the host. Default: the temporary folder.
@@ -33,7 +33,7 @@ class CoreLock:
 
     @contextlib.contextmanager
     def shared(self) -> Iterator[None]:
-        """Holds the cores for work that may run beside other such work, but not beside a benchmark."""
+        """Holds the cores for work that may run at the same time as other such work, but not as a benchmark."""
         with _locked(self._gate, fcntl.LOCK_SH):
             cores = _lock(self._cores, fcntl.LOCK_SH)
         try:
@@ -58,7 +58,7 @@ def _locked(path: Path, mode: int) -> Iterator[None]:
 
 
 def _lock(path: Path, mode: int) -> int:
-    # Anyone on the host may take the lock; NOFOLLOW: nobody may point it at another file.
+    # Any user of the host may take the lock. NOFOLLOW: the name must not be a link to another file.
     flags = os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
         fd = os.open(path, flags, 0o644)

@@ -308,7 +308,7 @@ class Evolution:
             self._restore_elite(held[cell])
         else:
             self._archive.remove(cell)
-            self._place.scratch.remove_holder(cell)
+            self._place.scratch.remove_incumbent(cell)
             del self._holders[cell]
         self._recount(held)
 

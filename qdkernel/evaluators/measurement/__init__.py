@@ -2,14 +2,21 @@
 
 from qdkernel.evaluators.measurement.baseline import Baseline, BaselineChoice, kernel_environment, prepare_baseline
 from qdkernel.evaluators.measurement.buffers import (
-    Entry,
     ScoredSize,
+    TimedCase,
     TimedProcess,
     TimingBuffers,
     TimingRule,
     WrongResult,
 )
-from qdkernel.evaluators.measurement.paired import Busy, CpuPlacement, PairedSamples, probe, race, time_with_late_inputs
+from qdkernel.evaluators.measurement.paired import (
+    Busy,
+    CpuPlacement,
+    PairedSamples,
+    probe,
+    time_pairs,
+    time_with_late_inputs,
+)
 from qdkernel.evaluators.measurement.peaks import MachinePeaks, load_or_measure_peaks
 
 __all__ = [
@@ -17,10 +24,10 @@ __all__ = [
     "BaselineChoice",
     "Busy",
     "CpuPlacement",
-    "Entry",
     "MachinePeaks",
     "PairedSamples",
     "ScoredSize",
+    "TimedCase",
     "TimedProcess",
     "TimingBuffers",
     "TimingRule",
@@ -29,6 +36,6 @@ __all__ = [
     "load_or_measure_peaks",
     "prepare_baseline",
     "probe",
-    "race",
+    "time_pairs",
     "time_with_late_inputs",
 ]

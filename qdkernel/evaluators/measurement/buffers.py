@@ -1,4 +1,4 @@
-"""Who is timed, on what: kernels in their children, scored sizes, and the memory of their calls."""
+"""Processes and buffers of timed kernels: kernels in their children, scored sizes, the memory of their calls."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import numpy as np
 from qdkernel.core import Problem, Role
 from qdkernel.evaluators.sandbox import BufferAlignment, Child, ChildFailed, Layout, MemoryFile
 
-_HANDS = 2  # threads that make fresh inputs
+_INPUT_THREADS = 2  # make fresh inputs
 _WARM_BELOW_S = 5e-3  # calls shorter than this are preceded by an untimed one: waking a pool costs up to 0.1 ms
 
 
 class WrongResult(Exception):
-    """A timed call left a wrong result; the message says which, ``process`` whose."""
+    """A timed call left a wrong result; the message names the call, ``process`` the kernel."""
 
     def __init__(self, message: str, process: str) -> None:
         super().__init__(message)
@@ -32,14 +32,14 @@ class TimingRule:
 
     Attributes:
         block_ms: aimed length of a timed block; one wake-up (10-50 us) is in every block.
-        rounds_min: pairs of blocks at least, however slow the kernel: the true median lies outside the whole range of
+        rounds_min: fewest pairs of blocks, also for a slow kernel: the true median lies outside the whole range of
             five samples in 6 % of the cases, of six in 3 %.
         rounds_max: pairs of blocks that are enough.
         half_width: stop when the ratio's 95 % interval is narrower than this, relative.
         budget_s: stop after this long even if it is wider.
-        disturbed: a round in which the reference is this many times slower than on quiet cores does not count, and a
-            ratio that is less certain than that is none. Slow drift cancels in the ratio; a disturbance that hits one
-            block of a pair does not.
+        disturbed: a round in which the reference is this many times slower than on quiet cores does not count. If the
+            ratio's interval is still wider than that at the end, the evaluation ends as ``lost``. Slow drift cancels in
+            the ratio; a disturbance of one block of a pair does not.
         tie: when set, stop also as soon as the interval lies on one side of ``1 + tie``: the duel is decided.
     """
 
@@ -61,8 +61,8 @@ class TimedProcess:
     trusted: bool = False
 
     @contextlib.contextmanager
-    def answering(self) -> Iterator[None]:
-        """Puts this racer's name on what its child fails with."""
+    def attributing_failures(self) -> Iterator[None]:
+        """Adds this kernel's name to a failure of its child."""
         try:
             yield
         except ChildFailed as error:
@@ -71,8 +71,8 @@ class TimedProcess:
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A racer, how many calls make its block, and how fast it is on quiet cores if that is known.
+class TimedCase:
+    """A kernel with the calls of its block, and its speed on quiet cores if known.
 
     Attributes:
         process: the kernel.
@@ -89,7 +89,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class ScoredSize:
-    """One scored size and its calls in the arena.
+    """One scored size and its calls in the buffers.
 
     Attributes:
         size: e.g. ``{"m": 512, "n": 512, "k": 512}``.
@@ -116,10 +116,10 @@ class ScoredSize:
         """Indices of all its calls."""
         return range(self.first, self.first + self.warm + self.timed)
 
-    def entry(self, process: TimedProcess, call_ns: float, rule: TimingRule) -> Entry:
-        """Blocks of the aimed length for a kernel this fast; slow ones need but one call and no warming up."""
+    def timed_case(self, process: TimedProcess, call_ns: float, rule: TimingRule) -> TimedCase:
+        """Blocks of the aimed length for a kernel this fast; slow kernels need one call and no warm-up."""
         timed = int(np.clip(np.ceil(rule.block_ms * 1e6 / call_ns), 1, self.timed))
-        return Entry(process, min(self.warm, _warm_calls(call_ns * 1e-9)), timed)
+        return TimedCase(process, min(self.warm, _warm_calls(call_ns * 1e-9)), timed)
 
 
 def _warm_calls(call_s: float) -> int:
@@ -127,7 +127,7 @@ def _warm_calls(call_s: float) -> int:
 
 
 class TimingBuffers:
-    """Memory for the timed calls of all scored sizes: one input file, one output file per racer.
+    """Memory for the timed calls of all scored sizes: one input file, one output file per kernel.
 
     Args:
         problem: what is computed.
@@ -149,10 +149,10 @@ class TimingBuffers:
     ) -> None:
         self.problem = problem
         # Made before a benchmark confines its thread to one core: fresh inputs come from two cores, between blocks.
-        self._rngs = rng.spawn(_HANDS)
-        self._hands = ThreadPoolExecutor(_HANDS)
-        everybody = threading.Barrier(_HANDS)
-        for _ in self._hands.map(lambda _: everybody.wait(), range(_HANDS)):
+        self._rngs = rng.spawn(_INPUT_THREADS)
+        self._hands = ThreadPoolExecutor(_INPUT_THREADS)
+        everybody = threading.Barrier(_INPUT_THREADS)
+        for _ in self._hands.map(lambda _: everybody.wait(), range(_INPUT_THREADS)):
             pass  # each task waits for the others, so each got a thread of its own
         scored: list[ScoredSize] = []
         for size, call_s in zip(sizes, expected_s, strict=True):
@@ -191,10 +191,10 @@ class TimingBuffers:
         outputs = [self.outputs(process) for process in racers]
 
         def share(hand: int) -> None:
-            for index in calls[hand::_HANDS]:
+            for index in calls[hand::_INPUT_THREADS]:
                 self._refresh_call(index, outputs, self._rngs[hand], checked=index >= calls.start + unchecked)
 
-        for _ in self._hands.map(share, range(_HANDS)):
+        for _ in self._hands.map(share, range(_INPUT_THREADS)):
             pass  # waits, and raises what a hand raised
 
     def _refresh_call(self, index: int, outputs: Sequence[MemoryFile], rng: np.random.Generator, checked: bool) -> None:

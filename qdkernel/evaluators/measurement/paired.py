@@ -14,22 +14,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from qdkernel.core import Array, median_ratio
-from qdkernel.evaluators.measurement.buffers import Entry, ScoredSize, TimedProcess, TimingBuffers, TimingRule
+from qdkernel.evaluators.measurement.buffers import ScoredSize, TimedCase, TimedProcess, TimingBuffers, TimingRule
 from qdkernel.evaluators.sandbox import PrecomputationDetected
 
-_CONFIRMATIONS = 12  # blocks at most; nearly always the first or the second is quick enough
-_CONFIRMED = 1.3  # how much longer than in the rounds such a block may take; shared hosts switch speeds by as much
-_WAKING_NS = 150e3  # QD_THAW_NS of native/supervisor.c: by so much the clock of such a block may differ
+_CONFIRMATIONS = 12  # blocks at most; nearly always the first or second is fast enough
+_CONFIRMED = 1.3  # how much longer than in the rounds such a block may take; the speed of shared hosts varies so much
+_WAKING_NS = 150e3  # QD_THAW_NS of native/supervisor.c: largest error of the time of such a block
 _PATIENCE = 8  # budgets spent on a ratio that stays uncertain before giving up
 
 
 class Busy(Exception):
-    """Something else on the host keeps the cores busy; nothing can be said about a kernel's speed."""
+    """The host keeps the cores busy; the kernel's speed cannot be measured."""
 
 
 @dataclass(frozen=True)
 class CpuPlacement:
-    """How the parent stands beside the child: where it waits, whether it may spin, and the deadline of a block."""
+    """Where the parent waits while a child runs, whether it may spin, and the deadline of a block in seconds."""
 
     cpu: int
     spin: bool
@@ -38,12 +38,12 @@ class CpuPlacement:
 
 @dataclass(frozen=True)
 class PairedSamples:
-    """Nanoseconds per call in each round, challenger beside reference.
+    """Nanoseconds per call in each round, of challenger and reference.
 
     Attributes:
         kernel_ns: the challenger's.
         reference_ns: the reference's.
-        slowest_ns: a reference slower than this is taken as this fast: that it was disturbed makes no kernel faster.
+        slowest_ns: upper bound on the reference's time in ratios, so that a disturbed reference makes no kernel faster.
     """
 
     kernel_ns: tuple[float, ...]
@@ -56,8 +56,8 @@ class PairedSamples:
         return [min(r, self.slowest_ns) / k for k, r in zip(self.kernel_ns, self.reference_ns, strict=True)]
 
 
-def probe(buffers: TimingBuffers, scored: ScoredSize, process: TimedProcess, track: CpuPlacement) -> float:
-    """Nanoseconds of one call, by itself, checked; a first look that tells the hopeless from the rest.
+def probe(buffers: TimingBuffers, scored: ScoredSize, process: TimedProcess, placement: CpuPlacement) -> float:
+    """Nanoseconds of one checked call by itself: a first estimate.
 
     Raises:
         WrongResult: its result is wrong.
@@ -65,43 +65,47 @@ def probe(buffers: TimingBuffers, scored: ScoredSize, process: TimedProcess, tra
     """
     calls = range(scored.first, scored.first + 1)
     buffers.refresh(calls, [process.name])
-    with process.answering():
+    with process.attributing_failures():
         process.child.go_on()
-        elapsed = process.child.run(calls.start, 1, track.timeout_s, cpu=track.cpu, spin=track.spin, freeze=True)
+        elapsed = process.child.run(
+            calls.start, 1, placement.timeout_s, cpu=placement.cpu, spin=placement.spin, freeze=True
+        )
         process.child.stop()
     buffers.check(calls, process.name)
     return float(elapsed)
 
 
-def time_with_late_inputs(buffers: TimingBuffers, scored: ScoredSize, entry: Entry, track: CpuPlacement) -> float:
-    """Nanoseconds per call of a block, checked, whose inputs come while the kernel is stopped.
+def time_with_late_inputs(
+    buffers: TimingBuffers, scored: ScoredSize, timed_case: TimedCase, placement: CpuPlacement
+) -> float:
+    """Nanoseconds per call of a checked block whose inputs are written while the child is stopped.
 
     Raises:
         WrongResult: a result is wrong.
         ChildFailed: it died or was late.
     """
-    process, calls = entry.process, range(scored.first, scored.first + entry.timed)
-    with process.answering():
+    process, calls = timed_case.process, range(scored.first, scored.first + timed_case.timed)
+    with process.attributing_failures():
         process.child.go_on()
         elapsed = process.child.run_on(
             lambda: buffers.refresh(calls, [process.name]),
             calls.start,
             len(calls),
-            track.timeout_s,
-            cpu=track.cpu,
-            spin=track.spin,
+            placement.timeout_s,
+            cpu=placement.cpu,
+            spin=placement.spin,
         )
     buffers.check(calls, process.name)
     return elapsed / len(calls)
 
 
-def race(
+def time_pairs(
     buffers: TimingBuffers,
     scored: ScoredSize,
-    challenger: Entry,
-    reference: Entry,
+    challenger: TimedCase,
+    reference: TimedCase,
     rule: TimingRule,
-    track: CpuPlacement,
+    placement: CpuPlacement,
     rng: np.random.Generator,
 ) -> PairedSamples:
     """Times two kernels in alternating blocks until the ratio is known well enough.
@@ -109,22 +113,22 @@ def race(
     The order is ABBA or BAAB, drawn for every two rounds: a drift that is linear in time cancels.
 
     Raises:
-        WrongResult: a timed call of an untrusted racer left a wrong result.
-        ChildFailed: a racer died, was late, or is slow when nothing can be computed before the clock runs.
-        Busy: for a long time the ratio stayed uncertain by more than a disturbance, or the speed was not confirmed.
+        WrongResult: a timed call of an untrusted kernel left a wrong result.
+        ChildFailed: a child died, was late, or is slow when nothing can be computed before the clock runs.
+        Busy: the ratio stayed uncertain by more than a disturbance for long, or the speed was not confirmed.
     """
     begin = time.monotonic()
     rounds: list[tuple[float, float]] = []
     while True:
         order = rng.permutation(2)
-        rounds += [_round(buffers, scored, (challenger, reference), each, track) for each in (order, order[::-1])]
+        rounds += [_round(buffers, scored, (challenger, reference), each, placement) for each in (order, order[::-1])]
         elapsed_s = time.monotonic() - begin
         samples = _undisturbed(rounds, reference.quiet_ns, rule, late=elapsed_s > rule.budget_s)
         if _enough(samples, rule, elapsed_s, rng):
             for process, ns in ((challenger.process, samples.kernel_ns), (reference.process, samples.reference_ns)):
                 if not process.trusted:
                     claimed_ns = float(np.median(ns))
-                    _confirm(buffers, scored, scored.entry(process, claimed_ns, rule), claimed_ns, track)
+                    _confirm(buffers, scored, scored.timed_case(process, claimed_ns, rule), claimed_ns, placement)
             return samples
         if elapsed_s > _PATIENCE * rule.budget_s and len(rounds) >= rule.rounds_max:
             raise Busy(
@@ -133,19 +137,23 @@ def race(
 
 
 def _round(
-    buffers: TimingBuffers, scored: ScoredSize, entries: tuple[Entry, Entry], order: Array, track: CpuPlacement
+    buffers: TimingBuffers,
+    scored: ScoredSize,
+    entries: tuple[TimedCase, TimedCase],
+    order: Array,
+    placement: CpuPlacement,
 ) -> tuple[float, float]:
     """One block of each kernel on the same fresh inputs, every timed output checked; nanoseconds per call of both."""
-    used = [range(scored.first, scored.first + entry.warm + entry.timed) for entry in entries]
-    warm = min(entry.warm for entry in entries)
-    buffers.refresh(max(used, key=len), [entry.process.name for entry in entries], unchecked=warm)
-    lap_ns = [0.0, 0.0]
+    used = [range(scored.first, scored.first + timed_case.warm + timed_case.timed) for timed_case in entries]
+    warm = min(timed_case.warm for timed_case in entries)
+    buffers.refresh(max(used, key=len), [timed_case.process.name for timed_case in entries], unchecked=warm)
+    block_ns = [0.0, 0.0]
     for at in order:
-        lap_ns[at] = _lap(scored, entries[at], track)
-    for entry, calls in zip(entries, used, strict=True):
-        if not entry.process.trusted:
-            buffers.check(calls[entry.warm :], entry.process.name)
-    return lap_ns[0], lap_ns[1]
+        block_ns[at] = _time_block(scored, entries[at], placement)
+    for timed_case, calls in zip(entries, used, strict=True):
+        if not timed_case.process.trusted:
+            buffers.check(calls[timed_case.warm :], timed_case.process.name)
+    return block_ns[0], block_ns[1]
 
 
 def _undisturbed(
@@ -153,9 +161,9 @@ def _undisturbed(
 ) -> PairedSamples:
     """The rounds that count: those in which the reference was about as fast as on quiet cores.
 
-    A host may have a slow hour. So when it is getting late and too few rounds were as fast as that, those count in
-    which the reference was about as fast as in the faster quarter of this race; but then the ratio is to the
-    reference on quiet cores. What slows one core only would otherwise flatter whoever does not need it.
+    If the budget is spent and too few rounds were that fast, because the host is slow throughout, the rounds count in
+    which the reference was about as fast as in its faster quarter; the ratio is then to the reference on quiet cores.
+    Otherwise a disturbance of one core would favor a kernel that does not use it.
     """
     reference_ns, slowest_ns = np.array([ns for _, ns in rounds]), math.inf
     counts = reference_ns <= rule.disturbed * (math.inf if quiet_ns is None else quiet_ns)
@@ -165,40 +173,45 @@ def _undisturbed(
     return PairedSamples(tuple(kernel for kernel, _ in kept), tuple(reference for _, reference in kept), slowest_ns)
 
 
-def _lap(scored: ScoredSize, entry: Entry, track: CpuPlacement) -> float:
-    """Nanoseconds per call of one block; the child runs only meanwhile.
+def _time_block(scored: ScoredSize, timed_case: TimedCase, placement: CpuPlacement) -> float:
+    """Nanoseconds per call of one block; the child is stopped before and after.
 
-    Only a trusted racer is warmed up by calls of its own: in an untimed call a kernel could compute the timed ones
-    ahead, whose inputs are in place. The runner wakes a kernel's threads instead.
+    Only a trusted kernel is warmed up by calls: in an untimed call a kernel could compute the timed ones ahead, as
+    their inputs are in place. The runner wakes a kernel's threads instead.
     """
-    child, first = entry.process.child, scored.first + entry.warm
-    with entry.process.answering():
+    child, first = timed_case.process.child, scored.first + timed_case.warm
+    with timed_case.process.attributing_failures():
         child.go_on()
-        if entry.warm and entry.process.trusted:
-            child.run(scored.first, entry.warm, track.timeout_s, cpu=track.cpu, spin=track.spin)
-        elapsed = child.run(first, entry.timed, track.timeout_s, cpu=track.cpu, spin=track.spin, freeze=True)
+        if timed_case.warm and timed_case.process.trusted:
+            child.run(scored.first, timed_case.warm, placement.timeout_s, cpu=placement.cpu, spin=placement.spin)
+        elapsed = child.run(
+            first, timed_case.timed, placement.timeout_s, cpu=placement.cpu, spin=placement.spin, freeze=True
+        )
         child.stop()
-    return elapsed / entry.timed
+    return elapsed / timed_case.timed
 
 
-def _confirm(buffers: TimingBuffers, scored: ScoredSize, entry: Entry, claimed_ns: float, track: CpuPlacement) -> None:
-    """Sees that a kernel is as fast when its inputs come while it is stopped.
+def _confirm(
+    buffers: TimingBuffers, scored: ScoredSize, timed_case: TimedCase, claimed_ns: float, placement: CpuPlacement
+) -> None:
+    """Confirms that a kernel is as fast when its inputs are written while it is stopped.
 
-    In the rounds they are in place before it stands ready, and waking up, which is not timed, takes milliseconds where
-    the parent has no core to itself. Whoever has seized the runner could compute the block meanwhile.
+    In the rounds the inputs are in place before the child is ready, and waking up, which is not timed, takes
+    milliseconds where the parent has no core of its own. A kernel that has taken over the runner could compute the
+    block in that time.
 
     Raises:
-        PrecomputationDetected: it is never even half as fast.
-        Busy: it is never about as fast.
+        PrecomputationDetected: it is always less than half as fast.
+        Busy: it is always clearly slower.
     """
     fastest_ns = math.inf
     for _ in range(_CONFIRMATIONS):
-        fastest_ns = min(fastest_ns, time_with_late_inputs(buffers, scored, entry, track))
-        if fastest_ns <= _CONFIRMED * claimed_ns + _WAKING_NS / entry.timed:
+        fastest_ns = min(fastest_ns, time_with_late_inputs(buffers, scored, timed_case, placement))
+        if fastest_ns <= _CONFIRMED * claimed_ns + _WAKING_NS / timed_case.timed:
             return
     slower = f"{fastest_ns / claimed_ns:.1f} times slower when its inputs come while it is stopped"
-    if fastest_ns > 2 * claimed_ns + _WAKING_NS / entry.timed:
-        with entry.process.answering():
+    if fastest_ns > 2 * claimed_ns + _WAKING_NS / timed_case.timed:
+        with timed_case.process.attributing_failures():
             raise PrecomputationDetected(f"computes before the clock runs: it is {slower}", 0)
     raise Busy(f"a kernel was {slower}")
 

@@ -1,7 +1,7 @@
-"""What the main process of a run tells its workers: a scratch folder of small files.
+"""State that the main process of a run shares with its workers through small files in a scratch folder.
 
-Known hashes, the holders of cells and the objects of elites change with every evaluation; as files that are replaced
-whole, a worker reads the newest when it needs it and tasks stay small.
+Known hashes, incumbents and the objects of elites change with every evaluation. Each is a file that is replaced whole,
+so workers read the latest state and tasks stay small.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ class SharedScratch:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for name in ("known", "holders", "kernels"):
+        for name in ("known", "incumbents", "kernels"):
             (folder / name).mkdir(exist_ok=True)
 
     @classmethod
     def make(cls) -> SharedScratch:
-        """A new shelf in the temporary folder; shelves that killed runs left behind are swept away."""
+        """A new scratch folder in the temporary folder; those that killed runs left behind are removed."""
         _sweep(Path(tempfile.gettempdir()))
         return cls(Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")))
 
@@ -59,27 +59,27 @@ class SharedScratch:
         """Puts a kernel into a cell."""
         before = self.incumbent(cell)
         self._write(self.folder / "kernels" / f"{kernel.id}.c", kernel.source)
-        self._write(self._holder_path(cell), f"{kernel.id} {objective!r}")
+        self._write(self._incumbent_path(cell), f"{kernel.id} {objective!r}")
         if before and before.kernel_id != kernel.id:
             self.forget(before.kernel_id)
 
-    def remove_holder(self, cell: Cell) -> None:
+    def remove_incumbent(self, cell: Cell) -> None:
         """Empties a cell."""
         before = self.incumbent(cell)
-        self._holder_path(cell).unlink(missing_ok=True)
+        self._incumbent_path(cell).unlink(missing_ok=True)
         if before:
             self.forget(before.kernel_id)
 
     def incumbent(self, cell: Cell) -> Incumbent | None:
-        """Who holds a cell."""
+        """The incumbent of a cell."""
         try:
-            kernel_id, objective = self._holder_path(cell).read_text().split()
+            kernel_id, objective = self._incumbent_path(cell).read_text().split()
         except FileNotFoundError:
             return None
         return Incumbent(KernelId(kernel_id), float(objective))
 
     def source(self, kernel_id: KernelId) -> str:
-        """The source of a holder."""
+        """The source of an incumbent."""
         return (self.folder / "kernels" / f"{kernel_id}.c").read_bytes().decode()  # CR LF stay, and so does the id
 
     def object_path(self, kernel_id: KernelId) -> Path:
@@ -91,17 +91,17 @@ class SharedScratch:
         for suffix in (".c", ".so"):
             (self.folder / "kernels" / f"{kernel_id}{suffix}").unlink(missing_ok=True)
 
-    def _holder_path(self, cell: Cell) -> Path:
-        return self.folder / "holders" / "-".join(map(str, cell))
+    def _incumbent_path(self, cell: Cell) -> Path:
+        return self.folder / "incumbents" / "-".join(map(str, cell))
 
     def _write(self, path: Path, text: str) -> None:
-        builder = path.with_name(path.name + ".new")
-        builder.write_bytes(text.encode())
-        builder.replace(path)
+        temporary = path.with_name(path.name + ".new")
+        temporary.write_bytes(text.encode())
+        temporary.replace(path)
 
 
 def _sweep(parent: Path) -> None:
-    """Removes this user's shelves whose process is gone."""
+    """Removes this user's scratch folders whose process is gone."""
     for folder in parent.glob(f"{_PREFIX}[0-9]*-*"):
         pid = folder.name.removeprefix(_PREFIX).split("-")[0]
         try:

@@ -13,12 +13,12 @@ from qdkernel.core import Problem
 from qdkernel.evaluators.measurement import (
     Baseline,
     CpuPlacement,
-    Entry,
     ScoredSize,
+    TimedCase,
     TimedProcess,
     TimingBuffers,
     TimingRule,
-    race,
+    time_pairs,
 )
 from qdkernel.evaluators.pipeline.spec import TimingSpec
 from qdkernel.evaluators.sandbox import Child, Layout, MemoryFile
@@ -98,10 +98,10 @@ class Timer:
         """The baseline in its child, which lives as long as the timer and is stopped between its blocks."""
         return self._ready_baseline()[1]
 
-    def baseline_entry(self, index: int, process: TimedProcess) -> Entry:
+    def baseline_case(self, index: int, process: TimedProcess) -> TimedCase:
         """The baseline ready to be timed at a scored size, with its calibrated speed."""
         scored = self.sizes[index]
-        return Entry(process, scored.warm, scored.timed, self.baseline_ns(index))
+        return TimedCase(process, scored.warm, scored.timed, self.baseline_ns(index))
 
     def baseline_ns(self, index: int) -> float:
         """Nanoseconds of one call of the baseline at a scored size, at its calibrated speed."""
@@ -132,8 +132,8 @@ class Timer:
         For one second, as cores that were idle run faster at first.
         """
         rule = TimingRule(rounds_min=12, rounds_max=1000, half_width=0.0, budget_s=1.0, disturbed=math.inf)
-        entry = Entry(process, scored.warm, scored.timed)
-        samples = race(self.buffers, scored, entry, entry, rule, self.placement, self.rng)
+        timed_case = TimedCase(process, scored.warm, scored.timed)
+        samples = time_pairs(self.buffers, scored, timed_case, timed_case, rule, self.placement, self.rng)
         return float(scored.flops / np.quantile([*samples.kernel_ns, *samples.reference_ns], 0.25))
 
 

@@ -16,7 +16,7 @@ from qdkernel.evaluators.measurement import (
     TimingRule,
     WrongResult,
     probe,
-    race,
+    time_pairs,
     time_with_late_inputs,
 )
 from qdkernel.evaluators.pipeline.builder import EvaluationBuilder, Stop, outcomes
@@ -122,13 +122,13 @@ def time_size(
     """
     scored = timer.sizes[index]
     if call_ns > rule.budget_s * 1e9:
-        entry = scored.entry(process, call_ns, rule)
-        calls_ns = tuple(time_with_late_inputs(timer.buffers, scored, entry, timer.placement) for _ in range(2))
+        timed_case = scored.timed_case(process, call_ns, rule)
+        calls_ns = tuple(time_with_late_inputs(timer.buffers, scored, timed_case, timer.placement) for _ in range(2))
         baseline_ns = timer.baseline_ns(index)
         return _timing(timer, index, 1, PairedSamples(calls_ns, (baseline_ns, baseline_ns), slowest_ns=baseline_ns))
-    challenger = scored.entry(process, call_ns, rule)
-    reference = timer.baseline_entry(index, baseline)
-    samples = race(timer.buffers, scored, challenger, reference, rule, timer.placement, timer.rng)
+    challenger = scored.timed_case(process, call_ns, rule)
+    reference = timer.baseline_case(index, baseline)
+    samples = time_pairs(timer.buffers, scored, challenger, reference, rule, timer.placement, timer.rng)
     return _timing(timer, index, challenger.timed, samples)
 
 
@@ -174,8 +174,12 @@ def duel(
         try:
             for scored, call_ns in zip(timer.sizes, first_call_ns, strict=True):
                 probe(timer.buffers, scored, incumbent_process, timer.placement)
-                challenger, reference = (scored.entry(each, call_ns, rule) for each in (process, incumbent_process))
-                samples.append(race(timer.buffers, scored, challenger, reference, rule, timer.placement, timer.rng))
+                challenger, reference = (
+                    scored.timed_case(each, call_ns, rule) for each in (process, incumbent_process)
+                )
+                samples.append(
+                    time_pairs(timer.buffers, scored, challenger, reference, rule, timer.placement, timer.rng)
+                )
         except (ChildFailed, WrongResult) as error:
             if error.process != incumbent_process.name:
                 raise

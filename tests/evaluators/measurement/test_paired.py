@@ -12,13 +12,13 @@ import pytest
 from qdkernel.evaluators.measurement import (
     Busy,
     CpuPlacement,
-    Entry,
     PairedSamples,
     ScoredSize,
+    TimedCase,
     TimedProcess,
     TimingBuffers,
     TimingRule,
-    race,
+    time_pairs,
 )
 from qdkernel.evaluators.sandbox import Child, PrecomputationDetected
 
@@ -76,11 +76,11 @@ def race_of(
         TimedProcess(name, cast(Child, ScriptedChild(name, times_ns, diary)), trusted or name == "B")
         for name, times_ns in (("A", kernel_ns), ("B", reference_ns))
     )
-    samples = race(
+    samples = time_pairs(
         cast(TimingBuffers, NoArena(diary)),
         SCORED,
-        Entry(kernel, 0, 1),
-        Entry(reference, 0, 1, quiet_ns),
+        TimedCase(kernel, 0, 1),
+        TimedCase(reference, 0, 1, quiet_ns),
         rule,
         TRACK,
         np.random.default_rng(seed),
@@ -96,7 +96,7 @@ def wobbling(around_ns: float, width: float, seed: int = 1) -> Iterator[float]:
 def test_blocks_run_in_abba_order_drawn_anew_for_every_two_rounds() -> None:
     rule = TimingRule(rounds_min=64, rounds_max=64, budget_s=1e9)
     _, diary = race_of(itertools.repeat(50.0), itertools.repeat(100.0), rule)
-    blocks = [entry for entry in diary if entry in "AB"]
+    blocks = [timed_case for timed_case in diary if timed_case in "AB"]
     cycles = ["".join(blocks[at : at + 4]) for at in range(0, len(blocks), 4)]
     assert len(cycles) == 32
     assert set(cycles) == {"ABBA", "BAAB"}
