@@ -2,13 +2,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from qdkernel.core import Proposal, parse_cell
+from qdkernel.core import Notes, Proposal, parse_cell
 from qdkernel.mutators import MUTATORS, Elite
 from qdkernel.mutators.schedule import ScheduleMutator
-from qdkernel.mutators.schedule.gemm import Genome, print_gemm, repaired
-from qdkernel.mutators.schedule.gemm.genome import cell_of
-from qdkernel.mutators.schedule.mutator import genome_of
+from qdkernel.mutators.schedule.gemm import Genome, print_gemm
+from qdkernel.mutators.schedule.gemm.genome import cell_of, repaired
+from qdkernel.mutators.schedule.mutator import genome_of as stored_genome
+from qdkernel.mutators.schedule.templates import TEMPLATES
 from tests.mutators.briefs import brief, elite
+
+
+def genome_of(notes: Notes) -> Genome | None:
+    genome: Genome | None = stored_genome(TEMPLATES["dgemm"], notes)
+    return genome
+
 
 NAIVE = elite("void dgemm(void) {}")
 

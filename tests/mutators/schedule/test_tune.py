@@ -3,13 +3,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from qdkernel.core import Cell
+from qdkernel.core import Cell, Notes
 from qdkernel.mutators import MUTATORS, Elite
 from qdkernel.mutators.schedule import TuneMutator, tunables, with_values
-from qdkernel.mutators.schedule.gemm import Genome, Prefetch, print_gemm, repaired
-from qdkernel.mutators.schedule.mutator import genome_of
+from qdkernel.mutators.schedule.gemm import Genome, Prefetch, print_gemm
+from qdkernel.mutators.schedule.gemm.genome import repaired
+from qdkernel.mutators.schedule.mutator import genome_of as stored_genome
+from qdkernel.mutators.schedule.templates import TEMPLATES
 from qdkernel.mutators.schedule.tune import Tunable
 from tests.mutators.briefs import brief, elite
+
+
+def genome_of(notes: Notes) -> Genome | None:
+    genome: Genome | None = stored_genome(TEMPLATES["dgemm"], notes)
+    return genome
+
 
 SOURCE = """\
 #define TILE 64 /* tune: 32..128 step 32; stays in L1 */
