@@ -35,7 +35,7 @@ def test_the_sketch_passes_honest_results_with_room_to_spare(name: str, size: di
     case = problem.scored_case(size)
     arrays = problem.make_inputs(family, case, rng)
     secret = problem.sketch(case, arrays, rng)
-    assert problem.sketch_error(case, arrays | honest(problem, case, arrays), secret) < 0.25
+    assert problem.sketch_error(case, arrays | honest(problem, case, arrays), secret, problem.error_limit) < 0.25
 
 
 @pytest.mark.parametrize("name", ["dgemm", "sgemm"])
@@ -46,7 +46,7 @@ def test_the_gemm_sketch_follows_the_scalars(name: str, alpha: float, beta: floa
     case = {**problem.scored_case(dict(zip("mnk", size, strict=True))), "alpha": alpha, "beta": beta}
     arrays = problem.make_inputs("uniform", case, rng)
     secret = problem.sketch(case, arrays, rng)
-    assert problem.sketch_error(case, arrays | honest(problem, case, arrays), secret) < 0.25
+    assert problem.sketch_error(case, arrays | honest(problem, case, arrays), secret, problem.error_limit) < 0.25
 
 
 def one_element(result: Array) -> None:
@@ -82,7 +82,7 @@ def test_the_sketch_catches_damage(name: str, damage: Callable[[Array], None]) -
     secret = problem.sketch(case, arrays, rng)
     results = honest(problem, case, arrays)
     damage(results["C" if "C" in results else "u"])
-    assert problem.sketch_error(case, arrays | results, secret) > 1
+    assert problem.sketch_error(case, arrays | results, secret, problem.error_limit) > 1
 
 
 @pytest.mark.parametrize("name", ["dgemm", "sgemm"])
@@ -94,7 +94,7 @@ def test_the_sketch_catches_strassens_algorithm_on_rows_of_one_magnitude(name: s
         secret = problem.sketch(case, arrays, rng)
         scale = 2.0 ** np.floor(np.log2(np.abs(arrays["A"]).max(axis=1, keepdims=True))).astype(arrays["A"].dtype)
         result = scale * strassen(arrays["A"] / scale, arrays["B"])
-        assert problem.sketch_error(case, arrays | {"C": result}, secret) > 2
+        assert problem.sketch_error(case, arrays | {"C": result}, secret, problem.error_limit) > 2
 
 
 def strassen(a: Array, b: Array) -> Array:
@@ -114,8 +114,8 @@ def test_the_sketch_catches_an_untouched_and_a_stale_output(name: str) -> None:
     case = problem.scored_case(problem.size_from_int(128))
     first, second = (problem.make_inputs("uniform", case, rng) for _ in range(2))
     secret = problem.sketch(case, second, rng)
-    assert problem.sketch_error(case, second, secret) > 1
-    assert problem.sketch_error(case, second | honest(problem, case, first), secret) > 1
+    assert problem.sketch_error(case, second, secret, problem.error_limit) > 1
+    assert problem.sketch_error(case, second | honest(problem, case, first), secret, problem.error_limit) > 1
 
 
 def test_the_sketches_catch_lower_precision() -> None:
@@ -127,12 +127,12 @@ def test_the_sketches_catch_lower_precision() -> None:
         secret = problem.sketch(case, arrays, rng)
         rounded = [arrays[x].astype(lower).astype(np.float32) for x in "AB"]
         result = (rounded[0] @ rounded[1]).astype(problem.dtype)
-        assert problem.sketch_error(case, arrays | {"C": result}, secret) > ratio
+        assert problem.sketch_error(case, arrays | {"C": result}, secret, problem.error_limit) > ratio
     jacobi = find_problem("jacobi2d")
     case = jacobi.scored_case({"n": 300, "t": 4})
     arrays = jacobi.make_inputs("uniform", case, rng)
     secret = jacobi.sketch(case, arrays, rng)
-    assert jacobi.sketch_error(case, arrays | honest_jacobi(case, arrays, np.float32), secret) > 100
+    assert jacobi.sketch_error(case, arrays | honest_jacobi(case, arrays, np.float32), secret, jacobi.error_limit) > 100
 
 
 def test_the_gemm_sketch_sees_one_element_off_by_a_billionth() -> None:
@@ -143,7 +143,7 @@ def test_the_gemm_sketch_sees_one_element_off_by_a_billionth() -> None:
     result = honest_gemm(problem, case, arrays)
     row, column = np.unravel_index(np.argmax(np.abs(result)), result.shape)
     result[row, column] *= 1 + 1e-9
-    assert problem.sketch_error(case, arrays | {"C": result}, secret) > 1
+    assert problem.sketch_error(case, arrays | {"C": result}, secret, problem.error_limit) > 1
 
 
 def test_a_forged_checksum_in_one_element_per_row_does_not_pass() -> None:
@@ -153,7 +153,7 @@ def test_a_forged_checksum_in_one_element_per_row_does_not_pass() -> None:
     secret = problem.sketch(case, arrays, rng)
     forged = np.zeros((200, 200))
     forged[:, 0] = arrays["A"] @ arrays["B"].sum(axis=1)  # right row sums, hence the right total
-    assert problem.sketch_error(case, arrays | {"C": forged}, secret) > 1e6
+    assert problem.sketch_error(case, arrays | {"C": forged}, secret, problem.error_limit) > 1e6
 
 
 def test_the_jacobi_sketch_sees_a_changed_boundary() -> None:
@@ -163,7 +163,7 @@ def test_the_jacobi_sketch_sees_a_changed_boundary() -> None:
     secret = problem.sketch(case, arrays, rng)
     results = honest_jacobi(case, arrays)
     results["v"][0, 7] += 1e-12
-    assert problem.sketch_error(case, results, secret) == math.inf
+    assert problem.sketch_error(case, results, secret, problem.error_limit) == math.inf
 
 
 @pytest.mark.parametrize("name", PROBLEMS)

@@ -44,22 +44,22 @@ def run_trials(spec: EvaluationSpec) -> list[Trial]:
     The kernels are harmless where they succeed: they open what they do not use, and ask whether they could.
 
     Args:
-        spec: a bench for ``PROBLEM``; its layers are not used.
+        spec: an evaluation of ``PROBLEM``; its layers are not used.
 
     Raises:
         ToolchainError: the project's own C or a hostile kernel cannot be built.
     """
-    benches = {layers: EvaluationContext(replace(spec, layers=layers)) for layers in (Layers.NONE, *_SINGLE)}
+    contexts = {layers: EvaluationContext(replace(spec, layers=layers)) for layers in (Layers.NONE, *_SINGLE)}
     try:
         present = Layers.NONE
         for layer in _SINGLE:
-            if _in_force(benches[layer]):
+            if _in_force(contexts[layer]):
                 present |= layer
-        benches[present] = benches.get(present) or EvaluationContext(replace(spec, layers=present))
+        contexts[present] = contexts.get(present) or EvaluationContext(replace(spec, layers=present))
         singles = [layer for layer in _SINGLE if layer in present]
-        return [_try(path, benches, present, singles) for path in sorted(_HOSTILE.glob("*.c"))]
+        return [_try(path, contexts, present, singles) for path in sorted(_HOSTILE.glob("*.c"))]
     finally:
-        for context in benches.values():
+        for context in contexts.values():
             context.close()
 
 
@@ -77,20 +77,24 @@ def _in_force(context: EvaluationContext) -> bool:
     return True
 
 
-def _try(path: Path, benches: dict[Layers, EvaluationContext], present: Layers, singles: Sequence[Layers]) -> Trial:
+def _try(path: Path, contexts: dict[Layers, EvaluationContext], present: Layers, singles: Sequence[Layers]) -> Trial:
     source = path.read_text(encoding="utf-8")
-    stopped, how = _run(benches[present], source)
+    stopped, how = _run(contexts[present], source)
     alone = Layers.NONE
     for layer in singles:
-        if _run(benches[layer], source)[0]:
+        if _run(contexts[layer], source)[0]:
             alone |= layer
-    return Trial(path.stem.replace("_", " "), stopped, how, alone, _run(benches[Layers.NONE], source)[0])
+    return Trial(path.stem.replace("_", " "), stopped, how, alone, _run(contexts[Layers.NONE], source)[0])
 
 
 def _run(context: EvaluationContext, source: str) -> tuple[bool, str]:
-    """Whether a hostile kernel was stopped, and how; a kernel that ends leaves 1 in C[0] when it got what it wanted."""
+    """Whether a hostile kernel was stopped, and how.
+
+    It is called with arrays none of which is empty; one that returns has left 1 in the first element of the last array
+    when its attempt succeeded.
+    """
     suite = context.suite
-    index = next(i for i, call in enumerate(suite.layout.calls) if all(call.case[name] > 0 for name in "mnk"))
+    index = next(i for i, call in enumerate(suite.layout.calls) if all(array.num_elements for array in call.arrays))
     output = suite.layout.calls[index].arrays[-1]
     suite.reset()
     with context.build_folder() as folder:
