@@ -8,7 +8,6 @@ are scratch, the boundaries of both stay as they are, and v's interior enters as
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,11 +15,10 @@ import numpy as np
 
 from qdkernel.core import Array, ArrayArgument, Arrays, Case, Expected, KernelBaseline, Problem, Role, Scalar
 from qdkernel.problems.families import shared_families
+from qdkernel.problems.sizes import streaming_extent
 from qdkernel.problems.stencil.jacobi2d_sketch import sketch, sketch_error
 
 _SCORED_SWEEPS = 4  # a call then takes tens of milliseconds beyond a 32 MB cache, and blocking in time can show
-_CACHES = 4  # both buffers together are at least four times the last-level cache, as STREAM asks
-_MOST_BYTES = 600e6  # of both buffers, on machines with a huge last-level cache
 
 _CASES: tuple[tuple[int, int, int, str], ...] = (  # n, t, columns behind each row, family
     # nothing inside, or nothing to do
@@ -52,10 +50,8 @@ def _scored_case(size: Mapping[str, int]) -> dict[str, int | float]:
 
 
 def _default_sizes(last_level_cache: int) -> list[dict[str, int]]:
-    """One grid beyond the last-level cache (bytes): n is the least sufficient multiple of 64, within the memory cap."""
-    wanted = math.ceil(math.sqrt(_CACHES * last_level_cache / 16) / 64)
-    most = int(math.sqrt(_MOST_BYTES / 16) / 64) - 1  # the boundary fits as well
-    return [{"n": 64 * max(1, min(wanted, most)), "t": _SCORED_SWEEPS}]
+    """One grid of which both buffers together do not fit into the last-level cache (bytes)."""
+    return [{"n": streaming_extent(last_level_cache, 16, 2, 64), "t": _SCORED_SWEEPS}]
 
 
 def _verify_cases(rng: np.random.Generator) -> list[tuple[Case, str]]:
