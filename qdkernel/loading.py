@@ -13,7 +13,7 @@ import cffi
 import numpy as np
 
 from qdkernel.config import load_config
-from qdkernel.core import Array, ArrayArgument, Kernel, Problem, Role, cell_name, parse_cell, parse_prototype
+from qdkernel.core import Array, ArrayArgument, Kernel, Problem, cell_name, parse_cell, parse_prototype, within_bound
 from qdkernel.errors import QdkernelError, RunFolderError
 from qdkernel.evaluators.pipeline import CompileSpec, EvaluationContext, EvaluationSpec, verify_only
 from qdkernel.evaluators.toolchain import Toolchain, load_module
@@ -27,8 +27,8 @@ _LIBRARIES = ("libgomp.so.1", "libm.so.6")  # what a kernel may call; it is link
 class LoadedKernel:
     """A kernel on numpy arrays: ``kernel(A, B, C, alpha=1.0, beta=0.0)`` for dgemm.
 
-    Arrays come in the prototype's order; sizes and leading dimensions are read off them. The other scalars are
-    keywords, with the values of the scored case as defaults.
+    Arrays come in the prototype's order, a single value passed by pointer as an array of shape (); sizes and strides
+    are read off them. The other scalars are keywords, with the values of the scored case as defaults.
 
     Attributes:
         problem: what it computes.
@@ -51,7 +51,8 @@ class LoadedKernel:
 
         Raises:
             TypeError: the wrong number of arrays, a wrong dtype, or an unknown or missing scalar.
-            ValueError: shapes that do not agree, rows that are not contiguous, a read-only or overlapping output.
+            ValueError: shapes that do not agree, strides that the prototype cannot express, an index out of range, a
+                read-only or overlapping output.
         """
         wanted = self.problem.arrays
         if len(arrays) != len(wanted):
@@ -64,7 +65,7 @@ class LoadedKernel:
         given = {argument.name: array for argument, array in zip(wanted, arrays, strict=True)}
         self._function(
             *(
-                self._ffi.cast("void *", given[argument.name].ctypes.data)
+                self._ffi.cast("void *", _lowest_address(given[argument.name]))
                 if isinstance(argument, ArrayArgument)
                 else case[argument.name]
                 for argument in self.problem.arguments
@@ -147,38 +148,63 @@ def _caller(problem: Problem) -> tuple[str, str]:
 
 
 def _check_array(problem: Problem, argument: ArrayArgument, array: Array) -> None:
-    if not isinstance(array, np.ndarray) or array.dtype != problem.dtype:
+    dtype = problem.dtype_of(argument)
+    if not isinstance(array, np.ndarray) or array.dtype != dtype:
         got = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
-        raise TypeError(f"{argument.name}: expected a numpy array of {problem.dtype}, got {got}")
-    if array.ndim != 2:
-        raise ValueError(f"{argument.name}: expected 2 dimensions, got shape {array.shape}")
-    rows, columns = array.shape
-    row_bytes, element_bytes = array.strides
-    tight = columns <= 1 or element_bytes == array.itemsize
-    strided = argument.leading is not None and row_bytes % array.itemsize == 0 and row_bytes >= columns * array.itemsize
-    if not tight or not (rows <= 1 or strided or row_bytes == columns * array.itemsize):
-        raise ValueError(f"{argument.name}: expected C-contiguous rows, got strides {array.strides}; copy it first")
-    if argument.role is Role.INOUT and not array.flags.writeable:
+        raise TypeError(f"{argument.name}: expected a numpy array of {dtype}, got {got}")
+    dimensions = len(argument.shape(problem.scored_case(problem.size_from_int(1))))
+    if array.ndim != dimensions:
+        raise ValueError(f"{argument.name}: expected {dimensions} dimensions, got shape {array.shape}")
+    if _strides(argument, array) is None:
+        rows = "rows" if dimensions == 2 else "elements"
+        raise ValueError(f"{argument.name}: expected C-contiguous {rows}, got strides {array.strides}; copy it first")
+    if argument.is_written and not array.flags.writeable:
         raise ValueError(f"{argument.name} is written by {problem.name}, but the array is read-only")
+
+
+def _strides(argument: ArrayArgument, array: Array) -> tuple[int, ...] | None:
+    """The array's strides in elements, outermost first; ``None`` when the prototype cannot express them.
+
+    A dimension without a stride of its own must be contiguous. The others may be padded and, in a vector, reversed. The
+    stride of a dimension of at most one position is never used; it is taken as contiguous.
+    """
+    found: list[int] = []
+    inner = 1
+    names = argument.strides or (None,) * array.ndim
+    for extent, num_bytes, name in zip(array.shape[::-1], array.strides[::-1], names[::-1], strict=True):
+        stride, rest = divmod(num_bytes, array.itemsize)
+        if extent <= 1 or array.size == 0:
+            stride = max(1, inner)
+        elif rest or (abs(stride) < inner if name else stride != inner) or (stride < 0 and array.ndim > 1):
+            return None
+        found.append(stride)
+        inner = abs(stride) * extent
+    return tuple(reversed(found))
+
+
+def _lowest_address(array: Array) -> int:
+    """The address of the element that lies first in memory: as the BLAS wants it, also of a reversed vector."""
+    reversed_by = sum((extent - 1) * step for extent, step in zip(array.shape, array.strides, strict=True) if step < 0)
+    return int(array.ctypes.data) + (reversed_by if array.size else 0)
 
 
 def _check_overlap(arguments: tuple[ArrayArgument, ...], arrays: tuple[Array, ...]) -> None:
     for i, written in enumerate(arguments):
         for j, other in enumerate(arguments):
-            if written.role is Role.INOUT and i != j and np.may_share_memory(arrays[i], arrays[j]):
+            if written.is_written and i != j and np.may_share_memory(arrays[i], arrays[j]):
                 raise ValueError(f"{written.name} and {other.name} overlap; the prototype promises they do not")
 
 
 def _complete_case(
     problem: Problem, arrays: Mapping[str, Array], scalars: Mapping[str, float]
 ) -> dict[str, int | float]:
-    """Every scalar argument: sizes from the arrays' shapes, leading dimensions from their strides, the rest given."""
+    """Every scalar argument: sizes from the arrays' shapes, strides from the arrays, the rest given."""
     case: dict[str, int | float] = dict(problem.scored_case(problem.size_from_int(1)))
-    leading = {argument.leading for argument in problem.arrays if argument.leading}
+    strides = {name for argument in problem.arrays for name in argument.strides if name}
     sizes = _infer_sizes(problem, arrays)
     for name in scalars:
-        if name not in case or name in leading or name in sizes:
-            free = sorted(set(case) - leading - set(sizes))
+        if name not in case or name in strides or name in sizes:
+            free = sorted(set(case) - strides - set(sizes))
             raise TypeError(f"{problem.name} takes the scalars {', '.join(free) or '(none)'} by keyword; got {name}")
     missing = [name for name in problem.size_names if name not in sizes and name not in scalars]
     if missing:
@@ -190,9 +216,11 @@ def _complete_case(
             raise ValueError(
                 f"{argument.name}: expected shape {argument.shape(case)} to go with the others, got {array.shape}"
             )
-        if argument.leading:
-            natural = max(1, array.shape[1])
-            case[argument.leading] = array.strides[0] // array.itemsize if array.shape[0] > 1 else natural
+        if argument.index_bound is not None and not within_bound(array, argument.index_bound(case)):
+            raise ValueError(f"{argument.name}: expected values from 0 to {argument.index_bound(case) - 1}")
+        if argument.strides:
+            known = zip(argument.strides, _strides(argument, array) or (), strict=True)
+            case |= {scalar: stride for scalar, stride in known if scalar}
     return case
 
 

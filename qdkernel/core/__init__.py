@@ -20,15 +20,17 @@ from qdkernel.core.problem import (
     Arrays,
     Case,
     Expected,
+    InputFamily,
     KernelBaseline,
     LibraryBaseline,
     Problem,
     Role,
     Scalar,
     size_text,
+    within_bound,
 )
 from qdkernel.core.proposal import Notes, Proposal
-from qdkernel.core.prototype import parse_prototype, trampoline
+from qdkernel.core.prototype import check_prototype, parse_prototype, trampoline
 from qdkernel.core.stage import Stage
 from qdkernel.core.statistics import geometric_mean, median_ratio
 from qdkernel.core.status import RunStatus, StopReason
@@ -46,6 +48,7 @@ __all__ = [
     "Evaluation",
     "Expected",
     "Fault",
+    "InputFamily",
     "Kernel",
     "KernelBaseline",
     "KernelId",
@@ -63,6 +66,7 @@ __all__ = [
     "Timing",
     "VerificationResult",
     "cell_name",
+    "check_prototype",
     "geometric_mean",
     "median_ratio",
     "neighbours",
@@ -71,6 +75,7 @@ __all__ = [
     "reachable_cells",
     "size_text",
     "trampoline",
+    "within_bound",
     "worth_a_duel",
     "write_atomically",
 ]

@@ -1,7 +1,7 @@
 """A problem: what is computed, declared as data plus at most a few functions.
 
-The evaluator knows nothing about any particular problem beyond what stands here, so a new problem is one file in
-``problems/`` and its seed kernels.
+The evaluator uses nothing of a particular problem beyond these declarations, so a new problem is one file in
+``problems/<family>/``, its C in ``seeds/`` beside it, and a line in the registry.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qdkernel.errors import unknown
+
 
 def size_text(size: Mapping[str, int]) -> str:
     """A size for people, e.g. ``m=512 n=512 k=512``."""
@@ -24,7 +26,7 @@ def size_text(size: Mapping[str, int]) -> str:
 Array = NDArray[Any]  # Any: problems differ in dtype
 
 Case = Mapping[str, int | float]
-"""Every scalar argument of one call by name, leading dimensions included."""
+"""Every scalar argument of one call by name, strides included."""
 
 Arrays = Mapping[str, Array]
 """The array arguments of one call by name, in their logical shape (no padding)."""
@@ -37,6 +39,8 @@ class Role(enum.Enum):
     """Read only; mapped read-only in the contained child."""
     INOUT = "inout"
     """Read and written."""
+    OUT = "out"
+    """Written only: filled with poison before the call, and every element must be written."""
 
 
 @dataclass(frozen=True)
@@ -48,19 +52,47 @@ class Scalar:
 
 @dataclass(frozen=True)
 class ArrayArgument:
-    """An array argument, row major.
+    """An array argument of 0 to 4 dimensions, row major; 0 is a single value passed by pointer.
 
     Attributes:
         name: the parameter's name in the prototype.
         role: what the kernel may do with it.
-        shape: logical (rows, columns) for a case.
-        leading: name of the scalar that holds the row stride in elements; ``None`` for contiguous rows.
+        shape: logical extents for a case, outermost first, e.g. (rows, columns).
+        strides: per dimension, the name of the scalar that holds its stride in elements, or ``None`` where the
+            dimension is contiguous: the stride is then that of the next dimension times its extent. Empty when all
+            dimensions are contiguous. ``("lda", None)`` is a matrix with padded rows, ``("incx",)`` a BLAS vector.
+            A stride is not 0; as in the BLAS a negative one means that the pointer is to the last element.
+        dtype: of the elements; ``None`` for the problem's own.
+        index_bound: for an index array, the number of positions it may refer to in a case: its values lie in
+            0 .. bound - 1. ``None`` for other arrays.
     """
 
     name: str
     role: Role
-    shape: Callable[[Case], tuple[int, int]]
-    leading: str | None = None
+    shape: Callable[[Case], tuple[int, ...]]
+    strides: tuple[str | None, ...] = ()
+    dtype: np.dtype[Any] | None = None
+    index_bound: Callable[[Case], int] | None = None
+
+    @property
+    def is_read(self) -> bool:
+        """Whether its contents at the time of the call mean anything."""
+        return self.role is not Role.OUT
+
+    @property
+    def is_written(self) -> bool:
+        """Whether the kernel writes it."""
+        return self.role is not Role.IN
+
+    def strides_of(self, case: Case) -> tuple[int, ...]:
+        """Elements from one position to the next along each dimension, outermost first."""
+        extents = self.shape(case)
+        found: list[int] = []
+        inner = 1
+        for extent, name in zip(reversed(extents), reversed(self.strides or (None,) * len(extents)), strict=True):
+            found.append(int(case[name]) if name else inner)
+            inner = abs(found[-1]) * extent
+        return tuple(reversed(found))
 
 
 @dataclass(frozen=True)
@@ -70,11 +102,15 @@ class Expected:
     Attributes:
         value: logical shape, in higher precision than the problem's dtype; NaN means the result must be NaN.
         magnitude: same shape: an error up to ``error_limit * eps * magnitude`` is rounding. 0 demands the exact
-            value, infinity leaves the element unspecified (scratch).
+            value, as integers do in any case; infinity leaves the element unspecified (scratch).
     """
 
     value: Array
     magnitude: Array
+
+
+InputFamily = Callable[[Case, np.random.Generator], dict[str, Array]]
+"""``family(case, rng)``: the contents of every array that a kernel may read, by name, in its logical shape."""
 
 
 @dataclass(frozen=True)
@@ -101,21 +137,26 @@ class KernelBaseline:
 class Problem:
     """What is computed.
 
+    Functions of a case get every scalar argument by name. Those that judge are secret from the kernel: they run in the
+    parent, which draws all inputs and weights from a generator that the contained child never sees.
+
     Attributes:
         name: the C function's name and the problem's.
         summary: one sentence.
         prototype: the C declaration; parsed with cffi and force-included into every kernel.
-        dtype: of the arrays and floating-point scalars.
+        dtype: of the arithmetic: floating-point scalars and all arrays that declare no other.
         arguments: scalars and arrays in the prototype's order.
         size_names: the scalars that make up a scored size, e.g. ``("m", "n", "k")``.
         size_from_int: the size meant by a single number in a configuration, e.g. 512 -> m = n = k = 512.
         scored_case: the full case timed for a size.
         verify_cases: (case, family) pairs for the correctness step: small, odd and padded ones.
-        make_inputs: logical arrays of a case for an input family; written arrays get their initial contents. NaN
-            marks contents a kernel must not read.
+        families: the input families by name. Each makes the logical arrays of a case, all but those with ``Role.OUT``;
+            arrays that are also written get their initial contents, and NaN marks contents a kernel must not read.
+            Timed calls use ``uniform``; ``verify_cases`` draws all of them.
         reference: the expected contents of every written array, computed independently in higher precision.
         sketch: a cheap secret summary of the right answer, taken *before* a timed call from its inputs.
-        sketch_error: how far the arrays after the call are from the sketch; above 1 is wrong.
+        sketch_error: how far the arrays after the call are from the sketch, in units of the error that ``error_limit``,
+            its last argument, allows; above 1 is wrong.
         flops: floating-point operations of a case by the field's convention.
         bytes: bytes a case streams by the field's convention (what GB/s means).
         least_bytes: bytes that any implementation must move through memory at least once.
@@ -140,10 +181,10 @@ class Problem:
     size_from_int: Callable[[int], dict[str, int]]
     scored_case: Callable[[Mapping[str, int]], dict[str, int | float]]
     verify_cases: Callable[[np.random.Generator], Sequence[tuple[Case, str]]]
-    make_inputs: Callable[[str, Case, np.random.Generator], dict[str, Array]]
+    families: Mapping[str, InputFamily]
     reference: Callable[[Case, Arrays], dict[str, Expected]]
     sketch: Callable[[Case, Arrays, np.random.Generator], Any]  # Any: private to the problem
-    sketch_error: Callable[[Case, Arrays, Any], float]
+    sketch_error: Callable[[Case, Arrays, Any, float], float]
     flops: Callable[[Case], float]
     bytes: Callable[[Case], float]
     least_bytes: Callable[[Case], float]
@@ -163,6 +204,44 @@ class Problem:
         """The array arguments, in the prototype's order."""
         return tuple(a for a in self.arguments if isinstance(a, ArrayArgument))
 
+    def dtype_of(self, argument: ArrayArgument) -> np.dtype[Any]:
+        """The dtype of an array argument."""
+        return self.dtype if argument.dtype is None else argument.dtype
+
+    def make_inputs(self, family: str, case: Case, rng: np.random.Generator) -> dict[str, Array]:
+        """The arrays of a case for an input family, by name; arrays with ``Role.OUT`` have no entry.
+
+        Raises:
+            UnknownName: no such family; the message lists the known ones.
+            ValueError: the family made arrays other than those declared; the message names the first difference.
+        """
+        if family not in self.families:
+            raise unknown(f"input family of {self.name}", family, self.families)
+        arrays = self.families[family](case, rng)
+        for argument in self.arrays:
+            if argument.is_read:
+                self._check_input(argument, arrays.get(argument.name), family, case)
+        return arrays
+
+    def _check_input(self, argument: ArrayArgument, array: Array | None, family: str, case: Case) -> None:
+        wanted = (argument.shape(case), self.dtype_of(argument))
+        got = None if array is None else (array.shape, array.dtype)
+        where = f"problem {self.name!r}, input family {family!r}: {argument.name}"
+        if got != wanted or array is None:
+            raise ValueError(
+                f"{where} should have shape and dtype {wanted}, got {got}; change the family or the argument"
+            )
+        if argument.index_bound is not None and not within_bound(array, argument.index_bound(case)):
+            raise ValueError(
+                f"{where} should hold values from 0 to {argument.index_bound(case) - 1}, "
+                f"got {array.min()} to {array.max()}; change the family or the bound"
+            )
+
     def seed_source(self, file: str) -> str:
         """The text of one of the problem's own C files."""
         return (self.folder / file).read_text(encoding="utf-8")
+
+
+def within_bound(indices: Array, bound: int) -> bool:
+    """Whether every value of an index array lies in 0 .. ``bound`` - 1."""
+    return indices.size == 0 or (int(indices.min()) >= 0 and int(indices.max()) < bound)

@@ -83,8 +83,8 @@ def parse_prototype(declaration: str) -> Prototype:
 def check_prototype(problem: Problem) -> Prototype:
     """The prototype of ``problem``, after checking that the declared arguments agree with cffi's parse.
 
-    They agree when names and number are the same, arrays are pointers to the problem's dtype (``const`` exactly for
-    those with ``Role.IN``), floating-point scalars have that dtype and every other scalar is an integer.
+    They agree when names and number are the same, arrays are pointers to their dtype (``const`` exactly for those with
+    ``Role.IN``), floating-point scalars have the problem's dtype and every other scalar is an integer.
 
     Raises:
         ConfigError: naming the first disagreement.
@@ -100,7 +100,8 @@ def check_prototype(problem: Problem) -> Prototype:
             f"{', '.join(parsed)}; list the same names in the same order"
         )
     for argument, parameter in zip(problem.arguments, prototype.parameters, strict=True):
-        wanted = _mismatch(argument, parameter, Kind(np.dtype(problem.dtype).name))
+        dtype = problem.dtype if isinstance(argument, Scalar) else problem.dtype_of(argument)
+        wanted = _mismatch(argument, parameter, Kind(np.dtype(dtype).name))
         if wanted is not None:
             raise ConfigError(
                 f"problem {problem.name!r}: {argument.name} should be {wanted} but the prototype says "

@@ -1,11 +1,12 @@
-"""The problems qdkernel knows; a new one is a file here, its seed kernels in ``seeds/``, and a line below."""
+"""The registry of problems; a new one is a file in a family's folder, its C in ``seeds/`` there, and a line below."""
 
 from __future__ import annotations
 
 from qdkernel.core import Problem
 from qdkernel.errors import ConfigError, unknown
+from qdkernel.problems.blas1 import DAXPY
 from qdkernel.problems.gemm import DGEMM, SGEMM
-from qdkernel.problems.stencil import JACOBI2D
+from qdkernel.problems.stencil import JACOBI2D, STENCIL3D7
 
 __all__ = ["PROBLEMS", "find_problem"]
 
@@ -13,6 +14,8 @@ PROBLEMS: dict[str, Problem] = {
     "dgemm": DGEMM,
     "sgemm": SGEMM,
     "jacobi2d": JACOBI2D,
+    "stencil3d7": STENCIL3D7,
+    "daxpy": DAXPY,
 }
 
 

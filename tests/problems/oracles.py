@@ -25,8 +25,9 @@ def error_ratio(result: Array, expected: Expected, eps: float) -> float:
 
 
 def worst(problem: Problem, results: dict[str, Array], expected: dict[str, Expected]) -> float:
-    eps = float(np.finfo(problem.dtype).eps)
-    return max(error_ratio(results[name], expected[name], eps) for name in expected)
+    dtypes = {argument.name: problem.dtype_of(argument) for argument in problem.arrays}
+    eps = {name: float(np.finfo(dtype).eps) if dtype.kind == "f" else 0.0 for name, dtype in dtypes.items()}
+    return max(error_ratio(results[name], expected[name], eps[name]) for name in expected)
 
 
 def drawn_cases(problem: Problem) -> list[tuple[Case, str, dict[str, Array]]]:
@@ -61,5 +62,19 @@ def honest_jacobi(case: Case, arrays: dict[str, Array], dtype: Any = np.float64)
     return result
 
 
+def honest_stencil(case: Case, arrays: dict[str, Array]) -> dict[str, Array]:
+    u = arrays["u"]
+    around = u[1:-1, 1:-1, :-2] + u[1:-1, 1:-1, 2:] + u[1:-1, :-2, 1:-1] + u[1:-1, 2:, 1:-1]
+    around = around + u[:-2, 1:-1, 1:-1] + u[2:, 1:-1, 1:-1]
+    return {"v": case["c0"] * u[1:-1, 1:-1, 1:-1] + case["c1"] * around}
+
+
+def honest_daxpy(case: Case, arrays: dict[str, Array]) -> dict[str, Array]:
+    return {"y": arrays["y"] if case["alpha"] == 0 else case["alpha"] * arrays["x"] + arrays["y"]}
+
+
 def honest(problem: Problem, case: Case, arrays: dict[str, Array]) -> dict[str, Array]:
-    return honest_jacobi(case, arrays) if problem.name == "jacobi2d" else {"C": honest_gemm(problem, case, arrays)}
+    honest_of = {"jacobi2d": honest_jacobi, "stencil3d7": honest_stencil, "daxpy": honest_daxpy}
+    if problem.name in honest_of:
+        return honest_of[problem.name](case, arrays)
+    return {"C": honest_gemm(problem, case, arrays)}

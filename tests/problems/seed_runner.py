@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from qdkernel.core import Array, ArrayArgument, Problem, Role, parse_prototype
+from qdkernel.core import Array, ArrayArgument, Problem, parse_prototype
 from qdkernel.core.prototype import Kind
 from qdkernel.problems import find_problem
 
@@ -41,20 +41,20 @@ MEMBER = {Kind.INT32: "i", Kind.INT64: "l", Kind.FLOAT32: "f", Kind.FLOAT64: "d"
 
 
 class Guarded:
-    """A padded copy of an array whose last logical element is the last of its page; read-only when asked."""
+    """A copy of an array, with its strides, that ends with its page; read-only when asked."""
 
-    def __init__(self, values: Array, leading: int, readonly: bool) -> None:
-        rows, columns = values.shape
-        elements = (rows - 1) * leading + columns if rows and columns else 0
+    def __init__(self, values: Array, strides: tuple[int, ...], readonly: bool) -> None:
+        spans = [(extent - 1) * abs(stride) for extent, stride in zip(values.shape, strides, strict=True)]
+        elements = sum(spans) + 1 if values.size else 0
         pages = -(-elements * values.itemsize // mmap.PAGESIZE)
         self.map = mmap.mmap(-1, (pages + 1) * mmap.PAGESIZE)
         start = pages * mmap.PAGESIZE - elements * values.itemsize
         self.flat = np.frombuffer(self.map, values.dtype, elements, start)
         self.flat[:] = PADDING
-        strides = (leading * values.itemsize, values.itemsize)
-        self.logical = np.lib.stride_tricks.as_strided(self.flat, values.shape if elements else (0, 0), strides)
-        if elements:
-            self.logical[:] = values
+        first = sum(span for span, stride in zip(spans, strides, strict=True) if stride < 0) if elements else 0
+        in_bytes = tuple(stride * values.itemsize for stride in strides)
+        self.logical = np.lib.stride_tricks.as_strided(self.flat[first:], values.shape, in_bytes)
+        self.logical[...] = values
         base = ctypes.addressof(ctypes.c_char.from_buffer(self.map))
         self.address = base + start
         libc = ctypes.CDLL(None, use_errno=True)
@@ -68,7 +68,7 @@ class Guarded:
         """A copy of the logical array, after checking that the padding is as it was."""
         copy = np.array(self.logical) if self.flat.size else np.empty(self.shape, self.flat.dtype)
         if self.flat.size:
-            self.logical[:] = PADDING
+            self.logical[...] = PADDING
         assert np.all(self.flat == PADDING), "the kernel wrote into the padding of a row"
         return copy
 
@@ -80,14 +80,15 @@ def run(library: ctypes.CDLL, problem: Problem, case: Mapping[str, Any], arrays:
     for slot, argument, parameter in zip(slots, problem.arguments, parameters, strict=True):
         value: int | float
         if isinstance(argument, ArrayArgument):
-            rows_apart = int(case[argument.leading]) if argument.leading else arrays[argument.name].shape[1]
-            guarded[argument.name] = Guarded(arrays[argument.name], rows_apart, argument.role is Role.IN)
+            unwritten = np.full(argument.shape(case), PADDING, problem.dtype_of(argument))
+            values = arrays[argument.name] if argument.is_read else unwritten
+            guarded[argument.name] = Guarded(values, argument.strides_of(case), not argument.is_written)
             value = guarded[argument.name].address
         else:
             value = case[argument.name]
         setattr(slot, MEMBER[parameter.kind], value)
     library.qd_test_call(slots)
-    return {a.name: guarded[a.name].result() for a in problem.arrays if a.role is Role.INOUT}
+    return {a.name: guarded[a.name].result() for a in problem.arrays if a.is_written}
 
 
 def main(problem_name: str, cases_file: str, results_file: str, *libraries: str) -> None:

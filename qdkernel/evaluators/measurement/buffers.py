@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from qdkernel.core import Problem, Role
-from qdkernel.evaluators.sandbox import BufferAlignment, Child, ChildFailed, Layout, MemoryFile
+from qdkernel.core import Problem
+from qdkernel.evaluators.sandbox import BufferAlignment, Child, ChildFailed, Layout, MemoryFile, Region, poison
 
 _INPUT_THREADS = 2  # make fresh inputs
 _WARM_BELOW_S = 5e-3  # calls shorter than this are preceded by an untimed one: waking a pool costs up to 0.1 ms
@@ -201,8 +201,9 @@ class TimingBuffers:
         call = self.layout.calls[index]
         arrays = self.problem.make_inputs("uniform", call.case, rng)
         for placed in call.arrays:
-            for file in [self.inputs] if placed.argument.role is Role.IN else outputs:
-                self.layout.view(file, placed)[...] = arrays[placed.argument.name]
+            for file in [self.inputs] if placed.region is Region.INPUT else outputs:
+                contents = arrays[placed.argument.name] if placed.argument.is_read else poison(placed.dtype, rng)
+                self.layout.view(file, placed)[...] = contents
         if checked:
             self._sketches[index] = self.problem.sketch(call.case, arrays, rng)
 
@@ -216,11 +217,11 @@ class TimingBuffers:
             call = self.layout.calls[index]
             arrays = {
                 placed.argument.name: self.layout.view(
-                    self.inputs if placed.argument.role is Role.IN else self.outputs(process), placed
+                    self.inputs if placed.region is Region.INPUT else self.outputs(process), placed
                 )
                 for placed in call.arrays
             }
-            error = self.problem.sketch_error(call.case, arrays, self._sketches[index])
+            error = self.problem.sketch_error(call.case, arrays, self._sketches[index], self.problem.error_limit)
             if not error <= 1.0:
                 size = ", ".join(f"{name}={call.case[name]}" for name in self.problem.size_names)
                 raise WrongResult(

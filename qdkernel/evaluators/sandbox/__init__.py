@@ -9,7 +9,15 @@ from qdkernel.evaluators.sandbox.failures import (
     CpuTimeExceeded,
     PrecomputationDetected,
 )
-from qdkernel.evaluators.sandbox.memory import BufferAlignment, Layout, MemoryFile, PlacedArray, PlacedCall
+from qdkernel.evaluators.sandbox.memory import (
+    BufferAlignment,
+    Layout,
+    MemoryFile,
+    PlacedArray,
+    PlacedCall,
+    Region,
+    poison,
+)
 from qdkernel.evaluators.sandbox.native_supervisor import DECLARATIONS, Native
 
 __all__ = [
@@ -30,4 +38,6 @@ __all__ = [
     "PlacedArray",
     "PlacedCall",
     "PrecomputationDetected",
+    "Region",
+    "poison",
 ]

@@ -5,14 +5,16 @@ from __future__ import annotations
 import enum
 import fcntl
 import functools
+import math
 import mmap
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from qdkernel.core import Array, ArrayArgument, Case, Problem, Role, Scalar, parse_prototype
+from qdkernel.core import Array, ArrayArgument, Case, Problem, Scalar, check_prototype
 
 PAGE = 4096
 _SEALS = 0x1 | 0x2 | 0x4  # F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW: a child that truncates cannot kill the parent
@@ -58,74 +60,136 @@ class BufferAlignment(enum.Enum):
     """Ends with the page: an access past the last element faults."""
 
 
+class Region(enum.IntEnum):
+    """The file that an array lives in."""
+
+    INPUT = 0
+    """Read-only in the child."""
+    OUTPUT = 1
+    """Writable in the child."""
+
+
 @dataclass(frozen=True)
 class PlacedArray:
-    """Where one array of one call lives: ``region`` 0 input file, 1 output file; offsets in bytes."""
+    """Where one array of one call lives; offsets are in bytes, strides in elements."""
 
     argument: ArrayArgument
+    dtype: np.dtype[Any]
     segment: int
-    region: int
+    region: Region
     file_offset: int
     segment_offset: int
-    shape: tuple[int, int]
-    stride: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+    @property
+    def start(self) -> int:
+        """Offset in the file of its first byte, which the kernel gets a pointer to."""
+        return self.file_offset + self.segment_offset
 
     @property
     def num_elements(self) -> int:
-        """Elements from the first to the last, padding between rows included."""
-        rows, columns = self.shape
-        return (rows - 1) * self.stride + columns if rows and columns else 0
+        """Elements from the first to the last in memory, those between its rows included."""
+        return _span(self.shape, self.strides)
+
+    def logical(self, flat: Array) -> Array:
+        """The array in its logical shape, as a view of its elements in memory, shape (num_elements,)."""
+        reversed_by = sum((n - 1) * -step for n, step in zip(self.shape, self.strides, strict=True) if step < 0)
+        first = flat[reversed_by:] if flat.size else flat  # the pointer is to the last element of a reversed dimension
+        strides = tuple(step * flat.itemsize for step in self.strides)
+        return np.lib.stride_tricks.as_strided(first, shape=self.shape, strides=strides)
+
+    def position(self, element: int) -> tuple[int, ...] | None:
+        """The logical index of an element in memory, counted from its first; ``None`` for one between its rows."""
+        index = []
+        for extent, stride in zip(self.shape, self.strides, strict=True):
+            at, element = divmod(element, abs(stride))
+            if at >= extent:
+                return None
+            index.append(at if stride > 0 else extent - 1 - at)
+        return tuple(index) if element == 0 else None
+
+
+def _span(shape: tuple[int, ...], strides: tuple[int, ...]) -> int:
+    if 0 in shape:
+        return 0
+    return sum((extent - 1) * abs(stride) for extent, stride in zip(shape, strides, strict=True)) + 1
+
+
+def poison(dtype: np.dtype[Any], rng: np.random.Generator) -> int | float:
+    """What arrays that are only written hold before a call: NaN, or a random integer, which no kernel can guess."""
+    if dtype.kind == "f":
+        return math.nan
+    return int(rng.integers(np.iinfo(dtype).min, np.iinfo(dtype).max, dtype=dtype, endpoint=True))
 
 
 @dataclass(frozen=True)
 class PlacedCall:
-    """One call: its scalars and where its arrays are."""
+    """One call: its scalars and where its arrays are, in the prototype's order."""
 
     case: Case
     arrays: tuple[PlacedArray, ...]
 
 
 class Layout:
-    """Where the arrays of a sequence of calls live in an input and an output file.
+    """Where the arrays of a sequence of calls live in an input and an output file, those of one dtype side by side.
 
     Args:
         problem: whose calls they are.
         calls: (case, placing) of each call.
+
+    Raises:
+        ConfigError: the problem's arguments disagree with its prototype.
     """
 
     def __init__(self, problem: Problem, calls: Sequence[tuple[Case, BufferAlignment]]) -> None:
         self.problem = problem
+        self._prototype = check_prototype(problem)
         self._segments: list[tuple[int, int, int]] = []
         self._size = [0, 0]
-        self.calls = tuple(self._place(case, placing) for case, placing in calls)
+        self._ranges: list[tuple[Region, np.dtype[Any], slice]] = []
+        placed: list[dict[str, PlacedArray]] = [{} for _ in calls]
+        for dtype in dict.fromkeys(map(problem.dtype_of, problem.arrays)):
+            begin = tuple(self._size)
+            for arrays, (case, placing) in zip(placed, calls, strict=True):
+                for argument in problem.arrays:
+                    if problem.dtype_of(argument) == dtype:
+                        arrays[argument.name] = self._place(argument, dtype, case, placing)
+            for region in Region:
+                if self._size[region] > begin[region]:
+                    self._ranges.append((region, dtype, slice(begin[region], self._size[region])))
+        self.calls = tuple(
+            PlacedCall(case, tuple(arrays[argument.name] for argument in problem.arrays))
+            for arrays, (case, _) in zip(placed, calls, strict=True)
+        )
 
     @property
     def input_bytes(self) -> int:
         """Size of the input file."""
-        return self._size[0]
+        return self._size[Region.INPUT]
 
     @property
     def output_bytes(self) -> int:
         """Size of the output file."""
-        return self._size[1]
+        return self._size[Region.OUTPUT]
+
+    def ranges(self, region: Region) -> list[tuple[np.dtype[Any], slice]]:
+        """(dtype, bytes of the file) of all arrays of one dtype, their surroundings included, whole pages each."""
+        return [(dtype, span) for each, dtype, span in self._ranges if each is region]
 
     def view(self, file: MemoryFile, placed: PlacedArray) -> Array:
         """The array in its logical shape, as a writable view into ``file``."""
-        flat = self.elements(file, placed)
-        rows, columns = placed.shape
-        strides = (placed.stride * flat.itemsize, flat.itemsize)
-        return np.lib.stride_tricks.as_strided(flat, shape=(rows, columns), strides=strides)
+        return placed.logical(self.elements(file, placed))
 
     def elements(self, file: MemoryFile, placed: PlacedArray) -> Array:
-        """The array's elements with the padding between its rows, shape (num_elements,)."""
-        itemsize = self.problem.dtype.itemsize
-        start = placed.file_offset + placed.segment_offset
-        return file.bytes[start : start + placed.num_elements * itemsize].view(self.problem.dtype)
+        """The array's elements in memory, those between its rows included, shape (num_elements,)."""
+        num_bytes = placed.num_elements * placed.dtype.itemsize
+        return file.bytes[placed.start : placed.start + num_bytes].view(placed.dtype)
 
     @functools.cached_property
     def plan(self) -> bytes:
         """The layout as the child reads it: ``struct qd_plan`` and what follows it."""
-        parameters = parse_prototype(self.problem.prototype).parameters
+        parameters = self._prototype.parameters
         head = np.zeros((), _PLAN)
         head["segments"], head["calls"] = len(self._segments), len(self.calls)
         head["parameters"] = len(parameters)
@@ -147,19 +211,16 @@ class Layout:
                     slot["value"] = placed[argument.name].segment_offset
         return head.tobytes() + segments.tobytes() + arguments.tobytes()
 
-    def _place(self, case: Case, placing: BufferAlignment) -> PlacedCall:
-        return PlacedCall(case, tuple(self._place_array(argument, case, placing) for argument in self.problem.arrays))
-
-    def _place_array(self, argument: ArrayArgument, case: Case, placing: BufferAlignment) -> PlacedArray:
-        rows, columns = argument.shape(case)
-        stride = int(case[argument.leading]) if argument.leading else columns
-        itemsize = self.problem.dtype.itemsize
-        length = ((rows - 1) * stride + columns if rows and columns else 0) * itemsize
-        shift = itemsize if placing is BufferAlignment.SHIFTED else 0
+    def _place(
+        self, argument: ArrayArgument, dtype: np.dtype[Any], case: Case, placing: BufferAlignment
+    ) -> PlacedArray:
+        shape, strides = argument.shape(case), argument.strides_of(case)
+        length = _span(shape, strides) * dtype.itemsize
+        shift = dtype.itemsize if placing is BufferAlignment.SHIFTED else 0
         num_bytes = max(PAGE, -(-(length + shift) // PAGE) * PAGE)
         within = num_bytes - length if placing is BufferAlignment.BACK else shift
-        region = 0 if argument.role is Role.IN else 1
+        region = Region.OUTPUT if argument.is_written else Region.INPUT
         offset = self._size[region]
         self._segments.append((region, offset, num_bytes))
         self._size[region] += num_bytes
-        return PlacedArray(argument, len(self._segments) - 1, region, offset, within, (rows, columns), stride)
+        return PlacedArray(argument, dtype, len(self._segments) - 1, region, offset, within, shape, strides)

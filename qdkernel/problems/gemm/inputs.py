@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from qdkernel.core import Array, Case
+from qdkernel.core import Array, Case, InputFamily
+from qdkernel.problems.families import uniform
 
 Matrices = tuple[Array, Array, Array]
 """A (m, k), B (k, n) and C (m, n)."""
+Maker = Callable[[np.dtype[Any], Case, np.random.Generator], Matrices]
 
 _ROW_BITS = 40  # rows of the uniform family differ by up to 2^-40
 _GROUPS = 8
@@ -19,50 +21,48 @@ _BETWEEN = 0.4  # of the dtype's digits lie between groups, 2^-20 or 2^-9: a wro
 _SPARSE = 0.1  # share of exact zeros in A of the special family
 
 
-def make_inputs(dtype: np.dtype[Any], family: str, case: Case, rng: np.random.Generator) -> dict[str, Array]:
-    """A (m, k), B (k, n) and C (m, n) of a family, contiguous; what a kernel must not read is NaN.
+def input_families(dtype: np.dtype[Any]) -> dict[str, InputFamily]:
+    """The families of a matrix multiply, each of which makes A (m, k), B (k, n) and C (m, n), contiguous.
 
-    Families:
-        plain: in (-1, 1).
-        uniform: in (-1, 1), each row of A and C times a power of two of its own; and rows, terms and columns belong
-            to secret groups: what lies between two groups is smaller by 0.4 of the dtype's digits. Componentwise
-            accurate arithmetic does not notice; errors bounded only by a norm of whole blocks (Strassen's) spoil the
-            small elements, and no scaling of rows, terms and columns makes them large.
-        integers: as large as every partial sum stays exact in the dtype, so that any lower precision shows.
-        graded: rows of A and columns of B scaled over the dtype's range of digits; breaks fast algorithms as well.
-        cancellation: results far below their terms.
-        subnormal: inputs or results below the normal range, which a flush-to-zero mode loses.
-        even subnormal: A and all results below the normal range, of one scale.
-        special: NaN, infinities and exact zeros, scattered; every result must be of the class that IEEE 754 gives it
-            in whatever order of summation.
+    What a kernel must not read is NaN. Families:
 
-    Raises:
-        ValueError: an unknown family.
+    - uniform: in (-1, 1), each row of A and C times a power of two of its own; and rows, terms and columns belong to
+      secret groups: what lies between two groups is smaller by 0.4 of the dtype's digits. Componentwise accurate
+      arithmetic is not affected; errors bounded only by a norm of whole blocks (Strassen's) spoil the small elements,
+      and no scaling of rows, terms and columns makes them large.
+    - integers: as large as every partial sum stays exact in the dtype, so that any lower precision shows.
+    - graded: rows of A and columns of B scaled over the dtype's range of digits; breaks fast algorithms as well.
+    - cancellation: results far below their terms.
+    - subnormal: inputs or results below the normal range, which a flush-to-zero mode loses.
+    - special: NaN, infinities and exact zeros, scattered; every result must be of the class that IEEE 754 gives it in
+      whatever order of summation.
     """
-    make = _FAMILIES.get(family)
-    if make is None:
-        raise ValueError(f"gemm has the input families {', '.join(_FAMILIES)}; got {family!r}")
-    a, b, c = make(dtype, case, rng)
-    if case["alpha"] == 0:
-        a.fill(np.nan)
-        b.fill(np.nan)
-    if case["beta"] == 0:
-        c.fill(np.nan)
-    return {"A": a, "B": b, "C": c}
+    return {name: _family(dtype, make) for name, make in _FAMILIES.items()}
+
+
+def even_families(dtype: np.dtype[Any]) -> dict[str, InputFamily]:
+    """The families under the same names, but of one scale throughout and finite, as fast algorithms need."""
+    return {name: _family(dtype, _EVEN.get(name, make)) for name, make in _FAMILIES.items()}
+
+
+def _family(dtype: np.dtype[Any], make: Maker) -> InputFamily:
+    def family(case: Case, rng: np.random.Generator) -> dict[str, Array]:
+        a, b, c = make(dtype, case, rng)
+        if case["alpha"] == 0:
+            a.fill(np.nan)
+            b.fill(np.nan)
+        if case["beta"] == 0:
+            c.fill(np.nan)
+        return {"A": a, "B": b, "C": c}
+
+    return family
 
 
 def _plain(dtype: np.dtype[Any], case: Case, rng: np.random.Generator) -> Matrices:
     """Entries in (-1, 1); C is left empty when it is not read."""
     m, n, k = int(case["m"]), int(case["n"]), int(case["k"])
-    c = np.empty((m, n), dtype) if case["beta"] == 0 else _entries(dtype, (m, n), rng)
-    return _entries(dtype, (m, k), rng), _entries(dtype, (k, n), rng), c
-
-
-def _entries(dtype: np.dtype[Any], shape: tuple[int, int], rng: np.random.Generator) -> Array:
-    values: Array = rng.random(shape, dtype=dtype.type)
-    values *= 2
-    values -= 1
-    return values
+    c = np.empty((m, n), dtype) if case["beta"] == 0 else uniform(dtype, (m, n), rng)
+    return uniform(dtype, (m, k), rng), uniform(dtype, (k, n), rng), c
 
 
 def _uniform(dtype: np.dtype[Any], case: Case, rng: np.random.Generator) -> Matrices:
@@ -126,7 +126,7 @@ def _subnormal(dtype: np.dtype[Any], case: Case, rng: np.random.Generator) -> Ma
 
 
 def _even_subnormal(dtype: np.dtype[Any], case: Case, rng: np.random.Generator) -> Matrices:
-    """A subnormal throughout, so that its products are too."""
+    """A and all results below the normal range, of one scale."""
     a, b, c = _plain(dtype, case, rng)
     exponent = np.finfo(dtype).minexp - np.finfo(dtype).nmant // 3
     return np.ldexp(a, exponent), b, np.ldexp(c, exponent) if case["beta"] != 0 else c
@@ -148,13 +148,17 @@ def _special(dtype: np.dtype[Any], case: Case, rng: np.random.Generator) -> Matr
     return a, b, c
 
 
-_FAMILIES: Mapping[str, Callable[[np.dtype[Any], Case, np.random.Generator], Matrices]] = {
-    "plain": _plain,
+_FAMILIES: Mapping[str, Maker] = {
     "uniform": _uniform,
     "integers": _integers,
     "graded": _graded,
     "cancellation": _cancellation,
     "subnormal": _subnormal,
-    "even subnormal": _even_subnormal,
     "special": _special,
+}
+_EVEN: Mapping[str, Maker] = {
+    "uniform": _plain,
+    "graded": _plain,
+    "subnormal": _even_subnormal,
+    "special": _plain,
 }

@@ -15,12 +15,9 @@ from dataclasses import replace
 import numpy as np
 
 from qdkernel.core import Array, Arrays, Case, Expected, Problem
-from qdkernel.problems.gemm.inputs import make_inputs
+from qdkernel.problems.gemm.inputs import even_families
 from qdkernel.problems.gemm.reference import reference
 from qdkernel.problems.gemm.sketch import GemmSketch, sketch
-
-_EVEN = {"uniform": "plain", "graded": "plain", "special": "plain", "subnormal": "even subnormal"}
-"""Families with differences in scale, or with NaN among the inputs, and what replaces them."""
 
 _LEAST_BLOCK = 32  # by thought: below it the additions of a level cost more than the multiplication they save
 
@@ -33,16 +30,13 @@ def normwise(problem: Problem) -> Problem:
     """
     dtype = problem.dtype
 
-    def inputs(family: str, case: Case, rng: np.random.Generator) -> dict[str, Array]:
-        return make_inputs(dtype, _EVEN.get(family, family), case, rng)
-
     def even_sketch(case: Case, arrays: Arrays, rng: np.random.Generator) -> GemmSketch:
         found = sketch(dtype, case, arrays, rng)
-        return replace(found, limit=_largest(found.limit), row_limit=_largest(found.row_limit))
+        return replace(found, bound=_largest(found.bound), row_magnitude=_largest(found.row_magnitude))
 
     return replace(
         problem,
-        make_inputs=inputs,
+        families=even_families(dtype),
         reference=_reference,
         sketch=even_sketch,
         least_flops=_least_flops,

@@ -16,7 +16,7 @@ import numpy as np
 
 from qdkernel.core import ArrayArgument, Case, LibraryBaseline, Problem, Role, Scalar
 from qdkernel.problems.gemm.cases import verify_cases
-from qdkernel.problems.gemm.inputs import make_inputs
+from qdkernel.problems.gemm.inputs import input_families
 from qdkernel.problems.gemm.normwise import normwise
 from qdkernel.problems.gemm.reference import reference
 from qdkernel.problems.gemm.sketch import sketch, sketch_error
@@ -37,19 +37,19 @@ def _problem(name: str, c_type: str, dtype: np.dtype[Any]) -> Problem:
             Scalar("n"),
             Scalar("k"),
             Scalar("alpha"),
-            ArrayArgument("A", Role.IN, lambda case: (int(case["m"]), int(case["k"])), leading="lda"),
+            ArrayArgument("A", Role.IN, lambda case: (int(case["m"]), int(case["k"])), ("lda", None)),
             Scalar("lda"),
-            ArrayArgument("B", Role.IN, lambda case: (int(case["k"]), int(case["n"])), leading="ldb"),
+            ArrayArgument("B", Role.IN, lambda case: (int(case["k"]), int(case["n"])), ("ldb", None)),
             Scalar("ldb"),
             Scalar("beta"),
-            ArrayArgument("C", Role.INOUT, lambda case: (int(case["m"]), int(case["n"])), leading="ldc"),
+            ArrayArgument("C", Role.INOUT, lambda case: (int(case["m"]), int(case["n"])), ("ldc", None)),
             Scalar("ldc"),
         ),
         size_names=("m", "n", "k"),
         size_from_int=lambda size: {"m": size, "n": size, "k": size},
         scored_case=_scored_case,
         verify_cases=verify_cases,
-        make_inputs=lambda family, case, rng: make_inputs(dtype, family, case, rng),
+        families=input_families(dtype),
         reference=reference,
         sketch=lambda case, arrays, rng: sketch(dtype, case, arrays, rng),
         sketch_error=sketch_error,

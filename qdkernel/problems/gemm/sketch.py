@@ -35,14 +35,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qdkernel.core import Array, Arrays, Case
+from qdkernel.problems.checks import DEVIATIONS, largest_ratio, random_weights
 
 Vector = NDArray[np.float64]
 
 _VECTORS = 2
-_DEVIATIONS = 8.0  # s: 2 exp(-32) = 2.5e-14 per row, 1e-10 for 4096 rows
-_ALLOWED = 4.0  # L: see above
+_ALLOWED = 0.25  # L as a share of the error limit: see above
 _BLOCK = 128  # columns summed in one chain; half the size costs a third more time
-_ROW_LIMIT = 16.0  # error_limit of the problems; the row's own sum in float64 errs by less than one unit
 _SLAB = 256  # rows converted at a time: 256 rows of 4096 float64 are 8 MB
 
 
@@ -53,25 +52,27 @@ class GemmSketch:
     Attributes:
         vectors: (2, n) secret weights.
         product: (m, 2) ``alpha A B x + beta C0 x``.
-        limit: (m,) largest difference that rounding explains.
+        bound: (m,) q: what errors of the product are relative to.
+        chain: h: terms that the sketch adds in a row.
         row: index of the row that is compared by element; -1 for none.
         row_value: (n,) what it must hold.
-        row_limit: (n,) largest difference that rounding explains.
+        row_magnitude: (n,) what its errors are relative to.
     """
 
     vectors: Vector
     product: Vector
-    limit: Vector
+    bound: Vector
+    chain: float
     row: int
     row_value: Vector
-    row_limit: Vector
+    row_magnitude: Vector
 
 
 def sketch(dtype: np.dtype[Any], case: Case, arrays: Arrays, rng: np.random.Generator) -> GemmSketch:
     """The sketch of ``alpha A B + beta C`` for arrays of ``dtype``, drawn from ``rng``; O(mk + kn + mn) work."""
     m, n, k = int(case["m"]), int(case["n"]), int(case["k"])
     alpha, beta = float(dtype.type(case["alpha"])), float(dtype.type(case["beta"]))
-    vectors = rng.uniform(0.5, 1.0, (_VECTORS, n)) * rng.choice((-1.0, 1.0), (_VECTORS, n))
+    vectors = random_weights((_VECTORS, n), rng)
     product, bound = np.zeros((m, _VECTORS)), np.zeros(m)
     if alpha != 0 and k > 0:
         inner = _times(arrays["B"], vectors)
@@ -81,29 +82,30 @@ def sketch(dtype: np.dtype[Any], case: Case, arrays: Arrays, rng: np.random.Gene
         product += beta * _times(arrays["C"], vectors)
         bound += abs(beta) * _row_norms(arrays["C"])
     chain = _BLOCK + max(n, k) / _BLOCK
-    units = _ALLOWED * float(np.finfo(dtype).eps) + math.sqrt(3 * chain / 8) * float(np.finfo(np.float64).eps)
     row = int(rng.integers(m)) if m > 0 else -1
     row_value, row_magnitude = _row(row, alpha, beta, arrays) if m > 0 else (np.zeros(n), np.zeros(n))
-    row_limit = (_ROW_LIMIT + 1) * float(np.finfo(dtype).eps) * row_magnitude
-    return GemmSketch(vectors, product, _DEVIATIONS * units * bound, row, row_value, row_limit)
+    return GemmSketch(vectors, product, bound, chain, row, row_value, row_magnitude)
 
 
-def sketch_error(case: Case, arrays: Arrays, secret: GemmSketch) -> float:
-    """Largest ``|C x - expected| / limit`` over rows and vectors; above 1 is wrong, NaN or infinity gives ``inf``."""
+def sketch_error(case: Case, arrays: Arrays, secret: GemmSketch, limit: float) -> float:
+    """Largest ``|C x - expected| / allowed`` over rows and vectors; above 1 is wrong, NaN or infinity gives ``inf``.
+
+    Args:
+        case: of the call.
+        arrays: after the call.
+        secret: its sketch.
+        limit: the problem's error limit.
+    """
+    eps = float(np.finfo(arrays["C"].dtype).eps)
+    units = _ALLOWED * limit * eps + math.sqrt(3 * secret.chain / 8) * float(np.finfo(np.float64).eps)
     with np.errstate(all="ignore"):  # a wrong C may hold anything
         difference = np.abs(_times(arrays["C"], secret.vectors) - secret.product)
-        if not np.all(np.isfinite(difference)):
-            return math.inf
-        worst = _largest(difference, secret.limit[:, np.newaxis])
-        if secret.row >= 0:
+        worst = largest_ratio(difference, (DEVIATIONS * units * secret.bound)[:, np.newaxis])
+        if secret.row >= 0 and worst < math.inf:
             row = np.abs(arrays["C"][secret.row].astype(np.float64) - secret.row_value)
-            worst = max(worst, _largest(row, secret.row_limit))
+            # The row's own sum in float64 errs by less than one unit.
+            worst = max(worst, largest_ratio(row, (limit + 1) * eps * secret.row_magnitude))
     return worst
-
-
-def _largest(difference: Vector, limit: Vector) -> float:
-    """Largest ``difference / limit``; a difference of 0 is right also where the limit is 0."""
-    return float(np.where(difference == 0, 0.0, difference / limit).max(initial=0.0))
 
 
 def _row(row: int, alpha: float, beta: float, arrays: Arrays) -> tuple[Vector, Vector]:

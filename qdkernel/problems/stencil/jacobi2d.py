@@ -8,18 +8,17 @@ are scratch, the boundaries of both stay as they are, and v's interior enters as
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from qdkernel.core import Array, ArrayArgument, Arrays, Case, Expected, KernelBaseline, Problem, Role, Scalar
+from qdkernel.problems.families import shared_families
+from qdkernel.problems.sizes import streaming_extent
 from qdkernel.problems.stencil.jacobi2d_sketch import sketch, sketch_error
 
 _SCORED_SWEEPS = 4  # a call then takes tens of milliseconds beyond a 32 MB cache, and blocking in time can show
-_CACHES = 4  # both buffers together are at least four times the last-level cache, as STREAM asks
-_MOST_BYTES = 600e6  # of both buffers, on machines with a huge last-level cache
 
 _CASES: tuple[tuple[int, int, int, str], ...] = (  # n, t, columns behind each row, family
     # nothing inside, or nothing to do
@@ -51,10 +50,8 @@ def _scored_case(size: Mapping[str, int]) -> dict[str, int | float]:
 
 
 def _default_sizes(last_level_cache: int) -> list[dict[str, int]]:
-    """One grid beyond the last-level cache (bytes): n is the least sufficient multiple of 64, within the memory cap."""
-    wanted = math.ceil(math.sqrt(_CACHES * last_level_cache / 16) / 64)
-    most = int(math.sqrt(_MOST_BYTES / 16) / 64) - 1  # the boundary fits as well
-    return [{"n": 64 * max(1, min(wanted, most)), "t": _SCORED_SWEEPS}]
+    """One grid of which both buffers together do not fit into the last-level cache (bytes)."""
+    return [{"n": streaming_extent(last_level_cache, 16, 2, 64), "t": _SCORED_SWEEPS}]
 
 
 def _verify_cases(rng: np.random.Generator) -> list[tuple[Case, str]]:
@@ -63,39 +60,10 @@ def _verify_cases(rng: np.random.Generator) -> list[tuple[Case, str]]:
     return [({"n": n, "t": t, "ld": n + 2 + extra}, family) for n, t, extra, family in (*_CASES, *drawn)]
 
 
-def _make_inputs(family: str, case: Case, rng: np.random.Generator) -> dict[str, Array]:
-    """The grids u and v, each (n + 2, n + 2), equal on the boundary; NaN inside v.
-
-    Families: ``uniform`` in (-1, 1); ``graded`` with rows scaled by 1e-12 to 1; ``impulse``, one point that is not 0,
-    so that a neighbour taken from the wrong place shows as a value where an exact 0 belongs; ``subnormal``, below the
-    normal range, which a flush-to-zero mode loses; ``special`` with a NaN and two infinities, which must spread as far
-    as IEEE 754 says and no farther.
-
-    Raises:
-        ValueError: an unknown family.
-    """
-    shape = _rows_and_columns(case)
-    u: Array = rng.random(shape)
-    u *= 2
-    u -= 1
-    if family == "graded":
-        u *= 10.0 ** rng.uniform(-12, 0, (shape[0], 1))
-    elif family == "impulse":
-        row, column = rng.integers(1, shape[0] - 1, 2)
-        kept = u[row, column]
-        u.fill(0)
-        u[row, column] = kept
-    elif family == "subnormal":
-        u = np.ldexp(u, np.finfo(u.dtype).minexp - 10)
-    elif family == "special":
-        u[tuple(rng.integers(0, shape[0], (2, 3)))] = (np.nan, np.inf, -np.inf)
-    elif family != "uniform":
-        raise ValueError(
-            f"jacobi2d has the input families uniform, graded, impulse, subnormal, special; got {family!r}"
-        )
-    v = u.copy()
-    v[1:-1, 1:-1] = np.nan
-    return {"u": u, "v": v}
+def _share_boundary(case: Case, arrays: dict[str, Array], rng: np.random.Generator) -> None:
+    """Gives v the boundary of u, and NaN inside."""
+    arrays["v"] = arrays["u"].copy()
+    arrays["v"][1:-1, 1:-1] = np.nan
 
 
 def _reference(case: Case, arrays: Arrays) -> dict[str, Expected]:
@@ -132,6 +100,9 @@ def _sum_of_five(field: Array) -> Array:
     return total
 
 
+_U = ArrayArgument("u", Role.INOUT, _rows_and_columns, ("ld", None))
+_FAMILIES = ("uniform", "graded", "impulse", "subnormal", "special")
+
 JACOBI2D = Problem(
     name="jacobi2d",
     summary="t sweeps of the five-point mean over an n x n grid, alternating between two buffers",
@@ -140,15 +111,15 @@ JACOBI2D = Problem(
     arguments=(
         Scalar("n"),
         Scalar("t"),
-        ArrayArgument("u", Role.INOUT, _rows_and_columns, leading="ld"),
-        ArrayArgument("v", Role.INOUT, _rows_and_columns, leading="ld"),
+        _U,
+        ArrayArgument("v", Role.INOUT, _rows_and_columns, ("ld", None)),
         Scalar("ld"),
     ),
     size_names=("n", "t"),
     size_from_int=lambda size: {"n": size, "t": _SCORED_SWEEPS},
     scored_case=_scored_case,
     verify_cases=_verify_cases,
-    make_inputs=_make_inputs,
+    families=shared_families(np.dtype(np.float64), (_U,), _FAMILIES, _share_boundary),
     reference=_reference,
     sketch=sketch,
     sketch_error=sketch_error,

@@ -28,9 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qdkernel.core import Array, Arrays, Case
+from qdkernel.problems.checks import DEVIATIONS, largest_ratio
 
-_DEVIATIONS = 8.0  # s: 2 exp(-32) = 2.5e-14 per call
-_ALLOWED = 16.0  # L: Problem.error_limit's default, which jacobi2d keeps
 _SLAB = 64  # rows per partial product: 64 rows of 6000 float64 are 3 MB
 _SCALE = 128.0  # weights are stored as integers -127..-64 and 64..127, an eighth of their size as float64
 _KEPT_SECRETS = 4  # sizes scored at a time; one of n = 3000 holds 80 MB
@@ -51,13 +50,13 @@ class JacobiSketch:
     Attributes:
         weights: (n, n) secret integer weights of the interior.
         checksum: ``<weights, field after t sweeps> / 128``.
-        limit: largest difference that rounding explains.
+        norm: ``sqrt(1 + t / 5) ||u||_2``, what errors of the checksum are relative to.
         boundary: the boundary points, row by row.
     """
 
     weights: NDArray[np.int8]
     checksum: float
-    limit: float
+    norm: float
     boundary: Array
 
 
@@ -71,24 +70,28 @@ def sketch(case: Case, arrays: Arrays, rng: np.random.Generator) -> JacobiSketch
     u = arrays["u"]
     checksum = float(np.einsum("ij,ij->i", secret.adjoint, u).sum())
     norm = math.sqrt(float(np.einsum("ij,ij->i", u, u).sum()) * (1 + t / 5))
-    units = _ALLOWED * t + math.sqrt(n + 2) + 3 * t
-    limit = _DEVIATIONS * units * float(np.finfo(np.float64).eps) * norm
-    return JacobiSketch(secret.weights, checksum, limit, _boundary(u))
+    return JacobiSketch(secret.weights, checksum, norm, _boundary(u))
 
 
-def sketch_error(case: Case, arrays: Arrays, expected: JacobiSketch) -> float:
-    """``|checksum - expected| / limit``; above 1 is wrong, ``inf`` for NaN, infinity or a changed boundary."""
-    result = arrays["u" if int(case["t"]) % 2 == 0 else "v"]
+def sketch_error(case: Case, arrays: Arrays, expected: JacobiSketch, limit: float) -> float:
+    """``|checksum - expected| / allowed``; above 1 is wrong, ``inf`` for NaN, infinity or a changed boundary.
+
+    Args:
+        case: of the call.
+        arrays: after the call.
+        expected: its sketch.
+        limit: the problem's error limit, L.
+    """
+    n, t = int(case["n"]), int(case["t"])
+    units = limit * t + math.sqrt(n + 2) + 3 * t
+    allowed = DEVIATIONS * units * float(np.finfo(np.float64).eps) * expected.norm
+    result = arrays["u" if t % 2 == 0 else "v"]
     for name in ("u", "v"):
         if not np.array_equal(_boundary(arrays[name]), expected.boundary):
             return math.inf
     with np.errstate(all="ignore"):  # a wrong field may hold anything
         difference = abs(_weighted_sum(expected.weights, result[1:-1, 1:-1]) - expected.checksum)
-    if not math.isfinite(difference):
-        return math.inf
-    if difference == 0:
-        return 0.0
-    return difference / expected.limit if expected.limit > 0 else math.inf
+    return largest_ratio(np.asarray(difference), allowed)
 
 
 def _secret(n: int, t: int, seed: int) -> _Secret:

@@ -13,7 +13,8 @@ from qdkernel.mutators.llm.prompts.wording import format_axes, format_bytes, lis
 
 _X86_ONLY = frozenset({"immintrin.h", "x86intrin.h"})
 _ARM_ONLY = frozenset({"arm_neon.h"})
-_MOST_OFFSET = 16  # a shape is read as a scalar's name plus or minus at most this
+_MOST_OFFSET = 16  # an extent is read as a scalar's name plus or minus at most this
+_USE = {Role.IN: "read only", Role.INOUT: "read and written", Role.OUT: "written only, every element"}
 
 
 def system_parts(brief: Brief, sections: Sequence[Section]) -> dict[str, Variants]:
@@ -57,27 +58,42 @@ def _problem(brief: Brief) -> str:
 
 
 def _argument(problem: Problem, argument: ArrayArgument) -> str:
-    use = "read only" if argument.role is Role.IN else "read and written"
-    shape = _shape(problem, argument)
-    rows = f", rows {argument.leading} elements apart" if argument.leading else ""
-    return f"- {argument.name}: {shape + ', ' if shape else ''}{use}{rows}"
-
-
-def _shape(problem: Problem, argument: ArrayArgument) -> str:
-    """An array's logical shape in the names of the scalars, e.g. ``m x k``; empty when it is no such expression.
-
-    A shape is a function of a call's scalars, so it is asked with scalars that are far apart.
-    """
     names = [each.name for each in problem.arguments if not isinstance(each, ArrayArgument)]
     case = {name: 1000 * (index + 1) for index, name in enumerate(names)}
+    shape = [_extent(extent, case) for extent in argument.shape(case)]
+    facts = [] if None in shape else [" x ".join(filter(None, shape)) or "a single value"]
+    if problem.dtype_of(argument) != problem.dtype:
+        facts.append(problem.dtype_of(argument).name)
+    facts.append(_USE[argument.role])
+    facts += _strides(argument)
+    if argument.index_bound is not None:
+        bound = _extent(argument.index_bound(case), case)
+        facts.append(f"values from 0 to {bound} - 1" if bound else "values are positions, counted from 0")
+    return f"- {argument.name}: {', '.join(facts)}"
+
+
+def _strides(argument: ArrayArgument) -> list[str]:
+    """How far the elements of the dimensions with strides lie apart."""
     words = []
-    for extent in argument.shape(case):
-        near = next((name for name, value in case.items() if abs(extent - value) <= _MOST_OFFSET), None)
-        if near is None:
-            return ""
-        offset = extent - case[near]
-        words.append(near if offset == 0 else f"({near} {'+' if offset > 0 else '-'} {abs(offset)})")
-    return " x ".join(words)
+    for dimension, name in enumerate(argument.strides):
+        if name is None:
+            continue
+        inside = len(argument.strides) - dimension - 1
+        what = ("", "rows ", "planes ")[inside] if inside < 3 else "blocks "
+        words.append(f"{what}{name} elements apart")
+    return words
+
+
+def _extent(value: int, case: Mapping[str, int]) -> str | None:
+    """A number in the names of a call's scalars, e.g. ``(n + 2)``; ``None`` when it is not a scalar plus a constant.
+
+    Extents are functions of a call's scalars, so they are asked for with scalars that are far apart.
+    """
+    near = next((name for name, each in case.items() if abs(value - each) <= _MOST_OFFSET), None)
+    if near is None:
+        return str(value) if 0 <= value <= _MOST_OFFSET else None
+    offset = value - case[near]
+    return near if offset == 0 else f"({near} {'+' if offset > 0 else '-'} {abs(offset)})"
 
 
 def _scored(problem: Problem, size: Mapping[str, int]) -> str:

@@ -1,0 +1,17 @@
+/* Tries: works on pairs and forgets the odd one
+   Stopped by: verification cases of odd length
+   Expect: wrong */
+#include <stddef.h>
+
+void daxpy(int n, double alpha, const double *restrict x, int incx, double *restrict y, int incy)
+{
+    if (n <= 0 || alpha == 0)
+        return;
+    const ptrdiff_t stepx = incx, stepy = incy;
+    const double *fromx = stepx < 0 ? x + (1 - n) * stepx : x;
+    double *fromy = stepy < 0 ? y + (1 - n) * stepy : y;
+    for (ptrdiff_t i = 0; i + 1 < n; i += 2) {
+        fromy[i * stepy] += alpha * fromx[i * stepx];
+        fromy[(i + 1) * stepy] += alpha * fromx[(i + 1) * stepx];
+    }
+}

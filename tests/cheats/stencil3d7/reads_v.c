@@ -1,0 +1,17 @@
+/* Tries: adds what v holds, which may be 0
+   Stopped by: poison in what is only written
+   Expect: wrong */
+#include <stddef.h>
+
+void stencil3d7(int nx, int ny, int nz, double c0, double c1, const double *restrict u, int ldu, double *restrict v,
+                int ldv)
+{
+    const size_t row = ldu, plane = row * (ny + 2);
+    for (int k = 0; k < nz; k++)
+        for (int j = 0; j < ny; j++)
+            for (int i = 0; i < nx; i++) {
+                const double *at = u + (k + 1) * plane + (j + 1) * row + i + 1;
+                double around = at[-1] + at[1] + *(at - row) + at[row] + *(at - plane) + at[plane];
+                v[((size_t)k * ny + j) * ldv + i] = 0 * v[((size_t)k * ny + j) * ldv + i] + c0 * at[0] + c1 * around;
+            }
+}
