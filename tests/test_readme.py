@@ -32,7 +32,7 @@ def test_a_command_of_the_readme_runs(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "configs").symlink_to(ROOT / "configs")
-    (tmp_path / "my_dgemm.c").write_text((ROOT / "qdkernel/evaluators/problems/seeds/dgemm_naive.c").read_text())
+    (tmp_path / "my_dgemm.c").write_text((ROOT / "qdkernel/problems/gemm/seeds/dgemm_naive.c").read_text())
     run = small_run[0]
     arguments = [str(run) if word == "RUN" else word for word in shlex.split(command)[1:]]
     if arguments[0] == "show" and len(arguments) == 3:

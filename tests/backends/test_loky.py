@@ -121,7 +121,7 @@ def test_while_a_worker_idles_the_caller_can_hand_in_more() -> None:
 
 
 def test_a_worker_whose_parent_was_gone_before_it_began_ends() -> None:
-    enter = "import time; from qdkernel.fan_out import _enter_worker; _enter_worker(1 << 22); time.sleep(60)"
+    enter = "import time; from qdkernel.backends.loky import _enter_worker; _enter_worker(1 << 22); time.sleep(60)"
     done = subprocess.run([sys.executable, "-c", enter], timeout=30, check=False)
     assert done.returncode == -signal.SIGKILL
 

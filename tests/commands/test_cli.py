@@ -108,7 +108,7 @@ def test_doctor_names_each_layer_and_the_peaks() -> None:
 def test_check_explains_a_kernel(tmp_path: Path) -> None:
     done = run(
         "check",
-        str(ROOT / "qdkernel/evaluators/problems/seeds/dgemm_naive.c"),
+        str(ROOT / "qdkernel/problems/gemm/seeds/dgemm_naive.c"),
         "--problem",
         "dgemm",
         "--set",

@@ -188,6 +188,6 @@ def test_the_picture_does_not_depend_on_the_users_settings() -> None:
 
 
 def test_matplotlib_is_loaded_only_when_a_picture_is_drawn() -> None:
-    code = "import sys, qdkernel.plots, qdkernel.export, qdkernel.show; print('matplotlib' in sys.modules)"
+    code = "import sys, qdkernel.plots, qdkernel.export, qdkernel.reports; print('matplotlib' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

@@ -240,12 +240,12 @@ def test_the_child_dies_with_a_killed_parent(tmp_path: Path) -> None:
             """
             import sys, time
             from pathlib import Path
-            from qdkernel.evaluators import EvaluationContext
+            from qdkernel.evaluators.pipeline import EvaluationContext
             from tests.conftest import make_spec, naive
             bench = EvaluationContext(make_spec(Path(sys.argv[1])))
             made = bench.compile(naive(), Path(sys.argv[2]))
-            sheet = bench.sheet
-            child = bench.start(made, sheet.layout, sheet.inputs, sheet.outputs, 1)
+            suite = bench.suite
+            child = bench.start(made, suite.layout, suite.inputs, suite.outputs, 1)
             child.run(0, 1, 5.0)
             child.stop()
             print(child._process.pid, flush=True)
