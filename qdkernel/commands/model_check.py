@@ -54,18 +54,18 @@ def try_model(model: ModelConfig, config: Config) -> str:
         listed, start = endpoint.listed(), time.monotonic()
         try:
             ending = converse(assignment, ask, config.problem, resamples=0)
-            found = f"a prompt of about {tokens:,} tokens brought {_what(ending)} in {time.monotonic() - start:.1f} s"
-            found += f" ({_counted(came)})"
+            found = f"answers a prompt of about {tokens:,} tokens after {time.monotonic() - start:.1f} s with "
+            found += f"{_what(ending)} ({_counted(came)})"
         except CallFailed as failure:
-            found = f"a prompt of about {tokens:,} tokens failed: {failure.kind}: {failure}"
-    return "; ".join([listed, found, *notices.texts])
+            found = f"no answer to a prompt of about {tokens:,} tokens: {failure.kind}: {failure}"
+    return "; ".join([found, listed, *notices.texts])
 
 
 def _what(ending: Ending) -> str:
     if ending.proposal is not None:
         return f"a kernel of {len(ending.proposal.kernel.source):,} characters"
     said = next((message.content for message in reversed(ending.messages) if message.role == "assistant"), "")
-    return f"no kernel: {ending.reason}; the reply begins: {clean_line(said, _QUOTED)};"
+    return f"no kernel: {ending.reason}; the reply begins: {clean_line(said, _QUOTED)}"
 
 
 def _counted(completion: Completion) -> str:

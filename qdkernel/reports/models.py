@@ -12,7 +12,6 @@ from qdkernel.analysis import Arm, OperatorStats, arm_of, operator_stats
 from qdkernel.llm import clean_line
 from qdkernel.runs import End, FailureCount, Record, RunFolder, Spending, StoredConversation
 
-
 _SHOWN = 300  # characters of a text from outside
 
 
