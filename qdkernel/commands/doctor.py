@@ -9,16 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from qdkernel.commands.model_check import try_model
 from qdkernel.config import BudgetConfig, Config, resolve_models
 from qdkernel.errors import ContainmentError, QdkernelError
 from qdkernel.evaluators.measurement import load_or_measure_peaks
 from qdkernel.evaluators.pipeline import CompileSpec, EvaluationContext, EvaluationSpec, only_by, run_trials
 from qdkernel.evaluators.sandbox import Layers
 from qdkernel.evaluators.toolchain import Toolchain, find_toolchain
-from qdkernel.llm import Endpoint
 from qdkernel.machine import CoreLock, Machine, flags_of, this_machine
 from qdkernel.problems import find_problem
-from qdkernel.search import endpoint_spec
 
 _PROBLEM = "dgemm"  # any problem will do to test the layers
 _WEAKER = {
@@ -67,19 +66,15 @@ def doctor(as_json: bool, containment: bool = False) -> int:
 
 
 def _models() -> dict[str, str]:
-    """Whether the model that the environment names answers; none is needed, so none is a problem."""
+    """What the model that the environment names makes of a real prompt; none is needed, so none is a problem."""
     config = Config(problem=_PROBLEM, budget=BudgetConfig(evaluations=1), models="environment")
     try:
         models = resolve_models(config, os.environ).known_models
         if not models:
             return {"environment": "names none (QDKERNEL_BASE_URL, QDKERNEL_MODEL); none is needed"}
-        endpoints = [Endpoint(endpoint_spec(model)) for model in models]
+        return {f"{model.name} at {model.base_url}": try_model(model, config) for model in models}
     except QdkernelError as error:
         return {"environment": str(error)}
-    found = {f"{endpoint.spec.name} at {endpoint.spec.base_url}": endpoint.probe() for endpoint in endpoints}
-    for endpoint in endpoints:
-        endpoint.close()
-    return found
 
 
 def _machine(machine: Machine) -> dict[str, Any]:  # Any: JSON

@@ -13,6 +13,7 @@ from qdkernel.core import Kernel, reachable_cells
 from qdkernel.errors import unknown
 from qdkernel.machine import this_machine
 from qdkernel.mutators import MODEL_OPERATORS, Brief, Elite, ReferenceSpeeds
+from qdkernel.mutators.llm import Assignment
 from qdkernel.mutators.llm.prompts import PromptPool, compose, estimate_tokens
 from qdkernel.problems import find_problem
 from qdkernel.runs import MachineFacts, RunFolder, elites
@@ -40,6 +41,14 @@ def prompt(path: Path, show: bool, operator: str | None, run: Path | None, overr
                 print(f"\n--- {message.role} ---\n{message.content}")
             print()
     return 0
+
+
+def first_assignment(config: Config) -> Assignment:
+    """The first thing that a run of this configuration would ask a model: to rewrite the naive seed."""
+    rng = np.random.default_rng(config.seed)
+    assignment = compose("rewrite", _brief(config, None, rng), PromptPool().choose(rng), config.llm.programmers, rng)
+    assert assignment is not None  # a rewrite needs one kernel, and the seed is there
+    return assignment
 
 
 def _brief(config: Config, run: Path | None, rng: np.random.Generator) -> Brief:

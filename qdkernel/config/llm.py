@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
 from qdkernel.config.section import PositiveFloat, PositiveInt, Price, Section, Word, mistake
+from qdkernel.llm import is_loopback
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LONGEST_VARIABLE = 64
@@ -91,7 +92,9 @@ class ModelConfig(Section):
         description="Sampling temperature; 0.8 for variety at sound syntax, null not to send one, as some models want.",
     )
     max_tokens: PositiveInt = Field(
-        default=8192, description="Longest reply in tokens; a packed kernel with its reasons takes about 3000."
+        default=8192,
+        description="Longest reply in tokens; a packed kernel with its reasons takes about 3000. A server that permits "
+        "less is asked for less. With llm.prompt_tokens it gives the context that the server needs: 16384 tokens.",
     )
     parallel: PositiveInt = Field(default=4, description="Requests at once; local servers batch about 4 without loss.")
     timeout_s: PositiveFloat = Field(
@@ -104,6 +107,11 @@ class ModelConfig(Section):
     weight: PositiveFloat = Field(
         default=1.0, description="Share of the requests relative to the other models, until results are in."
     )
+    key_over_http: bool = Field(
+        default=False,
+        description="Whether the key may go over plain http to another machine, where anybody on the way can read it; "
+        "never needed for this machine.",
+    )
     extra: Annotated[Mapping[str, Any], AfterValidator(_check_extra)] = Field(  # Any: JSON
         default={}, description="Further fields of every request, as JSON, e.g. {top_p: 0.95}; never a key."
     )
@@ -115,6 +123,20 @@ class ModelConfig(Section):
         if isinstance(data, dict) and not data.get("name") and isinstance(data.get("model"), str):
             return {**data, "name": data["model"]}
         return data
+
+    @model_validator(mode="after")
+    def _key_is_safe(self) -> Self:
+        parts = urlsplit(self.base_url)
+        if (
+            self.api_key_env
+            and parts.scheme == "http"
+            and not (self.key_over_http or is_loopback(parts.hostname or ""))
+        ):
+            raise mistake(
+                f"base_url: expected https, as the key would cross the network to {parts.hostname} unencrypted; use "
+                "https, or set key_over_http: true where you trust every machine on the way"
+            )
+        return self
 
 
 def _names_once(models: tuple[ModelConfig, ...]) -> tuple[ModelConfig, ...]:
@@ -148,7 +170,9 @@ class LlmConfig(Section):
         default=40, description="Evaluations after which a model rewrites a section of the prompt; null for never."
     )
     rest_after: PositiveInt = Field(
-        default=3, description="Failed calls in a row that send a model to rest; the run goes on without it."
+        default=3,
+        description="Failures in a row, unreadable replies included, that send a model to rest; the run goes on "
+        "without it.",
     )
     rest_s: PositiveFloat = Field(default=60.0, description="Seconds of its first rest; each further one is longer.")
     sweep: Annotated[int, Field(ge=0)] = Field(

@@ -10,16 +10,21 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from qdkernel.errors import ConfigError
-from qdkernel.llm.chat import CallFailed, Completion, FailureKind, Message
-from qdkernel.llm.failures import Failure, Unusable, failure_of, timed_out
-from qdkernel.llm.request import Dialect, EndpointSpec, request_fields, without_refused
-from qdkernel.llm.response import Answered, read_body
+from qdkernel.llm.chat import CallFailed, CallObserver, Completion, FailureKind, Message, TokenUsage
+from qdkernel.llm.context import ContextCheck
+from qdkernel.llm.failures import Failure, failure_of, timed_out
+from qdkernel.llm.network import is_loopback, open_client, unpacked
+from qdkernel.llm.request import Dialect, EndpointSpec, adapted, request_fields, request_messages
+from qdkernel.llm.response import Answered, Expected, read_body
 from qdkernel.llm.secret import Secret
+from qdkernel.llm.usage import Work, usage_of
+from qdkernel.llm.watch import Watches
 
 __all__ = ["Endpoint", "EndpointSpec", "Wait"]
 
@@ -28,8 +33,6 @@ Wait = Callable[[float], bool]
 
 # The official client's figures: 0.5 s doubling up to 8 s, up to a quarter less so that threads do not ask in step.
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S, _JITTER = 0.5, 8.0, 0.25
-_CONNECT_S = 10.0  # a server that is there accepts within a second, also across an ocean
-_CHARACTERS_PER_TOKEN = 3.5  # of C and English alike with the vocabularies of today's models; an estimate
 
 
 def _sleep(seconds: float) -> bool:
@@ -46,7 +49,8 @@ class Endpoint:
         wait: called between attempts.
 
     Raises:
-        ConfigError: the key's variable is unset or holds no key, or the URL cannot be used.
+        ConfigError: the key's variable is unset or holds no key, the URL cannot be used, the key would go over plain
+            http to another machine, or the environment names a proxy or certificates that cannot be used.
     """
 
     def __init__(self, spec: EndpointSpec, environ: Mapping[str, str] = os.environ, wait: Wait = _sleep) -> None:
@@ -59,55 +63,76 @@ class Endpoint:
         self._jitter = random.Random()  # not the run's generator: when a request is repeated decides nothing
         self._dialect = Dialect()
         self._dialect_lock = threading.Lock()
+        self._context = ContextCheck()
         self._closed = threading.Event()
+        self._watches = Watches()
         self._client = openai.OpenAI(
             base_url=spec.base_url,
             api_key=self._secret.reveal(),
             max_retries=0,
-            timeout=openai.Timeout(spec.timeout_s, connect=min(_CONNECT_S, spec.timeout_s)),
+            default_headers={"Accept-Encoding": "identity"},  # nothing to unpack, so nothing that unpacks to gigabytes
+            http_client=open_client(spec.base_url, spec.timeout_s, self._watches, spec.api_key_env),
         )
 
-    def complete(self, messages: tuple[Message, ...]) -> Completion:
+    @property
+    def max_tokens(self) -> int:
+        """The longest reply that is asked for: the configured one, or less where the server permits less."""
+        return self._dialect.max_tokens or self.spec.max_tokens
+
+    def complete(self, messages: tuple[Message, ...], observer: CallObserver | None = None) -> Completion:
         """The model's reply; asks up to ``spec.attempts`` times where that may help.
+
+        Args:
+            messages: the conversation.
+            observer: asked before every request, and told what became of it.
 
         Raises:
             CallFailed: there is none; the text is one line and never holds the key.
         """
-        requests = tries = 0
+        observer = observer or CallObserver()
+        failure: Failure | None = None
+        usage, requests, tries = TokenUsage(), 0, 0
         while not self._closed.is_set():
+            if not observer.admit():
+                if failure is None:
+                    raise CallFailed(FailureKind.CANCELLED, "the budget has no room for it", 0)
+                raise self._failed(failure, requests, usage)
             dialect = self._dialect
             answer = self._ask_once(messages, dialect)
-            requests += 1
+            spent = self._spent(messages, dialect, answer)
+            requests, usage = requests + 1, usage + spent
+            observer.ended(spent)
             if isinstance(answer, Answered):
-                return self._completion(messages, answer, requests)
+                self._look_for_cuts(messages, answer, observer)
+                return _completion(answer, requests, usage)
             if self._closed.is_set():
                 break
-            if self._relearn(dialect, answer):
+            failure = answer
+            if self._relearn(messages, dialect, failure, observer):
                 continue
             tries += 1
-            if not answer.again or tries >= self.spec.attempts:
-                origin = self._host if requests == 1 else f"{self._host} ({requests} requests)"
-                raise CallFailed(answer.kind, answer.line(origin, self._secret), requests)
-            if self._wait(self._pause_s(answer, tries)):
+            observer.failed(failure.kind, failure.line(self._host, self._secret))
+            if not failure.again or tries >= self.spec.attempts:
+                raise self._failed(failure, requests, usage)
+            if self._wait(self._pause_s(failure, tries)):
                 break
-        raise CallFailed(FailureKind.CANCELLED, "the run stopped meanwhile", requests)
+        raise CallFailed(FailureKind.CANCELLED, "the run stopped meanwhile", requests, usage)
 
-    def probe(self) -> str:
-        """Whether the endpoint answers and lists its model, in one line; sends no prompt, so it costs nothing."""
+    def listed(self) -> str:
+        """Whether the server lists the model, in one line; sends no prompt, so it costs nothing."""
         try:
-            listed = [model.id for model in self._client.models.list()]
+            with self._watches.over(self.spec.timeout_s):
+                names = [model.id for model in self._client.models.list()]
         except Exception as error:  # as below: whatever client, network or server come up with
             return failure_of(error, self.spec.api_key_env).line(self._host, self._secret)
-        if self.spec.model in listed:
-            return "answers, and has the model"
-        return f"answers, but does not list the model among its {len(listed)}"
+        if self.spec.model in names:
+            return "the server has the model"
+        return f"the server does not list the model among its {len(names)}"
 
     def close(self) -> None:
-        """No more requests: connections are closed, and a call under way that fails now or later is cancelled.
-
-        A call that waits for a silent server may take until the time limit to notice.
-        """
+        """No more requests: connections are shut down, and calls under way are cancelled."""
         self._closed.set()
+        self._watches.close()
         self._client.close()
 
     # -- one attempt ----------------------------------------------------------------------------------------------
@@ -115,29 +140,39 @@ class Endpoint:
     def _ask_once(self, messages: tuple[Message, ...], dialect: Dialect) -> Answered | Failure:
         """The answer to one request, or what went wrong: a value, so that no exception drags the request along.
 
-        The time limit covers the whole answer, except for the body of an error, which the client reads: there it
-        starts anew with every piece.
+        The time limit covers everything from connecting to the last byte.
         """
-        deadline = time.monotonic() + self.spec.timeout_s
-        try:
-            with self._client.chat.completions.with_streaming_response.create(
-                model=self.spec.model,
-                messages=[_as_json(message) for message in messages],
-                extra_body=request_fields(self.spec, dialect),
-            ) as response:
-                chunks = _until(deadline, response.iter_bytes())
-                return read_body(chunks, response.headers.get("content-type", ""), self.spec.api_key_env)
-        except Exception as error:  # anything at all from client, network or server; none of them is our caller's
-            return failure_of(error, self.spec.api_key_env)
+        fields = request_fields(self.spec, dialect)
+        expected = Expected(dialect.max_tokens or self.spec.max_tokens, self.spec.api_key_env)
+        sent: Any = request_messages(messages, dialect)  # Any: the client's typed dictionaries, which differ by role
+        with self._watches.over(self.spec.timeout_s) as watch:
+            try:
+                with self._client.chat.completions.with_streaming_response.create(
+                    model=self.spec.model, messages=sent, extra_body=fields
+                ) as response:
+                    chunks = unpacked(response.http_response.iter_raw(), response.headers.get("content-encoding", ""))
+                    return read_body(chunks, response.headers.get("content-type", ""), response.status_code, expected)
+            except Exception as error:  # anything at all from client, network or server; none of them is our caller's
+                failure = failure_of(error, self.spec.api_key_env)
+        if watch.expired:  # whatever a connection that is shut down looks like
+            return replace(timed_out(), counts=failure.counts, received=failure.received)
+        if self._closed.is_set() and failure.work is not Work.NONE:
+            return replace(failure, work=Work.MOST)  # it may go on to generate what nobody reads
+        return failure
 
-    def _relearn(self, dialect: Dialect, failure: Failure) -> bool:
-        """Drops a field that the server refused, for this and later requests; false when that was not it."""
-        sent = request_fields(self.spec, dialect)
+    def _relearn(
+        self, messages: tuple[Message, ...], dialect: Dialect, failure: Failure, observer: CallObserver
+    ) -> bool:
+        """Avoids what the server refused, in this and later requests; false when nothing can be avoided."""
+        fields, sent = request_fields(self.spec, dialect), request_messages(messages, dialect)
         with self._dialect_lock:
-            adapted = without_refused(self._dialect, sent, failure)
-            if adapted is None or adapted == dialect:
+            found = adapted(self._dialect, fields, sent, failure)
+            if found is None or found[0] == dialect:
                 return False
-            self._dialect = adapted
+            told = found[1] if found[0] != self._dialect else ""
+            self._dialect = found[0]
+        if told:
+            observer.noticed(f"{told} ({failure.line(self._host, self._secret)})")
         return True
 
     def _pause_s(self, failure: Failure, tries: int) -> float:
@@ -146,12 +181,44 @@ class Endpoint:
 
     # -- what comes of it -----------------------------------------------------------------------------------------
 
-    def _completion(self, messages: tuple[Message, ...], answer: Answered, requests: int) -> Completion:
+    def _spent(self, messages: tuple[Message, ...], dialect: Dialect, answer: Answered | Failure) -> TokenUsage:
+        """What one request cost."""
+        work, received = (
+            (Work.RECEIVED, answer.length) if isinstance(answer, Answered) else (answer.work, answer.received)
+        )
+        most = dialect.max_tokens or self.spec.max_tokens
+        usage = usage_of(answer.counts, work, _characters(messages), received, most)
         spec = self.spec
-        prompt = answer.prompt_tokens or _estimate(sum(len(message.content) for message in messages))
-        completion = answer.completion_tokens or _estimate(answer.length)
-        cost = (prompt * spec.input_price + completion * spec.output_price) / 1e6
-        return Completion(answer.text, answer.finish_reason, prompt, completion, requests, cost)
+        cost = (usage.prompt_tokens * spec.input_price + usage.completion_tokens * spec.output_price) / 1e6
+        return replace(usage, cost=cost)
+
+    def _look_for_cuts(self, messages: tuple[Message, ...], answer: Answered, observer: CallObserver) -> None:
+        for text in (
+            self._context.notice(_characters(messages), answer.counts),
+            self._context.notice_reply(answer, self.max_tokens),
+        ):
+            if text:
+                observer.noticed(text)
+
+    def _failed(self, failure: Failure, requests: int, usage: TokenUsage) -> CallFailed:
+        origin = self._host if requests == 1 else f"{self._host} ({requests} requests)"
+        return CallFailed(failure.kind, failure.line(origin, self._secret), requests, usage)
+
+
+def _completion(answer: Answered, requests: int, usage: TokenUsage) -> Completion:
+    return Completion(
+        text=answer.text,
+        finish_reason=answer.finish_reason,
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        attempts=requests,
+        cost=usage.cost,
+        estimated_tokens=usage.estimated_tokens,
+    )
+
+
+def _characters(messages: tuple[Message, ...]) -> int:
+    return sum(len(message.content) for message in messages)
 
 
 def _checked_host(spec: EndpointSpec) -> str:
@@ -169,6 +236,11 @@ def _checked_host(spec: EndpointSpec) -> str:
         )
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigError(f"{expected}, got {spec.base_url!r}")
+    if spec.api_key_env and parts.scheme == "http" and not (spec.key_over_http or is_loopback(parts.hostname)):
+        raise ConfigError(
+            f"models: {spec.name}: base_url: expected https, as the key would cross the network to {parts.hostname} "
+            "unencrypted; use https, or set key_over_http: true where you trust every machine on the way"
+        )
     return f"{parts.hostname}:{port}" if port else parts.hostname
 
 
@@ -185,20 +257,3 @@ def _secret(spec: EndpointSpec, environ: Mapping[str, str]) -> Secret:
             "copy the key again"
         )
     return secret
-
-
-def _until(deadline: float, chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The chunks until the deadline: the client's own time limit starts anew with each of them."""
-    for chunk in chunks:
-        if time.monotonic() > deadline:
-            raise Unusable(timed_out())
-        yield chunk
-
-
-def _as_json(message: Message) -> Any:  # Any: one of the client's typed dictionaries, which differ by role
-    # Half a surrogate pair, which source files of odd encodings leave behind, cannot be sent.
-    return {"role": message.role, "content": message.content.encode("utf-8", "replace").decode()}
-
-
-def _estimate(characters: int) -> int:
-    return max(1, round(characters / _CHARACTERS_PER_TOKEN))

@@ -5,14 +5,16 @@ from __future__ import annotations
 import email.utils
 import json
 import math
+import re
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from qdkernel.llm.chat import FailureKind
 from qdkernel.llm.secret import Secret
+from qdkernel.llm.usage import NOTHING_COUNTED, Counts, Work, counts_of
 
 LONGEST_WAIT_S = 120.0
 """Longest wait that a server may ask for; by thought: a run goes on better with its other operators."""
@@ -25,6 +27,16 @@ _SAID = 140  # characters of the server's own words; leaves room for where they 
 _QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "quota_exceeded"})
 _FILTER_CODES = frozenset({"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation"})
 _AGAIN = frozenset({408, 409, 429})  # and every 5xx
+_GAVE_UP_WAITING = frozenset({408, 504, 524})  # a gateway's time limit; the model behind it may have gone on
+_OTHER_PATH = re.compile(r"(?:unexpected|unknown|invalid|no such) (?:endpoint|route|path|url)|page not found", re.I)
+_CONTEXT = re.compile(
+    r"context (?:length|size|window)|context_length|maximum context|context is|n_ctx|input is too long|"
+    r"prompt is too long|too many (?:input )?tokens",
+    re.I,
+)
+
+RAISE_CONTEXT = "raise its context: num_ctx (Ollama), -c (llama.cpp), --max-model-len (vLLM)"
+"""What to do when a prompt or a reply does not fit; names the setting of each common server."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +53,9 @@ class Failure:
         status: of the HTTP response; 0 when there was none.
         code: the error's machine-readable code.
         param: the request's field that the server complains about.
+        work: what the server may have done for it.
+        counts: tokens that the server reported all the same.
+        received: characters of a reply that arrived.
     """
 
     kind: FailureKind
@@ -52,6 +67,9 @@ class Failure:
     status: int = 0
     code: str = ""
     param: str = ""
+    work: Work = Work.NONE
+    counts: Counts = NOTHING_COUNTED
+    received: int = 0
 
     def line(self, origin: str, secret: Secret) -> str:
         """The failure for people, models and logs: one line of at most ``LONGEST_LINE`` characters, without the key.
@@ -73,7 +91,7 @@ class Unusable(Exception):
         self.failure = failure
 
 
-def failure_of(error: Exception, key_name: str | None) -> Failure:
+def failure_of(error: BaseException, key_name: str | None) -> Failure:
     """What an exception of the client means.
 
     Args:
@@ -84,22 +102,47 @@ def failure_of(error: Exception, key_name: str | None) -> Failure:
 
     if isinstance(error, Unusable):
         return error.failure
+    if isinstance(error, openai.APIConnectionError) and isinstance(error.__cause__, Unusable):
+        return error.__cause__.failure  # openai 2 wraps what a hook of the HTTP client raises
     if isinstance(error, openai.APIStatusError):
         return status_failure(error.status_code, error.body, error.response.headers, key_name)
     timeouts, transports = _transport_errors()
+    cause = (error.__cause__ or error) if isinstance(error, openai.APIConnectionError) else error
     if isinstance(error, (openai.APITimeoutError, *timeouts)):
-        return timed_out()
+        return timed_out(Work.NONE if _never_connected(cause) else Work.MOST)
     if isinstance(error, (openai.APIConnectionError, *transports)):
-        cause = error.__cause__ if isinstance(error, openai.APIConnectionError) else error
-        advice = "is the server running, and is base_url right?" if _never_connected(cause) else ""
-        return Failure(FailureKind.CONNECTION, "the connection failed", str(cause or error), advice)
+        if _never_connected(cause):
+            advice = "is the server running, and is base_url right?"
+            return Failure(FailureKind.CONNECTION, "the connection failed", str(cause), advice)
+        return Failure(FailureKind.CONNECTION, "the connection failed", str(cause), work=Work.PROMPT)
     # What the client raises of its own accord, e.g. for bytes it cannot unpack.
-    return Failure(FailureKind.CONNECTION, f"the client failed with {type(error).__name__}", str(error))
+    what = f"the client failed with {type(error).__name__}"
+    return Failure(FailureKind.CONNECTION, what, str(error), work=Work.PROMPT)
 
 
-def timed_out() -> Failure:
+def timed_out(work: Work = Work.MOST) -> Failure:
     """No complete answer within the endpoint's time limit."""
-    return Failure(FailureKind.TIMEOUT, "no complete answer in time", advice="raise timeout_s if the model is slow")
+    advice = "raise timeout_s if the model is slow"
+    return Failure(FailureKind.TIMEOUT, "no complete answer in time", advice=advice, work=work)
+
+
+def read_error(status: int, body: bytes, headers: Mapping[str, str], key_name: str | None) -> Failure:
+    """What a response means whose status is not success.
+
+    Args:
+        status: of the response.
+        body: at least its beginning.
+        headers: by lower-case name.
+        key_name: the environment variable that holds the key.
+    """
+    text = body.decode("utf-8", "replace").strip()
+    try:
+        data: object = json.loads(text)
+    except (ValueError, RecursionError):
+        data = text
+    error = data.get("error", data) if isinstance(data, Mapping) else data
+    failure = status_failure(status, error, headers, key_name)
+    return replace(failure, counts=counts_of(data))
 
 
 def status_failure(status: int, body: object, headers: Mapping[str, str], key_name: str | None) -> Failure:
@@ -120,17 +163,28 @@ def status_failure(status: int, body: object, headers: Mapping[str, str], key_na
     if wait_s is not None and wait_s > LONGEST_WAIT_S:
         again = False
         advice = f"it asks to wait {wait_s:.0f} s, and more than {LONGEST_WAIT_S:.0f} s is not waited"
+    said = server_message(body)
+    if kind is FailureKind.REJECTED and status != 404 and _CONTEXT.search(said):
+        advice = RAISE_CONTEXT
     return Failure(
         kind=kind,
         what=f"HTTP {status}",
-        said=server_message(body),
+        said=said,
         advice=advice,
         again=again,
         wait_s=wait_s,
         status=status,
         code=_text_of(error.get("code")),
         param=_text_of(error.get("param")),
+        work=_work(status, kind),
     )
+
+
+def _work(status: int, kind: FailureKind) -> Work:
+    """What a status lets one suppose: refused requests are billed by nobody, filtered prompts by some."""
+    if status in _GAVE_UP_WAITING:
+        return Work.MOST
+    return Work.PROMPT if status >= 500 or kind is FailureKind.CONTENT_FILTERED else Work.NONE
 
 
 _MAY_PASS = frozenset({FailureKind.RATE_LIMIT, FailureKind.SERVER})
@@ -150,15 +204,34 @@ def _meaning(status: int, error: Mapping[str, Any], key_name: str | None) -> tup
     if status == 404:
         return FailureKind.REJECTED, "check base_url, usually up to /v1, and model"
     if status < 400:
-        return FailureKind.REJECTED, "a redirect that leads nowhere; check base_url"
+        return FailureKind.REJECTED, "a redirect, which is not followed; check base_url"
     return FailureKind.REJECTED, ""
 
 
 def error_failure(error: object, key_name: str | None) -> Failure:
     """What an error object means that came with status 200, as a body or in a stream, as some gateways send it."""
-    code = error.get("code") if isinstance(error, Mapping) else None
-    status = code if isinstance(code, int) and 400 <= code <= 599 else 500
-    return status_failure(status, error, {}, key_name)
+    fields = error if isinstance(error, Mapping) else {}
+    status = next((found for name in ("code", "status", "status_code") if (found := _status(fields.get(name)))), 0)
+    failure = status_failure(status or _status_of_words(fields), error, {}, key_name)
+    if not status and _OTHER_PATH.search(failure.said):
+        kind, advice = FailureKind.REJECTED, "check base_url, usually up to /v1"
+        failure = replace(failure, kind=kind, advice=advice, again=False, work=Work.NONE)
+    return failure if status else replace(failure, what="an error in place of a reply")
+
+
+def _status(value: object) -> int:
+    """An HTTP status that a field holds as a number or a text; 0 for anything else."""
+    if isinstance(value, str) and value.isdecimal() and len(value) == 3:
+        value = int(value)
+    return value if type(value) is int and 400 <= value <= 599 else 0
+
+
+def _status_of_words(error: Mapping[str, Any]) -> int:  # Any: JSON
+    """The status that fits an error's type or code where it has none."""
+    words = f"{_text_of(error.get('type'))} {_text_of(error.get('code'))}".lower()
+    known = {"rate_limit": 429, "authentication": 401, "permission": 403, "invalid_request": 400, "context": 400}
+    known |= {"content_filter": 400, "insufficient_quota": 429, "not_found": 404}
+    return next((status for word, status in known.items() if word in words), 500)
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
@@ -205,8 +278,8 @@ def _text_of(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _never_connected(cause: BaseException | None) -> bool:
-    return cause is not None and type(cause).__name__ in ("ConnectError", "UnsupportedProtocol", "ProxyError")
+def _never_connected(cause: BaseException) -> bool:
+    return type(cause).__name__ in ("ConnectError", "ConnectTimeout", "UnsupportedProtocol", "ProxyError")
 
 
 def _transport_errors() -> tuple[tuple[type[Exception], ...], tuple[type[Exception], ...]]:

@@ -9,7 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from qdkernel.analysis import Arm, OperatorStats, arm_of, operator_stats
-from qdkernel.runs import End, Record, RunFolder, Spending, StoredConversation
+from qdkernel.llm import clean_line
+from qdkernel.runs import End, FailureCount, Record, RunFolder, Spending, StoredConversation
+
+_SHOWN = 300  # characters of a text from outside
 
 
 def spending_lines(folder: RunFolder) -> list[str]:
@@ -58,6 +61,23 @@ def arms_table(records: Iterable[Record], endings: Mapping[Arm, Counter[str]]) -
     return table
 
 
+def failures_table(failures: Iterable[FailureCount]) -> Table:
+    """How often each model failed in which way, with the words of the last time.
+
+    Args:
+        failures: ``RunFolder.failures``.
+    """
+    table = Table(title="failures of models", title_justify="left", box=None, pad_edge=False)
+    for name in ("model", "kind"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("calls", justify="right", no_wrap=True)
+    table.add_column("the last one", overflow="fold")
+    for failure in failures:
+        words = (failure.model, failure.kind, str(failure.calls), failure.text)
+        table.add_row(*(Text(clean_line(word, _SHOWN)) for word in words))
+    return table
+
+
 def usd(cost: float) -> str:
     """A sum of money; in hundredths of a cent below a dollar."""
     return f"${cost:,.2f}" if cost >= 1 else f"${cost:.4f}"
@@ -77,7 +97,8 @@ def _arm_row(arm: Arm, tally: OperatorStats, endings: Counter[str] | None) -> li
 def _spending_text(spent: Spending, proposals: int) -> str:
     failed = f" ({_counted(spent.failures, 'call')} failed)" if spent.failures else ""
     parts = [f"{_counted(spent.requests, 'request')}{failed}"]
-    parts.append(f"{spent.tokens:,} tokens ({spent.prompt_tokens:,} in, {spent.completion_tokens:,} out)")
+    estimated = f"; {spent.estimated_tokens:,} of them estimated" if spent.estimated_tokens else ""
+    parts.append(f"{spent.tokens:,} tokens ({spent.prompt_tokens:,} in, {spent.completion_tokens:,} out{estimated})")
     parts += [usd(spent.cost)] if spent.cost else []
     parts += [f"{spent.tokens / proposals:,.0f} tokens per proposal"] if proposals else ["no proposal yet"]
     return ", ".join(parts)

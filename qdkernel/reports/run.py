@@ -14,7 +14,7 @@ from rich.text import Text
 from qdkernel.analysis import coverage, first_records, lineage, qd_score, ratio_to_baseline
 from qdkernel.core import AXES, Cell, Evaluation, Outcome, VerificationResult, cell_name, reachable_cells, size_text
 from qdkernel.errors import UnknownName
-from qdkernel.reports.models import arms_table, conversation_line, spending_lines
+from qdkernel.reports.models import arms_table, conversation_line, failures_table, spending_lines
 from qdkernel.reports.repetition import repetition_view
 from qdkernel.runs import MachineFacts, Record, RunFolder, elites, format_accuracy, geometric_mean
 
@@ -84,8 +84,8 @@ def summarize(folder: RunFolder) -> Summary:
 def show_run(folder: RunFolder, top: int = TOP_CELLS) -> RenderableType:
     """The run's standing: problem and machine, budget used, outcomes, coverage, best kernel, the fastest cells.
 
-    When models were asked, also what they cost, and what each operator earned with each model. From 20 proposals on,
-    also how often operators and models repeat themselves.
+    When models were asked, also what they cost, what each operator earned with each model, and how they failed. From 20
+    proposals on, also how often operators and models repeat themselves.
 
     Args:
         folder: of the run.
@@ -97,6 +97,8 @@ def show_run(folder: RunFolder, top: int = TOP_CELLS) -> RenderableType:
         parts += [Text(""), _cells_table(summary, top)]
     if summary.spending:
         parts += [Text(""), arms_table(folder.evaluations(), folder.counts_by_ending())]
+    if failures := folder.failures():
+        parts += [Text(""), failures_table(failures)]
     if repeated := repetition_view(folder.evaluations()):
         parts += [Text(""), repeated]
     return Group(*parts)

@@ -1,6 +1,6 @@
 """The run folder: database, records, machine facts, resume."""
 
-from qdkernel.runs.conversation_records import Bill, End, Spending, StoredCall, StoredConversation
+from qdkernel.runs.conversation_records import Bill, End, FailureCount, Spending, StoredCall, StoredConversation
 from qdkernel.runs.folder import RunFolder
 from qdkernel.runs.machine_facts import MachineFacts, format_accuracy, geometric_mean
 from qdkernel.runs.records import Record, elites, source_bytes
@@ -8,6 +8,7 @@ from qdkernel.runs.records import Record, elites, source_bytes
 __all__ = [
     "Bill",
     "End",
+    "FailureCount",
     "MachineFacts",
     "Record",
     "RunFolder",

@@ -42,8 +42,9 @@ class StoredCall:
         messages: what was sent.
         reply: the text that came back; ``None`` without one.
         finish_reason: ``stop`` or ``length``; empty without a reply.
-        prompt_tokens: as the server counted, or estimated.
-        completion_tokens: the same for the reply.
+        prompt_tokens: of all its requests, failed ones included; as the server counted, or estimated.
+        completion_tokens: the same for what was generated.
+        estimated_tokens: how many of both are an estimate.
         cost: US dollars.
         asked: how often it was asked; more than once when a run was stopped before the answer came.
         attempts: HTTP requests sent; the one that may be under way counts.
@@ -60,6 +61,7 @@ class StoredCall:
     finish_reason: str
     prompt_tokens: int
     completion_tokens: int
+    estimated_tokens: int
     cost: float
     asked: int
     attempts: int
@@ -111,11 +113,12 @@ class Spending:
 
     Attributes:
         requests: HTTP requests sent, those under way included.
-        prompt_tokens: of all replies.
-        completion_tokens: of all replies.
+        prompt_tokens: of all requests, failed ones included.
+        completion_tokens: the same for what was generated.
         cost: US dollars.
         replies: calls that were answered.
         failures: calls that failed after all attempts.
+        estimated_tokens: how many of the tokens are an estimate, as the server did not count them.
     """
 
     requests: int = 0
@@ -124,6 +127,7 @@ class Spending:
     cost: float = 0.0
     replies: int = 0
     failures: int = 0
+    estimated_tokens: int = 0
 
     @property
     def tokens(self) -> int:
@@ -138,16 +142,34 @@ class Spending:
             self.cost + other.cost,
             self.replies + other.replies,
             self.failures + other.failures,
+            self.estimated_tokens + other.estimated_tokens,
         )
 
 
 @dataclass(frozen=True)
 class Bill:
-    """What one reply cost, and when it came: seconds that the run had been active."""
+    """What one call cost, and when its answer came: seconds that the run had been active."""
 
     elapsed_s: float
     tokens: int
     cost: float
+
+
+@dataclass(frozen=True)
+class FailureCount:
+    """How often a model failed in one way.
+
+    Attributes:
+        model: its name.
+        kind: a ``FailureKind``.
+        calls: that failed so; conversations for unreadable replies.
+        text: of the last one; from outside, so it may hold anything.
+    """
+
+    model: str
+    kind: str
+    calls: int
+    text: str
 
 
 def new_conversation(assignment: Assignment, model: str) -> dict[str, Any]:  # Any: what SQLite stores
@@ -171,6 +193,7 @@ def new_call(conversation_id: int, turn: int, request: str) -> dict[str, Any]:  
         "finish_reason": "",
         "prompt_tokens": 0,
         "completion_tokens": 0,
+        "estimated_tokens": 0,
         "cost": 0.0,
         "asked_at": now(),
         "request": request,
@@ -200,6 +223,7 @@ def call_of(row: sqlite3.Row) -> StoredCall:
         finish_reason=row["finish_reason"],
         prompt_tokens=row["prompt_tokens"],
         completion_tokens=row["completion_tokens"],
+        estimated_tokens=row["estimated_tokens"],
         cost=row["cost"],
         asked=row["asked"],
         attempts=row["attempts"],

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from qdkernel.core import Proposal
-from qdkernel.llm import CallFailed, Completion, FailureKind, Message
+from qdkernel.llm import CallFailed, Completion, FailureKind, Message, TokenUsage
 from qdkernel.mutators.llm import Assignment
 from qdkernel.runs.conversation_records import (
     Bill,
     End,
     Ended,
+    FailureCount,
     Spending,
     StoredConversation,
     conversation_of,
@@ -76,24 +77,22 @@ class ConversationLog(RunStore):
         answer = {
             "reply": exact(completion.text),
             "finish_reason": storable(completion.finish_reason),
-            "prompt_tokens": int(completion.prompt_tokens),
-            "completion_tokens": int(completion.completion_tokens),
-            "cost": float(completion.cost),
         }
-        self._settle(call_id, completion.attempts, answer)
+        self._settle(call_id, completion.attempts, completion.usage, answer)
 
     def fail_call(self, call_id: int, failure: CallFailed) -> None:
         """Commits that a request brought no usable reply.
 
-        A cancelled one counts its attempts, but stays unanswered: a resume asks it again.
+        A cancelled one counts its attempts and what they cost, but stays unanswered: a resume asks it again.
 
         Raises:
             ValueError: no such call, or one that was answered.
         """
         if failure.kind is FailureKind.CANCELLED:
-            self._settle(call_id, failure.attempts, None)
+            self._settle(call_id, failure.attempts, failure.usage, None)
         else:
-            self._settle(call_id, failure.attempts, {"failure": f"{failure.kind}: {storable(str(failure))}"})
+            text = f"{failure.kind}: {storable(str(failure))}"
+            self._settle(call_id, failure.attempts, failure.usage, {"failure": text})
 
     def end_conversation(
         self,
@@ -167,6 +166,7 @@ class ConversationLog(RunStore):
         rows = self._rows(
             """SELECT c.model, sum(m.attempts) AS requests, sum(m.prompt_tokens) AS prompt_tokens,
             sum(m.completion_tokens) AS completion_tokens, sum(m.cost) AS cost,
+            sum(m.estimated_tokens) AS estimated_tokens,
             count(m.answered_at) - count(m.failure) AS replies, count(m.failure) AS failures
             FROM model_calls m JOIN conversations c ON c.id = m.conversation_id GROUP BY c.model ORDER BY c.model"""
         )
@@ -174,12 +174,27 @@ class ConversationLog(RunStore):
         return {row.pop("model"): Spending(**row) for row in found}
 
     def bills(self) -> list[Bill]:
-        """What each reply cost, in the order in which they came."""
+        """What each answered call cost, failed ones included, in the order in which the answers came."""
         rows = self._rows(
             """SELECT elapsed_s, prompt_tokens + completion_tokens AS tokens, cost FROM model_calls
             WHERE answered_at IS NOT NULL ORDER BY elapsed_s, id"""
         )
         return [Bill(row["elapsed_s"], row["tokens"], row["cost"]) for row in rows]
+
+    def failures(self) -> list[FailureCount]:
+        """How often each model failed in which way, most frequent first; with the text of the last time.
+
+        Calls that failed after all attempts, and conversations in which nothing could be read from the replies.
+        """
+        rows = self._rows(
+            f"""SELECT model, kind, count(*) AS calls, text, max(id) FROM (
+            SELECT c.model, substr(m.failure, 1, instr(m.failure, ': ') - 1) AS kind,
+            substr(m.failure, instr(m.failure, ': ') + 2) AS text, m.id FROM model_calls m
+            JOIN conversations c ON c.id = m.conversation_id WHERE m.failure IS NOT NULL
+            UNION ALL SELECT model, '{FailureKind.UNREADABLE}', reason, id FROM conversations
+            WHERE ended = '{End.NOTHING}') GROUP BY model, kind ORDER BY calls DESC, model, kind"""
+        )
+        return [FailureCount(row["model"], row["kind"], row["calls"], row["text"]) for row in rows]
 
     def counts_by_ending(self) -> dict[tuple[str, str], Counter[str]]:
         """For each operator and model, how many conversations ended how; those under way count under ``''``."""
@@ -205,19 +220,26 @@ class ConversationLog(RunStore):
         if rows[0]["ended"] is not None:
             raise ValueError(f"conversation {conversation_id} has ended already ({rows[0]['ended']})")
 
-    def _settle(self, call_id: int, attempts: int, answer: Mapping[str, Any] | None) -> None:
-        """Counts the attempts of a request, of which asking counted one, and commits the answer if it has one."""
+    def _settle(self, call_id: int, attempts: int, usage: TokenUsage, answer: Mapping[str, Any] | None) -> None:
+        """Adds the attempts of a request, of which asking counted one, and their cost; commits the answer if any."""
         asked_at = self._asked_at.get(call_id)
-        changes: dict[str, Any] = {"attempts": attempts - 1}  # Any: what SQLite stores
+        added: dict[str, Any] = {  # Any: what SQLite stores
+            "attempts": attempts - 1,
+            "prompt_tokens": int(usage.prompt_tokens),
+            "completion_tokens": int(usage.completion_tokens),
+            "estimated_tokens": int(usage.estimated_tokens),
+            "cost": float(usage.cost),
+        }
+        changes: dict[str, Any] = {}
         if answer is not None:
             latency_s = None if asked_at is None else time.monotonic() - asked_at
-            changes |= {**answer, "answered_at": now(), "latency_s": latency_s, "elapsed_s": self.elapsed_s}
-        setters = ", ".join("attempts = attempts + :attempts" if k == "attempts" else f"{k} = :{k}" for k in changes)
+            changes = {**answer, "answered_at": now(), "latency_s": latency_s, "elapsed_s": self.elapsed_s}
+        setters = ", ".join([f"{k} = {k} + :{k}" for k in added] + [f"{k} = :{k}" for k in changes])
         with self._transaction() as database:
             rows = self._rows("SELECT answered_at FROM model_calls WHERE id = ?", (call_id,))
             if not rows:
                 raise ValueError(f"expected the number of a call of this run, got {call_id}")
             if rows[0]["answered_at"] is not None:
                 raise ValueError(f"call {call_id} was answered already, at {rows[0]['answered_at']}")
-            database.execute(f"UPDATE model_calls SET {setters} WHERE id = :id", {**changes, "id": call_id})
+            database.execute(f"UPDATE model_calls SET {setters} WHERE id = :id", {**added, **changes, "id": call_id})
         self._asked_at.pop(call_id, None)

@@ -31,6 +31,7 @@ TABLES = (
         id INTEGER PRIMARY KEY, conversation_id INTEGER NOT NULL REFERENCES conversations, turn INTEGER NOT NULL,
         asked INTEGER NOT NULL, attempts INTEGER NOT NULL, finish_reason TEXT NOT NULL,
         prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, cost REAL NOT NULL,
+        estimated_tokens INTEGER NOT NULL,
         asked_at TEXT NOT NULL, answered_at TEXT, latency_s REAL, elapsed_s REAL,
         failure TEXT, reply TEXT, request TEXT NOT NULL, UNIQUE (conversation_id, turn))""",
     """CREATE TABLE proposals (

@@ -127,11 +127,12 @@ def endpoint_spec(model: ModelConfig) -> EndpointSpec:
         input_price=model.price.input,
         output_price=model.price.output,
         extra=model.extra,
+        key_over_http=model.key_over_http,
     )
 
 
 def _spent_before(folder: RunFolder) -> Usage:
     total = Usage()
     for spending in folder.spending().values():
-        total += Usage(spending.replies + spending.failures, spending.tokens, spending.cost)
+        total += Usage(spending.requests, spending.tokens, spending.cost)
     return total

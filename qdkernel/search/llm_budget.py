@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from qdkernel.config import BudgetConfig
 from qdkernel.core import StopReason
+from qdkernel.llm import CallObserver, FailureKind, TokenUsage
 
 
 @dataclass(frozen=True)
@@ -89,3 +91,53 @@ class TokenBudget:
         if budget.usd is not None and total.usd > budget.usd:
             return StopReason.USD
         return None
+
+
+class BudgetedCall(CallObserver):
+    """Reserves every request of a call before it is sent, and settles it when it is over.
+
+    Args:
+        budget: of the run.
+        most: the most that the next request can cost; asked anew for each.
+        tell: told of each failed request, by its kind, and of what was noticed, without one.
+    """
+
+    def __init__(
+        self, budget: TokenBudget, most: Callable[[], Usage], tell: Callable[[FailureKind | None, str], None]
+    ) -> None:
+        self._budget = budget
+        self._most = most
+        self._tell = tell
+        self._reserved: Usage | None = None
+        self.spent = Usage()
+
+    def admit(self) -> bool:
+        """Whether the budgets have room for a request, which is then reserved until ``ended`` or ``close``."""
+        if self._reserved is None:
+            most = self._most()
+            if self._budget.reserve(most) is None:
+                self._reserved = most
+        return self._reserved is not None
+
+    def ended(self, usage: TokenUsage) -> None:
+        """Settles the request."""
+        self._settle(Usage(1, usage.tokens, usage.cost))
+
+    def failed(self, kind: FailureKind, text: str) -> None:
+        """Passes it on."""
+        self._tell(kind, text)
+
+    def noticed(self, text: str) -> None:
+        """Passes it on."""
+        self._tell(None, text)
+
+    def close(self) -> None:
+        """Frees a reservation for which no request was sent."""
+        if self._reserved is not None:
+            self._settle(Usage())
+
+    def _settle(self, actual: Usage) -> None:
+        assert self._reserved is not None
+        self._budget.settle(self._reserved, actual)
+        self._reserved = None
+        self.spent += actual

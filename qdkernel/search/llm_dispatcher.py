@@ -14,15 +14,15 @@ from dataclasses import dataclass, field
 from qdkernel.config import LlmConfig
 from qdkernel.core import StopReason
 from qdkernel.errors import QdkernelError
-from qdkernel.llm import CallFailed, Completion, Endpoint, FailureKind, Message
+from qdkernel.llm import CallFailed, Completion, Endpoint, FailureKind, Message, TokenUsage, clean_line
 from qdkernel.machine import CoreLock
 from qdkernel.mutators.llm import Assignment, Ending, converse
 from qdkernel.mutators.llm.prompts import estimate_tokens
 from qdkernel.runs import RunFolder, StoredCall
-from qdkernel.search.llm_budget import TokenBudget, Usage
+from qdkernel.search.llm_budget import BudgetedCall, TokenBudget, Usage
+from qdkernel.search.llm_health import EndpointHealth
 
-_LONGEST_REST_S = 600.0  # by thought: a provider's bad quarter of an hour should not cost the whole run
-_HOPELESS = (FailureKind.KEY, FailureKind.REJECTED)  # waiting does not mend these
+_QUOTED = 140  # characters of a reply that are shown when nothing can be read from it
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class FinishedConversation:
 
 @dataclass
 class _EndpointState:
-    """A model's state: what its next request may cost at the most, slots, failures in a row, rest.
+    """A model's state: what its next request may cost at the most, slots, health.
 
     One conversation in four more than it has slots stands by, so that a slot is filled the moment it falls free, even
     while the main thread waits for an evaluation.
@@ -48,17 +48,29 @@ class _EndpointState:
     endpoint: Endpoint
     most_cost: Usage
     slots: threading.Semaphore
+    health: EndpointHealth
     busy: int = 0
-    failures: int = 0
-    rests: int = 0
-    awake_at: float = 0.0
-    hopeless: str = ""
+    prompt_factor: float = 1.0
+    longest_reply: int = 0
 
     @property
     def most(self) -> int:
         """Conversations at once; after a rest one request tries whether the endpoint is back."""
         parallel = self.endpoint.spec.parallel
-        return 1 if self.rests else parallel + parallel // 4
+        return 1 if self.health.rests else parallel + parallel // 4
+
+    def most_for(self, prompt_tokens: int) -> Usage:
+        """The most that a request can cost whose prompt has so many tokens by estimate."""
+        spec = self.endpoint.spec
+        prompt = round(prompt_tokens * self.prompt_factor)
+        reply = max(self.endpoint.max_tokens, self.longest_reply)
+        return Usage(1, prompt + reply, (prompt * spec.input_price + reply * spec.output_price) / 1e6)
+
+    def learn(self, prompt_tokens: int, usage: TokenUsage, attempts: int) -> None:
+        """Reserves more from now on where a server counts more than was estimated, or passes its token limit."""
+        if attempts == 1 and not usage.estimated_tokens:
+            self.prompt_factor = max(self.prompt_factor, usage.prompt_tokens / max(1, prompt_tokens))
+            self.longest_reply = max(self.longest_reply, usage.completion_tokens)
 
 
 @dataclass
@@ -95,15 +107,23 @@ class LLMDispatcher:
         self._folder = folder
         self._lines = {
             name: _EndpointState(
-                endpoint, _most(endpoint, config.prompt_tokens), threading.Semaphore(endpoint.spec.parallel)
+                endpoint,
+                Usage(),
+                threading.Semaphore(endpoint.spec.parallel),
+                EndpointHealth(config.rest_after, config.rest_s),
             )
             for name, endpoint in endpoints.items()
         }
+        for line in self._lines.values():
+            line.most_cost = line.most_for(config.prompt_tokens)
         self._ledger = ledger
         self._function = function
         self._config = config
         self._say = say
         self._ended: queue.SimpleQueue[FinishedConversation | Exception] = queue.SimpleQueue()
+        self._news: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._told: set[tuple[str, str]] = set()
+        self._told_lock = threading.Lock()
         self._under_way = 0
         self._closing = False
 
@@ -125,13 +145,13 @@ class LLMDispatcher:
     @property
     def alive(self) -> bool:
         """Whether any model may still answer, now or after a rest."""
-        return any(not line.hopeless for line in self._lines.values())
+        return any(not line.health.given_up for line in self._lines.values())
 
     @property
     def asleep(self) -> bool:
         """Whether any model is at rest, and may answer later."""
         now = time.monotonic()
-        return any(line.awake_at > now and not line.hopeless for line in self._lines.values())
+        return any(line.health.awake_at > now and not line.health.given_up for line in self._lines.values())
 
     def describe(self) -> str:
         """Requests, tokens and money so far, and who rests."""
@@ -139,7 +159,7 @@ class LLMDispatcher:
         text = f"{spent.requests} requests, {self._under_way} under way, {spent.tokens / 1000:.0f}k tokens"
         if spent.usd:
             text += f", ${spent.usd:.2f}"
-        resting = [name for name, line in self._lines.items() if line.hopeless or line.awake_at > now]
+        resting = [name for name, line in self._lines.items() if line.health.given_up or line.health.awake_at > now]
         return text + (f", without {' and '.join(resting)}" if resting else "")
 
     def free(self) -> list[str]:
@@ -148,8 +168,8 @@ class LLMDispatcher:
         return [
             name
             for name, line in self._lines.items()
-            if not line.hopeless
-            and line.awake_at <= now
+            if not line.health.given_up
+            and line.health.awake_at <= now
             and line.busy < line.most
             and self._ledger.fits(line.most_cost)
         ]
@@ -175,6 +195,7 @@ class LLMDispatcher:
             Exception: what went wrong in a conversation's thread, e.g. ``RunFolderError`` for a full disk.
         """
         while True:
+            self._tell_news()
             try:
                 held = self._ended.get_nowait()
             except queue.Empty:
@@ -238,69 +259,68 @@ class LLMDispatcher:
     def _send(
         self, conversation: _Conversation, turn: int, line: _EndpointState, messages: tuple[Message, ...]
     ) -> Completion:
-        most = _most(line.endpoint, sum(estimate_tokens(message.content) for message in messages))
+        prompt_tokens = sum(estimate_tokens(message.content) for message in messages)
         if self._closing:
             raise CallFailed(FailureKind.CANCELLED, "the run is ending", attempts=0)
-        if self._ledger.reserve(most) is not None:
-            if turn == 0:
-                line.most_cost = most  # so that such a prompt is not composed again before there may be room
+        observer = BudgetedCall(
+            self._ledger,
+            lambda: line.most_for(prompt_tokens),
+            lambda kind, text: self._note(conversation.model, kind, text),
+        )
+        if not observer.admit():
+            if turn == 0:  # so that such a prompt is not composed again before there may be room
+                line.most_cost = line.most_for(prompt_tokens)
             raise CallFailed(FailureKind.CANCELLED, "the budget has no room for it", attempts=0)
-        actual = Usage()
         try:
             call = self._folder.add_call(conversation.number, turn, messages)  # before it is sent
-            completion = line.endpoint.complete(messages)
-            actual = Usage(1, completion.prompt_tokens + completion.completion_tokens, completion.cost)
+            completion = line.endpoint.complete(messages, observer)
+            line.learn(prompt_tokens, completion.usage, completion.attempts)
             self._folder.answer_call(call, completion)
         except CallFailed as error:
-            if error.kind is not FailureKind.CANCELLED and not self._closing:
-                actual = Usage(1)
-                self._folder.fail_call(call, error)
-                raise
-            raise CallFailed(FailureKind.CANCELLED, str(error), error.attempts) from None
+            line.learn(prompt_tokens, error.usage, error.attempts)
+            if self._closing:
+                error = CallFailed(FailureKind.CANCELLED, str(error), error.attempts, error.usage)
+            self._folder.fail_call(call, error)
+            raise error from None
         finally:
-            self._ledger.settle(most, actual)
+            observer.close()
             for each in self._lines.values():
-                each.most_cost = _most(each.endpoint, self._config.prompt_tokens)
-            conversation.charge += actual
+                each.most_cost = each.most_for(self._config.prompt_tokens)
+            conversation.charge += observer.spent
         return completion
 
     # -- whom to ask ----------------------------------------------------------------------------------------------
 
     def _judge(self, held: FinishedConversation, line: _EndpointState) -> None:
-        if held.failure is FailureKind.CANCELLED:
+        kind, reason, ending = held.failure, held.ending.reason, held.ending
+        if kind is FailureKind.CANCELLED:
             return
-        if held.failure is None or held.failure in (
-            FailureKind.CONTENT_FILTERED,
-            FailureKind.TOO_LONG,
-            FailureKind.EMPTY,
-        ):
-            if line.rests:
+        if kind is None and not (ending.proposal or ending.plan or ending.text or ending.understood):
+            kind = FailureKind.UNREADABLE
+            said = next((m.content for m in reversed(ending.messages) if m.role == "assistant"), "")
+            self._note(held.model, kind, f"{reason}; the reply begins: {clean_line(said, _QUOTED)}")
+            self._tell_news()
+        if kind is None:
+            if line.health.succeeded():
                 self._say(f"model {held.model} answers again")
-            line.failures = line.rests = 0
-            return
-        line.failures += 1
-        if held.failure in _HOPELESS and line.failures >= self._config.rest_after and not line.hopeless:
-            line.hopeless = held.ending.reason
-            self._tell(f"model {held.model} is given up: {held.ending.reason}")
-        elif line.failures >= self._config.rest_after and line.awake_at <= time.monotonic():
-            rest_s = min(self._config.rest_s * 2**line.rests, _LONGEST_REST_S)
-            line.rests += 1
-            line.awake_at = time.monotonic() + rest_s
-            self._tell(
-                f"model {held.model} rests for {rest_s:.0f} s after {line.failures} failures in a row "
-                f"({held.ending.reason}); the run goes on without it"
-            )
+        elif follows := line.health.failed(kind, reason, time.monotonic()):
+            self._tell(f"model {held.model} {follows}")
+
+    def _note(self, model: str, kind: FailureKind | None, text: str) -> None:
+        """Keeps the first failure of each kind, and each thing that was noticed, to be told by the main thread."""
+        with self._told_lock:
+            known = (model, kind or text) in self._told
+            self._told.add((model, kind or text))
+        if not known:
+            self._news.put(f"model {model}: " + (f"{kind}: {text} (told once; `show` counts them)" if kind else text))
+
+    def _tell_news(self) -> None:
+        while not self._news.empty():
+            self._tell(self._news.get())
 
     def _tell(self, text: str) -> None:
         self._say(text)
         self._folder.add_event("model", text)
-
-
-def _most(endpoint: Endpoint, prompt_tokens: int) -> Usage:
-    """The most that a request with a prompt of so many tokens can cost."""
-    spec = endpoint.spec
-    usd = (prompt_tokens * spec.input_price + spec.max_tokens * spec.output_price) / 1e6
-    return Usage(1, prompt_tokens + spec.max_tokens, usd)
 
 
 def answer_of(call: StoredCall) -> Completion:
@@ -309,11 +329,18 @@ def answer_of(call: StoredCall) -> Completion:
     Raises:
         CallFailed: the answer was that there is none.
     """
+    usage = TokenUsage(call.prompt_tokens, call.completion_tokens, call.cost, call.estimated_tokens)
     if call.failure is not None:
         kind, _, text = call.failure.partition(": ")
-        raise CallFailed(FailureKind(kind), text, call.attempts)
+        raise CallFailed(FailureKind(kind), text, call.attempts, usage)
     if call.reply is None:
         raise QdkernelError(f"call {call.id} was never answered")
     return Completion(
-        call.reply, call.finish_reason, call.prompt_tokens, call.completion_tokens, call.attempts, call.cost
+        text=call.reply,
+        finish_reason=call.finish_reason,
+        prompt_tokens=call.prompt_tokens,
+        completion_tokens=call.completion_tokens,
+        attempts=call.attempts,
+        cost=call.cost,
+        estimated_tokens=call.estimated_tokens,
     )

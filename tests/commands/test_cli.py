@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.llm_server import ModelServer, in_turn
+from tests.llm_server import FAILURES, REPLIES, ModelServer, in_turn
 from tests.paths import ROOT
 
 GEMM = str(ROOT / "configs" / "gemm.yaml")
@@ -129,12 +129,20 @@ def test_check_of_a_bad_kernel_gives_its_outcome_and_exit_code_1(tmp_path: Path)
     assert "conflicting types" in done.stdout
 
 
-def test_doctor_tells_whether_the_model_in_the_environment_answers() -> None:
-    with ModelServer(in_turn("hello")) as server:
+def test_doctor_asks_the_model_in_the_environment_for_a_kernel_and_tells_what_came() -> None:
+    with ModelServer(in_turn("hello", REPLIES["good"], FAILURES["full-context"])) as server:
         named = {"QDKERNEL_BASE_URL": server.base_url, "QDKERNEL_MODEL": "scripted"}
         found = json.loads(run("doctor", "--json", **named).stdout)["models"]
         assert list(found) == [f"scripted at {server.base_url}"]
-        assert found[f"scripted at {server.base_url}"].startswith("answers")
+        assert found[f"scripted at {server.base_url}"].startswith("answers a prompt of about ")
+        assert "with no kernel: " in found[f"scripted at {server.base_url}"]
+        assert "the reply begins: hello" in found[f"scripted at {server.base_url}"]
+        assert found[f"scripted at {server.base_url}"].endswith("the server has the model")
+        assert "with a kernel of " in json.loads(run("doctor", "--json", **named).stdout)["models"].popitem()[1]
+        full = json.loads(run("doctor", "--json", **named).stdout)["models"].popitem()[1]
+        assert full.startswith("no answer to a prompt of about ")
+        assert "empty: 127.0.0.1" in full
+        assert "the server's context of about 4,096 tokens is full" in full
     gone = json.loads(run("doctor", "--json", **named).stdout)["models"]
     assert not gone[f"scripted at {server.base_url}"].startswith("answers")
     assert "names none" in json.loads(run("doctor", "--json").stdout)["models"]["environment"]

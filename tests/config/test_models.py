@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from qdkernel.config import (
     BudgetConfig,
@@ -269,9 +271,57 @@ def test_parallel_requests_and_prices_are_taken_from_the_environment() -> None:
     assert (model.parallel, model.price) == (8, PriceConfig(input=0.15, output=1.0))
 
 
+def test_the_limits_of_a_request_are_taken_from_the_environment() -> None:
+    limits = {"QDKERNEL_MAX_TOKENS": "2048", "QDKERNEL_TIMEOUT_S": "600"}
+    (model,) = from_environment({"QDKERNEL_MODEL": "m", "QDKERNEL_BASE_URL": LOCAL, **limits})
+    assert (model.max_tokens, model.timeout_s) == (2048, 600.0)
+
+
+REMOTE = "http://gpu.example:8000/v1"
+
+
+@pytest.mark.parametrize(
+    ("environ", "key"),
+    [
+        ({}, None),
+        ({"OPENAI_API_KEY": "k"}, None),  # never meant for that server
+        ({"QDKERNEL_API_KEY": "k", "QDKERNEL_KEY_OVER_HTTP": "1"}, "QDKERNEL_API_KEY"),
+        ({"OPENAI_API_KEY": "k", "QDKERNEL_KEY_OVER_HTTP": "1"}, "OPENAI_API_KEY"),
+    ],
+)
+def test_a_key_goes_over_plain_http_to_another_machine_only_when_that_is_allowed(
+    environ: Mapping[str, str], key: str | None
+) -> None:
+    (model,) = from_environment({"QDKERNEL_MODEL": "m", "QDKERNEL_BASE_URL": REMOTE, **environ})
+    assert model.api_key_env == key
+
+
+def test_a_configured_key_over_plain_http_is_refused_unless_it_is_allowed_or_stays_here() -> None:
+    fields: dict[str, Any] = {"model": "m", "base_url": REMOTE, "api_key_env": "THE_KEY"}
+    with pytest.raises(
+        ValidationError, match=r"expected https, as the key would cross the network to gpu\.example unen"
+    ):
+        ModelConfig(**fields)
+    assert ModelConfig(**fields, key_over_http=True).key_over_http
+    for host in ("localhost", "127.0.0.2", "[::1]", "0.0.0.0", "box.localhost"):
+        assert ModelConfig(model="m", base_url=f"http://{host}:8000/v1", api_key_env="THE_KEY").api_key_env == "THE_KEY"
+
+
 @pytest.mark.parametrize(
     ("environ", "complaint"),
     [
+        (
+            {"QDKERNEL_MODEL": "m", "QDKERNEL_BASE_URL": REMOTE, "QDKERNEL_API_KEY": SECRET},
+            "models: environment: expected https, as QDKERNEL_API_KEY would cross the network to gpu.example",
+        ),
+        (
+            {"QDKERNEL_MODEL": "m", "QDKERNEL_BASE_URL": LOCAL, "QDKERNEL_MAX_TOKENS": "-1"},
+            "QDKERNEL_MAX_TOKENS: expected a whole number > 0 (longest reply in tokens), got '-1'",
+        ),
+        (
+            {"QDKERNEL_MODEL": "m", "QDKERNEL_BASE_URL": LOCAL, "QDKERNEL_TIMEOUT_S": "0"},
+            "QDKERNEL_TIMEOUT_S: expected a number >= 1 (seconds for one request), got '0'",
+        ),
         (
             {"QDKERNEL_BASE_URL": LOCAL},
             "models: environment: QDKERNEL_MODEL is missing, though QDKERNEL_BASE_URL is set; it takes ",

@@ -30,6 +30,10 @@ RETRIED = {
     "deep-json": (FailureKind.GARBLED, "HTTP 200 with broken JSON: [[["),
     "web-page": (FailureKind.GARBLED, "HTTP 200 with a web page"),
     "no-choices": (FailureKind.GARBLED, "not a chat completion: no choices"),
+    "null-choices": (FailureKind.GARBLED, 'no choices: {"choices": null'),
+    "no-body": (FailureKind.GARBLED, "HTTP 200 without a body; check base_url, usually up to /v1"),
+    "no-content": (FailureKind.GARBLED, "HTTP 204 without a body; check base_url, usually up to /v1"),
+    "choice-error": (FailureKind.SERVER, "HTTP 502: upstream failed"),
     "empty-choices": (FailureKind.GARBLED, "not a chat completion: no choices"),
     "odd-choices": (FailureKind.GARBLED, "not a chat completion: no choices"),
     "no-message": (FailureKind.GARBLED, "not a chat completion: a choice without a message"),
@@ -43,9 +47,10 @@ RETRIED_STREAMED = {
     "cut-stream": (FailureKind.CONNECTION, "the connection failed"),
     "bad-chunk": (FailureKind.GARBLED, "HTTP 200 with broken JSON: {not json"),
     "odd-chunk": (FailureKind.GARBLED, "a chunk that is not an object"),
-    "error-chunk": (FailureKind.SERVER, "HTTP 500: out of memory"),
+    "error-chunk": (FailureKind.SERVER, "an error in place of a reply: out of memory"),
     "stream-without-finish": (FailureKind.CUT, "the stream ended after 800 characters without a finish reason"),
-    "done-without-finish": (FailureKind.CUT, "the stream ended after 800 characters without a finish reason"),
+    "error-field": (FailureKind.SERVER, "HTTP 500: context size has been exceeded"),
+    "error-event": (FailureKind.SERVER, "HTTP 503: overloaded"),
 }
 
 
@@ -181,6 +186,21 @@ FINAL = {
     "unprocessable": (FailureKind.REJECTED, "Field required"),
     "server-error-final": (FailureKind.SERVER, "HTTP 500: boom"),
     "only-thinking": (FailureKind.EMPTY, "thinking took all of its tokens; raise max_tokens or have it think less"),
+    "full-context": (
+        FailureKind.EMPTY,
+        "the server's context of about 4,096 tokens is full; raise its context: num_ctx",
+    ),
+    "cut-thinking": (FailureKind.EMPTY, "thinking took all of its tokens; raise max_tokens or have it think less"),
+    "wrong-path": (
+        FailureKind.REJECTED,
+        "an error in place of a reply: Unexpected endpoint or method. (POST /chat/completions). Returning 200 anyway; "
+        "check base_url, usually up to /v1",
+    ),
+    "redirect": (FailureKind.REJECTED, "HTTP 307; a redirect, which is not followed; check base_url"),
+    "prompt-too-long": (
+        FailureKind.REJECTED,
+        "available context size (4096 tokens), try increasing it; raise its context",
+    ),
     "refused": (FailureKind.CONTENT_FILTERED, "the model or its filter declined: I cannot help with kernels."),
     "filtered": (FailureKind.CONTENT_FILTERED, "the model or its filter declined: content_filter"),
     "filtered-prompt": (FailureKind.CONTENT_FILTERED, "HTTP 400: the prompt was filtered"),

@@ -28,6 +28,7 @@ class Answer:
         finish: the finish reason; ``None`` leaves it out.
         refusal: the message's refusal; the content is null then.
         usage: whether tokens are counted.
+        counts: the reply's ``usage``, in place of the one made from the text.
         raw: body in place of the one made from the above, streamed or not.
         cut_after: bytes of the body, or chunks of a stream, after which the connection is cut; 0 cuts it before the
             status line.
@@ -43,6 +44,7 @@ class Answer:
     finish: str | None = "stop"
     refusal: str | None = None
     usage: bool = True
+    counts: Mapping[str, Any] | None = None  # Any: JSON
     raw: bytes | None = None
     cut_after: int | None = None
     hang_s: float = 0.0
@@ -100,8 +102,10 @@ def stream_chunks(answer: Answer, request: Body) -> Iterator[bytes]:
     yield b"data: [DONE]\n\n"
 
 
-def token_counts(answer: Answer, request: Body) -> dict[str, int]:
-    """Made-up token counts: a quarter of the characters."""
+def token_counts(answer: Answer, request: Body) -> dict[str, Any]:
+    """Made-up token counts: a quarter of the characters, unless the answer has its own."""
+    if answer.counts is not None:
+        return dict(answer.counts)
     prompt = sum(len(str(message.get("content"))) for message in request.get("messages", ())) // _CHARACTERS_PER_TOKEN
     completion = len(answer.text) // _CHARACTERS_PER_TOKEN
     return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}

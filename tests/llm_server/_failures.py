@@ -44,7 +44,31 @@ FAILURES: dict[str, Answer] = {
     "odd-chunk": Answer(raw=_CHUNK + b"data: 7\n\n", headers=_EVENTS),
     "error-chunk": Answer(raw=_CHUNK + b'data: {"error": {"message": "out of memory"}}\n\n', headers=_EVENTS),
     "stream-without-finish": Answer(_TEXT, stream_without_end=True),
-    "done-without-finish": Answer(_TEXT, finish=None),
+    "null-choices": Answer(raw=b'{"choices": null, "error": null, "usage": null}'),
+    "no-body": Answer(raw=b""),
+    "no-content": Answer(status=204, raw=b""),
+    "choice-error": Answer(
+        raw=b'{"choices": [{"finish_reason": "error", "error": {"code": 502, "message": "upstream failed"}}]}'
+    ),
+    "error-field": Answer(
+        raw=_CHUNK + b'error: {"code": 500, "message": "context size has been exceeded"}\n\n', headers=_EVENTS
+    ),
+    "error-event": Answer(
+        raw=_CHUNK + b'event: error\ndata: {"code": "503", "message": "overloaded"}\n\n', headers=_EVENTS
+    ),
+    "full-context": Answer("", finish="length", counts={"prompt_tokens": 4095, "completion_tokens": 1}),
+    "cut-thinking": Answer(
+        "<think>and then " * 50, finish="length", counts={"prompt_tokens": 2500, "completion_tokens": 8192}
+    ),
+    "wrong-path": Answer(
+        raw=b'{"error": "Unexpected endpoint or method. (POST /chat/completions). Returning 200 anyway"}'
+    ),
+    "redirect": Answer(status=307, raw=b"", headers={"Location": "https://127.0.0.1:1/v1/chat/completions"}),
+    "prompt-too-long": Answer(
+        "the request exceeds the available context size (4096 tokens), try increasing it",
+        400,
+        error={"type": "exceed_context_size_error", "n_prompt_tokens": 5210, "n_ctx": 4096},
+    ),
     "empty": Answer(""),
     "blank": Answer(" \n\t\n"),
     "null-content": Answer(raw=b'{"choices": [{"message": {"content": null}, "finish_reason": "stop"}]}'),

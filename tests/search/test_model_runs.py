@@ -139,7 +139,7 @@ def test_a_sick_endpoint_is_rested_and_the_run_goes_on_without_it(tmp_path: Path
         done = evolve(run, model(server.base_url, parallel=8), *settings, mutators)
         assert len(server.requests) < len(answers)
     assert len(records(run)) == 40
-    assert "model scripted rests for 30 s after 1 failures in a row" in done.stderr
+    assert "model scripted rests for 30 s after 1 failure in a row" in done.stderr
     assert "the run goes on without it" in done.stderr
 
 
@@ -314,7 +314,7 @@ def test_kill_9_with_requests_in_flight_asks_again_only_what_was_not_answered(tm
         assert answered
         assert unanswered
         num_before = len(server.requests)
-        more = (EVALUATIONS, f"budget.requests={len(answered) + len(unanswered)}", *ONLY_REWRITE)
+        more = (EVALUATIONS, f"budget.requests={len(answered) + 2 * len(unanswered)}", *ONLY_REWRITE)
         evolve(run, model(server.base_url, parallel=4), *more, more=["--resume"])
         again = server.requests[num_before:]
     assert len(again) == len(unanswered)

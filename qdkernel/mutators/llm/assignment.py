@@ -96,6 +96,7 @@ class Ending:
         plan: one strategy per programmer.
         text: what was asked for as text.
         reason: why there is nothing, for people, models and statistics; empty when there is something.
+        understood: whether the last reply could be read, though nothing came of it, e.g. of an edit that misses.
         messages: everything said, replies included; a repair goes on from here.
     """
 
@@ -104,3 +105,4 @@ class Ending:
     text: str = ""
     reason: str = ""
     messages: tuple[Message, ...] = ()
+    understood: bool = False

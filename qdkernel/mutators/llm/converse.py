@@ -79,7 +79,7 @@ def converse(assignment: Assignment, ask: Ask, function: str, resamples: int = 1
         if isinstance(outcome, Ending):
             return replace(outcome, messages=messages)
         if turn == resamples:
-            return Ending(reason=outcome.reason, messages=messages)
+            return Ending(reason=outcome.reason, messages=messages, understood=outcome.understood)
         messages = (*messages, Message("user", outcome.follow_up))
     raise ValueError(f"resamples must be at least 0, not {resamples}")
 
