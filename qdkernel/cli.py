@@ -203,7 +203,9 @@ def _run() -> int:
     try:
         code = app(standalone_mode=False)
     except QdkernelError as error:
-        print(f"qdkernel: {error}", file=sys.stderr)
+        from qdkernel.core import printable
+
+        print(f"qdkernel: {printable(str(error), keep=chr(10))}", file=sys.stderr)
         return 1
     except (KeyboardInterrupt, typer.Abort):
         print("qdkernel: interrupted", file=sys.stderr)

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from qdkernel.analysis import Arm, OperatorStats, arm_of, operator_stats
+from qdkernel.core import one_line
 from qdkernel.runs import End, Record, RunFolder, Spending, StoredConversation
 
 
@@ -67,7 +68,7 @@ def _arm_row(arm: Arm, tally: OperatorStats, endings: Counter[str] | None) -> li
     proposed = [str(tally.proposals), f"{tally.ok_share:.0%}", str(tally.won), str(tally.held)]
     if not tally.proposals:  # e.g. plans and lessons, which bring no kernel themselves
         proposed = ["", "", "", ""]
-    operator, model = (" ".join(part.split()) for part in arm)
+    operator, model = (one_line(part) for part in arm)
     if endings is None:
         return [operator, model, "", *proposed, "", ""]
     unreadable, failed = endings[End.NOTHING], endings[End.FAILED]

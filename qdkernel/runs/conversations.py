@@ -176,10 +176,14 @@ class ConversationLog(RunStore):
     def bills(self) -> list[Bill]:
         """What each reply cost, in the order in which they came."""
         rows = self._rows(
-            """SELECT elapsed_s, prompt_tokens + completion_tokens AS tokens, cost FROM model_calls
-            WHERE answered_at IS NOT NULL ORDER BY elapsed_s, id"""
+            """SELECT m.elapsed_s, m.prompt_tokens + m.completion_tokens AS tokens, m.cost, m.latency_s, c.model,
+            m.failure IS NOT NULL AS failed FROM model_calls m JOIN conversations c ON c.id = m.conversation_id
+            WHERE m.answered_at IS NOT NULL ORDER BY m.elapsed_s, m.id"""
         )
-        return [Bill(row["elapsed_s"], row["tokens"], row["cost"]) for row in rows]
+        return [
+            Bill(row["elapsed_s"], row["tokens"], row["cost"], row["latency_s"], str(row["model"]), bool(row["failed"]))
+            for row in rows
+        ]
 
     def counts_by_ending(self) -> dict[tuple[str, str], Counter[str]]:
         """For each operator and model, how many conversations ended how; those under way count under ``''``."""
