@@ -1,7 +1,7 @@
 """Breeds fast, verified, diverse compute kernels in C.
 
-``qdkernel.load(run, cell=None)`` gives an elite of a run as a function on numpy arrays; ``qdkernel.open_run(run)`` a run
-as tables and pictures.
+``qdkernel.load(run, cell=None)`` gives an elite of a run as a function on numpy arrays.
+``qdkernel.open_run(run)`` gives a run as tables and pictures.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from qdkernel.analysis import lineage as ancestors_of
 from qdkernel.analysis import ratio_to_baseline
-from qdkernel.core import AXES, cell_name, size_text
+from qdkernel.core import AXES, KernelId, cell_name, size_text
 from qdkernel.errors import UnknownName
 from qdkernel.runs import MachineFacts, Record, RunFolder, elites
 
@@ -80,7 +80,7 @@ class Run:
         Raises:
             UnknownName: no kernel of the run, or several, begin so.
         """
-        origins = {}
+        origins: dict[KernelId, Record] = {}
         for record in self._records:
             origins.setdefault(record.evaluation.kernel_id, record)
         found = [record for kernel_id, record in origins.items() if kernel_id.startswith(kernel)]

@@ -40,6 +40,7 @@ def _listening(port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port))
+        listener.listen()  # before the address is printed: a browser that is quick waits instead of failing
     except OSError as error:
         listener.close()
         raise QdkernelError(

@@ -131,6 +131,11 @@ def phase_bar(seconds: Mapping[str, float]) -> Markup:
     return draw_shares(seconds, "phase", "s")
 
 
+def breakable(words: str) -> str:
+    """Text that may be broken after the slashes of a cell's name."""
+    return words.replace("/", "/\u200b").replace("GFLOP/\u200bs", "GFLOP/s")
+
+
 PANEL_FUNCTIONS: Mapping[str, Callable[..., Any]] = {  # Any: templates call them with their own arguments
     "archive_picture": archive_picture,
     "color_bar": color_bar,
@@ -144,6 +149,7 @@ PANEL_FUNCTIONS: Mapping[str, Callable[..., Any]] = {  # Any: templates call the
     "difference_map": difference_map,
     "difference_bar": difference_bar,
     "group_chart": group_chart,
+    "breakable": breakable,
     "duration": duration,
     "short": short,
 }

@@ -47,11 +47,11 @@ def _tile(cell: CellDifference, unit: str, names: Sequence[str]) -> Tile:
     ratio = cell.ratio
     if ratio is None:
         at, label = (0, f"{names[0]} only") if cell.first else (len(DIVERGING) - 1, f"{names[1]} only")
-        return Tile(f"d{at} lone", label[:1], f"{cell.name}: {speeds}")
+        return Tile(f"diff d{at}", label[:1], f"{cell.name}: {speeds}")
     share = max(-1.0, min(1.0, math.log(ratio) / math.log(_FULL)))
     verdict = "" if cell.significant else "; not significant"
     words = f"{cell.name}: {speeds}; {names[1]} / {names[0]} = {ratio:.3f}{verdict}"
-    return Tile(f"d{round(_MIDDLE + share * _MIDDLE)}", f"{ratio:.2f}", words)
+    return Tile(f"diff d{round(_MIDDLE + share * _MIDDLE)}", f"{ratio:.2f}", words)
 
 
 def difference_bar(view: ComparisonView) -> Markup:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -56,3 +57,12 @@ def browser(width: int = 1280, height: int = 900, dark: bool = False) -> Iterato
 def console(driver: webdriver.Chrome) -> list[dict[str, Any]]:  # Any: Selenium's own entries
     """Messages of the page's console since the last call, errors of the security policy among them."""
     return list(driver.get_log("browser"))  # type: ignore[no-untyped-call]  # selenium has no types here
+
+
+def requests(driver: webdriver.Chrome) -> list[str]:
+    """Addresses that pages asked for since the last call, those that were refused included."""
+    entries = driver.get_log("performance")  # type: ignore[no-untyped-call]  # selenium has no types here
+    messages = [json.loads(entry["message"])["message"] for entry in entries]
+    return [
+        message["params"]["request"]["url"] for message in messages if message["method"] == "Network.requestWillBeSent"
+    ]

@@ -24,6 +24,7 @@ async function openRecord(number) {
   const record = await detailOf(number);
   if (location.hash !== `#r${number}`) return;
   dialog.replaceChildren(...(record ? recordParts(record) : missingParts(number)));
+  dialog.dataset.record = number;
   if (!dialog.open) dialog.showModal();
   dialog.scrollTop = 0;
   if (record) await addDiff(dialog, record);
