@@ -165,6 +165,33 @@ def plot(
 
 
 @app.command()
+def report(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="A run folder; several are compared.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", metavar="FILE", help="Default: report.html in the run, or comparison.html."),
+    ] = None,
+) -> int:
+    """Write one self-contained HTML file about a run, or about several side by side."""
+    from qdkernel.commands.report import report as command
+
+    return command(runs, out)
+
+
+@app.command()
+def watch(
+    folder: Annotated[
+        Path, typer.Argument(metavar="[RUN|FOLDER]", help="A run, or a folder of runs; default: runs.")
+    ] = Path("runs"),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the loopback interface; 0: any free one.")] = 0,
+) -> int:
+    """Serve the pages of runs live to a browser on this machine; read-only."""
+    from qdkernel.commands.watch import watch as command
+
+    return command(folder, port)
+
+
+@app.command()
 def export(
     run: RunArgument,
     to: Annotated[str, typer.Option(metavar="FORMAT", help="jsonl: a record per evaluation; c: elites as files.")],
@@ -203,7 +230,9 @@ def _run() -> int:
     try:
         code = app(standalone_mode=False)
     except QdkernelError as error:
-        print(f"qdkernel: {error}", file=sys.stderr)
+        from qdkernel.core import printable
+
+        print(f"qdkernel: {printable(str(error), keep=chr(10))}", file=sys.stderr)
         return 1
     except (KeyboardInterrupt, typer.Abort):
         print("qdkernel: interrupted", file=sys.stderr)

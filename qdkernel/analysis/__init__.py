@@ -1,6 +1,7 @@
-"""Numbers computed from runs: operators, repetition, comparison, lineage, speed."""
+"""Numbers computed from runs: operators, repetition, comparison, seeds, lineage, speed."""
 
-from qdkernel.analysis.compare import TIE, CellResult, Comparison, Side, compare
+from qdkernel.analysis.aggregate import Aggregate, aggregate, interquartile_mean
+from qdkernel.analysis.compare import TIE, CellResult, Comparison, History, Side, compare, differences, fold_to_cost
 from qdkernel.analysis.lineage import MAX_ANCESTORS, first_records, lineage
 from qdkernel.analysis.operators import Arm, OperatorStats, arm_of, coverage, operator_stats, qd_score
 from qdkernel.analysis.repetition import LARGEST, Groups, Repetition, repetition
@@ -10,17 +11,23 @@ __all__ = [
     "LARGEST",
     "MAX_ANCESTORS",
     "TIE",
+    "Aggregate",
     "Arm",
     "CellResult",
     "Comparison",
     "Groups",
+    "History",
     "OperatorStats",
     "Repetition",
     "Side",
+    "aggregate",
     "arm_of",
     "compare",
     "coverage",
+    "differences",
     "first_records",
+    "fold_to_cost",
+    "interquartile_mean",
     "lineage",
     "operator_stats",
     "qd_score",

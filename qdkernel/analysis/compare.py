@@ -215,10 +215,11 @@ def compare_histories(first: History, second: History, by: str) -> Comparison:
     for run in (first, second):
         _check_spent(run, by)
     common = min(first.total.on(by), second.total.on(by))
-    return Comparison(by, common, status(first, by, common), status(second, by, common), differences(first, second))
+    before, after = (fold_to_cost(run, by, common) for run in (first, second))
+    return Comparison(by, common, before, after, differences(first, second))
 
 
-def status(run: History, by: str, limit: float) -> Side:
+def fold_to_cost(run: History, by: str, limit: float) -> Side:
     """A run folded up to a cost: the evaluations that were committed before more than ``limit`` was spent.
 
     A simplification: a remeasured kernel counts with its best measurement from the start: later measurements estimate

@@ -12,7 +12,7 @@ from typing import Any
 from qdkernel.analysis import ratio_to_baseline
 from qdkernel.commands.kernel_file import problem_config, read_kernel
 from qdkernel.config import Config, load_config
-from qdkernel.core import Cell, Evaluation, Kernel, Outcome, Timing, cell_name, geometric_mean, parse_cell
+from qdkernel.core import Cell, Evaluation, Kernel, Outcome, Timing, cell_name, geometric_mean, parse_cell, printable
 from qdkernel.errors import QdkernelError, RunFolderError
 from qdkernel.evaluators.pipeline import EvaluationTask, perform
 from qdkernel.runs import RunFolder, elites, format_accuracy
@@ -58,7 +58,8 @@ def bench(
         results = list(zip(entrants, best, strict=True))
         failed = [e for _, e in results if e.outcome is not Outcome.OK]
         for evaluation in failed:
-            print(f"{evaluation.kernel_id[:12]}: {evaluation.outcome.value}: {evaluation.detail}", file=sys.stderr)
+            detail = printable(evaluation.detail, keep="\n\t")
+            print(f"{evaluation.kernel_id[:12]}: {evaluation.outcome.value}: {detail}", file=sys.stderr)
         if as_json:
             print(json.dumps(_report(environment, results), indent=2))
         else:

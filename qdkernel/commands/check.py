@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qdkernel.commands.kernel_file import problem_config, read_kernel
-from qdkernel.core import AXES, Evaluation, Outcome, cell_name
+from qdkernel.core import AXES, Evaluation, Outcome, cell_name, one_line, printable
 from qdkernel.evaluators.pipeline import EvaluationTask, perform
 from qdkernel.reports import format_verification
 from qdkernel.search import RunEnvironment, open_environment
@@ -27,7 +27,8 @@ def check(path: Path, problem: str, overrides: Sequence[str], as_json: bool) -> 
 
 
 def _explain(path: Path, environment: RunEnvironment, evaluation: Evaluation) -> None:
-    print(f"{path}: {evaluation.outcome.value}" + (f"\n{evaluation.detail}" if evaluation.detail else ""))
+    detail = printable(evaluation.detail, keep="\n\t")
+    print(f"{path}: {evaluation.outcome.value}" + (f"\n{detail}" if detail else ""))
     for step, seconds in evaluation.step_s.items():
         print(f"  {step:14} {1e3 * seconds:8.1f} ms")
     if evaluation.verification and evaluation.outcome is not Outcome.WRONG:
@@ -35,7 +36,7 @@ def _explain(path: Path, environment: RunEnvironment, evaluation: Evaluation) ->
     if evaluation.cell is not None:
         print(f"behaviour: {cell_name(evaluation.cell)}")
         for axis, level in zip(AXES, evaluation.cell, strict=True):
-            print(f"  {axis.name:10} {axis.levels[level]:15} {evaluation.evidence.get(axis.name, '')}")
+            print(f"  {axis.name:10} {axis.levels[level]:15} {one_line(evaluation.evidence.get(axis.name, ''))}")
     for timing in evaluation.timings:
         size = ", ".join(f"{name}={value}" for name, value in timing.size.items())
         share = timing.gflops / environment.timing.peak_gflops

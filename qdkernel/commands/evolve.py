@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 
 from qdkernel.config import BudgetConfig, Config, check_operators, dump_config, load_config, resolve_models
-from qdkernel.core import StopReason
+from qdkernel.core import StopReason, one_line
 from qdkernel.errors import RunFolderError
 from qdkernel.export import write_elites
 from qdkernel.machine import this_machine
@@ -198,4 +198,4 @@ def _interruptible(run: Assembled) -> Iterator[None]:
 
 
 def _say(text: str) -> None:
-    print(f"qdkernel: {text}", file=sys.stderr, flush=True)
+    print(f"qdkernel: {one_line(text)}", file=sys.stderr, flush=True)

@@ -14,6 +14,7 @@ from qdkernel.core.evaluation import (
     worth_a_duel,
 )
 from qdkernel.core.placement import Placement
+from qdkernel.core.printable import one_line, printable
 from qdkernel.core.problem import (
     Array,
     ArrayArgument,
@@ -70,8 +71,10 @@ __all__ = [
     "geometric_mean",
     "median_ratio",
     "neighbours",
+    "one_line",
     "parse_cell",
     "parse_prototype",
+    "printable",
     "reachable_cells",
     "size_text",
     "trampoline",

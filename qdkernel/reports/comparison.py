@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from qdkernel.analysis import LARGEST, TIE, CellResult, Comparison, Groups, OperatorStats, Side, repetition
-from qdkernel.core import cell_name
+from qdkernel.core import cell_name, one_line
 from qdkernel.reports.models import usd
 
 TOP_CELLS = 20
@@ -26,7 +26,7 @@ def show_diff(comparison: Comparison, top: int = TOP_CELLS) -> RenderableType:
         comparison: of the two runs, A and B in the tables.
         top: rows of the table of cells.
     """
-    differences = [Text(f"not comparable in GFLOP/s: {text}") for text in comparison.differences]
+    differences = [Text(one_line(f"not comparable in GFLOP/s: {text}")) for text in comparison.differences]
     if differences:
         differences.append(Text("so cells compare by speed relative to each run's own baseline"))
     parts: list[RenderableType] = [Text(_headline(comparison)), *differences, Text(""), _runs_table(comparison)]
@@ -79,7 +79,7 @@ def _runs_table(comparison: Comparison) -> Table:
     for letter in "AB":
         table.add_column(letter, overflow="fold")
     for name, value in _RUN_ROWS:
-        table.add_row(name, *(Text(value(side)) for side in (comparison.first, comparison.second)))
+        table.add_row(name, *(Text(one_line(value(side))) for side in (comparison.first, comparison.second)))
     return table
 
 
@@ -168,7 +168,7 @@ def _operators_table(comparison: Comparison) -> Table:
     first, second = comparison.first.operators, comparison.second.operators
     for operator in [*first, *(name for name in second if name not in first)]:
         pairs = zip(_earned(first.get(operator)), _earned(second.get(operator)), strict=True)
-        table.add_row(Text(" ".join(operator.split())), *(value for pair in pairs for value in pair))
+        table.add_row(Text(one_line(operator)), *(value for pair in pairs for value in pair))
     return table
 
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from qdkernel.analysis import Arm, OperatorStats, arm_of, operator_stats
-from qdkernel.llm import clean_line
+from qdkernel.core import one_line
 from qdkernel.runs import End, FailureCount, Record, RunFolder, Spending, StoredConversation
 
 _SHOWN = 300  # characters of a text from outside
@@ -74,7 +74,7 @@ def failures_table(failures: Iterable[FailureCount]) -> Table:
     table.add_column("the last one", overflow="fold")
     for failure in failures:
         words = (failure.model, failure.kind, str(failure.calls), failure.text)
-        table.add_row(*(Text(clean_line(word, _SHOWN)) for word in words))
+        table.add_row(*(Text(one_line(word, _SHOWN)) for word in words))
     return table
 
 
@@ -87,7 +87,7 @@ def _arm_row(arm: Arm, tally: OperatorStats, endings: Counter[str] | None) -> li
     proposed = [str(tally.proposals), f"{tally.ok_share:.0%}", str(tally.won), str(tally.held)]
     if not tally.proposals:  # e.g. plans and lessons, which bring no kernel themselves
         proposed = ["", "", "", ""]
-    operator, model = (" ".join(part.split()) for part in arm)
+    operator, model = (one_line(part) for part in arm)
     if endings is None:
         return [operator, model, "", *proposed, "", ""]
     unreadable, failed = endings[End.NOTHING], endings[End.FAILED]

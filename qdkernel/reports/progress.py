@@ -10,8 +10,9 @@ from typing import Protocol
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
-from qdkernel.core import Outcome, RunStatus
+from qdkernel.core import Outcome, RunStatus, one_line
 
 _PLAIN_EVERY_S = 5.0
 _PLAIN_IDLE_S = 25.0  # while nothing is evaluated, e.g. because a model thinks, a line now and then shows life
@@ -19,14 +20,14 @@ _LIVE_EVERY_S = 0.25
 
 
 class Progress(Protocol):
-    """Shows a run's standing; used as a context manager around the run."""
+    """Shows a run's status; used as a context manager around the run."""
 
     def __enter__(self) -> Progress: ...
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Leaves the terminal as it was."""
 
     def show(self, status: RunStatus) -> None:
-        """The new standing."""
+        """Shows the new status."""
 
 
 def make_progress(peak_gflops: float, baseline: str) -> Progress:
@@ -60,10 +61,10 @@ class _PlainLines:
         self._next, self._told = now + _PLAIN_EVERY_S, status.evaluations
         best = _best(status, self._peak)
         line = f"{status.elapsed_s:5.0f} s  {_counts(status)}  cells {_cells(status)}  {best}"
-        line += "".join(f"  {part}" for part in (status.stage, status.models) if part)
+        line += "".join(f"  {one_line(part)}" for part in (status.stage, status.models) if part)
         if status.news != self._news:
             self._news = status.news
-            line += f"  | {status.news}"
+            line += f"  | {one_line(status.news)}"
         print(line, file=sys.stderr, flush=True)
 
 
@@ -97,12 +98,13 @@ class _LivePanel:
         table.add_row("evaluations", f"{_counts(status)}, {status.elapsed_s:.0f} s")
         table.add_row("outcomes", _outcomes(status))
         table.add_row("archive", f"{_cells(status)} cells, QD score {status.qd_score:.0f} GFLOP/s")
-        table.add_row("best", f"[bold]{_best(status, self._peak)}[/bold] (1 = {self._baseline})")
+        best = Text.assemble((_best(status, self._peak), "bold"), f" (1 = {one_line(self._baseline)})")
+        table.add_row("best", best)
         if status.stage:
-            table.add_row("stage", status.stage)
+            table.add_row("stage", Text(one_line(status.stage)))
         if status.models:
-            table.add_row("models", status.models)
-        table.add_row("latest", status.news)
+            table.add_row("models", Text(one_line(status.models)))
+        table.add_row("latest", Text(one_line(status.news)))
         return table
 
 

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from qdkernel.analysis import LARGEST, Arm, Groups, Repetition, arm_of, repetition
+from qdkernel.core import one_line
 from qdkernel.runs import Record
 
 ENOUGH = 20
@@ -39,7 +40,7 @@ def repetition_view(records: Iterable[Record]) -> RenderableType | None:
     by_arm = repetition(records, arm_of)
     rows = by_arm if len(by_arm) == 1 else {**by_arm, **repetition(records, lambda _: _ALL)}
     for arm, found in rows.items():
-        table.add_row(*(Text(" ".join(value.split())) for value in (*arm, *_numbers(found))))
+        table.add_row(*(Text(one_line(value)) for value in (*arm, *_numbers(found))))
     return Group(table, Text(_NOTE))
 
 

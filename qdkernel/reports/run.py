@@ -12,7 +12,18 @@ from rich.table import Table
 from rich.text import Text
 
 from qdkernel.analysis import coverage, first_records, lineage, qd_score, ratio_to_baseline
-from qdkernel.core import AXES, Cell, Evaluation, Outcome, VerificationResult, cell_name, reachable_cells, size_text
+from qdkernel.core import (
+    AXES,
+    Cell,
+    Evaluation,
+    Outcome,
+    VerificationResult,
+    cell_name,
+    one_line,
+    printable,
+    reachable_cells,
+    size_text,
+)
 from qdkernel.errors import UnknownName
 from qdkernel.reports.models import arms_table, conversation_line, failures_table, spending_lines
 from qdkernel.reports.repetition import repetition_view
@@ -124,7 +135,7 @@ def show_cell(folder: RunFolder, cell: Cell) -> RenderableType:
         Text(""),
         _lineage_table([record, *lineage(record, first_records(records))]),
         Text(""),
-        Text(_visible(record.source.rstrip("\n"), keep="\n\t"), no_wrap=True, overflow="ignore"),
+        Text(printable(record.source.rstrip("\n"), keep="\n\t", limit=None), no_wrap=True, overflow="ignore"),
     )
 
 
@@ -225,7 +236,7 @@ def _cells_table(summary: Summary, top: int) -> Table:
         table.add_row(
             cell_name(cell),
             *_numbers(record.evaluation, facts),
-            proposal.kernel.id[:8],
+            Text(proposal.kernel.id[:8]),
             _cut(f"{proposal.operator}: {proposal.idea}"),
         )
     return table
@@ -257,8 +268,8 @@ def _elite_table(cell: Cell, record: Record, facts: MachineFacts, conversation: 
     if not all(timing.quiet for timing in evaluation.timings):
         table.add_row("", "against the baseline's speed on quiet cores: too low rather than too high")
     if evaluation.verification:
-        table.add_row("proof", format_verification(evaluation.verification))
-    table.add_row("evaluation", f"{record.number}, {record.finished_at}, {record.placement}")
+        table.add_row("proof", _text(format_verification(evaluation.verification)))
+    table.add_row("evaluation", _text(f"{record.number}, {record.finished_at}, {record.placement}"))
     if conversation:
         table.add_row("model", _text(conversation))
     for axis, level in zip(AXES, cell, strict=True):
@@ -332,7 +343,7 @@ def _plain_table() -> Table:
 
 def _text(text: str) -> Text:
     """``text`` on one line, taken literally: no markup, no control characters that a terminal would obey."""
-    return Text(" ".join(_visible(text).split()))
+    return Text(one_line(text))
 
 
 def _cut(text: str) -> Text:
@@ -340,11 +351,6 @@ def _cut(text: str) -> Text:
     line = _text(text)
     line.no_wrap, line.overflow = True, "ellipsis"
     return line
-
-
-def _visible(text: str, keep: str = "") -> str:
-    shown = (char if char.isprintable() or char in keep else " " if char.isspace() else "\ufffd" for char in text)
-    return "".join(shown)
 
 
 def _duration(seconds: float) -> str:

@@ -148,11 +148,23 @@ class Spending:
 
 @dataclass(frozen=True)
 class Bill:
-    """What one call cost, and when its answer came: seconds that the run had been active."""
+    """What one reply or failure cost, and when it came.
+
+    Attributes:
+        elapsed_s: seconds that the run had been active.
+        tokens: in both directions.
+        cost: US dollars.
+        latency_s: seconds from asking to the answer; ``None`` when the run was stopped in between.
+        model: which model was asked.
+        failed: whether it brought no usable reply.
+    """
 
     elapsed_s: float
     tokens: int
     cost: float
+    latency_s: float | None = None
+    model: str = ""
+    failed: bool = False
 
 
 @dataclass(frozen=True)

@@ -176,10 +176,14 @@ class ConversationLog(RunStore):
     def bills(self) -> list[Bill]:
         """What each answered call cost, failed ones included, in the order in which the answers came."""
         rows = self._rows(
-            """SELECT elapsed_s, prompt_tokens + completion_tokens AS tokens, cost FROM model_calls
-            WHERE answered_at IS NOT NULL ORDER BY elapsed_s, id"""
+            """SELECT m.elapsed_s, m.prompt_tokens + m.completion_tokens AS tokens, m.cost, m.latency_s, c.model,
+            m.failure IS NOT NULL AS failed FROM model_calls m JOIN conversations c ON c.id = m.conversation_id
+            WHERE m.answered_at IS NOT NULL ORDER BY m.elapsed_s, m.id"""
         )
-        return [Bill(row["elapsed_s"], row["tokens"], row["cost"]) for row in rows]
+        return [
+            Bill(row["elapsed_s"], row["tokens"], row["cost"], row["latency_s"], str(row["model"]), bool(row["failed"]))
+            for row in rows
+        ]
 
     def failures(self) -> list[FailureCount]:
         """How often each model failed in which way, most frequent first; with the text of the last time.

@@ -121,13 +121,16 @@ class EvaluationLog(RunStore):
         )
         return [(row["id"], proposal_of(row)) for row in rows]
 
-    def evaluations(self) -> Iterator[Record]:
+    def evaluations(self, after: int = 0) -> Iterator[Record]:
         """The log: every evaluation in the order of its commit; the archive is a fold over it.
 
         A remeasured kernel has objective and timings of its best measurement, the one with the highest objective:
         what disturbs a host only ever slows a kernel down, so the fastest measurement is the closest to the truth.
+
+        Args:
+            after: only the records with a higher number, for a reader that has the earlier ones.
         """
-        last = 0
+        last = after
         while rows := self._rows(RECORD_QUERY, (last, _PAGE)):
             first, last = last, rows[-1]["id"]
             remeasurements = self._remeasurements(

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from qdkernel.analysis import CellResult, OperatorStats, compare
-from qdkernel.analysis.compare import Cost, History, compare_histories, history, status
+from qdkernel.analysis.compare import Cost, History, compare_histories, fold_to_cost, history
 from qdkernel.commands.diff import diff
 from qdkernel.core import Cell, Evaluation, Outcome, Proposal, parse_cell
 from qdkernel.errors import RunFolderError, UnknownName
@@ -98,7 +98,7 @@ def test_a_run_is_folded_up_to_what_its_models_had_cost_by_then(
 ) -> None:
     [run] = histories(tmp_path, [(OTHER, 1.0), (CELL, 50.0), (CELL, 90.0), (THIRD, 9.0)])
     bills = (Bill(10.0, 600, 0.5), Bill(100.0, 600, 0.25), Bill(200.0, 800, 1.0))
-    found = status(dataclasses.replace(run, bills=bills), by, limit)
+    found = fold_to_cost(dataclasses.replace(run, bills=bills), by, limit)
     assert found.used == used
     assert len(found.records) == used.evaluations
 

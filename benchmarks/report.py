@@ -1,0 +1,77 @@
+"""How long the report of a long run takes, how large it is, and how soon a browser shows it.
+
+Question: is the report of a run of 10,000 evaluations written in under 5 s, smaller than 5 MB, and shown in under 1 s?
+Method: a synthetic run with sources of the usual length (about 6 kB, all different), every tenth by a model; the command
+in a fresh process, three times; then Chromium, if it is installed, opens the file three times and reports its own first
+contentful paint. Takes about three minutes, nearly all of it to make the run.
+
+    python benchmarks/report.py [EVALUATIONS]
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from qdkernel.web.live import LiveRun
+from tests import fake_runs
+from tests.fake_runs import breed, new_run
+
+_PAINT = "return performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
+
+
+def main() -> None:
+    """Makes the run, times, prints."""
+    evaluations = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    with tempfile.TemporaryDirectory() as scratch:
+        path = _synthetic_run(Path(scratch), evaluations)
+        out = Path(scratch) / "report.html"
+        command = [sys.executable, "-m", "qdkernel", "report", str(path), "-o", str(out)]
+        seconds = [_timed(lambda: subprocess.run(command, check=True, capture_output=True)) for _ in range(3)]
+        print(f"report of {evaluations} evaluations: {min(seconds):.2f} s, {out.stat().st_size / 1e6:.2f} MB")
+        live = LiveRun(path)
+        first = _timed(live.view)
+        live._next_at, live._stamp = 0.0, None
+        print(f"live view: first {first:.2f} s, brought up to date {_timed(live.view):.2f} s")
+        _print_paint(out)
+
+
+def _synthetic_run(root: Path, evaluations: int) -> Path:
+    plain = fake_runs.kernel
+    body = "\n".join(f"    acc{at} += a[{at} * lda + p] * b[p * ldb + {at}];  /* row {at} */" for at in range(100))
+    fake_runs.kernel = lambda tag: type(plain(tag))(f"{plain(tag).source}\n/* {tag}\n{body}\n{tag} */\n")
+    with new_run(root) as folder:
+        folder._database.execute("PRAGMA synchronous = OFF")  # the run is thrown away
+        breed(folder, evaluations)
+        return folder.path
+
+
+def _print_paint(page: Path) -> None:
+    try:
+        from tests.web.browser import CHROMIUM, browser
+    except ImportError:
+        return
+    if not CHROMIUM:
+        return
+    paints = []
+    for _ in range(3):
+        with browser() as driver:
+            driver.get(page.as_uri())
+            time.sleep(1.0)
+            paints.append(driver.execute_script(_PAINT))  # type: ignore[no-untyped-call]
+    print(f"first contentful paint: {', '.join(f'{paint:.0f}' for paint in paints)} ms")
+
+
+def _timed(work) -> float:  # type: ignore[no-untyped-def]  # Any callable
+    start = time.monotonic()
+    work()
+    return time.monotonic() - start
+
+
+if __name__ == "__main__":
+    main()
