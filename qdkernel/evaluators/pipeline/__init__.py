@@ -3,16 +3,20 @@
 from qdkernel.evaluators.pipeline.containment_trials import only_by, run_trials
 from qdkernel.evaluators.pipeline.context import DUEL_RULE, EvaluationContext, EvaluationSpec
 from qdkernel.evaluators.pipeline.evaluate import Accept, verify_only
+from qdkernel.evaluators.pipeline.pair import Comparison, PairTask, compare_pair
 from qdkernel.evaluators.pipeline.scratch import SharedScratch
 from qdkernel.evaluators.pipeline.worker import EvaluationTask, perform
 
 __all__ = [
     "DUEL_RULE",
     "Accept",
+    "Comparison",
     "EvaluationContext",
     "EvaluationSpec",
     "EvaluationTask",
+    "PairTask",
     "SharedScratch",
+    "compare_pair",
     "only_by",
     "perform",
     "run_trials",
