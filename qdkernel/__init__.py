@@ -1,6 +1,7 @@
 """Breeds fast, verified, diverse compute kernels in C.
 
-``qdkernel.load(run, cell=None)`` gives an elite of a run as a function on numpy arrays.
+``qdkernel.load(run, cell=None)`` gives an elite of a run as a function on numpy arrays. ``qdkernel.Reward`` rewards
+the completions of a model in training; ``qdkernel.reward`` is the package with everything about rewards.
 """
 
 from __future__ import annotations
@@ -8,9 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from qdkernel import rewards as reward
     from qdkernel.loading import LoadedKernel, load
+    from qdkernel.rewards import Reward
 
-__all__ = ["LoadedKernel", "load"]
+__all__ = ["LoadedKernel", "Reward", "load", "reward"]
+
+_MODULES = {"LoadedKernel": "qdkernel.loading", "load": "qdkernel.loading", "Reward": "qdkernel.rewards"}
 
 
 def __getattr__(name: str) -> Any:  # Any: the import system's contract
@@ -18,5 +23,7 @@ def __getattr__(name: str) -> Any:  # Any: the import system's contract
     if name in __all__:
         import importlib
 
-        return getattr(importlib.import_module("qdkernel.loading"), name)
+        if name == "reward":
+            return importlib.import_module("qdkernel.rewards")
+        return getattr(importlib.import_module(_MODULES[name]), name)
     raise AttributeError(f"module 'qdkernel' has no attribute {name!r}")
