@@ -52,7 +52,7 @@ def test_a_task_that_kills_its_worker_twice_is_given_up_and_the_pool_goes_on() -
 
 def test_what_the_work_raises_reaches_the_caller() -> None:
     pool = WorkerPool(fail, 1)
-    with pytest.raises(ValueError, match="^as written$"):
+    with pytest.raises(ValueError, match=r"^as written$"):
         pool.submit("as written").result()
     pool.close()
 
