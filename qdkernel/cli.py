@@ -205,6 +205,30 @@ def export(
     return command(run, to, out)
 
 
+@app.command()
+def serve(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML file: problem, sizes, stages.")],
+    host: Annotated[str, typer.Option(help="Address to listen on; one that others reach needs a token.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="TCP port; 0 for a free one.")] = 8077,
+    token_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Holds the bearer token; default: $QDKERNEL_SERVE_TOKEN.")
+    ] = None,
+    shape: Annotated[str, typer.Option(help="Of rewards: unit, sqd, log, share, rank or cell_rank.")] = "unit",
+    archive: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Keep every judged kernel in this run folder.")
+    ] = None,
+    journal: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Accepted jobs; default: in RUN, else serve-PROBLEM.db here.")
+    ] = None,
+    max_queue: Annotated[int, typer.Option(min=1, help="Kernels that wait; more are answered 429.")] = 1024,
+    set_: Overrides = None,
+) -> int:
+    """Judge kernels over HTTP, as the reward of a trainer on another machine."""
+    from qdkernel.commands.serve import serve as command
+
+    return command(config, host, port, token_file, shape, archive, journal, max_queue, set_ or [])
+
+
 @config_app.command("schema")
 def config_schema() -> int:
     """Print the JSON Schema of a configuration file."""

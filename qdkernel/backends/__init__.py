@@ -2,6 +2,7 @@
 
 from qdkernel.backends.base import Backend, Done
 from qdkernel.backends.loky import FanOut
+from qdkernel.backends.pool import WorkerKilled, WorkerPool
 from qdkernel.backends.registry import BACKENDS, make_backend
 
 __all__ = [
@@ -9,5 +10,7 @@ __all__ = [
     "Backend",
     "Done",
     "FanOut",
+    "WorkerKilled",
+    "WorkerPool",
     "make_backend",
 ]

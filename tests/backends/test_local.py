@@ -23,26 +23,29 @@ class TestLocalBackend(BackendConformance):
 
 
 def test_a_worker_whose_parent_was_gone_before_it_began_ends() -> None:
-    enter = "import time; from qdkernel.backends.local import _enter_worker; _enter_worker(1 << 22); time.sleep(60)"
+    enter = "import time; from qdkernel.backends.pool import _enter_worker; _enter_worker(1 << 22); time.sleep(60)"
     done = subprocess.run([sys.executable, "-c", enter], timeout=30, check=False)
     assert done.returncode == -signal.SIGKILL
 
 
-def workers_of_one_backend() -> set[int]:
-    """The workers after two tasks."""
-    backend: LocalBackend[int, int] = LocalBackend(square, 2)
-    for number in range(2):
-        backend.submit(number, number)
-    assert len(drain(backend)) == 2
+def workers() -> set[int]:
     family = psutil.Process().children(recursive=True)
     return {process.pid for process in family if "popen_loky" in " ".join(process.cmdline())}
 
 
-def test_workers_stay_for_the_next_backend() -> None:
-    first = workers_of_one_backend()
+def test_workers_stay_until_the_backend_is_closed() -> None:
+    before = workers()
+    backend: LocalBackend[int, int] = LocalBackend(square, 2)
+    backend.submit(1, 1)
+    drain(backend)
+    first = workers() - before
     time.sleep(1.2)  # twice the interval at which a worker checks that its parent is there
+    backend.submit(2, 2)
+    drain(backend)
     assert first
-    assert workers_of_one_backend() == first
+    assert workers() - before == first
+    backend.close()
+    assert workers() - before == set()
 
 
 def test_a_workers_numpy_has_one_thread() -> None:

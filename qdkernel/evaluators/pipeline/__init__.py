@@ -3,6 +3,7 @@
 from qdkernel.evaluators.pipeline.containment_trials import only_by, run_trials
 from qdkernel.evaluators.pipeline.context import EvaluationContext
 from qdkernel.evaluators.pipeline.evaluate import Accept, verify_only
+from qdkernel.evaluators.pipeline.pair import Comparison, PairTask, compare_pair
 from qdkernel.evaluators.pipeline.scratch import SharedScratch
 from qdkernel.evaluators.pipeline.spec import DUEL_RULE, CompileSpec, EvaluationSpec, RunSpec, TimingSpec
 from qdkernel.evaluators.pipeline.worker import EvaluationTask, perform
@@ -10,13 +11,16 @@ from qdkernel.evaluators.pipeline.worker import EvaluationTask, perform
 __all__ = [
     "DUEL_RULE",
     "Accept",
+    "Comparison",
     "CompileSpec",
     "EvaluationContext",
     "EvaluationSpec",
     "EvaluationTask",
+    "PairTask",
     "RunSpec",
     "SharedScratch",
     "TimingSpec",
+    "compare_pair",
     "only_by",
     "perform",
     "run_trials",

@@ -48,6 +48,10 @@ class SharedScratch:
         if not (self.folder / "known" / code).exists():
             self._write(self.folder / "known" / code, kernel_id)
 
+    def remove_known(self, code: str) -> None:
+        """Drops a hash, e.g. of a kernel whose evaluation is no longer kept."""
+        (self.folder / "known" / code).unlink(missing_ok=True)
+
     def known(self, code: str) -> KernelId | None:
         """The kernel with this hash."""
         try:
@@ -77,6 +81,10 @@ class SharedScratch:
         except FileNotFoundError:
             return None
         return Incumbent(KernelId(kernel_id), float(objective))
+
+    def holds(self, kernel_id: KernelId) -> bool:
+        """Whether a kernel is the incumbent of a cell."""
+        return (self.folder / "kernels" / f"{kernel_id}.c").exists()
 
     def source(self, kernel_id: KernelId) -> str:
         """The source of an incumbent."""

@@ -38,7 +38,7 @@ def time_challenger(context: EvaluationContext, builder: EvaluationBuilder, made
     if incumbent and incumbent.kernel_id == builder.kernel.id:
         incumbent = None  # evaluated again: it cannot challenge itself
     incumbent_object = (
-        _object_of(context, builder, Kernel(context.scratch.source(incumbent.kernel_id))) if incumbent else None
+        object_of(context, builder, Kernel(context.scratch.source(incumbent.kernel_id))) if incumbent else None
     )
     baseline = timer.baseline_process  # started outside the exclusive lock
     with builder.holding(timer.alone()), builder.step("time"):
@@ -62,7 +62,7 @@ def time_challenger(context: EvaluationContext, builder: EvaluationBuilder, made
 def remeasure_timing(context: EvaluationContext, builder: EvaluationBuilder, elite: Kernel) -> None:
     """Step 7 for an elite that was verified and timed before, in a fresh process."""
     timer = context.timer
-    made = _object_of(context, builder, elite)
+    made = object_of(context, builder, elite)
     baseline = timer.baseline_process  # started outside the exclusive lock
     rule = replace(timer.spec.rule, budget_s=_REMEASURE_BUDGETS * timer.spec.rule.budget_s)
     with builder.holding(timer.alone()), builder.step("time"):
@@ -80,7 +80,7 @@ def remeasure_timing(context: EvaluationContext, builder: EvaluationBuilder, eli
             check_plausible(timer, builder.timings)
 
 
-def _object_of(context: EvaluationContext, builder: EvaluationBuilder, elite: Kernel) -> Path:
+def object_of(context: EvaluationContext, builder: EvaluationBuilder, elite: Kernel) -> Path:
     """The shared object of an elite; compiled again if a restart has lost it."""
     path = context.scratch.object_path(elite.id)
     if not path.exists():

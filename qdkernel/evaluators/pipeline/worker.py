@@ -41,7 +41,7 @@ def perform(task: EvaluationTask) -> Evaluation:
         QdkernelError: something the user must put right before any kernel can be evaluated.
     """
     try:
-        context = _context_for(task.spec)
+        context = context_for(task.spec)
         return remeasure(context, task.kernel) if task.again else evaluate(context, task.kernel, task.accept)
     except QdkernelError:
         raise
@@ -50,7 +50,8 @@ def perform(task: EvaluationTask) -> Evaluation:
         return Evaluation(task.kernel.id, Outcome.LOST, traceback.format_exc(limit=-6))
 
 
-def _context_for(spec: EvaluationSpec) -> EvaluationContext:
+def context_for(spec: EvaluationSpec) -> EvaluationContext:
+    """This process's context, made on the first call and kept until another spec is asked for."""
     global _context
     if _context is None or _context.spec != spec:
         _drop_context()
