@@ -2,8 +2,8 @@
 
 Question: is the report of a run of 10,000 evaluations written in under 5 s, smaller than 5 MB, and shown in under 1 s?
 Method: a synthetic run with sources of the usual length (about 6 kB, all different), every tenth by a model; the
-command in a fresh process, three times; then Chromium, if it is installed, opens the file three times and reports its own first
-contentful paint. Takes about three minutes, nearly all of it to make the run.
+command in a fresh process, three times; then Chromium, if it is installed, opens the file three times and reports its
+own first contentful paint. Takes about three minutes, nearly all of it to make the run.
 
     python benchmarks/report.py [EVALUATIONS]
 """

@@ -39,7 +39,7 @@ def test_a_task_whose_worker_was_killed_is_tried_again(tmp_path: Path) -> None:
 
 def test_a_task_that_kills_its_worker_twice_is_given_up_and_the_pool_goes_on() -> None:
     pool = WorkerPool(die, 1)
-    with pytest.raises(WorkerKilled, match="the worker was killed while it evaluated this kernel"):
+    with pytest.raises(WorkerKilled, match="the worker was killed while it ran this task"):
         pool.submit("").result()
     with pytest.raises(WorkerKilled):
         pool.submit("").result()
