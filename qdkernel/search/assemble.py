@@ -14,13 +14,14 @@ from qdkernel.core import StopReason, reachable_cells
 from qdkernel.llm import Endpoint, EndpointSpec
 from qdkernel.mutators import MODEL_OPERATORS, MUTATORS
 from qdkernel.runs import RunFolder
-from qdkernel.search.bandit import Arm, Bandit
+from qdkernel.search.bandit import Arm
 from qdkernel.search.environment import RunEnvironment
 from qdkernel.search.history import SearchHistory
 from qdkernel.search.llm_budget import TokenBudget, Usage
 from qdkernel.search.llm_dispatcher import FinishedConversation, LLMDispatcher
 from qdkernel.search.llm_session import LLMSession
 from qdkernel.search.loop import Evolution, Show
+from qdkernel.search.plays import PlayLedger
 from qdkernel.search.proposer import Proposer
 from qdkernel.search.replay import Replay
 
@@ -78,8 +79,8 @@ def assemble(
     history = SearchHistory(environment)
     rng = np.random.default_rng(np.random.SeedSequence(config.seed))
     weights = arms_of(config)
-    bandit = Bandit(weights)
-    proposer = Proposer(environment, folder, history, bandit, reachable, rng)
+    plays = PlayLedger(weights)
+    proposer = Proposer(environment, folder, history, plays, reachable, rng)
     models = config.known_models
     if not models:
         return Assembled(Evolution(environment, folder, archive, proposer, lambda: None, show), say)
@@ -92,7 +93,7 @@ def assemble(
         return ledger.share(held.charge)
 
     arms = tuple(arm for arm in weights if arm[0] in MODEL_OPERATORS)
-    session = LLMSession(config.llm, dispatcher, folder, history, bandit, arms, proposer, cost_of, rng)
+    session = LLMSession(config.llm, dispatcher, folder, history, plays, arms, proposer, cost_of, rng)
     proposer.session = session
 
     def spent() -> StopReason | None:

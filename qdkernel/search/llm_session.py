@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from qdkernel.config import LlmConfig
-from qdkernel.core import Evaluation, Proposal, parse_cell
+from qdkernel.core import Cell, Evaluation, Proposal, parse_cell
 from qdkernel.llm import FailureKind, Message
 from qdkernel.mutators import Brief, Elite
 from qdkernel.mutators.llm import Assignment, Strategy
@@ -23,10 +23,11 @@ from qdkernel.mutators.llm.prompts import (
     compose_repair,
     compose_revise,
 )
-from qdkernel.runs import RunFolder
-from qdkernel.search.bandit import Arm, Bandit
+from qdkernel.runs import RunFolder, StoredCall
+from qdkernel.search.bandit import Arm
 from qdkernel.search.history import REPAIRABLE, SearchHistory
 from qdkernel.search.llm_dispatcher import FinishedConversation, LLMDispatcher
+from qdkernel.search.plays import Play, PlayLedger
 
 BUILT_IN = frozenset({"seed", "schedule", "tune"})
 _LEAST_LOG = 8  # evaluations before there is anything to reflect on
@@ -44,10 +45,19 @@ class Briefs(Protocol):
 
 @dataclass(frozen=True)
 class Ready:
-    """A model's proposal, committed under ``number``, that waits for an evaluator."""
+    """A model's proposal, committed under ``number``, that waits for an evaluator.
+
+    Attributes:
+        number: of the proposal.
+        proposal: the kernel with its origin.
+        play: held until the proposal is evaluated.
+        cost: of its conversation, as a share of the budget.
+    """
 
     number: int
     proposal: Proposal
+    play: Play
+    cost: float
 
 
 class LLMSession:
@@ -58,7 +68,7 @@ class LLMSession:
         dispatcher: holds the conversations.
         folder: of the run.
         history: what proposals want to know.
-        bandit: chooses operator and model, and is told what became of it.
+        plays: choose operator and model, and are told what became of them.
         arms: the model operators of the configuration, each with each model.
         briefs: parents, targets and stages of the prompts.
         cost_of: what a conversation cost as a share of the budget.
@@ -71,7 +81,7 @@ class LLMSession:
         dispatcher: LLMDispatcher,
         folder: RunFolder,
         history: SearchHistory,
-        bandit: Bandit,
+        plays: PlayLedger,
         arms: tuple[Arm, ...],
         briefs: Briefs,
         cost_of: Callable[[FinishedConversation], float],
@@ -81,7 +91,8 @@ class LLMSession:
         self._desk = dispatcher
         self._folder = folder
         self._chronicle = history
-        self._portfolio = bandit
+        self._plays = plays
+        self._under_way: dict[int, Play] = {}  # by conversation
         self._arms = arms
         self._briefs = briefs
         self._cost_of = cost_of
@@ -89,7 +100,6 @@ class LLMSession:
         self._pool = PromptPool()
         self._repairs: deque[tuple[str, Assignment]] = deque()
         self._ready: dict[Arm, deque[Ready]] = {}
-        self._paid: dict[int, float] = {}
         self._since_reflection = 0
         self._since_revision = 0
 
@@ -120,8 +130,9 @@ class LLMSession:
 
     def pop(self, arm: Arm) -> Ready:
         """The arm's oldest waiting proposal, to be evaluated."""
-        self._portfolio.begin(arm)
-        return self._ready[arm].popleft()
+        ready = self._ready[arm].popleft()
+        ready.play.release()
+        return ready
 
     def poll(self) -> None:
         """Takes what has come back since the last time."""
@@ -145,8 +156,7 @@ class LLMSession:
         """Takes up the conversations that a killed session left."""
         for stored in self._folder.unended_conversations():
             if stored.model in self._desk.models:
-                self._portfolio.begin(arm_of(stored.assignment.notes))
-                self._desk.begin(stored.id, stored.model, stored.assignment, stored.calls)
+                self._hold(stored.id, stored.model, stored.assignment, stored.calls)
             else:
                 self._folder.end_conversation(stored.id, "cancelled", f"no model {stored.model} any more")
 
@@ -174,10 +184,6 @@ class LLMSession:
                 proposal.target,
             )
             self._repairs.append((model, repair))
-
-    def paid(self, number: int) -> float:
-        """What a proposal's conversation cost as a share of the budget; asked once, when it is evaluated."""
-        return self._paid.pop(number, 0.0)
 
     @property
     def under_way(self) -> int:
@@ -222,7 +228,7 @@ class LLMSession:
     def _ask_proposal(self, free: list[str]) -> bool:
         arms = [arm for arm in self._arms if arm[1] in free]
         while arms:
-            arm = self._portfolio.choose(arms, self._rng)
+            arm = self._plays.choose(arms, self._rng)
             assignment = self._compose(arm[0], self._briefs.brief())
             if assignment is not None:
                 self._begin(arm, assignment)
@@ -239,16 +245,18 @@ class LLMSession:
 
     def _begin(self, arm: Arm, assignment: Assignment) -> None:
         assignment = replace(assignment, notes={**assignment.notes, "arm": list(arm)})
-        number = self._folder.add_conversation(assignment, arm[1])
-        self._portfolio.begin(arm)
-        self._desk.begin(number, arm[1], assignment)
+        self._hold(self._folder.add_conversation(assignment, arm[1]), arm[1], assignment)
+
+    def _hold(self, number: int, model: str, assignment: Assignment, calls: tuple[StoredCall, ...] = ()) -> None:
+        self._under_way[number] = self._plays.begin(arm_of(assignment.notes), parent_of(assignment.notes))
+        self._desk.begin(number, model, assignment, calls)
 
     # -- what came back -------------------------------------------------------------------------------------------
 
     def _end(self, held: FinishedConversation) -> None:
-        arm, ending, notes = arm_of(held.assignment.notes), held.ending, held.assignment.notes
+        play, ending, notes = self._under_way.pop(held.number), held.ending, held.assignment.notes
         if ending.proposal is None or held.failure is not None:
-            self._portfolio.abandon(arm, self._cost_of(held))
+            play.abandon(self._cost_of(held))
         if held.failure is FailureKind.CANCELLED:
             # Stays open in the folder, for a resume to ask what was not answered; unless nothing was asked at all.
             if not self._folder.conversation(held.number).calls:
@@ -259,11 +267,11 @@ class LLMSession:
         elif ending.proposal is not None:
             ended = self._folder.end_conversation(held.number, "proposal", proposal=ending.proposal)
             assert ended.proposal_number is not None
-            self._paid[ended.proposal_number] = self._cost_of(held)
-            self._ready.setdefault(arm, deque()).append(Ready(ended.proposal_number, ending.proposal))
-            self._portfolio.hold(arm)
+            play.hold()
+            ready = Ready(ended.proposal_number, ending.proposal, play, self._cost_of(held))
+            self._ready.setdefault(play.arm, deque()).append(ready)
         elif ending.plan:
-            self._hand_out(held, arm, ending.plan)
+            self._hand_out(held, play.arm, ending.plan)
         elif ending.text:
             self._take_text(held.assignment.operator, notes, ending.text)
             self._folder.end_conversation(held.number, "text", state=self.state())
@@ -281,8 +289,7 @@ class LLMSession:
             tasks.append(replace(task, notes={**task.notes, "arm": list(arm), "from": list(parent.cell)}))
         ended = self._folder.end_conversation(held.number, "plan", next_ones=[(task, held.model) for task in tasks])
         for number, task in zip(ended.conversations, tasks, strict=True):
-            self._portfolio.begin(arm)
-            self._desk.begin(number, held.model, task)
+            self._hold(number, held.model, task)
 
     def _numbered(self, kernels: Sequence[Mapping[str, str]], number: int) -> Elite:
         """The kernel a manager meant by its number; the cell's holder of today, or the best for a number not shown."""
@@ -331,3 +338,8 @@ def arm_of(notes: Mapping[str, Any]) -> Arm:  # Any: JSON
     """The arm whose play a proposal or conversation is."""
     operator, model = notes["arm"]
     return operator, model
+
+
+def parent_of(notes: Mapping[str, Any]) -> Cell | None:  # Any: JSON
+    """The cell of the elite that a proposal or conversation starts from."""
+    return tuple(notes["from"]) if "from" in notes else None

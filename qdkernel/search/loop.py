@@ -36,6 +36,7 @@ _AGREE = (
     0.04  # relative difference of two measurements that agree; by thought: a little less than the 5 % to be promised
 )
 _CONTESTS = 2  # evaluations of a kernel whose cell changed hands while it was timed; then the holder stays
+_UNLIMITED_COST = 1e-6  # of an evaluation where neither their number nor time is limited: little, and the same for all
 
 Show = Callable[[RunStatus], None]
 Evaluations = FanOut[EvaluationTask, Evaluation]
@@ -158,7 +159,8 @@ class Evolution:
                     self._contests[number] += 1
                     return True
                 placement = Placement.NOT_ADDED
-            proposal = self._under_way.pop(number).proposal
+            offer = self._under_way.pop(number)
+            proposal = offer.proposal
             if placement.placed:
                 self._install_elite(proposal, evaluation, before)
             elif all(entry.kernel_id != evaluation.kernel_id for entry in self._archive):
@@ -166,7 +168,7 @@ class Evolution:
             self._remember(evaluation)
             self._count(evaluation)
             gain = self._gain(evaluation, placement, before)
-            self._source.evaluated(number, proposal, evaluation, placement, gain, self._cost(evaluation))
+            self._source.evaluated(number, offer, evaluation, placement, gain, self._cost(evaluation))
         self.status.elapsed_s = time.monotonic() - self._start
         self._source.update_status(self.status)
         record = self._folder.add_evaluation(number, evaluation, placement.value, self._source.state())
@@ -232,11 +234,13 @@ class Evolution:
     def _cost(self, evaluation: Evaluation) -> float:
         """An evaluation as a share of the budget: of the evaluations, and of the workers' time."""
         budget = self._place.config.budget
+        if budget.evaluations is None and budget.minutes is None:
+            return _UNLIMITED_COST
         seconds = sum(s for step, s in evaluation.step_s.items() if step not in ("wait", "kernels"))
         share = 1 / budget.evaluations if budget.evaluations else 0.0
         if budget.minutes:
             share += seconds / (60 * budget.minutes * self._place.workers)
-        return share or 1e-6  # neither is limited: every operator's evaluations cost the same next to nothing
+        return share
 
     # -- remeasurement --------------------------------------------------------------------------------------------
 
@@ -327,7 +331,7 @@ class Evolution:
         if record.placed:
             self._restore_elite(record)
         self._count(evaluation)
-        self._source.evaluated(record.proposal_id, proposal, evaluation, Placement(record.placement), 0.0, 0.0)
+        self._source.recorded(proposal, evaluation, Placement(record.placement))
 
     def _restore_elite(self, record: Record) -> None:
         """Gives its cell to a record's kernel, as the log says."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -26,11 +27,11 @@ from qdkernel.evaluators.pipeline import Accept
 from qdkernel.mutators import MUTATORS, Brief, Elite, Mutator
 from qdkernel.mutators.schedule import tunables
 from qdkernel.runs import RunFolder
-from qdkernel.search.bandit import Arm, Bandit
+from qdkernel.search.bandit import Arm
 from qdkernel.search.environment import RunEnvironment, seed_files
 from qdkernel.search.history import SearchHistory
-from qdkernel.search.llm_session import LLMSession, arm_of
-from qdkernel.search.parents import ParentStats
+from qdkernel.search.llm_session import LLMSession, arm_of, parent_of
+from qdkernel.search.plays import Play, PlayLedger
 from qdkernel.search.policies import Choice, Selector
 from qdkernel.search.stages import StageSchedule, plan_of
 
@@ -39,11 +40,21 @@ _TRIES = 32  # draws, all of them of kernels seen before, after which an operato
 
 @dataclass(frozen=True)
 class Offer:
-    """A proposal to evaluate; ``number`` when the run's folder holds it already, ``accept`` from its stage."""
+    """A proposal to evaluate.
+
+    Attributes:
+        number: when the run's folder holds it already.
+        proposal: the kernel with its origin.
+        accept: its stage's.
+        play: settled by its evaluation; ``None`` for seeds.
+        cost: of the conversation that brought it, as a share of the budget.
+    """
 
     number: int | None
     proposal: Proposal
     accept: Accept | None = None
+    play: Play | None = None
+    cost: float = 0.0
 
 
 class Source(Protocol):
@@ -61,9 +72,21 @@ class Source(Protocol):
         """Why the run ends when there is none and none may come."""
 
     def evaluated(
-        self, number: int, proposal: Proposal, evaluation: Evaluation, placement: Placement, gain: float, cost: float
+        self, number: int, offer: Offer, evaluation: Evaluation, placement: Placement, gain: float, cost: float
     ) -> None:
-        """What became of a proposal, this session's or (with no cost) an earlier one's."""
+        """What became of a proposal of this session.
+
+        Args:
+            number: of the proposal.
+            offer: from ``next``.
+            evaluation: of its kernel.
+            placement: what the archive did with it.
+            gain: what it added to the QD score, in units of the best objective.
+            cost: of the evaluation, as a share of the budget.
+        """
+
+    def recorded(self, proposal: Proposal, evaluation: Evaluation, placement: Placement) -> None:
+        """What became of a proposal of an earlier session; its gain and cost are in the saved state."""
 
     def update_status(self, status: RunStatus) -> None:
         """Adds what it knows to the standing."""
@@ -82,7 +105,7 @@ class Proposer:
         environment: the configuration on this machine.
         folder: of the run.
         history: what operators are told of the run.
-        bandit: shares the evaluators out among the operators.
+        plays: share the evaluators out among the operators.
         reachable: cells this machine can fill.
         rng: of all proposals.
     """
@@ -92,7 +115,7 @@ class Proposer:
         environment: RunEnvironment,
         folder: RunFolder,
         history: SearchHistory,
-        bandit: Bandit,
+        plays: PlayLedger,
         reachable: frozenset[Cell],
         rng: np.random.Generator,
     ) -> None:
@@ -100,10 +123,9 @@ class Proposer:
         self._place = environment
         self._folder = folder
         self._chronicle = history
-        self._portfolio = bandit
+        self._plays = plays
         self._rng = rng
         self._selector = Selector(reachable, config.selection.explore, config.selection.improve)
-        self._parents = ParentStats()
         self._mutators: dict[Arm, Mutator] = {
             (m.name, ""): MUTATORS[m.name]() for m in config.mutators if m.name in MUTATORS
         }
@@ -138,23 +160,24 @@ class Proposer:
             self._seen.add(offer.proposal.kernel.id)
         return offer
 
+    def recorded(self, proposal: Proposal, evaluation: Evaluation, placement: Placement) -> None:
+        """Adds an evaluation of an earlier session to the history."""
+        self._seen.add(evaluation.kernel_id)
+        self._chronicle.record(proposal, evaluation, placement, 0.0)
+
     def evaluated(
-        self, number: int, proposal: Proposal, evaluation: Evaluation, placement: Placement, gain: float, cost: float
+        self, number: int, offer: Offer, evaluation: Evaluation, placement: Placement, gain: float, cost: float
     ) -> None:
-        """Tells everybody concerned: portfolio, parents, stages, chronicle, models."""
+        """Settles the play and tells stages, history and models."""
+        proposal = offer.proposal
         self._seen.add(evaluation.kernel_id)
         self._chronicle.record(proposal, evaluation, placement, gain)
-        if cost <= 0:
-            return  # an earlier session's: the saved state knows of it already
         if self._stages and "stage" in proposal.notes:
             begun = self._stages.record(proposal.notes["stage"], placement.placed, self._chronicle.elites)
             if begun:
                 self._folder.add_event("stage", f"stage {begun.name} begins")
-        if "arm" in proposal.notes:
-            paid = self.session.paid(number) if self.session else 0.0
-            self._portfolio.settle(arm_of(proposal.notes), gain, cost + paid)
-        if "from" in proposal.notes:
-            self._parents.settle(tuple(proposal.notes["from"]), gain)
+        if offer.play:
+            offer.play.settle(gain, cost + offer.cost)
         if self.session:
             self.session.evaluated(number, proposal, evaluation, gain)
         if placement.placed:
@@ -172,8 +195,7 @@ class Proposer:
         state = {
             "rng": self._rng.bit_generator.state,
             "aimed": {cell_name(cell): count for cell, count in self._selector.aimed.items()},
-            "portfolio": self._portfolio.to_json(),
-            "parents": self._parents.to_json(),
+            "plays": self._plays.to_json(),
         }
         if self._stages:
             state["stages"] = self._stages.to_json()
@@ -186,26 +208,28 @@ class Proposer:
             self._rng.bit_generator.state = rng
         for name, count in folder.get_state("aimed", {}).items():
             self._selector.aimed[parse_cell(name)] = count
-        parts: list[tuple[str, Bandit | ParentStats | StageSchedule | None]] = [
-            ("portfolio", self._portfolio),
-            ("parents", self._parents),
-            ("stages", self._stages),
-        ]
+        parts: list[tuple[str, PlayLedger | StageSchedule | None]] = [("plays", self._plays), ("stages", self._stages)]
         for key, part in parts:
             if part is not None and (state := folder.get_state(key)) is not None:
                 part.restore(state)
         if self.session:
             self.session.restore()
             self.session.resume()
-        self._first = self._beginnings()
+        self._first = itertools.chain(self._left_over(), self._seeds())
 
     # -- where offers come from -----------------------------------------------------------------------------------
 
-    def _beginnings(self) -> Iterator[Offer]:
+    def _left_over(self) -> list[Offer]:
+        """Proposals that a killed session left; their plays are in flight again."""
+        offers = []
         for number, proposal in self._folder.unfinished():
+            play = None
             if "arm" in proposal.notes:
-                self._portfolio.begin(arm_of(proposal.notes))
-            yield Offer(number, proposal, self._admit(proposal))
+                play = self._plays.begin(arm_of(proposal.notes), parent_of(proposal.notes))
+            offers.append(Offer(number, proposal, self._admit(proposal), play))
+        return offers
+
+    def _seeds(self) -> Iterator[Offer]:
         for file in seed_files(self._place.config, self._place.problem):
             kernel = Kernel(file.read_bytes().decode("utf-8", "surrogateescape"))
             if kernel.id not in self._seen:
@@ -217,7 +241,6 @@ class Proposer:
             brief = self._sweeps.popleft()
             proposal = MUTATORS["tune"]().propose(brief, self._rng)
             if proposal is not None and proposal.kernel.id not in self._seen:
-                self._portfolio.begin(("tune", ""))
                 return self._offer(proposal, ("tune", ""), brief)
         return None
 
@@ -233,10 +256,11 @@ class Proposer:
         ready = self.session.ready_arms() if self.session else []
         arms = [*self._mutators, *ready]
         while arms:
-            arm = self._portfolio.choose(arms, self._rng)
+            arm = self._plays.choose(arms, self._rng)
             if self.session and arm in ready:
                 waiting = self.session.pop(arm)
-                return Offer(waiting.number, waiting.proposal, self._admit(waiting.proposal))
+                accept = self._admit(waiting.proposal)
+                return Offer(waiting.number, waiting.proposal, accept, waiting.play, waiting.cost)
             offer = self._propose(arm)
             if offer is not None:
                 return offer
@@ -249,7 +273,6 @@ class Proposer:
             brief = self.brief()
             proposal = self._mutators[arm].propose(brief, self._rng)
             if proposal is not None and proposal.kernel.id not in self._seen:
-                self._portfolio.begin(arm)
                 return self._offer(proposal, arm, brief)
         return None
 
@@ -259,9 +282,8 @@ class Proposer:
             notes["stage"] = brief.stage
         if brief.parent is not None:
             notes["from"] = list(brief.parent.cell)
-            self._parents.begin(brief.parent.cell)
         proposal = replace(proposal, notes=notes)
-        return Offer(None, proposal, self._admit(proposal))
+        return Offer(None, proposal, self._admit(proposal), self._plays.begin(arm, parent_of(notes)))
 
     # -- parents, targets, stages ---------------------------------------------------------------------------------
 
@@ -283,7 +305,7 @@ class Proposer:
     def _choose(self, permitted: frozenset[Cell] | None) -> Choice:
         history, search = self._chronicle, self._place.config.search
         if search == "map-elites":
-            return self._selector.choose(history.elites, self._rng, permitted, self._parents.factor)
+            return self._selector.choose(history.elites, self._rng, permitted, self._plays.parent_factor)
         pool = history.seeds if search == "best-of-n" else history.correct
         return Choice(pool[int(self._rng.integers(len(pool)))] if pool else None, None)
 

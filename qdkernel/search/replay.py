@@ -45,9 +45,12 @@ class Replay:
         return next(self._offers, None)
 
     def evaluated(
-        self, number: int, proposal: Proposal, evaluation: Evaluation, placement: Placement, gain: float, cost: float
+        self, number: int, offer: Offer, evaluation: Evaluation, placement: Placement, gain: float, cost: float
     ) -> None:
-        """Changes nothing: what comes next is written down."""
+        """Changes nothing: the recorded run decides what comes next."""
+
+    def recorded(self, proposal: Proposal, evaluation: Evaluation, placement: Placement) -> None:
+        """Changes nothing."""
 
     def update_status(self, status: RunStatus) -> None:
         """Nothing to add."""

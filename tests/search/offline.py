@@ -14,7 +14,7 @@ from unittest import mock
 
 from qdkernel.backends.loky import Done
 from qdkernel.config import Config
-from qdkernel.core import Duel, Evaluation, Outcome, RunStatus, reachable_cells, worth_a_duel
+from qdkernel.core import Duel, Evaluation, Outcome, reachable_cells, worth_a_duel
 from qdkernel.evaluators.behaviour import describe
 from qdkernel.evaluators.measurement import MachinePeaks
 from qdkernel.evaluators.measurement.peaks import Peak, Triad
