@@ -261,7 +261,7 @@ def test_eight_threads_converse_while_another_evaluates(tmp_path: Path) -> None:
 ASKER = """
 import sys, threading
 from pathlib import Path
-from qdkernel.mutators import Completion
+from qdkernel.llm import Completion
 from tests.fake_runs import assignment, new_run
 folder = new_run(Path(sys.argv[1]))
 def converse(worker):
