@@ -27,7 +27,7 @@ from qdkernel.core.problem import (
     Scalar,
     size_text,
 )
-from qdkernel.core.proposal import Notes, Proposal
+from qdkernel.core.proposal import Arm, Notes, Proposal, Provenance
 from qdkernel.core.prototype import parse_prototype, trampoline
 from qdkernel.core.stage import Stage
 from qdkernel.core.statistics import geometric_mean, median_ratio
@@ -36,6 +36,7 @@ from qdkernel.core.status import RunStatus, StopReason
 __all__ = [
     "AXES",
     "BEHAVIOUR_VERSION",
+    "Arm",
     "Array",
     "ArrayArgument",
     "Arrays",
@@ -55,6 +56,7 @@ __all__ = [
     "Placement",
     "Problem",
     "Proposal",
+    "Provenance",
     "Role",
     "RunStatus",
     "Scalar",

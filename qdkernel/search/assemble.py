@@ -10,11 +10,10 @@ import numpy as np
 
 from qdkernel.archives import KernelArchive
 from qdkernel.config import Config, ModelConfig
-from qdkernel.core import StopReason, reachable_cells
+from qdkernel.core import Arm, StopReason, reachable_cells
 from qdkernel.llm import Endpoint, EndpointSpec
 from qdkernel.mutators import MODEL_OPERATORS, MUTATORS
 from qdkernel.runs import RunFolder
-from qdkernel.search.bandit import Arm
 from qdkernel.search.environment import RunEnvironment
 from qdkernel.search.history import SearchHistory
 from qdkernel.search.llm_budget import TokenBudget, Usage
@@ -92,7 +91,7 @@ def assemble(
     def cost_of(held: FinishedConversation) -> float:
         return ledger.share(held.charge)
 
-    arms = tuple(arm for arm in weights if arm[0] in MODEL_OPERATORS)
+    arms = tuple(arm for arm in weights if arm.operator in MODEL_OPERATORS)
     session = LLMSession(config.llm, dispatcher, folder, history, plays, arms, proposer, cost_of, rng)
     proposer.session = session
 
@@ -107,9 +106,9 @@ def arms_of(config: Config) -> dict[Arm, float]:
     arms: dict[Arm, float] = {}
     for mutator in config.mutators:
         if mutator.name in MUTATORS:
-            arms[mutator.name, ""] = mutator.weight
+            arms[Arm(mutator.name)] = mutator.weight
         else:
-            arms |= {(mutator.name, model.name): mutator.weight * model.weight for model in config.known_models}
+            arms |= {Arm(mutator.name, model.name): mutator.weight * model.weight for model in config.known_models}
     return arms
 
 

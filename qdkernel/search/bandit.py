@@ -21,8 +21,7 @@ from typing import Any
 
 import numpy as np
 
-Arm = tuple[str, str]
-"""An operator and the model it asks; the model is empty for a built-in operator."""
+from qdkernel.core import Arm
 
 FADING = 0.99  # share of the evidence that one more play leaves; heuristic, not measured: the last hundred plays count
 _PRIOR = 1.0  # typical earnings that the prior is worth; heuristic: two or three plays outweigh it
@@ -192,7 +191,7 @@ class Bandit:
         known = dict(self._stats)
         for row in data["arms"]:
             operator, model = row["arm"]
-            known[operator, model] = _ArmStats(**{key: value for key, value in row.items() if key != "arm"})
+            known[Arm(operator, model)] = _ArmStats(**{key: value for key, value in row.items() if key != "arm"})
         self._stats = known
 
     def _pool(self) -> _Pool:

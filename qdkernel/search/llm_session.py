@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from qdkernel.config import LlmConfig
-from qdkernel.core import Cell, Evaluation, Proposal, parse_cell
+from qdkernel.core import Arm, Evaluation, Proposal, parse_cell
 from qdkernel.llm import FailureKind, Message
 from qdkernel.mutators import Brief, Elite
 from qdkernel.mutators.llm import Assignment, Strategy
@@ -24,7 +24,6 @@ from qdkernel.mutators.llm.prompts import (
     compose_revise,
 )
 from qdkernel.runs import RunFolder, StoredCall
-from qdkernel.search.bandit import Arm
 from qdkernel.search.history import REPAIRABLE, SearchHistory
 from qdkernel.search.llm_dispatcher import FinishedConversation, LLMDispatcher
 from qdkernel.search.plays import Play, PlayLedger
@@ -164,22 +163,21 @@ class LLMSession:
         """What became of a proposal, whoever made it."""
         self._since_reflection += 1
         self._since_revision += 1
-        if "sections" in proposal.notes:
-            self._pool.credit(proposal.notes["sections"], earned)
-        turn = int(proposal.notes.get("repairs", 0)) + 1
-        if "arm" not in proposal.notes or evaluation.outcome not in REPAIRABLE or turn > self._config.repairs:
+        provenance = proposal.provenance
+        self._pool.credit(provenance.sections, earned)
+        turn = provenance.repairs + 1
+        if provenance.arm is None or evaluation.outcome not in REPAIRABLE or turn > self._config.repairs:
             return
         said = self._said(number)
-        model = arm_of(proposal.notes)[1]
+        model = provenance.arm.model
         if said and model in self._desk.models:
-            notes = {**proposal.notes, "repairs": turn, "repair_of": proposal.kernel.id}
             repair = compose_repair(
                 said,
                 proposal.kernel.source,
                 evaluation.outcome,
                 evaluation.detail,
                 turn,
-                notes,
+                replace(provenance, repairs=turn, repair_of=proposal.kernel.id),
                 proposal.parents,
                 proposal.target,
             )
@@ -202,7 +200,7 @@ class LLMSession:
         for at, (model, repair) in enumerate(self._repairs):
             if model in free:
                 del self._repairs[at]
-                self._begin(arm_of(repair.notes), repair)
+                self._begin(repair)
                 return True
         return False
 
@@ -214,24 +212,25 @@ class LLMSession:
             self._since_reflection = 0
             lines = telling(tuple(log)[-config.reflect_every :])
             brief = self._briefs.brief_on(None, "")
-            self._begin(("reflect", model), compose_reflect(brief, lines, self._chronicle.lessons))
+            self._begin(of_arm(Arm("reflect", model), compose_reflect(brief, lines, self._chronicle.lessons)))
             return True
         if config.revise_every and self._since_revision >= config.revise_every and len(log) >= _LEAST_LOG:
             self._since_revision = 0
             section = self._pool.choose_for_revision(self._rng)
             lines = tuple(line for line in log if line.operator not in BUILT_IN)
             if lines:
-                self._begin(("revise", model), compose_revise(section, lines[-config.revise_every :], self._rng))
+                revision = compose_revise(section, lines[-config.revise_every :], self._rng)
+                self._begin(of_arm(Arm("revise", model), revision))
                 return True
         return False
 
     def _ask_proposal(self, free: list[str]) -> bool:
-        arms = [arm for arm in self._arms if arm[1] in free]
+        arms = [arm for arm in self._arms if arm.model in free]
         while arms:
             arm = self._plays.choose(arms, self._rng)
-            assignment = self._compose(arm[0], self._briefs.brief())
+            assignment = self._compose(arm.operator, self._briefs.brief())
             if assignment is not None:
-                self._begin(arm, assignment)
+                self._begin(of_arm(arm, assignment))
                 return True
             arms.remove(arm)
         return False
@@ -241,14 +240,17 @@ class LLMSession:
         assignment = compose(operator, brief, sections, self._config.programmers, self._rng)
         if assignment is None or brief.parent is None or operator == "plan":
             return assignment
-        return replace(assignment, notes={**assignment.notes, "from": list(brief.parent.cell)})
+        return replace(assignment, provenance=replace(assignment.provenance, parent_cell=brief.parent.cell))
 
-    def _begin(self, arm: Arm, assignment: Assignment) -> None:
-        assignment = replace(assignment, notes={**assignment.notes, "arm": list(arm)})
-        self._hold(self._folder.add_conversation(assignment, arm[1]), arm[1], assignment)
+    def _begin(self, assignment: Assignment) -> None:
+        arm = assignment.provenance.arm
+        assert arm is not None
+        self._hold(self._folder.add_conversation(assignment, arm.model), arm.model, assignment)
 
     def _hold(self, number: int, model: str, assignment: Assignment, calls: tuple[StoredCall, ...] = ()) -> None:
-        self._under_way[number] = self._plays.begin(arm_of(assignment.notes), parent_of(assignment.notes))
+        arm, parent = assignment.provenance.arm, assignment.provenance.parent_cell
+        assert arm is not None
+        self._under_way[number] = self._plays.begin(arm, parent)
         self._desk.begin(number, model, assignment, calls)
 
     # -- what came back -------------------------------------------------------------------------------------------
@@ -284,9 +286,9 @@ class LLMSession:
         tasks = []
         for strategy in plan[: self._config.programmers]:
             parent = self._numbered(kernels, strategy.parent)
-            brief = self._briefs.brief_on(parent, held.assignment.notes.get("stage", ""))
+            brief = self._briefs.brief_on(parent, held.assignment.provenance.stage)
             task = compose_program(brief, self._pool.choose(self._rng), strategy, self._rng)
-            tasks.append(replace(task, notes={**task.notes, "arm": list(arm), "from": list(parent.cell)}))
+            tasks.append(replace(task, provenance=replace(task.provenance, arm=arm, parent_cell=parent.cell)))
         ended = self._folder.end_conversation(held.number, "plan", next_ones=[(task, held.model) for task in tasks])
         for number, task in zip(ended.conversations, tasks, strict=True):
             self._hold(number, held.model, task)
@@ -334,12 +336,6 @@ def telling(log: Sequence[LogLine]) -> tuple[LogLine, ...]:
     return tuple(line for line in log if line.operator not in BUILT_IN or (line.gain or 0.0) > 0)
 
 
-def arm_of(notes: Mapping[str, Any]) -> Arm:  # Any: JSON
-    """The arm whose play a proposal or conversation is."""
-    operator, model = notes["arm"]
-    return operator, model
-
-
-def parent_of(notes: Mapping[str, Any]) -> Cell | None:  # Any: JSON
-    """The cell of the elite that a proposal or conversation starts from."""
-    return tuple(notes["from"]) if "from" in notes else None
+def of_arm(arm: Arm, assignment: Assignment) -> Assignment:
+    """The assignment as a play of an arm."""
+    return replace(assignment, provenance=replace(assignment.provenance, arm=arm))

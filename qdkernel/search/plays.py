@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from qdkernel.core import Cell
-from qdkernel.search.bandit import Arm, Bandit
+from qdkernel.core import Arm, Cell
+from qdkernel.search.bandit import Bandit
 from qdkernel.search.parents import ParentStats
 
 

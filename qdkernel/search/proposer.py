@@ -11,12 +11,14 @@ from typing import Any, Protocol
 import numpy as np
 
 from qdkernel.core import (
+    Arm,
     Cell,
     Evaluation,
     Kernel,
     KernelId,
     Placement,
     Proposal,
+    Provenance,
     RunStatus,
     Stage,
     StopReason,
@@ -27,10 +29,9 @@ from qdkernel.evaluators.pipeline import Accept
 from qdkernel.mutators import MUTATORS, Brief, Elite, Mutator
 from qdkernel.mutators.schedule import tunables
 from qdkernel.runs import RunFolder
-from qdkernel.search.bandit import Arm
 from qdkernel.search.environment import RunEnvironment, seed_files
 from qdkernel.search.history import SearchHistory
-from qdkernel.search.llm_session import LLMSession, arm_of, parent_of
+from qdkernel.search.llm_session import LLMSession
 from qdkernel.search.plays import Play, PlayLedger
 from qdkernel.search.policies import Choice, Selector
 from qdkernel.search.stages import StageSchedule, plan_of
@@ -127,7 +128,7 @@ class Proposer:
         self._rng = rng
         self._selector = Selector(reachable, config.selection.explore, config.selection.improve)
         self._mutators: dict[Arm, Mutator] = {
-            (m.name, ""): MUTATORS[m.name]() for m in config.mutators if m.name in MUTATORS
+            Arm(m.name): MUTATORS[m.name]() for m in config.mutators if m.name in MUTATORS
         }
         plan = plan_of(config.stages, config.stage_order)
         self._stages = StageSchedule(plan, reachable) if plan else None
@@ -172,8 +173,8 @@ class Proposer:
         proposal = offer.proposal
         self._seen.add(evaluation.kernel_id)
         self._chronicle.record(proposal, evaluation, placement, gain)
-        if self._stages and "stage" in proposal.notes:
-            begun = self._stages.record(proposal.notes["stage"], placement.placed, self._chronicle.elites)
+        if self._stages and proposal.provenance.stage:
+            begun = self._stages.record(proposal.provenance.stage, placement.placed, self._chronicle.elites)
             if begun:
                 self._folder.add_event("stage", f"stage {begun.name} begins")
         if offer.play:
@@ -224,8 +225,8 @@ class Proposer:
         offers = []
         for number, proposal in self._folder.unfinished():
             play = None
-            if "arm" in proposal.notes:
-                play = self._plays.begin(arm_of(proposal.notes), parent_of(proposal.notes))
+            if proposal.provenance.arm is not None:
+                play = self._plays.begin(proposal.provenance.arm, proposal.provenance.parent_cell)
             offers.append(Offer(number, proposal, self._admit(proposal), play))
         return offers
 
@@ -241,12 +242,12 @@ class Proposer:
             brief = self._sweeps.popleft()
             proposal = MUTATORS["tune"]().propose(brief, self._rng)
             if proposal is not None and proposal.kernel.id not in self._seen:
-                return self._offer(proposal, ("tune", ""), brief)
+                return self._offer(proposal, Arm("tune"), brief)
         return None
 
     def _plan_sweep(self, proposal: Proposal, evaluation: Evaluation) -> None:
-        from_a_model = "arm" in proposal.notes and arm_of(proposal.notes)[1]
-        if from_a_model and evaluation.cell is not None and tunables(proposal.kernel.source):
+        arm = proposal.provenance.arm
+        if arm is not None and arm.model and evaluation.cell is not None and tunables(proposal.kernel.source):
             parent = self._chronicle.elites[evaluation.cell]
             brief = self._with_stage(Choice(parent, evaluation.cell), self._stage_of(proposal))
             self._sweeps.extend([brief] * self._place.config.llm.sweep)
@@ -277,13 +278,9 @@ class Proposer:
         return None
 
     def _offer(self, proposal: Proposal, arm: Arm, brief: Brief) -> Offer:
-        notes: dict[str, Any] = {**proposal.notes, "arm": list(arm)}  # Any: JSON
-        if brief.stage:
-            notes["stage"] = brief.stage
-        if brief.parent is not None:
-            notes["from"] = list(brief.parent.cell)
-        proposal = replace(proposal, notes=notes)
-        return Offer(None, proposal, self._admit(proposal), self._plays.begin(arm, parent_of(notes)))
+        parent = brief.parent.cell if brief.parent else None
+        proposal = replace(proposal, provenance=Provenance(arm, parent, brief.stage))
+        return Offer(None, proposal, self._admit(proposal), self._plays.begin(arm, parent))
 
     # -- parents, targets, stages ---------------------------------------------------------------------------------
 
@@ -310,7 +307,7 @@ class Proposer:
         return Choice(pool[int(self._rng.integers(len(pool)))] if pool else None, None)
 
     def _stage_of(self, proposal: Proposal) -> Stage | None:
-        name = proposal.notes.get("stage")
+        name = proposal.provenance.stage
         return self._stages.stage(name) if self._stages and name else None
 
     def _admit(self, proposal: Proposal) -> Accept | None:

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qdkernel.core import Cell
-from qdkernel.search.bandit import Arm, Bandit
+from qdkernel.core import Arm, Cell
+from qdkernel.search.bandit import Bandit
 from qdkernel.search.parents import ParentStats
 
-SCHEDULE: Arm = ("schedule", "")
-TUNE: Arm = ("tune", "")
-EDIT: Arm = ("edit", "small")
+SCHEDULE = Arm("schedule")
+TUNE = Arm("tune")
+EDIT = Arm("edit", "small")
 ARMS = (SCHEDULE, TUNE, EDIT)
 EQUAL = dict.fromkeys(ARMS, 1.0)
 LEFT: Cell = (0, 0, 0, 0)
@@ -142,21 +142,21 @@ def test_the_restored_portfolio_chooses_the_same() -> None:
 def test_an_arm_no_longer_configured_keeps_its_books_and_can_still_be_chosen() -> None:
     old = Bandit(EQUAL)
     old.record(EDIT, 1.0, 2.0)
-    new = Bandit({SCHEDULE: 1.0, ("edit", "large"): 1.0})
+    new = Bandit({SCHEDULE: 1.0, Arm("edit", "large"): 1.0})
     new.restore(old.to_json())
     assert [(row.arm, row.plays) for row in new.rows()] == [
         (SCHEDULE, 0),
-        (("edit", "large"), 0),
+        (Arm("edit", "large"), 0),
         (TUNE, 0),
         (EDIT, 1),
     ]
     assert new.choose([EDIT], np.random.default_rng(0)) == EDIT
-    assert new.choose([("never", "seen")], np.random.default_rng(0)) == ("never", "seen")
+    assert new.choose([Arm("never", "seen")], np.random.default_rng(0)) == ("never", "seen")
 
 
 def test_arms_without_a_weight_are_booked_and_move_nobody() -> None:
     bandit, plain = Bandit(EQUAL), Bandit(EQUAL)
-    bandit.record(("reflect", "small"), 0.0, 500.0)
+    bandit.record(Arm("reflect", "small"), 0.0, 500.0)
     assert bandit.rows()[-1].cost == 500.0
     assert bandit.rows()[:-1] == [row for row in plain.rows()]
 

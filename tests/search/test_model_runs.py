@@ -80,7 +80,7 @@ def test_a_wrong_kernel_is_mended_in_the_same_conversation_and_counted_apart(tmp
     mended = next(r for r in by_model(run) if r.proposal.operator == "repair")
     assert (wrong.proposal.operator, wrong.evaluation.outcome) == ("rewrite", Outcome.WRONG)
     assert mended.evaluation.outcome is Outcome.OK
-    assert mended.proposal.notes["repair_of"] == wrong.proposal.kernel.id
+    assert mended.proposal.provenance.repair_of == wrong.proposal.kernel.id
     assert [message["role"] for message in repair.body["messages"]] == ["system", "user", "assistant", "user"]
     assert "is nan and should be" in repair.body["messages"][-1]["content"]
 
@@ -91,7 +91,7 @@ def test_repairs_end_after_two_turns(tmp_path: Path) -> None:
         settings = (EVALUATIONS, "budget.evaluations=14", *ONLY_REWRITE)
         evolve(run, model(server.base_url, parallel=1), *settings)
     assert {r.evaluation.outcome for r in by_model(run)} == {Outcome.COMPILE_ERROR}
-    turns = [(r.proposal.operator, r.proposal.notes.get("repairs", 0)) for r in by_model(run)]
+    turns = [(r.proposal.operator, r.proposal.provenance.repairs) for r in by_model(run)]
     assert set(turns) == {("rewrite", 0), ("repair", 1), ("repair", 2)}
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from qdkernel.config import Config
-from qdkernel.core import Cell, Evaluation, Kernel, Outcome, Proposal
+from qdkernel.core import Arm, Cell, Evaluation, Kernel, Outcome, Proposal, Provenance
 from qdkernel.evaluators.pipeline import EvaluationTask
 from qdkernel.search.plays import PlayLedger
 from tests.fake_runs import assignment, new_run, ok
@@ -19,7 +20,7 @@ from tests.model_runs import kernel, reply
 from tests.search.offline import configured, search
 
 CELL: Cell = (0, 0, 0, 0)
-REWRITE = ("rewrite", "scripted")
+REWRITE, TUNE = Arm("rewrite", "scripted"), Arm("tune")
 
 
 def only_the_seed_is_right(task: EvaluationTask) -> Evaluation:
@@ -68,13 +69,10 @@ def test_a_resume_begins_what_was_under_way_for_arm_and_parent(tmp_path: Path, p
         factors.append(plays.parent_factor(CELL))
         return reply(kernel(number + 2))
 
-    notes = {"arm": list(REWRITE), "from": list(CELL)}
+    provenance = Provenance(REWRITE, CELL)
     with ModelServer(script) as server, new_run(tmp_path) as folder:
-        folder.add_proposal(Proposal(Kernel(kernel(9)), "rewrite", "left by a killed run", notes=notes))
-        opening = assignment("rewrite")
-        folder.add_conversation(
-            type(opening)(opening.operator, opening.messages, opening.expects, notes=notes), "scripted"
-        )
+        folder.add_proposal(Proposal(Kernel(kernel(9)), "rewrite", "left by a killed run", provenance=provenance))
+        folder.add_conversation(replace(assignment("rewrite"), provenance=provenance), "scripted")
         with search(with_a_model(server, 3), folder, only_the_seed_is_right) as run:
             run.evolution.run()
         assert folder.unfinished() == []
@@ -82,7 +80,7 @@ def test_a_resume_begins_what_was_under_way_for_arm_and_parent(tmp_path: Path, p
 
 
 def test_a_play_counts_for_both_until_it_ends_and_a_held_one_for_its_parent_only() -> None:
-    held, untouched = PlayLedger({REWRITE: 1.0, ("tune", ""): 1.0}), PlayLedger({REWRITE: 1.0, ("tune", ""): 1.0})
+    held, untouched = PlayLedger({REWRITE: 1.0, TUNE: 1.0}), PlayLedger({REWRITE: 1.0, TUNE: 1.0})
     plays = [held.begin(REWRITE, CELL) for _ in range(100)]
     assert held.parent_factor(CELL) == pytest.approx(4 / 104)
     assert choices(held) > choices(untouched)
@@ -98,7 +96,7 @@ def test_a_play_counts_for_both_until_it_ends_and_a_held_one_for_its_parent_only
 def choices(plays: PlayLedger) -> int:
     """How often of 200 times the other arm is chosen."""
     rng = np.random.default_rng(0)
-    return sum(plays.choose([REWRITE, ("tune", "")], rng) == ("tune", "") for _ in range(200))
+    return sum(plays.choose([REWRITE, TUNE], rng) == TUNE for _ in range(200))
 
 
 def test_a_play_ends_once_and_a_wrong_number_ends_nothing() -> None:
