@@ -3,7 +3,7 @@
 from qdkernel.config.environment import resolve_models
 from qdkernel.config.llm import LlmConfig, ModelConfig
 from qdkernel.config.load import config_schema, dump_config, load_config
-from qdkernel.config.model import BudgetConfig, Config
+from qdkernel.config.model import BudgetConfig, Config, SelectionConfig
 from qdkernel.config.operators import check_operators
 from qdkernel.config.stages import StageConfig, StageOrder
 
@@ -12,6 +12,7 @@ __all__ = [
     "Config",
     "LlmConfig",
     "ModelConfig",
+    "SelectionConfig",
     "StageConfig",
     "StageOrder",
     "check_operators",

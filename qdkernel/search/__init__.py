@@ -10,6 +10,7 @@ from qdkernel.search.environment import (
     resolve_threads,
 )
 from qdkernel.search.history import elite_of
+from qdkernel.search.prompt_evolution import recorded_lessons
 from qdkernel.search.stages import plan_of
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "open_environment",
     "plan_of",
     "recorded_baseline",
+    "recorded_lessons",
     "resolve_sizes",
     "resolve_threads",
 ]

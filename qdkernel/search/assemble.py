@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from qdkernel.archives import KernelArchive
 from qdkernel.config import Config, ModelConfig
-from qdkernel.core import Arm, StopReason, reachable_cells
+from qdkernel.core import Arm, Cell, StopReason, reachable_cells
 from qdkernel.llm import Endpoint, EndpointSpec
 from qdkernel.mutators import MODEL_OPERATORS, MUTATORS
 from qdkernel.runs import RunFolder
+from qdkernel.search.briefs import BriefFactory
 from qdkernel.search.environment import RunEnvironment
 from qdkernel.search.history import SearchHistory
 from qdkernel.search.llm_budget import TokenBudget, Usage
-from qdkernel.search.llm_dispatcher import FinishedConversation, LLMDispatcher
+from qdkernel.search.llm_dispatcher import LLMDispatcher
 from qdkernel.search.llm_session import LLMSession
 from qdkernel.search.loop import Evolution, Show
 from qdkernel.search.plays import PlayLedger
+from qdkernel.search.policies import POLICIES, SelectionPolicy
+from qdkernel.search.prompt_evolution import PromptEvolution
 from qdkernel.search.proposer import Proposer
 from qdkernel.search.replay import Replay
+from qdkernel.search.stages import StageSchedule, plan_of
 
 _PATIENCE_S = 15.0  # by thought: most replies under way come within it, and nobody minds waiting so long at the end
 
@@ -75,30 +79,59 @@ def assemble(
     if recorded is not None:
         replay = Replay(recorded, folder, environment.problem.name, config.llm.resamples, say)
         return Assembled(Evolution(environment, folder, archive, replay, lambda: None, show), say)
-    history = SearchHistory(environment)
-    rng = np.random.default_rng(np.random.SeedSequence(config.seed))
-    weights = arms_of(config)
-    plays = PlayLedger(weights)
-    proposer = Proposer(environment, folder, history, plays, reachable, rng)
-    models = config.known_models
-    if not models:
+    parts = _parts(environment, reachable)
+    if not config.known_models:
+        proposer = parts.proposer(environment, folder, None)
         return Assembled(Evolution(environment, folder, archive, proposer, lambda: None, show), say)
     stopping = threading.Event()
     ledger = TokenBudget(config.budget, _spent_before(folder))
-    endpoints = {model.name: Endpoint(endpoint_spec(model), wait=stopping.wait) for model in models}
+    endpoints = {model.name: Endpoint(endpoint_spec(model), wait=stopping.wait) for model in config.known_models}
     dispatcher = LLMDispatcher(folder, endpoints, ledger, environment.problem.name, config.llm, say)
 
-    def cost_of(held: FinishedConversation) -> float:
-        return ledger.share(held.charge)
-
-    arms = tuple(arm for arm in weights if arm.operator in MODEL_OPERATORS)
-    session = LLMSession(config.llm, dispatcher, folder, history, plays, arms, proposer, cost_of, rng)
-    proposer.session = session
+    session = parts.session(config, dispatcher, folder)
+    proposer = parts.proposer(environment, folder, session)
 
     def spent() -> StopReason | None:
         return dispatcher.lacking() if not dispatcher.under_way and not session.num_ready else None
 
     return Assembled(Evolution(environment, folder, archive, proposer, spent, show), say, session, stopping)
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What the proposer and the conversations with models share."""
+
+    history: SearchHistory
+    policy: SelectionPolicy
+    weights: Mapping[Arm, float]
+    plays: PlayLedger
+    stages: StageSchedule | None
+    briefs: BriefFactory
+    rng: np.random.Generator
+
+    def session(self, config: Config, dispatcher: LLMDispatcher, folder: RunFolder) -> LLMSession:
+        arms = tuple(arm for arm in self.weights if arm.operator in MODEL_OPERATORS)
+        prompts = PromptEvolution(config.llm, self.history, self.briefs)
+        return LLMSession(
+            config.llm, dispatcher, folder, self.history, self.plays, arms, self.briefs, prompts, self.rng
+        )
+
+    def proposer(self, environment: RunEnvironment, folder: RunFolder, session: LLMSession | None) -> Proposer:
+        return Proposer(
+            environment, folder, self.history, self.policy, self.plays, self.stages, self.briefs, session, self.rng
+        )
+
+
+def _parts(environment: RunEnvironment, reachable: frozenset[Cell]) -> _Parts:
+    config = environment.config
+    history, weights = SearchHistory(), arms_of(config)
+    rng = np.random.default_rng(np.random.SeedSequence(config.seed))
+    policy = POLICIES[config.search](reachable, config.selection)
+    plays = PlayLedger(weights)
+    plan = plan_of(config.stages, config.stage_order)
+    stages = StageSchedule(plan, reachable) if plan else None
+    briefs = BriefFactory(environment, history, policy, plays, stages, rng)
+    return _Parts(history, policy, weights, plays, stages, briefs, rng)
 
 
 def arms_of(config: Config) -> dict[Arm, float]:

@@ -15,13 +15,13 @@ pooled rate before each choice (empirical Bayes) and does not.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 
 from qdkernel.core import Arm
+from qdkernel.search.state import ArmState
 
 FADING = 0.99  # share of the evidence that one more play leaves; heuristic, not measured: the last hundred plays count
 _PRIOR = 1.0  # typical earnings that the prior is worth; heuristic: two or three plays outweigh it
@@ -182,17 +182,17 @@ class Bandit:
             for arm, stats in self._stats.items()
         ]
 
-    def to_json(self) -> dict[str, Any]:  # Any: JSON
+    def state(self) -> tuple[ArmState, ...]:
         """The evidence. Plays in flight are left out: a resume begins them again."""
-        return {"arms": [{"arm": list(arm), **asdict(stats)} for arm, stats in self._stats.items()]}
+        return tuple(
+            ArmState(operator=arm.operator, model=arm.model, **asdict(stats)) for arm, stats in self._stats.items()
+        )
 
-    def restore(self, data: Mapping[str, Any]) -> None:  # Any: JSON
-        """The inverse of ``to_json``; arms with a weight that it does not know start without evidence."""
-        known = dict(self._stats)
-        for row in data["arms"]:
-            operator, model = row["arm"]
-            known[Arm(operator, model)] = _ArmStats(**{key: value for key, value in row.items() if key != "arm"})
-        self._stats = known
+    def restore(self, arms: Iterable[ArmState]) -> None:
+        """The inverse of ``state``; arms with a weight that it does not contain start without evidence."""
+        for arm in arms:
+            evidence = arm.model_dump(exclude={"operator", "model"})
+            self._stats[Arm(arm.operator, arm.model)] = _ArmStats(**evidence)
 
     def _pool(self) -> _Pool:
         """Over the arms with a weight, as if one play had been made and won before the first."""

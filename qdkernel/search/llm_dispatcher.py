@@ -27,14 +27,23 @@ _HOPELESS = (FailureKind.KEY, FailureKind.REJECTED)  # waiting does not mend the
 
 @dataclass(frozen=True)
 class FinishedConversation:
-    """A conversation that has ended: with its ending, or with why the model gave no usable reply."""
+    """A conversation that has ended.
+
+    Attributes:
+        number: in the run folder.
+        model: which was asked.
+        assignment: what it was about.
+        ending: what came of it.
+        failure: why the model gave no usable reply; ``None`` when it gave one.
+        cost: of its requests, as a share of the budget.
+    """
 
     number: int
     model: str
     assignment: Assignment
     ending: Ending
     failure: FailureKind | None
-    charge: Usage
+    cost: float
 
 
 @dataclass
@@ -220,7 +229,12 @@ class LLMDispatcher:
                 self._ended.put(error)
             return
         held = FinishedConversation(
-            conversation.number, conversation.model, conversation.assignment, ending, failure, conversation.charge
+            conversation.number,
+            conversation.model,
+            conversation.assignment,
+            ending,
+            failure,
+            self._ledger.share(conversation.charge),
         )
         self._ended.put(held)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from qdkernel.core import Cell, cell_name, parse_cell
 from qdkernel.search.bandit import FADING, TINY
+from qdkernel.search.state import ParentState
 
 _PARENT_PRIOR = 4.0  # tries that the prior of a parent is worth; heuristic: four failures only halve a parent's chance
 _MOST_FACTOR = 1.5  # heuristic: a lucky parent must not crowd out the others
@@ -62,14 +62,18 @@ class ParentStats:
         self._tries[cell] = self._tries.get(cell, 0.0) + 1
         self._earned[cell] = self._earned.get(cell, 0.0) + earned
 
-    def to_json(self) -> dict[str, Any]:  # Any: JSON
-        """Tries and earnings by cell; tries in flight are left out, as in the bandit."""
-        return {cell_name(cell): [tries, self._earned[cell]] for cell, tries in self._tries.items()}
+    def state(self) -> tuple[ParentState, ...]:
+        """The evidence; tries in flight are left out: a resume begins them again."""
+        return tuple(
+            ParentState(cell=cell_name(cell), tries=tries, earned=self._earned[cell])
+            for cell, tries in self._tries.items()
+        )
 
-    def restore(self, data: Mapping[str, Any]) -> None:  # Any: JSON
-        """Takes over what ``to_json`` gave."""
-        self._tries = {parse_cell(name): tries for name, (tries, _) in data.items()}
-        self._earned = {parse_cell(name): earned for name, (_, earned) in data.items()}
+    def restore(self, parents: Iterable[ParentState]) -> None:
+        """The inverse of ``state``."""
+        for parent in parents:
+            cell = parse_cell(parent.cell)
+            self._tries[cell], self._earned[cell] = parent.tries, parent.earned
 
 
 def _total(amounts: Iterable[float]) -> float:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Collection, Mapping
-from typing import Any
 
 import numpy as np
 
 from qdkernel.core import Arm, Cell
 from qdkernel.search.bandit import Bandit
 from qdkernel.search.parents import ParentStats
+from qdkernel.search.state import PlaysState
 
 
 class _Status(enum.Enum):
@@ -114,11 +114,11 @@ class PlayLedger:
         """
         return Play(self._bandit, self._parents, arm, parent)
 
-    def to_json(self) -> dict[str, Any]:  # Any: JSON
+    def state(self) -> PlaysState:
         """The evidence. Plays in flight are left out: a resume begins them again."""
-        return {"bandit": self._bandit.to_json(), "parents": self._parents.to_json()}
+        return PlaysState(arms=self._bandit.state(), parents=self._parents.state())
 
-    def restore(self, data: Mapping[str, Any]) -> None:  # Any: JSON
-        """The inverse of ``to_json``."""
-        self._bandit.restore(data["bandit"])
-        self._parents.restore(data["parents"])
+    def restore(self, state: PlaysState) -> None:
+        """The inverse of ``state``."""
+        self._bandit.restore(state.arms)
+        self._parents.restore(state.parents)

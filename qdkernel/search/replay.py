@@ -10,7 +10,7 @@ from qdkernel.llm import CallFailed
 from qdkernel.mutators.llm import converse
 from qdkernel.runs import RunFolder, StoredConversation
 from qdkernel.search.llm_dispatcher import answer_of
-from qdkernel.search.proposer import Offer
+from qdkernel.search.source import PendingProposal
 
 
 class Replay:
@@ -38,14 +38,20 @@ class Replay:
         self._function = function
         self._resamples = resamples
         self._say = say
-        self._offers: Iterator[Offer] = iter(())
+        self._pending: Iterator[PendingProposal] = iter(())
 
-    def next(self) -> Offer | None:
+    def next(self) -> PendingProposal | None:
         """The next recorded proposal."""
-        return next(self._offers, None)
+        return next(self._pending, None)
 
     def evaluated(
-        self, number: int, offer: Offer, evaluation: Evaluation, placement: Placement, gain: float, cost: float
+        self,
+        number: int,
+        pending: PendingProposal,
+        evaluation: Evaluation,
+        placement: Placement,
+        gain: float,
+        cost: float,
     ) -> None:
         """Changes nothing: the recorded run decides what comes next."""
 
@@ -63,10 +69,10 @@ class Replay:
         """Goes on after the proposals that the new folder holds already."""
         unfinished = self._folder.unfinished()
         held = self._folder.num_evaluations() + len(unfinished)
-        self._offers = self._all(held, unfinished)
+        self._pending = self._all(held, unfinished)
 
-    def _all(self, held: int, unfinished: list[tuple[int, Proposal]]) -> Iterator[Offer]:
-        yield from (Offer(number, proposal) for number, proposal in unfinished)
+    def _all(self, held: int, unfinished: list[tuple[int, Proposal]]) -> Iterator[PendingProposal]:
+        yield from (PendingProposal(proposal, number) for number, proposal in unfinished)
         for at, (number, proposal) in enumerate(self._proposals()):
             if at >= held:
                 yield self._again(number, proposal)
@@ -76,15 +82,15 @@ class Replay:
         evaluated = [(record.proposal_id, record.proposal) for record in self._recorded.evaluations()]
         return sorted([*evaluated, *self._recorded.unfinished()], key=lambda item: item[0])
 
-    def _again(self, number: int, proposal: Proposal) -> Offer:
+    def _again(self, number: int, proposal: Proposal) -> PendingProposal:
         stored = self._recorded.conversation_of(number)
         if stored is None:
-            return Offer(None, proposal)
+            return PendingProposal(proposal)
         read = self._read(stored)
         if read is None or read.kernel.id != proposal.kernel.id:
             self._tell(f"proposal {number}: the model's reply reads differently now than when it was recorded")
         made = read or proposal
-        return Offer(self._copy(stored, made), made)
+        return PendingProposal(made, self._copy(stored, made))
 
     def _read(self, stored: StoredConversation) -> Proposal | None:
         """The proposal that the stored replies give."""

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 
@@ -117,7 +116,7 @@ def test_the_end_of_a_play_ends_its_weight_on_the_arm() -> None:
     for _ in range(200):
         bandit.record(TUNE, 0.0, 0.0)
         bandit.leave(TUNE)
-    with pytest.raises(ValueError, match=r"expected a play of \('tune', ''\) in flight, got none"):
+    with pytest.raises(ValueError, match=r"expected a play of Arm\(operator='tune', model=''\) in flight, got none"):
         bandit.leave(TUNE)
     assert bandit.rows()[1].rate > 50 * before
 
@@ -129,21 +128,21 @@ def test_only_arms_that_can_be_played_are_chosen_in_whatever_order_they_come() -
     assert set(first) == {TUNE, EDIT}
 
 
-def test_the_restored_portfolio_chooses_the_same() -> None:
+def test_the_restored_bandit_chooses_the_same() -> None:
     bandit, cost = Bandit(EQUAL), {SCHEDULE: 0.3, TUNE: 1.7, EDIT: 9.1}
     play(bandit, np.random.default_rng(3), 60, {SCHEDULE: 0.3, TUNE: 0.2, EDIT: 0.1}, cost)
     restored = Bandit(EQUAL)
-    restored.restore(json.loads(json.dumps(bandit.to_json())))
+    restored.restore(bandit.state())
     one, other = np.random.default_rng(4), np.random.default_rng(4)
     assert [bandit.choose(ARMS, one) for _ in range(200)] == [restored.choose(ARMS, other) for _ in range(200)]
     assert restored.rows() == bandit.rows()
 
 
-def test_an_arm_no_longer_configured_keeps_its_books_and_can_still_be_chosen() -> None:
+def test_an_arm_no_longer_configured_keeps_its_evidence_and_can_still_be_chosen() -> None:
     old = Bandit(EQUAL)
     old.record(EDIT, 1.0, 2.0)
     new = Bandit({SCHEDULE: 1.0, Arm("edit", "large"): 1.0})
-    new.restore(old.to_json())
+    new.restore(old.state())
     assert [(row.arm, row.plays) for row in new.rows()] == [
         (SCHEDULE, 0),
         (Arm("edit", "large"), 0),
@@ -154,7 +153,7 @@ def test_an_arm_no_longer_configured_keeps_its_books_and_can_still_be_chosen() -
     assert new.choose([Arm("never", "seen")], np.random.default_rng(0)) == ("never", "seen")
 
 
-def test_arms_without_a_weight_are_booked_and_move_nobody() -> None:
+def test_arms_without_a_weight_are_counted_and_change_no_other() -> None:
     bandit, plain = Bandit(EQUAL), Bandit(EQUAL)
     bandit.record(Arm("reflect", "small"), 0.0, 500.0)
     assert bandit.rows()[-1].cost == 500.0
@@ -176,7 +175,7 @@ def test_rows_add_up() -> None:
 
 
 @pytest.mark.parametrize("wrong", [-1.0, float("nan"), float("inf")])
-def test_books_take_no_nonsense(wrong: float) -> None:
+def test_evidence_is_finite_and_not_negative(wrong: float) -> None:
     bandit, stats = Bandit(EQUAL), ParentStats()
     with pytest.raises(ValueError, match="expected earned to be a finite number >= 0, got"):
         bandit.record(TUNE, wrong, 1.0)
@@ -233,7 +232,7 @@ def test_a_factor_stays_in_its_bounds_and_survives_a_round_trip(tries: list[tupl
     stats, restored = ParentStats(), ParentStats()
     for cell, earned in tries:
         stats.record(cell, earned)
-    restored.restore(json.loads(json.dumps(stats.to_json())))
+    restored.restore(stats.state())
     for cell in (LEFT, RIGHT):
         assert 0 < stats.factor(cell) <= 1.5
         assert restored.factor(cell) == stats.factor(cell)

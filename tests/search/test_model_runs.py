@@ -229,7 +229,7 @@ def test_lessons_and_better_prompts_enter_later_prompts(tmp_path: Path) -> None:
     assert {"reflect", "revise"} <= {operator for operator, ended in endings(run) if ended is End.TEXT}
     assert any("unrolling by 4 paid twice" in text for text in said)
     with RunFolder.open(run) as folder:
-        assert "Keep sums in registers. Always." in json.dumps(folder.get_state("prompts"))
+        assert "Keep sums in registers. Always." in json.dumps(folder.get_state("prompts")["sections"])
 
 
 KERNELS_OF_A_MODEL = {Outcome.OK, Outcome.DUPLICATE, Outcome.POLICY_VIOLATION, Outcome.WRONG, Outcome.LOST}
