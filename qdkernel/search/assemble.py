@@ -84,9 +84,9 @@ def assemble(
         proposer = parts.proposer(environment, folder, None)
         return Assembled(Evolution(environment, folder, archive, proposer, lambda: None, show), say)
     stopping = threading.Event()
-    ledger = TokenBudget(config.budget, _spent_before(folder))
+    budget = TokenBudget(config.budget, _spent_before(folder))
     endpoints = {model.name: Endpoint(endpoint_spec(model), wait=stopping.wait) for model in config.known_models}
-    dispatcher = LLMDispatcher(folder, endpoints, ledger, environment.problem.name, config.llm, say)
+    dispatcher = LLMDispatcher(folder, endpoints, budget, environment.problem.name, config.llm, say)
 
     session = parts.session(config, dispatcher, folder)
     proposer = parts.proposer(environment, folder, session)

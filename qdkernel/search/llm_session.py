@@ -71,14 +71,14 @@ class LLMSession:
         return sum(map(len, self._ready.values()))
 
     @property
-    def hopeful(self) -> bool:
+    def may_propose(self) -> bool:
         """Whether a proposal waits or may still come."""
-        return bool(self.num_ready or self._dispatcher.under_way or self._dispatcher.asleep)
+        return bool(self.num_ready or self._dispatcher.under_way or self._dispatcher.backing_off)
 
     @property
-    def alive(self) -> bool:
+    def available(self) -> bool:
         """Whether any model may still answer, now or after its back-off."""
-        return self._dispatcher.alive
+        return self._dispatcher.available
 
     @property
     def under_way(self) -> int:

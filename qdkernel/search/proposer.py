@@ -84,12 +84,12 @@ class Proposer:
     @property
     def waiting(self) -> bool:
         """Whether a model may still answer."""
-        return self._session is not None and self._session.hopeful
+        return self._session is not None and self._session.may_propose
 
     @property
     def ending(self) -> StopReason:
         """No operator has anything to propose, or no model answers and there is no other operator."""
-        unavailable = self._session is not None and not self._session.alive
+        unavailable = self._session is not None and not self._session.available
         return StopReason.NO_MODEL if unavailable and not self._mutators else StopReason.EXHAUSTED
 
     def next(self) -> PendingProposal | None:

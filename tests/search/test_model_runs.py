@@ -129,7 +129,7 @@ def test_cheats_and_orders_in_replies_end_as_outcomes(tmp_path: Path) -> None:
 SICK = ("rate-limit-ms", "server-error", "reset", "broken-json", "web-page", "cut-body", "no-choices", "empty")
 
 
-def test_a_sick_endpoint_is_rested_and_the_run_goes_on_without_it(tmp_path: Path) -> None:
+def test_a_failing_endpoint_backs_off_and_the_run_goes_on_without_it(tmp_path: Path) -> None:
     run = tmp_path / "run"
     answers = [FAILURES[name] for name in SICK] * 40
     with ModelServer(in_turn(*answers)) as server:
@@ -138,7 +138,7 @@ def test_a_sick_endpoint_is_rested_and_the_run_goes_on_without_it(tmp_path: Path
         done = evolve(run, model(server.base_url, parallel=8), *settings, mutators)
         assert len(server.requests) < len(answers)
     assert len(records(run)) == 40
-    assert "model scripted rests for 30 s after 1 failures in a row" in done.stderr
+    assert "model scripted backs off for 30 s after 1 failures in a row" in done.stderr
     assert "the run goes on without it" in done.stderr
 
 
@@ -147,7 +147,7 @@ def test_a_run_whose_only_model_refuses_its_key_stops_with_that_reason(tmp_path:
     with ModelServer(in_turn(FAILURES["no-key"])) as server:
         settings = ("budget.minutes=2", "llm.rest_after=2", *ONLY_REWRITE)
         done = evolve(run, model(server.base_url), *settings, code=1)
-    assert "model scripted is given up" in done.stderr
+    assert "model scripted is not asked any more" in done.stderr
     assert "stopped: no model answers" in done.stdout
     with RunFolder.open(run) as folder:
         assert folder.events()[-1].text == "no_model"
