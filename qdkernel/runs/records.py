@@ -41,7 +41,7 @@ class Record:
         proposal_id: the proposal's number in its run.
         proposal: the kernel with its origin.
         evaluation: what happened to it; when remeasured, objective and timings of the best measurement.
-        placement: the archive's answer: ``new``, ``improved``, ``refused`` or ``none``.
+        placement: the archive's answer: ``new``, ``improved``, ``not_added`` or ``none``.
         proposed_at: UTC, ISO 8601.
         finished_at: UTC, ISO 8601.
         elapsed_s: seconds the run had been active, pauses between sessions left out.

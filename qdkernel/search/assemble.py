@@ -1,4 +1,4 @@
-"""Puts a run together: archive, operators, models and loop, from a configuration and a run folder."""
+"""Builds the parts of a run (archive, operators, models, loop) from a configuration and a run folder."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from qdkernel.search.proposer import Proposer
 from qdkernel.search.replay import Replay
 from qdkernel.search.stages import StageSchedule, plan_of
 
-_PATIENCE_S = 15.0  # by thought: most replies under way come within it, and nobody minds waiting so long at the end
+_PATIENCE_S = 15.0  # heuristic: most replies under way come within it
 
 Say = Callable[[str], None]
 
 
 @dataclass
 class Assembled:
-    """A run ready to go: call ``evolution.run()``, then ``close``."""
+    """A run about to begin: call ``evolution.run()``, then ``close``."""
 
     evolution: Evolution
     say: Say
@@ -43,13 +43,13 @@ class Assembled:
     stopping: threading.Event | None = None
 
     def stop(self) -> None:
-        """Drains; may be called from a signal handler."""
+        """Ends the run once what is under way is done; may be called from a signal handler."""
         self.evolution.stop()
         if self.stopping:
             self.stopping.set()
 
     def close(self, patience_s: float = _PATIENCE_S) -> None:
-        """Commits replies that are on their way, as far as they come in time."""
+        """Commits the replies that come within ``patience_s`` seconds, and ends all other requests."""
         if self.stopping:
             self.stopping.set()  # no retries any more
         if self.session:
@@ -61,14 +61,14 @@ class Assembled:
 def assemble(
     environment: RunEnvironment, folder: RunFolder, show: Show, say: Say, recorded: RunFolder | None = None
 ) -> Assembled:
-    """The parts of a run, joined.
+    """The parts of a run.
 
     Args:
         environment: the configuration on this machine.
         folder: of the run.
-        show: told the standing.
-        say: told what a user should know at once, e.g. that a model does not answer.
-        recorded: a run to replay instead of thinking of proposals.
+        show: given the status after every evaluation.
+        say: given what a user should know at once, e.g. that a model does not answer.
+        recorded: a run to replay instead of making proposals.
 
     Raises:
         ConfigError: the environment lacks the key of a model.
@@ -146,7 +146,7 @@ def arms_of(config: Config) -> dict[Arm, float]:
 
 
 def endpoint_spec(model: ModelConfig) -> EndpointSpec:
-    """A model of the configuration as the client wants it."""
+    """A model of the configuration, as the client takes it."""
     return EndpointSpec(
         name=model.name,
         base_url=model.base_url,

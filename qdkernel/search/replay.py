@@ -1,4 +1,4 @@
-"""Proposes what another run proposed, in the same order: models' replies are read again, and nobody is asked."""
+"""Proposes what another run proposed, in the same order: models' replies are read again, and no model is asked."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from qdkernel.search.source import PendingProposal
 class Replay:
     """A recorded run as the source of proposals.
 
-    Kernels of models are made from the stored replies anew; everything else is taken as it was proposed. A reply that
-    reads differently now is told, and the kernel it gives now is evaluated.
+    Models' kernels are read from the stored replies again; everything else is taken as it was proposed. When a reply
+    reads differently now, an event says so, and the kernel that it gives now is evaluated.
 
     Args:
         recorded: the run to replay.
         folder: the new run's, which gets a copy of the conversations.
         function: the problem's function.
         resamples: how often the recorded run asked again for an unreadable reply.
-        say: told what differs.
+        say: given what differs.
     """
 
     ending = StopReason.REPLAYED
@@ -62,11 +62,11 @@ class Replay:
         """Nothing to add."""
 
     def state(self) -> dict[str, Any]:  # Any: JSON
-        """Nothing: how far the replay is stands in the folder."""
+        """Nothing: the folder shows how far the replay is."""
         return {}
 
     def restore(self) -> None:
-        """Goes on after the proposals that the new folder holds already."""
+        """Continues after the proposals that the new folder contains already."""
         unfinished = self._folder.unfinished()
         held = self._folder.num_evaluations() + len(unfinished)
         self._pending = self._all(held, unfinished)

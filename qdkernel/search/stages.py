@@ -3,7 +3,7 @@
 Our generalisation of Staged Quality-Diversity (Mikasa et al. 2026, arXiv 2602.12049). The published form varies the
 permitted optimisation techniques step by step but tells neither the stages nor how they are enforced. Here a technique
 is a level of one of the archive's axes, a stage ends by budget, stagnation or coverage (or is drawn for each proposal),
-and it is enforced by the behaviour measured from what was compiled.
+and it is enforced by the behavior measured from what was compiled.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from qdkernel.search.state import StageState
 
 
 def plan_of(stages: tuple[StageConfig, ...], order: StageOrder) -> StagePlan | None:
-    """The stages as the loop needs them; ``None`` when there are none."""
+    """The stages of a configuration as a plan; ``None`` when there are none."""
     if not stages:
         return None
     ends = [stage.until.model_dump() if stage.until else {} for stage in stages]
