@@ -3,7 +3,7 @@
 from qdkernel.analysis.aggregate import Aggregate, aggregate, interquartile_mean
 from qdkernel.analysis.compare import TIE, CellResult, Comparison, History, Side, compare, differences, fold_to_cost
 from qdkernel.analysis.lineage import MAX_ANCESTORS, first_records, lineage
-from qdkernel.analysis.operators import Arm, OperatorStats, arm_of, coverage, operator_stats, qd_score
+from qdkernel.analysis.operators import OperatorStats, coverage, operator_and_model, operator_stats, qd_score
 from qdkernel.analysis.repetition import LARGEST, Groups, Repetition, repetition
 from qdkernel.analysis.speed import ratio_to_baseline
 
@@ -12,7 +12,6 @@ __all__ = [
     "MAX_ANCESTORS",
     "TIE",
     "Aggregate",
-    "Arm",
     "CellResult",
     "Comparison",
     "Groups",
@@ -21,7 +20,6 @@ __all__ = [
     "Repetition",
     "Side",
     "aggregate",
-    "arm_of",
     "compare",
     "coverage",
     "differences",
@@ -29,6 +27,7 @@ __all__ = [
     "fold_to_cost",
     "interquartile_mean",
     "lineage",
+    "operator_and_model",
     "operator_stats",
     "qd_score",
     "ratio_to_baseline",

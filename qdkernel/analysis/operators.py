@@ -6,13 +6,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from qdkernel.core import Cell, Outcome, reachable_cells
+from qdkernel.core import Arm, Cell, Outcome, reachable_cells
 from qdkernel.runs import Record, elites
 
 Key = TypeVar("Key")
-
-Arm = tuple[str, str]
-"""An operator and the model it asks; the model is empty for built-in operators."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +34,9 @@ class OperatorStats:
         return self.ok / max(1, self.proposals)
 
 
-def arm_of(record: Record) -> Arm:
-    """Who proposed a record's kernel."""
-    return record.proposal.operator, record.model or ""
+def operator_and_model(record: Record) -> Arm:
+    """Operator and model of a record's kernel; a repair counts for itself, whichever arm it is a play of."""
+    return Arm(record.proposal.operator, record.model or "")
 
 
 def coverage(held: Collection[Cell], simd_widths: Sequence[int]) -> float:

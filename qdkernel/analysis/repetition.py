@@ -62,7 +62,7 @@ def repetition(records: Iterable[Record], key: Callable[[Record], Key]) -> dict[
 
     Args:
         records: a run's log, or its beginning.
-        key: whose proposals are compared with each other, e.g. ``operator_stats.arm_of``.
+        key: whose proposals are compared with each other, e.g. ``operator_and_model``.
     """
     records = list(records)
     forms = _codes(records, lambda evaluation: evaluation.normal_hash)

@@ -1,7 +1,6 @@
 """Where evaluations run."""
 
 from qdkernel.backends.base import Backend, Done
-from qdkernel.backends.loky import FanOut
 from qdkernel.backends.pool import WorkerKilled, WorkerPool
 from qdkernel.backends.registry import BACKENDS, make_backend
 
@@ -9,7 +8,6 @@ __all__ = [
     "BACKENDS",
     "Backend",
     "Done",
-    "FanOut",
     "WorkerKilled",
     "WorkerPool",
     "make_backend",

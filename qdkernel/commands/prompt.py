@@ -17,8 +17,8 @@ from qdkernel.mutators.llm import Assignment
 from qdkernel.mutators.llm.prompts import PromptPool, compose, estimate_tokens
 from qdkernel.problems import find_problem
 from qdkernel.runs import MachineFacts, RunFolder, elites
-from qdkernel.search import check_names, elite_of, resolve_sizes, resolve_threads
-from qdkernel.search.policies import Selector
+from qdkernel.search import check_names, elite_of, recorded_lessons, resolve_sizes, resolve_threads
+from qdkernel.search.policies import POLICIES, Situation
 
 
 def prompt(path: Path, show: bool, operator: str | None, run: Path | None, overrides: Sequence[str]) -> int:
@@ -62,12 +62,15 @@ def _brief(config: Config, run: Path | None, rng: np.random.Generator) -> Brief:
                 for cell, record in elites(folder.evaluations()).items()
             }
             held = {cell: elite for cell, elite in found.items() if elite is not None}
-            reference_speeds, lessons = _yardstick(folder.facts), folder.get_state("lessons", "")
+            reference_speeds, lessons = _yardstick(folder.facts), recorded_lessons(folder)
     if not held:  # before the first evaluation: the naive seed, not timed yet
         seed = Kernel(problem.seed_source(problem.seeds[0]))
         held = {(0, 0, 0, 0): Elite(seed, (0, 0, 0, 0), 0.0, "seed", "the naive seed kernel", {})}
     reachable = frozenset(reachable_cells(machine.simd_widths))
-    choice = Selector(reachable, config.selection.explore, config.selection.improve).choose(held, rng)
+    policy = POLICIES[config.search](reachable, config.selection)
+    for elite in held.values():
+        policy.observe(elite)
+    choice = policy.choose(Situation(held), rng)
     threads, sizes = resolve_threads(config, machine), resolve_sizes(config, problem, machine)
     return Brief(
         problem,

@@ -3,7 +3,7 @@
 from qdkernel.config.environment import resolve_models
 from qdkernel.config.llm import LlmConfig, ModelConfig
 from qdkernel.config.load import config_schema, dump_config, load_config
-from qdkernel.config.model import BudgetConfig, Config, MachineConfig
+from qdkernel.config.model import BudgetConfig, Config, MachineConfig, SelectionConfig
 from qdkernel.config.operators import check_operators
 from qdkernel.config.stages import StageConfig, StageOrder
 
@@ -13,6 +13,7 @@ __all__ = [
     "LlmConfig",
     "MachineConfig",
     "ModelConfig",
+    "SelectionConfig",
     "StageConfig",
     "StageOrder",
     "check_operators",

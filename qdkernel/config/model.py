@@ -219,6 +219,11 @@ class SelectionConfig(Section):
     improve: Probability = Field(
         default=0.25, description="Probability of aiming at a filled cell that is slow beside its neighbours."
     )
+    temperature: PositiveFloat = Field(
+        default=0.1,
+        description="With search: softmax, how much slower than the best elite, as a fraction of it, makes an elite e "
+        "times less likely as a parent; 0.1 is where FunSearch begins.",
+    )
 
     @model_validator(mode="after")
     def _at_most_one(self) -> Self:
@@ -263,11 +268,12 @@ class Config(Section):
         "QDKERNEL_MODEL and QDKERNEL_API_KEY; none by default.",
     )
     llm: LlmConfig = Field(default=LlmConfig(), description="How the run uses its models.")
-    search: Literal["map-elites", "best-of-n", "random-parents"] = Field(
+    search: Literal["map-elites", "best-of-n", "random-parents", "softmax"] = Field(
         default="map-elites",
         description="map-elites takes parents and targets from the archive. For comparison, best-of-n starts every "
         "proposal from the seed kernels and fills the archive only to be looked at; random-parents draws a parent "
-        "uniformly from all correct kernels and aims at no cell.",
+        "uniformly from all correct kernels and aims at no cell. softmax draws a parent from the archive by its "
+        "objective, as FunSearch does, and aims at no cell.",
     )
     stage_order: StageOrder = Field(
         default="advance",
@@ -287,6 +293,10 @@ class Config(Section):
     compiler: CompilerConfig = Field(default=CompilerConfig(), description="How kernels are compiled.")
     workers: Count = Field(
         default="all", description="Kernels compiled and verified at once; all for every usable core. Timing is alone."
+    )
+    backend: Literal["local", "serial"] = Field(
+        default="local",
+        description="Where evaluations run: local in worker processes; serial one by one in this process, to debug.",
     )
     timing: TimingConfig = Field(default=TimingConfig(), description="How a verified kernel is timed.")
     limits: LimitsConfig = Field(default=LimitsConfig(), description="What one kernel may use before it is stopped.")

@@ -30,7 +30,7 @@ from qdkernel.core.problem import (
     size_text,
     within_bound,
 )
-from qdkernel.core.proposal import Notes, Proposal
+from qdkernel.core.proposal import Arm, Notes, Proposal, Provenance
 from qdkernel.core.prototype import check_prototype, parse_prototype, trampoline
 from qdkernel.core.stage import Stage
 from qdkernel.core.statistics import geometric_mean, median_ratio
@@ -39,6 +39,7 @@ from qdkernel.core.status import RunStatus, StopReason
 __all__ = [
     "AXES",
     "BEHAVIOUR_VERSION",
+    "Arm",
     "Array",
     "ArrayArgument",
     "Arrays",
@@ -59,6 +60,7 @@ __all__ = [
     "Placement",
     "Problem",
     "Proposal",
+    "Provenance",
     "Role",
     "RunStatus",
     "Scalar",

@@ -142,14 +142,13 @@ class _Run:
 
     def _origin(self, record: Record) -> Json:
         proposal = record.proposal
-        stage = proposal.notes.get("stage")
         return {
             "parent_ids": [self._id(parent) for parent in proposal.parents],
-            "inspiration_ids": [],
+            "inspiration_ids": [self._id(kernel) for kernel in proposal.provenance.shown],
             "operator": proposal.operator,
             "idea": proposal.idea,
             "target": _named(proposal.target),
-            "stage": stage if isinstance(stage, str) else None,
+            "stage": proposal.provenance.stage or None,
         }
 
     def _words(self, record: Record) -> Json:

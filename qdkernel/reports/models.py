@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from rich.table import Table
 from rich.text import Text
 
-from qdkernel.analysis import Arm, OperatorStats, arm_of, operator_stats
-from qdkernel.core import one_line
+from qdkernel.analysis import OperatorStats, operator_and_model, operator_stats
+from qdkernel.core import Arm, one_line
 from qdkernel.runs import End, FailureCount, Record, RunFolder, Spending, StoredConversation
 
 _SHOWN = 300  # characters of a text from outside
@@ -55,7 +55,7 @@ def arms_table(records: Iterable[Record], endings: Mapping[Arm, Counter[str]]) -
     table.add_column("model", no_wrap=True)
     for name in ("conversations", "proposals", "ok", "cells won", "held now", "unreadable", "failed"):
         table.add_column(name, justify="right", no_wrap=True)
-    earned = operator_stats(records, arm_of)
+    earned = operator_stats(records, operator_and_model)
     for arm in [*earned, *(arm for arm in endings if arm not in earned)]:
         table.add_row(*(Text(value) for value in _arm_row(arm, earned.get(arm, OperatorStats()), endings.get(arm))))
     return table

@@ -8,14 +8,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from qdkernel.analysis import LARGEST, Arm, Groups, Repetition, arm_of, repetition
-from qdkernel.core import one_line
+from qdkernel.analysis import LARGEST, Groups, Repetition, operator_and_model, repetition
+from qdkernel.core import Arm, one_line
 from qdkernel.runs import Record
 
 ENOUGH = 20
 """Proposals from which on a share is told: of fewer, three groups hold most whatever the operator does."""
 
-_ALL: Arm = ("all", "")
+_ALL = Arm("all")
 _NOTE = (
     f"largest {LARGEST}: share of the proposals with such code that is in the {LARGEST} largest groups of equal ones; "
     "a duplicate is in the group of the kernel it equals. By -O0 assembly: the grouping of arXiv 2604.17182."
@@ -37,7 +37,7 @@ def repetition_view(records: Iterable[Record]) -> RenderableType | None:
     columns = ("proposals", "forms", "-O0 assemblies", "machine codes", f"largest {LARGEST}", "by -O0 assembly")
     for name in columns:
         table.add_column(name, justify="right", no_wrap=True)
-    by_arm = repetition(records, arm_of)
+    by_arm = repetition(records, operator_and_model)
     rows = by_arm if len(by_arm) == 1 else {**by_arm, **repetition(records, lambda _: _ALL)}
     for arm, found in rows.items():
         table.add_row(*(Text(one_line(value)) for value in (*arm, *_numbers(found))))

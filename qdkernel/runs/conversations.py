@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from qdkernel.core import Proposal
+from qdkernel.core import Arm, Proposal
 from qdkernel.llm import CallFailed, Completion, FailureKind, Message, TokenUsage
 from qdkernel.mutators.llm import Assignment
 from qdkernel.runs.conversation_records import (
@@ -200,15 +200,15 @@ class ConversationLog(RunStore):
         )
         return [FailureCount(row["model"], row["kind"], row["calls"], row["text"]) for row in rows]
 
-    def counts_by_ending(self) -> dict[tuple[str, str], Counter[str]]:
+    def counts_by_ending(self) -> dict[Arm, Counter[str]]:
         """For each operator and model, how many conversations ended how; those under way count under ``''``."""
         rows = self._rows(
             """SELECT operator, model, ifnull(ended, '') AS ended, count(*) AS n FROM conversations
             GROUP BY operator, model, ended ORDER BY operator, model"""
         )
-        counts: dict[tuple[str, str], Counter[str]] = {}
+        counts: dict[Arm, Counter[str]] = {}
         for row in rows:
-            counts.setdefault((row["operator"], row["model"]), Counter())[row["ended"]] = row["n"]
+            counts.setdefault(Arm(row["operator"], row["model"]), Counter())[row["ended"]] = row["n"]
         return counts
 
     def _conversations(self, condition: str, *values: Any) -> list[StoredConversation]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from qdkernel.errors import RunFolderError
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 APPLICATION_ID = 0x51444B52  # "QDKR"; tells a run's database from any other SQLite file
 
 # A reader holds its lock for one page of rows, so a wait this long means a stopped or hung process.
@@ -37,7 +37,8 @@ TABLES = (
     """CREATE TABLE proposals (
         id INTEGER PRIMARY KEY, kernel_id TEXT NOT NULL REFERENCES kernels, operator TEXT NOT NULL, idea TEXT NOT NULL,
         parents TEXT NOT NULL, target TEXT, notes TEXT NOT NULL, proposed_at TEXT NOT NULL,
-        conversation_id INTEGER REFERENCES conversations)""",
+        conversation_id INTEGER REFERENCES conversations, arm_operator TEXT, arm_model TEXT, parent_cell TEXT,
+        stage TEXT NOT NULL, repair_of TEXT, repairs INTEGER NOT NULL, sections TEXT NOT NULL, shown TEXT NOT NULL)""",
     """CREATE TABLE evaluations (
         id INTEGER PRIMARY KEY, proposal_id INTEGER NOT NULL UNIQUE REFERENCES proposals,
         kernel_id TEXT NOT NULL REFERENCES kernels, outcome TEXT NOT NULL, detail TEXT NOT NULL, cell TEXT,

@@ -45,12 +45,12 @@ class EvaluationLog(RunStore):
     ) -> int:
         """Commits an evaluation with its samples and the state that follows from it, all or nothing.
 
-        When the holder of the cell failed in its duel, the holder's record ends with that fault.
+        When the incumbent of the cell failed in its duel, its record ends with that fault.
 
         Args:
             proposal_id: from ``add_proposal``.
             evaluation: of the proposal's kernel.
-            placement: what the archive did with it: ``new``, ``improved``, ``refused`` or ``none``.
+            placement: what the archive did with it: ``new``, ``improved``, ``not_added`` or ``none``.
             state: JSON values to keep for a resume, by key, e.g. the random generator's.
 
         Raises:
@@ -107,8 +107,8 @@ class EvaluationLog(RunStore):
     def retract(self, kernel_id: KernelId, fault: Fault) -> None:
         """Commits that a kernel which had ended ``ok`` failed when it was timed again.
 
-        Its record ends with the fault from now on, without an objective, and holds no cell: who held the cell before
-        holds it again. The samples stay, and an event tells what happened.
+        Its record ends with the fault from now on, without an objective, and holds no cell: the elite
+        before it holds the cell again. The samples stay, and an event tells what happened.
         """
         with self._transaction() as database:
             _retract(database, kernel_id, fault, self.elapsed_s)

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from qdkernel.core import (
+    Arm,
     Cell,
     Duel,
     Evaluation,
@@ -18,12 +19,14 @@ from qdkernel.core import (
     Outcome,
     Placement,
     Proposal,
+    Provenance,
     Timing,
     VerificationResult,
 )
 
 RECORD_QUERY = """
-    SELECT e.*, p.operator, p.idea, p.parents, p.target, p.notes, p.proposed_at, p.conversation_id, c.model, k.source
+    SELECT e.*, p.operator, p.idea, p.parents, p.target, p.notes, p.proposed_at, p.conversation_id, p.arm_operator,
+    p.arm_model, p.parent_cell, p.stage, p.repair_of, p.repairs, p.sections, p.shown, c.model, k.source
     FROM evaluations e JOIN proposals p ON p.id = e.proposal_id JOIN kernels k ON k.id = e.kernel_id
     LEFT JOIN conversations c ON c.id = p.conversation_id
     WHERE e.id > ? ORDER BY e.id LIMIT ?"""
@@ -38,7 +41,7 @@ class Record:
         proposal_id: the proposal's number in its run.
         proposal: the kernel with its origin.
         evaluation: what happened to it; when remeasured, objective and timings of the best measurement.
-        placement: the archive's answer: ``new``, ``improved``, ``refused`` or ``none``.
+        placement: the archive's answer: ``new``, ``improved``, ``not_added`` or ``none``.
         proposed_at: UTC, ISO 8601.
         finished_at: UTC, ISO 8601.
         elapsed_s: seconds the run had been active, pauses between sessions left out.
@@ -136,7 +139,33 @@ def proposal_row(proposal: Proposal) -> dict[str, Any]:  # Any: what SQLite stor
         "parents": to_json(list(proposal.parents)),
         "target": _cell_json(proposal.target),
         "notes": to_json(dict(proposal.notes)),
+        **_provenance_row(proposal.provenance),
     }
+
+
+def _provenance_row(provenance: Provenance) -> dict[str, Any]:  # Any: what SQLite stores
+    return {
+        "arm_operator": provenance.arm.operator if provenance.arm else None,
+        "arm_model": provenance.arm.model if provenance.arm else None,
+        "parent_cell": _cell_json(provenance.parent_cell),
+        "stage": provenance.stage,
+        "repair_of": provenance.repair_of,
+        "repairs": provenance.repairs,
+        "sections": to_json(dict(provenance.sections)),
+        "shown": to_json(list(provenance.shown)),
+    }
+
+
+def _provenance_of(row: sqlite3.Row) -> Provenance:
+    return Provenance(
+        arm=None if row["arm_operator"] is None else Arm(row["arm_operator"], row["arm_model"]),
+        parent_cell=_cell_of(row["parent_cell"]),
+        stage=row["stage"],
+        repair_of=None if row["repair_of"] is None else KernelId(row["repair_of"]),
+        repairs=row["repairs"],
+        sections=json.loads(row["sections"]),
+        shown=tuple(KernelId(kernel) for kernel in json.loads(row["shown"])),
+    )
 
 
 def proposal_of(row: sqlite3.Row) -> Proposal:
@@ -148,6 +177,7 @@ def proposal_of(row: sqlite3.Row) -> Proposal:
         parents=tuple(KernelId(parent) for parent in json.loads(row["parents"])),
         target=_cell_of(row["target"]),
         notes=json.loads(row["notes"]),
+        provenance=_provenance_of(row),
     )
 
 

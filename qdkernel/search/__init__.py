@@ -11,6 +11,7 @@ from qdkernel.search.environment import (
     with_isa,
 )
 from qdkernel.search.history import elite_of
+from qdkernel.search.prompt_evolution import recorded_lessons
 from qdkernel.search.stages import plan_of
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "open_environment",
     "plan_of",
     "recorded_baseline",
+    "recorded_lessons",
     "resolve_sizes",
     "resolve_threads",
     "with_isa",

@@ -1,37 +1,41 @@
-"""Puts a run together: archive, operators, models and loop, from a configuration and a run folder."""
+"""Builds the parts of a run (archive, operators, models, loop) from a configuration and a run folder."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from qdkernel.archives import KernelArchive
 from qdkernel.config import Config, ModelConfig
-from qdkernel.core import StopReason, reachable_cells
+from qdkernel.core import Arm, Cell, StopReason, reachable_cells
 from qdkernel.llm import Endpoint, EndpointSpec
 from qdkernel.mutators import MODEL_OPERATORS, MUTATORS
 from qdkernel.runs import RunFolder
-from qdkernel.search.bandit import Arm, Bandit
+from qdkernel.search.briefs import BriefFactory
 from qdkernel.search.environment import RunEnvironment
 from qdkernel.search.history import SearchHistory
 from qdkernel.search.llm_budget import TokenBudget, Usage
-from qdkernel.search.llm_dispatcher import FinishedConversation, LLMDispatcher
+from qdkernel.search.llm_dispatcher import LLMDispatcher
 from qdkernel.search.llm_session import LLMSession
 from qdkernel.search.loop import Evolution, Show
+from qdkernel.search.plays import PlayLedger
+from qdkernel.search.policies import POLICIES, SelectionPolicy
+from qdkernel.search.prompt_evolution import PromptEvolution
 from qdkernel.search.proposer import Proposer
 from qdkernel.search.replay import Replay
+from qdkernel.search.stages import StageSchedule, plan_of
 
-_PATIENCE_S = 15.0  # by thought: most replies under way come within it, and nobody minds waiting so long at the end
+_PATIENCE_S = 15.0  # heuristic: most replies under way come within it
 
 Say = Callable[[str], None]
 
 
 @dataclass
 class Assembled:
-    """A run ready to go: call ``evolution.run()``, then ``close``."""
+    """A run about to begin: call ``evolution.run()``, then ``close``."""
 
     evolution: Evolution
     say: Say
@@ -39,13 +43,13 @@ class Assembled:
     stopping: threading.Event | None = None
 
     def stop(self) -> None:
-        """Drains; may be called from a signal handler."""
+        """Ends the run once what is under way is done; may be called from a signal handler."""
         self.evolution.stop()
         if self.stopping:
             self.stopping.set()
 
     def close(self, patience_s: float = _PATIENCE_S) -> None:
-        """Commits replies that are on their way, as far as they come in time."""
+        """Commits the replies that come within ``patience_s`` seconds, and ends all other requests."""
         if self.stopping:
             self.stopping.set()  # no retries any more
         if self.session:
@@ -57,14 +61,14 @@ class Assembled:
 def assemble(
     environment: RunEnvironment, folder: RunFolder, show: Show, say: Say, recorded: RunFolder | None = None
 ) -> Assembled:
-    """The parts of a run, joined.
+    """The parts of a run.
 
     Args:
         environment: the configuration on this machine.
         folder: of the run.
-        show: told the standing.
-        say: told what a user should know at once, e.g. that a model does not answer.
-        recorded: a run to replay instead of thinking of proposals.
+        show: given the status after every evaluation.
+        say: given what a user should know at once, e.g. that a model does not answer.
+        recorded: a run to replay instead of making proposals.
 
     Raises:
         ConfigError: the environment lacks the key of a model.
@@ -75,25 +79,17 @@ def assemble(
     if recorded is not None:
         replay = Replay(recorded, folder, environment.problem.name, config.llm.resamples, say)
         return Assembled(Evolution(environment, folder, archive, replay, lambda: None, show), say)
-    history = SearchHistory(environment)
-    rng = np.random.default_rng(np.random.SeedSequence(config.seed))
-    weights = arms_of(config)
-    bandit = Bandit(weights)
-    proposer = Proposer(environment, folder, history, bandit, reachable, rng)
-    models = config.known_models
-    if not models:
+    parts = _parts(environment, reachable)
+    if not config.known_models:
+        proposer = parts.proposer(environment, folder, None)
         return Assembled(Evolution(environment, folder, archive, proposer, lambda: None, show), say)
     stopping = threading.Event()
-    ledger = TokenBudget(config.budget, _spent_before(folder))
-    endpoints = {model.name: Endpoint(endpoint_spec(model), wait=stopping.wait) for model in models}
-    dispatcher = LLMDispatcher(folder, endpoints, ledger, environment.problem.name, config.llm, say)
+    budget = TokenBudget(config.budget, _spent_before(folder))
+    endpoints = {model.name: Endpoint(endpoint_spec(model), wait=stopping.wait) for model in config.known_models}
+    dispatcher = LLMDispatcher(folder, endpoints, budget, environment.problem.name, config.llm, say)
 
-    def cost_of(held: FinishedConversation) -> float:
-        return ledger.share(held.charge)
-
-    arms = tuple(arm for arm in weights if arm[0] in MODEL_OPERATORS)
-    session = LLMSession(config.llm, dispatcher, folder, history, bandit, arms, proposer, cost_of, rng)
-    proposer.session = session
+    session = parts.session(config, dispatcher, folder)
+    proposer = parts.proposer(environment, folder, session)
 
     def spent() -> StopReason | None:
         return dispatcher.lacking() if not dispatcher.under_way and not session.num_ready else None
@@ -101,19 +97,56 @@ def assemble(
     return Assembled(Evolution(environment, folder, archive, proposer, spent, show), say, session, stopping)
 
 
+@dataclass(frozen=True)
+class _Parts:
+    """What the proposer and the conversations with models share."""
+
+    history: SearchHistory
+    policy: SelectionPolicy
+    weights: Mapping[Arm, float]
+    plays: PlayLedger
+    stages: StageSchedule | None
+    briefs: BriefFactory
+    rng: np.random.Generator
+
+    def session(self, config: Config, dispatcher: LLMDispatcher, folder: RunFolder) -> LLMSession:
+        arms = tuple(arm for arm in self.weights if arm.operator in MODEL_OPERATORS)
+        prompts = PromptEvolution(config.llm, self.history, self.briefs)
+        return LLMSession(
+            config.llm, dispatcher, folder, self.history, self.plays, arms, self.briefs, prompts, self.rng
+        )
+
+    def proposer(self, environment: RunEnvironment, folder: RunFolder, session: LLMSession | None) -> Proposer:
+        return Proposer(
+            environment, folder, self.history, self.policy, self.plays, self.stages, self.briefs, session, self.rng
+        )
+
+
+def _parts(environment: RunEnvironment, reachable: frozenset[Cell]) -> _Parts:
+    config = environment.config
+    history, weights = SearchHistory(), arms_of(config)
+    rng = np.random.default_rng(np.random.SeedSequence(config.seed))
+    policy = POLICIES[config.search](reachable, config.selection)
+    plays = PlayLedger(weights)
+    plan = plan_of(config.stages, config.stage_order)
+    stages = StageSchedule(plan, reachable) if plan else None
+    briefs = BriefFactory(environment, history, policy, plays, stages, rng)
+    return _Parts(history, policy, weights, plays, stages, briefs, rng)
+
+
 def arms_of(config: Config) -> dict[Arm, float]:
     """Every operator with every model it can use, and its weight; model operators are left out without a model."""
     arms: dict[Arm, float] = {}
     for mutator in config.mutators:
         if mutator.name in MUTATORS:
-            arms[mutator.name, ""] = mutator.weight
+            arms[Arm(mutator.name)] = mutator.weight
         else:
-            arms |= {(mutator.name, model.name): mutator.weight * model.weight for model in config.known_models}
+            arms |= {Arm(mutator.name, model.name): mutator.weight * model.weight for model in config.known_models}
     return arms
 
 
 def endpoint_spec(model: ModelConfig) -> EndpointSpec:
-    """A model of the configuration as the client wants it."""
+    """A model of the configuration, as the client takes it."""
     return EndpointSpec(
         name=model.name,
         base_url=model.base_url,

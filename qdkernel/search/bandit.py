@@ -1,4 +1,4 @@
-"""Which arm is played next, and how good a parent each cell has been: judged by what they earned for their cost.
+"""Which arm is played next, judged by what each has earned for its cost.
 
 Thompson sampling (Chapelle and Li 2011, "An Empirical Evaluation of Thompson Sampling") of each arm's rate of earning
 per unit of cost, the order in which a budget is best spent (Ding et al. 2013, "Multi-Armed Bandit with Budget
@@ -15,21 +15,20 @@ pooled rate before each choice (empirical Bayes) and does not.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 
-Arm = tuple[str, str]
-"""An operator and the model it asks; the model is empty for a built-in operator."""
+from qdkernel.core import Arm
+from qdkernel.search.state import ArmState
 
-_FADING = 0.99  # what one more play leaves of the evidence; by thought: the last hundred plays count, a run has several
-_PRIOR = 1.0  # typical earnings that the prior is worth; by thought: two or three plays outweigh it
-_FLOOR = 0.02  # least probability of every arm, so that one which fell behind can show that times have changed
-_FLOORS = 0.25  # the floors together; by thought: many models must not turn the portfolio into a lottery
+FADING = 0.99  # share of the evidence that one more play leaves; heuristic, not measured: the last hundred plays count
+_PRIOR = 1.0  # typical earnings that the prior is worth; heuristic: two or three plays outweigh it
+_FLOOR = 0.02  # least probability of every arm, so that an arm that fell behind is measured again
+_FLOORS = 0.25  # the floors together; heuristic: with many models evidence must still decide
 _NOTHING = 1e-9  # fewer plays than this are none
-_TINY = 1e-200  # sums that have faded below this are 0: keeps quotients away from underflow
+TINY = 1e-200  # sums that have faded below this are 0: keeps quotients away from underflow
 
 
 @dataclass
@@ -57,10 +56,10 @@ class _ArmStats:
         self.total_cost += cost
 
     def fade(self) -> None:
-        self.plays *= _FADING
-        self.wins *= _FADING
-        self.earned *= _FADING
-        self.cost *= _FADING
+        self.plays *= FADING
+        self.wins *= FADING
+        self.earned *= FADING
+        self.cost *= FADING
 
 
 @dataclass(frozen=True)
@@ -94,11 +93,11 @@ class _Pool:
 
 
 class Bandit:
-    """The arms of a run and their books; a play is begun, then settled or abandoned.
+    """The arms of a run and their statistics; ``search.plays`` counts plays in and out.
 
     Plays in flight count with their arm's mean cost and no earning, so that a batch spreads over the arms. Arms
     without a weight may be played too (a run pays for reflection as well, and a resumed one for operators that its
-    configuration no longer lists); their books are kept, but do not move the others.
+    configuration no longer lists); their statistics are kept, but do not change those of the others.
 
     Args:
         weights: of the arms; an arm's prior is the pooled rate times its weight over the mean weight.
@@ -112,7 +111,7 @@ class Bandit:
             raise ValueError(f"expected weights > 0, got {dict(weights)}")
         mean = sum(weights.values()) / len(weights) if weights else 1.0
         self._weights = {arm: weight / mean for arm, weight in weights.items()}
-        self._books: dict[Arm, _ArmStats] = {arm: _ArmStats() for arm in weights}
+        self._stats: dict[Arm, _ArmStats] = {arm: _ArmStats() for arm in weights}
         self._in_flight: dict[Arm, int] = {}
 
     def choose(self, among: Collection[Arm], rng: np.random.Generator) -> Arm:
@@ -120,7 +119,7 @@ class Bandit:
 
         Args:
             among: the arms that can be played now, in any order; one without a weight counts as of mean weight.
-            rng: source of all randomness; the same state and books give the same arm.
+            rng: source of all randomness; the same state and evidence give the same arm.
 
         Raises:
             ValueError: there is nothing to choose among.
@@ -135,19 +134,22 @@ class Bandit:
         draws = [rng.gamma(shape) / rate for shape, rate in posteriors]
         return arms[int(np.argmax(draws))]
 
-    def begin(self, arm: Arm) -> None:
-        """A play of the arm is in flight."""
+    def enter(self, arm: Arm) -> None:
+        """One more play of the arm is in flight."""
         self._in_flight[arm] = self._in_flight.get(arm, 0) + 1
 
-    def hold(self, arm: Arm) -> None:
-        """A play in flight waits for its turn, e.g. a proposal for an evaluator, and does not count until it is begun.
+    def leave(self, arm: Arm) -> None:
+        """One play of the arm less is in flight.
 
-        Otherwise an arm would be passed over just because it has something to offer.
+        Raises:
+            ValueError: there is none.
         """
-        self._in_flight[arm] = max(0, self._in_flight.get(arm, 0) - 1)
+        if not self._in_flight.get(arm):
+            raise ValueError(f"expected a play of {arm} in flight, got none")
+        self._in_flight[arm] -= 1
 
-    def settle(self, arm: Arm, earned: float, cost: float) -> None:
-        """Ends a play in flight, or one that an earlier session began.
+    def record(self, arm: Arm, earned: float, cost: float) -> None:
+        """Adds the evidence of a play that ended.
 
         Args:
             arm: which was played.
@@ -160,64 +162,59 @@ class Bandit:
         for name, amount in (("earned", earned), ("cost", cost)):
             if not (math.isfinite(amount) and amount >= 0):
                 raise ValueError(f"expected {name} to be a finite number >= 0, got {amount}")
-        for book in self._books.values():
-            book.fade()
-        self._books.setdefault(arm, _ArmStats()).add(earned, cost)
-        self._in_flight[arm] = max(0, self._in_flight.get(arm, 0) - 1)
-
-    def abandon(self, arm: Arm, cost: float) -> None:
-        """Ends a play that led to no evaluation; it has cost something all the same."""
-        self.settle(arm, 0.0, cost)
+        for stats in self._stats.values():
+            stats.fade()
+        self._stats.setdefault(arm, _ArmStats()).add(earned, cost)
 
     def rows(self) -> list[ArmRow]:
         """What became of every arm that has a weight or was ever played, in order of the weights."""
         pool = self._pool()
-        plays = sum(book.total_plays for book in self._books.values())
+        plays = sum(stats.total_plays for stats in self._stats.values())
         return [
             ArmRow(
                 arm,
-                book.total_plays,
-                book.total_earned,
-                book.total_cost,
-                book.total_plays / plays if plays else 0.0,
+                stats.total_plays,
+                stats.total_earned,
+                stats.total_cost,
+                stats.total_plays / plays if plays else 0.0,
                 self._mean_rate(arm, pool),
             )
-            for arm, book in self._books.items()
+            for arm, stats in self._stats.items()
         ]
 
-    def to_json(self) -> dict[str, Any]:  # Any: JSON
-        """The books. Plays in flight are left out: whoever takes them up again begins them again."""
-        return {"arms": [{"arm": list(arm), **asdict(book)} for arm, book in self._books.items()]}
+    def state(self) -> tuple[ArmState, ...]:
+        """The evidence. Plays in flight are left out: a resume begins them again."""
+        return tuple(
+            ArmState(operator=arm.operator, model=arm.model, **asdict(stats)) for arm, stats in self._stats.items()
+        )
 
-    def restore(self, data: Mapping[str, Any]) -> None:  # Any: JSON
-        """Takes over the books of ``to_json``; arms with a weight that they do not know start fresh."""
-        books = dict(self._books)
-        for row in data["arms"]:
-            operator, model = row["arm"]
-            books[operator, model] = _ArmStats(**{key: value for key, value in row.items() if key != "arm"})
-        self._books = books
+    def restore(self, arms: Iterable[ArmState]) -> None:
+        """The inverse of ``state``; arms with a weight that it does not contain start without evidence."""
+        for arm in arms:
+            evidence = arm.model_dump(exclude={"operator", "model"})
+            self._stats[Arm(arm.operator, arm.model)] = _ArmStats(**evidence)
 
     def _pool(self) -> _Pool:
         """Over the arms with a weight, as if one play had been made and won before the first."""
-        books = [self._books[arm] for arm in self._weights]
-        plays, cost = sum(book.plays for book in books), sum(book.cost for book in books)
-        wins, earned = sum(book.wins for book in books), sum(book.earned for book in books)
-        play_cost = cost / plays if plays > _NOTHING and cost > _TINY else 1.0
-        earning = earned / wins if wins > _NOTHING and earned > _TINY else 1.0
+        known = [self._stats[arm] for arm in self._weights]
+        plays, cost = sum(stats.plays for stats in known), sum(stats.cost for stats in known)
+        wins, earned = sum(stats.wins for stats in known), sum(stats.earned for stats in known)
+        play_cost = cost / plays if plays > _NOTHING and cost > TINY else 1.0
+        earning = earned / wins if wins > _NOTHING and earned > TINY else 1.0
         return _Pool(earning, play_cost, (1 + wins) / (play_cost + cost))
 
     def _posterior(self, arm: Arm, pool: _Pool) -> tuple[float, float]:
         """Shape and rate of the Gamma distribution of the arm's typical earnings per unit of cost."""
-        book = self._books.get(arm, _ArmStats())
-        play_cost = book.cost / book.plays if book.plays > _NOTHING else pool.play_cost
-        exposure = book.cost + self._in_flight.get(arm, 0) * play_cost
+        stats = self._stats.get(arm, _ArmStats())
+        play_cost = stats.cost / stats.plays if stats.plays > _NOTHING else pool.play_cost
+        exposure = stats.cost + self._in_flight.get(arm, 0) * play_cost
         prior = _PRIOR / (self._weights.get(arm, 1.0) * pool.rate)
-        return _PRIOR + book.earned / pool.earning, prior + exposure
+        return _PRIOR + stats.earned / pool.earning, prior + exposure
 
     def _mean_rate(self, arm: Arm, pool: _Pool) -> float:
         """In earnings per unit of cost; without a prior for an arm that has no weight."""
-        book = self._books[arm]
+        stats = self._stats[arm]
         if arm not in self._weights:
-            return book.earned / book.cost if book.cost > _TINY else 0.0
+            return stats.earned / stats.cost if stats.cost > TINY else 0.0
         shape, rate = self._posterior(arm, pool)
         return pool.earning * shape / rate

@@ -37,7 +37,7 @@ class RunEnvironment:
         peaks: what it can do at most.
         toolchain: the compiler.
         spec: what workers need; its baseline speeds are measured or taken from the run's folder.
-        scratch: the scratch folder, removed when the workplace is closed.
+        scratch: the scratch folder, removed when the environment is closed.
         baseline: name and version of what kernels are measured against.
     """
 
@@ -98,7 +98,7 @@ class RunEnvironment:
 def open_environment(
     config: Config, say: Callable[[str], None], baseline_gflops: tuple[float, ...] = ()
 ) -> Iterator[RunEnvironment]:
-    """A workplace for the configuration; its scratch folder goes when the block ends.
+    """The environment of a configuration; its scratch folder is removed when the block ends.
 
     Args:
         config: the configuration.

@@ -27,9 +27,9 @@ class Usage:
 
 
 class TokenBudget:
-    """Books of one run; may be used from several threads.
+    """What the models of one run have cost; may be used from several threads.
 
-    A request is reserved at the most it can cost and settled at what it did cost, so no budget is ever passed.
+    A request is reserved at the most it can cost and settled at what it did cost, so no budget is exceeded.
 
     Args:
         budget: the run's.

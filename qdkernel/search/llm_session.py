@@ -1,67 +1,42 @@
-"""What a run says to models and what comes back: proposals, plans, repairs, lessons, better prompts."""
+"""The conversations of a run with its models: which are begun, and what those that have ended bring."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from qdkernel.config import LlmConfig
-from qdkernel.core import Evaluation, Proposal, parse_cell
-from qdkernel.llm import FailureKind, Message
-from qdkernel.mutators import Brief, Elite
+from qdkernel.core import Arm, Cell, Evaluation, Proposal, parse_cell
+from qdkernel.llm import FailureKind
+from qdkernel.mutators import Elite
 from qdkernel.mutators.llm import Assignment, Strategy
-from qdkernel.mutators.llm.prompts import (
-    LogLine,
-    PromptPool,
-    compose,
-    compose_program,
-    compose_reflect,
-    compose_repair,
-    compose_revise,
-)
-from qdkernel.runs import RunFolder
-from qdkernel.search.bandit import Arm, Bandit
-from qdkernel.search.history import REPAIRABLE, SearchHistory
+from qdkernel.mutators.llm.prompts import compose, compose_program
+from qdkernel.runs import RunFolder, StoredCall
+from qdkernel.search.briefs import BriefFactory
+from qdkernel.search.history import SearchHistory
 from qdkernel.search.llm_dispatcher import FinishedConversation, LLMDispatcher
-
-BUILT_IN = frozenset({"seed", "schedule", "tune"})
-_LEAST_LOG = 8  # evaluations before there is anything to reflect on
-
-
-class Briefs(Protocol):
-    """Makes the briefs that prompts are composed from."""
-
-    def brief(self) -> Brief:
-        """For one proposal: parent, target and stage are chosen."""
-
-    def brief_on(self, parent: Elite | None, stage: str) -> Brief:
-        """For a parent that somebody else chose, in the stage of this name (or none)."""
-
-
-@dataclass(frozen=True)
-class Ready:
-    """A model's proposal, committed under ``number``, that waits for an evaluator."""
-
-    number: int
-    proposal: Proposal
+from qdkernel.search.plays import Play, PlayLedger
+from qdkernel.search.prompt_evolution import PromptEvolution
+from qdkernel.search.repairs import Repairs
+from qdkernel.search.source import PendingProposal
+from qdkernel.search.state import stored
 
 
 class LLMSession:
-    """The run's side of every conversation; its threads are the desk's.
+    """Begins conversations and commits how they end; the dispatcher's threads hold them.
 
     Args:
         config: the ``llm`` section.
         dispatcher: holds the conversations.
         folder: of the run.
-        history: what proposals want to know.
-        bandit: chooses operator and model, and is told what became of it.
+        history: of the run.
+        plays: choose operator and model, and are told what became of every conversation.
         arms: the model operators of the configuration, each with each model.
         briefs: parents, targets and stages of the prompts.
-        cost_of: what a conversation cost as a share of the budget.
+        prompts: lessons and prompt sections.
         rng: of the proposals.
     """
 
@@ -71,29 +46,24 @@ class LLMSession:
         dispatcher: LLMDispatcher,
         folder: RunFolder,
         history: SearchHistory,
-        bandit: Bandit,
+        plays: PlayLedger,
         arms: tuple[Arm, ...],
-        briefs: Briefs,
-        cost_of: Callable[[FinishedConversation], float],
+        briefs: BriefFactory,
+        prompts: PromptEvolution,
         rng: np.random.Generator,
     ) -> None:
+        self.prompts = prompts
         self._config = config
-        self._desk = dispatcher
+        self._dispatcher = dispatcher
         self._folder = folder
-        self._chronicle = history
-        self._portfolio = bandit
+        self._history = history
+        self._plays = plays
         self._arms = arms
         self._briefs = briefs
-        self._cost_of = cost_of
         self._rng = rng
-        self._pool = PromptPool()
-        self._repairs: deque[tuple[str, Assignment]] = deque()
-        self._ready: dict[Arm, deque[Ready]] = {}
-        self._paid: dict[int, float] = {}
-        self._since_reflection = 0
-        self._since_revision = 0
-
-    # -- proposals ------------------------------------------------------------------------------------------------
+        self._repairs = Repairs(folder, dispatcher.models, config.repairs)
+        self._under_way: dict[int, Play] = {}  # by conversation
+        self._ready: dict[Arm, deque[PendingProposal]] = {}
 
     @property
     def num_ready(self) -> int:
@@ -101,233 +71,169 @@ class LLMSession:
         return sum(map(len, self._ready.values()))
 
     @property
-    def hopeful(self) -> bool:
+    def may_propose(self) -> bool:
         """Whether a proposal waits or may still come."""
-        return bool(self.num_ready or self._desk.under_way or self._desk.asleep)
+        return bool(self.num_ready or self._dispatcher.under_way or self._dispatcher.backing_off)
 
     @property
-    def alive(self) -> bool:
-        """Whether any model may still answer, now or after a rest."""
-        return self._desk.alive
+    def available(self) -> bool:
+        """Whether any model may still answer, now or after its back-off."""
+        return self._dispatcher.available
+
+    @property
+    def under_way(self) -> int:
+        """Conversations that have not ended."""
+        return self._dispatcher.under_way
 
     def describe(self) -> str:
         """The models' use in a few words."""
-        return self._desk.describe() + (f", {self.num_ready} proposals waiting" if self.num_ready else "")
+        return self._dispatcher.describe() + (f", {self.num_ready} proposals waiting" if self.num_ready else "")
 
     def ready_arms(self) -> list[Arm]:
         """Arms that have a proposal waiting."""
         return [arm for arm, waiting in self._ready.items() if waiting]
 
-    def pop(self, arm: Arm) -> Ready:
+    def pop(self, arm: Arm) -> PendingProposal:
         """The arm's oldest waiting proposal, to be evaluated."""
-        self._portfolio.begin(arm)
-        return self._ready[arm].popleft()
+        pending = self._ready[arm].popleft()
+        assert pending.play is not None
+        pending.play.release()
+        return pending
 
     def poll(self) -> None:
-        """Takes what has come back since the last time."""
-        for held in self._desk.collect():
-            self._end(held)
+        """Takes in the conversations that have ended since the last time."""
+        for finished in self._dispatcher.collect():
+            self._end(finished)
 
     def ask(self, least_ready: int) -> None:
-        """Fills the free request slots: repairs first, then reflection, then what the portfolio chooses.
+        """Fills the free request slots: repairs first, then reflection or revision, then what the bandit chooses.
 
         Nothing is asked while as many proposals wait as there are slots, and ``least_ready`` at least: replies that
-        nobody evaluates are wasted money, yet replies come in bursts.
+        are never evaluated are wasted money, yet replies come in bursts.
         """
-        most_ready = max(least_ready, self._desk.slots)
-        while free := self._desk.free():
-            if self._ask_repair(free) or self._ask_about_the_run(free):
-                continue
-            if self.num_ready >= most_ready or not self._ask_proposal(free):
+        most_ready = max(least_ready, self._dispatcher.slots)
+        while free := self._dispatcher.free():
+            if repair := self._repairs.next(free):
+                self._begin(repair)
+            elif about_the_run := self._about_the_run(free):
+                self._begin(about_the_run)
+            elif self.num_ready >= most_ready or not self._ask_proposal(free):
                 return
 
+    def evaluated(self, number: int, proposal: Proposal, evaluation: Evaluation, gain: float) -> None:
+        """What became of a proposal of any operator."""
+        self.prompts.evaluated(proposal, gain)
+        self._repairs.evaluated(number, proposal, evaluation)
+
     def resume(self) -> None:
-        """Takes up the conversations that a killed session left."""
-        for stored in self._folder.unended_conversations():
-            if stored.model in self._desk.models:
-                self._portfolio.begin(arm_of(stored.assignment.notes))
-                self._desk.begin(stored.id, stored.model, stored.assignment, stored.calls)
+        """Restores lessons and prompts, and continues the conversations that a killed session left.
+
+        Raises:
+            RunFolderError: the stored state is of another version.
+        """
+        self.prompts.restore(self._folder)
+        for left in self._folder.unended_conversations():
+            if left.model in self._dispatcher.models:
+                self._hold(left.id, left.assignment, left.calls)
             else:
-                self._folder.end_conversation(stored.id, "cancelled", f"no model {stored.model} any more")
-
-    def evaluated(self, number: int, proposal: Proposal, evaluation: Evaluation, earned: float) -> None:
-        """What became of a proposal, whoever made it."""
-        self._since_reflection += 1
-        self._since_revision += 1
-        if "sections" in proposal.notes:
-            self._pool.credit(proposal.notes["sections"], earned)
-        turn = int(proposal.notes.get("repairs", 0)) + 1
-        if "arm" not in proposal.notes or evaluation.outcome not in REPAIRABLE or turn > self._config.repairs:
-            return
-        said = self._said(number)
-        model = arm_of(proposal.notes)[1]
-        if said and model in self._desk.models:
-            notes = {**proposal.notes, "repairs": turn, "repair_of": proposal.kernel.id}
-            repair = compose_repair(
-                said,
-                proposal.kernel.source,
-                evaluation.outcome,
-                evaluation.detail,
-                turn,
-                notes,
-                proposal.parents,
-                proposal.target,
-            )
-            self._repairs.append((model, repair))
-
-    def paid(self, number: int) -> float:
-        """What a proposal's conversation cost as a share of the budget; asked once, when it is evaluated."""
-        return self._paid.pop(number, 0.0)
-
-    @property
-    def under_way(self) -> int:
-        """Conversations that have not ended."""
-        return self._desk.under_way
+                self._folder.end_conversation(left.id, "cancelled", f"no model {left.model} any more")
 
     def close(self, patience_s: float) -> None:
-        """Waits a little for what is on its way, commits it, and ends the rest."""
-        for held in self._desk.drain(patience_s):
-            self._end(held)
-        self._desk.close()
+        """Waits at most so many seconds for replies under way, commits them, and ends the rest."""
+        for finished in self._dispatcher.drain(patience_s):
+            self._end(finished)
+        self._dispatcher.close()
 
-    # -- asking ---------------------------------------------------------------------------------------------------
-
-    def _ask_repair(self, free: list[str]) -> bool:
-        for at, (model, repair) in enumerate(self._repairs):
-            if model in free:
-                del self._repairs[at]
-                self._begin(arm_of(repair.notes), repair)
-                return True
-        return False
-
-    def _ask_about_the_run(self, free: list[str]) -> bool:
-        """Lessons and prompt sections; not plays of the portfolio."""
-        config, log = self._config, self._chronicle.log
+    def _about_the_run(self, free: list[str]) -> Assignment | None:
+        """A reflection or revision, when one is due; its arm has no weight, so its cost changes no other arm."""
         model = free[int(self._rng.integers(len(free)))]
-        if config.reflect_every and self._since_reflection >= config.reflect_every and len(log) >= _LEAST_LOG:
-            self._since_reflection = 0
-            lines = telling(tuple(log)[-config.reflect_every :])
-            brief = self._briefs.brief_on(None, "")
-            self._begin(("reflect", model), compose_reflect(brief, lines, self._chronicle.lessons))
-            return True
-        if config.revise_every and self._since_revision >= config.revise_every and len(log) >= _LEAST_LOG:
-            self._since_revision = 0
-            section = self._pool.choose_for_revision(self._rng)
-            lines = tuple(line for line in log if line.operator not in BUILT_IN)
-            if lines:
-                self._begin(("revise", model), compose_revise(section, lines[-config.revise_every :], self._rng))
-                return True
-        return False
+        assignment = self.prompts.due(self._rng)
+        return assignment and _of_play(assignment, Arm(assignment.operator, model))
 
     def _ask_proposal(self, free: list[str]) -> bool:
-        arms = [arm for arm in self._arms if arm[1] in free]
+        arms = [arm for arm in self._arms if arm.model in free]
         while arms:
-            arm = self._portfolio.choose(arms, self._rng)
-            assignment = self._compose(arm[0], self._briefs.brief())
+            arm = self._plays.choose(arms, self._rng)
+            assignment = self._compose(arm)
             if assignment is not None:
-                self._begin(arm, assignment)
+                self._begin(assignment)
                 return True
             arms.remove(arm)
         return False
 
-    def _compose(self, operator: str, brief: Brief) -> Assignment | None:
-        sections = self._pool.choose(self._rng)
-        assignment = compose(operator, brief, sections, self._config.programmers, self._rng)
-        if assignment is None or brief.parent is None or operator == "plan":
-            return assignment
-        return replace(assignment, notes={**assignment.notes, "from": list(brief.parent.cell)})
+    def _compose(self, arm: Arm) -> Assignment | None:
+        brief = self._briefs.brief()
+        sections = self.prompts.sections(self._rng)
+        assignment = compose(arm.operator, brief, sections, self._config.programmers, self._rng)
+        if assignment is None:
+            return None
+        from_parent = brief.parent is not None and arm.operator != "plan"  # a plan's programs have parents, it has not
+        return _of_play(assignment, arm, brief.parent.cell if brief.parent and from_parent else None)
 
-    def _begin(self, arm: Arm, assignment: Assignment) -> None:
-        assignment = replace(assignment, notes={**assignment.notes, "arm": list(arm)})
-        number = self._folder.add_conversation(assignment, arm[1])
-        self._portfolio.begin(arm)
-        self._desk.begin(number, arm[1], assignment)
+    def _begin(self, assignment: Assignment) -> None:
+        number = self._folder.add_conversation(assignment, _arm(assignment).model)
+        self._hold(number, assignment)
 
-    # -- what came back -------------------------------------------------------------------------------------------
+    def _hold(self, number: int, assignment: Assignment, calls: tuple[StoredCall, ...] = ()) -> None:
+        arm = _arm(assignment)
+        self._under_way[number] = self._plays.begin(arm, assignment.provenance.parent_cell)
+        self._dispatcher.begin(number, arm.model, assignment, calls)
 
-    def _end(self, held: FinishedConversation) -> None:
-        arm, ending, notes = arm_of(held.assignment.notes), held.ending, held.assignment.notes
-        if ending.proposal is None or held.failure is not None:
-            self._portfolio.abandon(arm, self._cost_of(held))
-        if held.failure is FailureKind.CANCELLED:
-            # Stays open in the folder, for a resume to ask what was not answered; unless nothing was asked at all.
-            if not self._folder.conversation(held.number).calls:
-                self._folder.end_conversation(held.number, "cancelled", f"never asked: {ending.reason}")
+    def _end(self, finished: FinishedConversation) -> None:
+        """Ends the play, and commits how the conversation ended together with what follows from it."""
+        play, ending, number = self._under_way.pop(finished.number), finished.ending, finished.number
+        if ending.proposal is not None and finished.failure is None:
+            self._keep(finished, ending.proposal, play)
             return
-        if held.failure is not None:
-            self._folder.end_conversation(held.number, "failed", f"{held.failure.value}: {ending.reason}")
-        elif ending.proposal is not None:
-            ended = self._folder.end_conversation(held.number, "proposal", proposal=ending.proposal)
-            assert ended.proposal_number is not None
-            self._paid[ended.proposal_number] = self._cost_of(held)
-            self._ready.setdefault(arm, deque()).append(Ready(ended.proposal_number, ending.proposal))
-            self._portfolio.hold(arm)
+        play.abandon(finished.cost)
+        if finished.failure is FailureKind.CANCELLED:
+            # Stays open in the folder, so that a resume asks what was not answered; unless nothing was asked at all.
+            if not self._folder.conversation(number).calls:
+                self._folder.end_conversation(number, "cancelled", f"never asked: {ending.reason}")
+        elif finished.failure is not None:
+            self._folder.end_conversation(number, "failed", f"{finished.failure.value}: {ending.reason}")
         elif ending.plan:
-            self._hand_out(held, arm, ending.plan)
+            self._hand_out(finished, ending.plan)
         elif ending.text:
-            self._take_text(held.assignment.operator, notes, ending.text)
-            self._folder.end_conversation(held.number, "text", state=self.state())
+            self.prompts.accept(finished.assignment, ending.text)
+            self._folder.end_conversation(number, "text", state=stored(self.prompts.state()))
         else:
-            self._folder.end_conversation(held.number, "nothing", ending.reason)
+            self._folder.end_conversation(number, "nothing", ending.reason)
 
-    def _hand_out(self, held: FinishedConversation, arm: Arm, plan: tuple[Strategy, ...]) -> None:
-        """A programmer's conversation for each strategy, committed together with the plan."""
-        kernels = held.assignment.notes["kernels"]
+    def _keep(self, finished: FinishedConversation, proposal: Proposal, play: Play) -> None:
+        """Commits a proposal, which then waits for an evaluator."""
+        ended = self._folder.end_conversation(finished.number, "proposal", proposal=proposal)
+        play.hold()
+        pending = PendingProposal(proposal, ended.proposal_number, play=play, cost=finished.cost)
+        self._ready.setdefault(play.arm, deque()).append(pending)
+
+    def _hand_out(self, finished: FinishedConversation, plan: tuple[Strategy, ...]) -> None:
+        """Begins a conversation for each strategy, committed together with the plan."""
+        cells = [parse_cell(kernel["cell"]) for kernel in finished.assignment.notes["kernels"]]
+        arm = _arm(finished.assignment)
         tasks = []
         for strategy in plan[: self._config.programmers]:
-            parent = self._numbered(kernels, strategy.parent)
-            brief = self._briefs.brief_on(parent, held.assignment.notes.get("stage", ""))
-            task = compose_program(brief, self._pool.choose(self._rng), strategy, self._rng)
-            tasks.append(replace(task, notes={**task.notes, "arm": list(arm), "from": list(parent.cell)}))
-        ended = self._folder.end_conversation(held.number, "plan", next_ones=[(task, held.model) for task in tasks])
+            parent = self._numbered(cells, strategy.parent)
+            brief = self._briefs.brief_on(parent, finished.assignment.provenance.stage)
+            task = compose_program(brief, self.prompts.sections(self._rng), strategy, self._rng)
+            tasks.append(_of_play(task, arm, parent.cell))
+        next_ones = [(task, arm.model) for task in tasks]
+        ended = self._folder.end_conversation(finished.number, "plan", next_ones=next_ones)
         for number, task in zip(ended.conversations, tasks, strict=True):
-            self._portfolio.begin(arm)
-            self._desk.begin(number, held.model, task)
+            self._hold(number, task)
 
-    def _numbered(self, kernels: Sequence[Mapping[str, str]], number: int) -> Elite:
-        """The kernel a manager meant by its number; the cell's holder of today, or the best for a number not shown."""
-        shown = kernels[number - 1] if 1 <= number <= len(kernels) else kernels[0]
-        return self._chronicle.elites.get(parse_cell(shown["cell"])) or self._chronicle.best
-
-    def _take_text(self, operator: str, notes: Mapping[str, Any], text: str) -> None:  # Any: JSON
-        if operator == "reflect":
-            self._chronicle.lessons = text
-        else:
-            self._pool.add(notes["section"], text, notes["version"])
-
-    def _said(self, number: int) -> tuple[Message, ...]:
-        """Everything said in the conversation that a proposal came from, the last reply included."""
-        stored = self._folder.conversation_of(number)
-        if stored is None or not stored.calls or stored.calls[-1].reply is None:
-            return ()
-        last = stored.calls[-1]
-        return (*last.messages, Message("assistant", last.reply or ""))
-
-    # -- going on after a stop ------------------------------------------------------------------------------------
-
-    def state(self) -> dict[str, Any]:  # Any: JSON
-        """What a resume needs and the conversations do not tell."""
-        return {
-            "lessons": self._chronicle.lessons,
-            "prompts": self._pool.to_json(),
-            "since": [self._since_reflection, self._since_revision],
-        }
-
-    def restore(self) -> None:
-        """The inverse of ``state``, from the run's folder."""
-        self._chronicle.lessons = self._folder.get_state("lessons", "")
-        prompts = self._folder.get_state("prompts")
-        if prompts is not None:
-            self._pool = PromptPool.from_json(prompts)
-        self._since_reflection, self._since_revision = self._folder.get_state("since", [0, 0])
+    def _numbered(self, cells: Sequence[Cell], number: int) -> Elite:
+        """The present elite of the cell that a plan names by number, from 1; of the first for a number not shown."""
+        cell = cells[number - 1] if 1 <= number <= len(cells) else cells[0]
+        return self._history.elites.get(cell) or self._history.best
 
 
-def telling(log: Sequence[LogLine]) -> tuple[LogLine, ...]:
-    """The lines that teach something: all of models, and of the many of built-in operators those that gained."""
-    return tuple(line for line in log if line.operator not in BUILT_IN or (line.gain or 0.0) > 0)
+def _of_play(assignment: Assignment, arm: Arm, parent: Cell | None = None) -> Assignment:
+    """The assignment as a play of an arm on a parent."""
+    return replace(assignment, provenance=replace(assignment.provenance, arm=arm, parent_cell=parent))
 
 
-def arm_of(notes: Mapping[str, Any]) -> Arm:  # Any: JSON
-    """The arm whose play a proposal or conversation is."""
-    operator, model = notes["arm"]
-    return operator, model
+def _arm(assignment: Assignment) -> Arm:
+    arm = assignment.provenance.arm
+    assert arm is not None  # every conversation that this module begins is a play
+    return arm

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from qdkernel.core import Cell, cell_name, parse_cell
-from qdkernel.search.bandit import _FADING, _TINY
+from qdkernel.search.bandit import FADING, TINY
+from qdkernel.search.state import ParentState
 
-_PARENT_PRIOR = 4.0  # tries that the prior of a parent is worth; by thought: four failures only halve a parent's chance
-_MOST_FACTOR = 1.5  # by thought: a lucky parent must not crowd out the others
+_PARENT_PRIOR = 4.0  # tries that the prior of a parent is worth; heuristic: four failures only halve a parent's chance
+_MOST_FACTOR = 1.5  # heuristic: a lucky parent must not crowd out the others
 
 
 @dataclass
@@ -19,7 +19,7 @@ class ParentStats:
     """What kernels made from each cell's elite earned, for the choice of parents.
 
     A cell's factor is its mean earning per try over that of all tries, shrunk towards 1 by pseudo-counts; tries in
-    flight count as unsuccessful, and all evidence fades with every try that ends, as in the portfolio.
+    flight count as unsuccessful, and all evidence fades with every try that ends, as in the bandit.
     """
 
     _tries: dict[Cell, float] = field(default_factory=dict)
@@ -34,35 +34,48 @@ class ParentStats:
         losses = self._tries.get(cell, 0.0) + self._in_flight.get(cell, 0)
         return min(_MOST_FACTOR, (_PARENT_PRIOR + wins) / (_PARENT_PRIOR + losses))
 
-    def begin(self, cell: Cell) -> None:
-        """A kernel is being made from the cell's elite."""
+    def enter(self, cell: Cell) -> None:
+        """One more kernel is being made from the cell's elite."""
         self._in_flight[cell] = self._in_flight.get(cell, 0) + 1
 
-    def settle(self, cell: Cell, earned: float) -> None:
-        """Ends a try, also one that an earlier session began; ``earned`` is 0 when nothing came of it.
+    def leave(self, cell: Cell) -> None:
+        """One kernel less is being made from the cell's elite.
+
+        Raises:
+            ValueError: there is none.
+        """
+        if not self._in_flight.get(cell):
+            raise ValueError(f"expected a try of the elite in {cell_name(cell)} in flight, got none")
+        self._in_flight[cell] -= 1
+
+    def record(self, cell: Cell, earned: float) -> None:
+        """Adds the evidence of a try that ended; ``earned`` is 0 when nothing came of it.
 
         Raises:
             ValueError: a negative or infinite number.
         """
         if not (math.isfinite(earned) and earned >= 0):
             raise ValueError(f"expected earned to be a finite number >= 0, got {earned}")
-        for books in (self._tries, self._earned):
-            for known in books:
-                books[known] *= _FADING
+        for amounts in (self._tries, self._earned):
+            for known in amounts:
+                amounts[known] *= FADING
         self._tries[cell] = self._tries.get(cell, 0.0) + 1
         self._earned[cell] = self._earned.get(cell, 0.0) + earned
-        self._in_flight[cell] = max(0, self._in_flight.get(cell, 0) - 1)
 
-    def to_json(self) -> dict[str, Any]:  # Any: JSON
-        """Tries and earnings by cell; tries in flight are left out, as in the portfolio."""
-        return {cell_name(cell): [tries, self._earned[cell]] for cell, tries in self._tries.items()}
+    def state(self) -> tuple[ParentState, ...]:
+        """The evidence; tries in flight are left out: a resume begins them again."""
+        return tuple(
+            ParentState(cell=cell_name(cell), tries=tries, earned=self._earned[cell])
+            for cell, tries in self._tries.items()
+        )
 
-    def restore(self, data: Mapping[str, Any]) -> None:  # Any: JSON
-        """Takes over what ``to_json`` gave."""
-        self._tries = {parse_cell(name): tries for name, (tries, _) in data.items()}
-        self._earned = {parse_cell(name): earned for name, (_, earned) in data.items()}
+    def restore(self, parents: Iterable[ParentState]) -> None:
+        """The inverse of ``state``."""
+        for parent in parents:
+            cell = parse_cell(parent.cell)
+            self._tries[cell], self._earned[cell] = parent.tries, parent.earned
 
 
 def _total(amounts: Iterable[float]) -> float:
     total = sum(amounts)
-    return total if total > _TINY else 0.0
+    return total if total > TINY else 0.0

@@ -1,4 +1,4 @@
-"""Proposes what another run proposed, in the same order: models' replies are read again, and nobody is asked."""
+"""Proposes what another run proposed, in the same order: models' replies are read again, and no model is asked."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from qdkernel.llm import CallFailed
 from qdkernel.mutators.llm import converse
 from qdkernel.runs import RunFolder, StoredConversation
 from qdkernel.search.llm_dispatcher import answer_of
-from qdkernel.search.proposer import Offer
+from qdkernel.search.source import PendingProposal
 
 
 class Replay:
     """A recorded run as the source of proposals.
 
-    Kernels of models are made from the stored replies anew; everything else is taken as it was proposed. A reply that
-    reads differently now is told, and the kernel it gives now is evaluated.
+    Models' kernels are read from the stored replies again; everything else is taken as it was proposed. When a reply
+    reads differently now, an event says so, and the kernel that it gives now is evaluated.
 
     Args:
         recorded: the run to replay.
         folder: the new run's, which gets a copy of the conversations.
         function: the problem's function.
         resamples: how often the recorded run asked again for an unreadable reply.
-        say: told what differs.
+        say: given what differs.
     """
 
     ending = StopReason.REPLAYED
@@ -38,32 +38,41 @@ class Replay:
         self._function = function
         self._resamples = resamples
         self._say = say
-        self._offers: Iterator[Offer] = iter(())
+        self._pending: Iterator[PendingProposal] = iter(())
 
-    def next(self) -> Offer | None:
+    def next(self) -> PendingProposal | None:
         """The next recorded proposal."""
-        return next(self._offers, None)
+        return next(self._pending, None)
 
     def evaluated(
-        self, number: int, proposal: Proposal, evaluation: Evaluation, placement: Placement, gain: float, cost: float
+        self,
+        number: int,
+        pending: PendingProposal,
+        evaluation: Evaluation,
+        placement: Placement,
+        gain: float,
+        cost: float,
     ) -> None:
-        """Changes nothing: what comes next is written down."""
+        """Changes nothing: the recorded run decides what comes next."""
+
+    def recorded(self, proposal: Proposal, evaluation: Evaluation, placement: Placement) -> None:
+        """Changes nothing."""
 
     def update_status(self, status: RunStatus) -> None:
         """Nothing to add."""
 
     def state(self) -> dict[str, Any]:  # Any: JSON
-        """Nothing: how far the replay is stands in the folder."""
+        """Nothing: the folder shows how far the replay is."""
         return {}
 
     def restore(self) -> None:
-        """Goes on after the proposals that the new folder holds already."""
+        """Continues after the proposals that the new folder contains already."""
         unfinished = self._folder.unfinished()
         held = self._folder.num_evaluations() + len(unfinished)
-        self._offers = self._all(held, unfinished)
+        self._pending = self._all(held, unfinished)
 
-    def _all(self, held: int, unfinished: list[tuple[int, Proposal]]) -> Iterator[Offer]:
-        yield from (Offer(number, proposal) for number, proposal in unfinished)
+    def _all(self, held: int, unfinished: list[tuple[int, Proposal]]) -> Iterator[PendingProposal]:
+        yield from (PendingProposal(proposal, number) for number, proposal in unfinished)
         for at, (number, proposal) in enumerate(self._proposals()):
             if at >= held:
                 yield self._again(number, proposal)
@@ -73,15 +82,15 @@ class Replay:
         evaluated = [(record.proposal_id, record.proposal) for record in self._recorded.evaluations()]
         return sorted([*evaluated, *self._recorded.unfinished()], key=lambda item: item[0])
 
-    def _again(self, number: int, proposal: Proposal) -> Offer:
+    def _again(self, number: int, proposal: Proposal) -> PendingProposal:
         stored = self._recorded.conversation_of(number)
         if stored is None:
-            return Offer(None, proposal)
+            return PendingProposal(proposal)
         read = self._read(stored)
         if read is None or read.kernel.id != proposal.kernel.id:
             self._tell(f"proposal {number}: the model's reply reads differently now than when it was recorded")
         made = read or proposal
-        return Offer(self._copy(stored, made), made)
+        return PendingProposal(made, self._copy(stored, made))
 
     def _read(self, stored: StoredConversation) -> Proposal | None:
         """The proposal that the stored replies give."""

@@ -3,26 +3,24 @@
 Our generalisation of Staged Quality-Diversity (Mikasa et al. 2026, arXiv 2602.12049). The published form varies the
 permitted optimisation techniques step by step but tells neither the stages nor how they are enforced. Here a technique
 is a level of one of the archive's axes, a stage ends by budget, stagnation or coverage (or is drawn for each proposal),
-and it is enforced by the behaviour measured from what was compiled.
+and it is enforced by the behavior measured from what was compiled.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from qdkernel.config import StageConfig, StageOrder
 from qdkernel.core import Cell, Stage
 from qdkernel.errors import ConfigError
+from qdkernel.search.state import StageState
 
 
 def plan_of(stages: tuple[StageConfig, ...], order: StageOrder) -> StagePlan | None:
-    """The stages as the loop needs them; ``None`` when there are none."""
-    from qdkernel.core import Stage
-
+    """The stages of a configuration as a plan; ``None`` when there are none."""
     if not stages:
         return None
     ends = [stage.until.model_dump() if stage.until else {} for stage in stages]
@@ -115,6 +113,11 @@ class StageSchedule:
         self._progress = _Progress()
 
     @property
+    def advancing(self) -> bool:
+        """Whether one stage follows another; otherwise they are drawn."""
+        return self._order == "advance"
+
+    @property
     def passed_over(self) -> tuple[str, ...]:
         """Names of the stages that this machine cannot reach."""
         return self._passed_over
@@ -150,20 +153,20 @@ class StageSchedule:
             self._at, self._progress = self._at + 1, _Progress()
         return self._stages[self._at] if self._at > before else None
 
-    def to_json(self) -> dict[str, Any]:  # Any: JSON
+    def state(self) -> StageState:
         """The current stage by name and what was counted in it."""
-        return {
-            "stage": self._stages[self._at].name,
-            "evaluations": self._progress.evaluations,
-            "stagnation": self._progress.stagnation,
-        }
+        return StageState(
+            stage=self._stages[self._at].name,
+            evaluations=self._progress.evaluations,
+            stagnation=self._progress.stagnation,
+        )
 
-    def restore(self, data: Mapping[str, Any]) -> None:  # Any: JSON
-        """Takes over what ``to_json`` gave; a stage that is no longer planned leaves the clock at the first."""
+    def restore(self, state: StageState) -> None:
+        """The inverse of ``state``; when its stage is no longer planned, the schedule stays at the first."""
         names = [stage.name for stage in self._stages]
-        if data["stage"] in names:
-            self._at = names.index(data["stage"])
-            self._progress = _Progress(data["evaluations"], data["stagnation"])
+        if state.stage in names:
+            self._at = names.index(state.stage)
+            self._progress = _Progress(state.evaluations, state.stagnation)
 
     def _over(self, filled: Collection[Cell]) -> bool:
         cells = self._cells[self._stages[self._at].name]

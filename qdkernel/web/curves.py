@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from qdkernel.analysis import arm_of, ratio_to_baseline
+from qdkernel.analysis import operator_and_model, ratio_to_baseline
 from qdkernel.core import Cell, one_line
 from qdkernel.runs import Bill, Record
 
@@ -124,7 +124,7 @@ def _curve(by: str, moments: Sequence[_Moment], cost: Callable[[_Moment], float]
 
 
 def _name(record: Record) -> str:
-    operator, model = arm_of(record)
+    operator, model = operator_and_model(record)
     return one_line(f"{operator}, {model}" if model else operator, 60)
 
 

@@ -13,8 +13,7 @@ from typing import Any
 
 import yaml
 
-from qdkernel.analysis import Arm
-from qdkernel.core import Kernel, KernelId, Timing
+from qdkernel.core import Arm, Kernel, KernelId, Timing
 from qdkernel.errors import RunFolderError
 from qdkernel.runs import Bill, MachineFacts, Record, RunFolder, StoredConversation, geometric_mean
 

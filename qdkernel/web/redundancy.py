@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from qdkernel.analysis import arm_of, repetition
+from qdkernel.analysis import operator_and_model, repetition
 from qdkernel.core import KernelId, cell_name, one_line
 from qdkernel.runs import Record
 
@@ -56,7 +56,7 @@ def repetitions(records: Sequence[Record]) -> tuple[ArmRepetition, ...]:
             len(found.machine_codes.sizes),
             found.machine_codes.share_of_largest,
         )
-        for (operator, model), found in repetition(records, arm_of).items()
+        for (operator, model), found in repetition(records, operator_and_model).items()
     )
 
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from qdkernel.analysis import Arm, arm_of, coverage, operator_stats, qd_score, ratio_to_baseline
-from qdkernel.core import AXES, Cell, Outcome, cell_name, one_line, printable, reachable_cells, size_text
+from qdkernel.analysis import coverage, operator_and_model, operator_stats, qd_score, ratio_to_baseline
+from qdkernel.core import AXES, Arm, Cell, Outcome, cell_name, one_line, printable, reachable_cells, size_text
 from qdkernel.runs import MachineFacts, Record, elites, format_accuracy
 from qdkernel.web.curves import CostCurve, curves
 from qdkernel.web.noise import NoiseBin, noise_bins
@@ -382,10 +382,10 @@ def _roofline(held: Mapping[Cell, Record], facts: MachineFacts) -> Roofline:
 
 
 def _operators(run: RunData) -> tuple[OperatorRow, ...]:
-    stats = operator_stats(run.records, arm_of)
+    stats = operator_stats(run.records, operator_and_model)
     outcomes: dict[Arm, Counter[str]] = {}
     for record in run.records:
-        outcomes.setdefault(arm_of(record), Counter())[record.evaluation.outcome.value] += 1
+        outcomes.setdefault(operator_and_model(record), Counter())[record.evaluation.outcome.value] += 1
     rows = []
     for arm in [*stats, *(arm for arm in run.endings if arm not in stats)]:
         earned, endings = stats.get(arm), run.endings.get(arm, Counter())

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from qdkernel.analysis import Arm, Groups, Repetition, arm_of, compare, repetition
-from qdkernel.core import Evaluation, Kernel, Outcome, Proposal, parse_cell
+from qdkernel.analysis import Groups, Repetition, compare, operator_and_model, repetition
+from qdkernel.core import Arm, Evaluation, Kernel, Outcome, Proposal, parse_cell
 from qdkernel.reports import show_diff, show_run
 from qdkernel.reports.run import view_text
 from qdkernel.runs import RunFolder
@@ -32,7 +32,7 @@ def add_equal(folder: RunFolder, tag: str, original: Kernel, operator: str = "tu
 
 
 def by_arm(folder: RunFolder) -> dict[Arm, Repetition]:
-    return repetition(folder.evaluations(), arm_of)
+    return repetition(folder.evaluations(), operator_and_model)
 
 
 def test_different_kernels_are_groups_of_one(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_a_duplicate_is_in_the_groups_of_the_kernel_it_equals_whoever_proposed_t
         again = Evaluation(original.id, Outcome.DUPLICATE, duplicate_of=original.id)  # the same source, to the byte
         add(folder, original, again)
         groups = Groups((2, 1))
-        assert by_arm(folder)["tune", ""] == Repetition(3, groups, groups, groups)
+        assert by_arm(folder)[Arm("tune")] == Repetition(3, groups, groups, groups)
 
 
 def test_duplicates_of_duplicates_lead_to_the_original(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_a_kernel_lost_at_first_is_known_by_its_later_evaluation(tmp_path: Path)
         made = kernel("made")
         add(folder, made, Evaluation(made.id, Outcome.LOST))
         add(folder, made, ok(made, CELL, 1.0))
-        assert by_arm(folder)["tune", ""].machine_codes == Groups((2,))
+        assert by_arm(folder)[Arm("tune")].machine_codes == Groups((2,))
 
 
 def test_the_three_largest_groups_have_their_share() -> None:

@@ -17,8 +17,8 @@ from tests.paths import CONFIGS
 
 LEAST = "problem: dgemm\nbudget: {minutes: 3}\n"
 KNOWN = (
-    "accuracy, baseline, budget, compiler, limits, llm, machine, models, mutators, problem, search, seed, seeds, "
-    "selection, sizes, stage_order, stages, threads, timing, workers"
+    "accuracy, backend, baseline, budget, compiler, limits, llm, machine, models, mutators, problem, search, seed, "
+    "seeds, selection, sizes, stage_order, stages, threads, timing, workers"
 )
 
 
@@ -135,7 +135,8 @@ def test_a_configuration_cannot_be_changed(write: Path) -> None:
         ("timing: {remeasure: 1}", "run.yaml:3: timing.remeasure: expected true or false, got 1"),
         (
             "search: random",
-            "run.yaml:3: search: expected one of the words 'map-elites', 'best-of-n', 'random-parents', got 'random'",
+            "run.yaml:3: search: expected one of the words 'map-elites', 'best-of-n', 'random-parents', 'softmax', "
+            "got 'random'",
         ),
         ("llm: {repairs: 6}", "run.yaml:3: llm.repairs: expected a whole number >= 0 and <= 5, got 6"),
         ("llm: {repair: 1}", "run.yaml:3: llm.repair: no key 'repair'; did you mean 'repairs'?.*"),

@@ -13,7 +13,18 @@ from typing import Any
 import jsonschema
 import pytest
 
-from qdkernel.core import Duel, Evaluation, Fault, Kernel, KernelId, Outcome, Proposal, VerificationResult, parse_cell
+from qdkernel.core import (
+    Duel,
+    Evaluation,
+    Fault,
+    Kernel,
+    KernelId,
+    Outcome,
+    Proposal,
+    Provenance,
+    VerificationResult,
+    parse_cell,
+)
 from qdkernel.errors import ConfigError, RunFolderError
 from qdkernel.export import FORMATS
 from qdkernel.export.jsonl import FAILURE_REWARDS, export_c, export_jsonl, record_id, record_schema
@@ -101,7 +112,16 @@ def test_a_models_kernel_comes_with_what_was_said_and_what_it_cost(tmp_path: Pat
         (folder.path / "config.yaml").write_text(
             "seed: 7\nmodels:\n- name: big\n  model: maker/big-2\n  temperature: 0.8\n  max_tokens: 4000\n"
         )
-        made = add_by_model(folder, CELL, 50.0, "big", tokens=1000, cost=0.25, notes={"stage": "simd first"})
+        origin = Provenance(stage="simd first", shown=(kernel("shown").id,))
+        made = add_by_model(
+            folder,
+            CELL,
+            50.0,
+            "big",
+            tokens=1000,
+            cost=0.25,
+            provenance=origin,
+        )
         add_by_model(folder, CELL, 40.0, "unheard of", placement="not_added")
         folder.add_remeasurement(1, ok(made, CELL, 52.0))
         known, other = records(folder)
@@ -111,6 +131,8 @@ def test_a_models_kernel_comes_with_what_was_said_and_what_it_cost(tmp_path: Pat
         {"role": "system", "content": "You write C."},
         {"role": "user", "content": "make it faster"},
     ]
+    assert known["inspiration_ids"] == [record_id(kernel("shown").id, None, ("-O3", "-march=native", "-fopenmp"))]
+    assert other["inspiration_ids"] == []
     assert known["completion"] == f"idea: pack B\n```c\n{made.source}```\n"
     assert (known["model"], known["sampling"]) == ("maker/big-2", {"temperature": 0.8, "max_tokens": 4000})
     assert (known["operator"], known["stage"], known["num_measurements"]) == ("edit", "simd first", 2)

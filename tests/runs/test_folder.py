@@ -9,7 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qdkernel.core import Duel, Evaluation, Fault, Kernel, KernelId, Outcome, Proposal, VerificationResult, parse_cell
+from qdkernel.core import (
+    Arm,
+    Duel,
+    Evaluation,
+    Fault,
+    Kernel,
+    KernelId,
+    Outcome,
+    Proposal,
+    Provenance,
+    VerificationResult,
+    parse_cell,
+)
 from qdkernel.errors import RunFolderError, UnknownName
 from qdkernel.runs import RunFolder, elites
 from tests.fake_runs import CONFIG, MACHINE, add_elite, breed, kernel, new_run, ok
@@ -249,3 +261,15 @@ def test_active_time_goes_on_where_the_last_session_stopped(tmp_path: Path) -> N
 def test_an_unknown_kernel_is_named(tmp_path: Path) -> None:
     with new_run(tmp_path) as folder, pytest.raises(UnknownName, match="no kernel 'abc' in"):
         folder.kernel(KernelId("abc"))
+
+
+def test_the_provenance_of_a_proposal_comes_back_before_and_after_its_evaluation(tmp_path: Path) -> None:
+    arm, of, shown = Arm("edit", "large"), KernelId("a" * 64), (KernelId("b" * 64),)
+    for provenance in (Provenance(arm, CELL, "one thread", of, 2, {"pitfalls": 3}, shown), Provenance()):
+        proposal = Proposal(kernel("made"), "repair", "an idea", notes={"genome": {"kc": 256}}, provenance=provenance)
+        with new_run(tmp_path) as folder:
+            number = folder.add_proposal(proposal)
+            assert folder.unfinished() == [(number, proposal)]
+            folder.add_evaluation(number, ok(proposal.kernel, CELL, 5.0), "new", {})
+            [record] = folder.evaluations()
+        assert record.proposal == proposal

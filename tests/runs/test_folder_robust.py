@@ -152,7 +152,7 @@ def _someone_elses(path: Path) -> None:
         (_not_a_database, r"expected the SQLite database of a run, got another kind of file"),
         (_cut_short, r"damaged or cut short; take a copy from a backup"),
         (_cut_in_the_header, r"expected the SQLite database of a run|damaged or cut short"),
-        (_newer, r"made by a newer qdkernel \(schema 99; this one reads 4\); install that version"),
+        (_newer, r"made by a newer qdkernel \(schema 99; this one reads 5\); install that version"),
         (
             _older,
             r"made by an earlier development version of qdkernel \(schema 1; .* cannot be read by this one; start",
@@ -238,8 +238,7 @@ def test_a_half_finished_write_in_a_read_only_folder_says_what_to_do(
 WRITER = """
 import sys
 from pathlib import Path
-from qdkernel.core import parse_cell
-from qdkernel.core import Proposal
+from qdkernel.core import Proposal, parse_cell
 from tests.fake_runs import kernel, new_run, ok
 folder = new_run(Path(sys.argv[1]))
 print(folder.path, flush=True)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 
@@ -9,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qdkernel.core import Cell
-from qdkernel.search.bandit import Arm, Bandit
+from qdkernel.core import Arm, Cell
+from qdkernel.search.bandit import Bandit
 from qdkernel.search.parents import ParentStats
 
-SCHEDULE: Arm = ("schedule", "")
-TUNE: Arm = ("tune", "")
-EDIT: Arm = ("edit", "small")
+SCHEDULE = Arm("schedule")
+TUNE = Arm("tune")
+EDIT = Arm("edit", "small")
 ARMS = (SCHEDULE, TUNE, EDIT)
 EQUAL = dict.fromkeys(ARMS, 1.0)
 LEFT: Cell = (0, 0, 0, 0)
@@ -30,8 +29,7 @@ def play(
     for _ in range(plays):
         arm = bandit.choose(ARMS, rng)
         chosen[arm] += 1
-        bandit.begin(arm)
-        bandit.settle(arm, float(rng.random() < chance[arm]), cost[arm])
+        bandit.record(arm, float(rng.random() < chance[arm]), cost[arm])
     return chosen
 
 
@@ -60,9 +58,9 @@ def test_a_cheap_arm_beats_a_dear_one_that_earns_twice_as_often(seed: int) -> No
 def test_no_arm_starves_whatever_the_others_earned(earned: list[tuple[Arm, float, float]]) -> None:
     bandit, rng = Bandit(EQUAL), np.random.default_rng(0)
     for arm, amount, cost in earned:
-        bandit.settle(arm, amount, cost)
+        bandit.record(arm, amount, cost)
     for _ in range(50):
-        bandit.abandon(EDIT, 1e6)
+        bandit.record(EDIT, 0.0, 1e6)
     assert EDIT in {bandit.choose(ARMS, rng) for _ in range(1000)}
 
 
@@ -101,11 +99,11 @@ def test_plays_in_flight_spread_a_batch() -> None:
     bandit, rng = Bandit(EQUAL), np.random.default_rng(0)
     for arm in ARMS:
         for _ in range(10):
-            bandit.settle(arm, 0.6 if arm == TUNE else 0.4, 1.0)
+            bandit.record(arm, 0.6 if arm == TUNE else 0.4, 1.0)
     batch: Counter[Arm] = Counter()
     for _ in range(60):
         arm = bandit.choose(ARMS, rng)
-        bandit.begin(arm)
+        bandit.enter(arm)
         batch[arm] += 1
     assert min(batch.values()) >= 12
 
@@ -113,10 +111,13 @@ def test_plays_in_flight_spread_a_batch() -> None:
 def test_the_end_of_a_play_ends_its_weight_on_the_arm() -> None:
     bandit = Bandit(EQUAL)
     for _ in range(200):
-        bandit.begin(TUNE)
+        bandit.enter(TUNE)
     before = bandit.rows()[1].rate
     for _ in range(200):
-        bandit.abandon(TUNE, 0.0)
+        bandit.record(TUNE, 0.0, 0.0)
+        bandit.leave(TUNE)
+    with pytest.raises(ValueError, match=r"expected a play of Arm\(operator='tune', model=''\) in flight, got none"):
+        bandit.leave(TUNE)
     assert bandit.rows()[1].rate > 50 * before
 
 
@@ -127,35 +128,34 @@ def test_only_arms_that_can_be_played_are_chosen_in_whatever_order_they_come() -
     assert set(first) == {TUNE, EDIT}
 
 
-def test_the_restored_portfolio_chooses_the_same() -> None:
+def test_the_restored_bandit_chooses_the_same() -> None:
     bandit, cost = Bandit(EQUAL), {SCHEDULE: 0.3, TUNE: 1.7, EDIT: 9.1}
     play(bandit, np.random.default_rng(3), 60, {SCHEDULE: 0.3, TUNE: 0.2, EDIT: 0.1}, cost)
     restored = Bandit(EQUAL)
-    restored.restore(json.loads(json.dumps(bandit.to_json())))
+    restored.restore(bandit.state())
     one, other = np.random.default_rng(4), np.random.default_rng(4)
     assert [bandit.choose(ARMS, one) for _ in range(200)] == [restored.choose(ARMS, other) for _ in range(200)]
     assert restored.rows() == bandit.rows()
 
 
-def test_an_arm_no_longer_configured_keeps_its_books_and_can_still_be_chosen() -> None:
+def test_an_arm_no_longer_configured_keeps_its_evidence_and_can_still_be_chosen() -> None:
     old = Bandit(EQUAL)
-    old.settle(EDIT, 1.0, 2.0)
-    new = Bandit({SCHEDULE: 1.0, ("edit", "large"): 1.0})
-    new.restore(old.to_json())
+    old.record(EDIT, 1.0, 2.0)
+    new = Bandit({SCHEDULE: 1.0, Arm("edit", "large"): 1.0})
+    new.restore(old.state())
     assert [(row.arm, row.plays) for row in new.rows()] == [
         (SCHEDULE, 0),
-        (("edit", "large"), 0),
+        (Arm("edit", "large"), 0),
         (TUNE, 0),
         (EDIT, 1),
     ]
     assert new.choose([EDIT], np.random.default_rng(0)) == EDIT
-    assert new.choose([("never", "seen")], np.random.default_rng(0)) == ("never", "seen")
+    assert new.choose([Arm("never", "seen")], np.random.default_rng(0)) == ("never", "seen")
 
 
-def test_arms_without_a_weight_are_booked_and_move_nobody() -> None:
+def test_arms_without_a_weight_are_counted_and_change_no_other() -> None:
     bandit, plain = Bandit(EQUAL), Bandit(EQUAL)
-    bandit.begin(("reflect", "small"))
-    bandit.settle(("reflect", "small"), 0.0, 500.0)
+    bandit.record(Arm("reflect", "small"), 0.0, 500.0)
     assert bandit.rows()[-1].cost == 500.0
     assert bandit.rows()[:-1] == [row for row in plain.rows()]
 
@@ -163,8 +163,7 @@ def test_arms_without_a_weight_are_booked_and_move_nobody() -> None:
 def test_rows_add_up() -> None:
     bandit = Bandit(EQUAL)
     for arm, earned, cost in [(TUNE, 2.0, 1.0), (TUNE, 1.0, 1.0), (EDIT, 0.5, 4.0), (SCHEDULE, 0.0, 0.5)]:
-        bandit.begin(arm)
-        bandit.settle(arm, earned, cost)
+        bandit.record(arm, earned, cost)
     rows = {row.arm: row for row in bandit.rows()}
     assert [(rows[arm].plays, rows[arm].earned, rows[arm].cost) for arm in ARMS] == [
         (1, 0.0, 0.5),
@@ -176,14 +175,14 @@ def test_rows_add_up() -> None:
 
 
 @pytest.mark.parametrize("wrong", [-1.0, float("nan"), float("inf")])
-def test_books_take_no_nonsense(wrong: float) -> None:
-    bandit, ledger = Bandit(EQUAL), ParentStats()
+def test_evidence_is_finite_and_not_negative(wrong: float) -> None:
+    bandit, stats = Bandit(EQUAL), ParentStats()
     with pytest.raises(ValueError, match="expected earned to be a finite number >= 0, got"):
-        bandit.settle(TUNE, wrong, 1.0)
+        bandit.record(TUNE, wrong, 1.0)
     with pytest.raises(ValueError, match="expected cost to be a finite number >= 0, got"):
-        bandit.settle(TUNE, 1.0, wrong)
+        bandit.record(TUNE, 1.0, wrong)
     with pytest.raises(ValueError, match="expected earned to be a finite number >= 0, got"):
-        ledger.settle(LEFT, wrong)
+        stats.record(LEFT, wrong)
     with pytest.raises(ValueError, match="expected weights > 0"):
         Bandit({TUNE: 0.0})
     with pytest.raises(ValueError, match="at least one arm"):
@@ -195,42 +194,45 @@ def test_a_parent_nobody_tried_is_an_ordinary_one() -> None:
 
 
 def test_a_parent_that_earns_more_is_preferred_and_one_in_vain_avoided() -> None:
-    ledger = ParentStats()
+    stats = ParentStats()
     for _ in range(10):
-        ledger.settle(LEFT, 0.002)
-        ledger.settle(RIGHT, 0.0)
-    assert ledger.factor(LEFT) > 1.2
-    assert ledger.factor(RIGHT) < 0.4
+        stats.record(LEFT, 0.002)
+        stats.record(RIGHT, 0.0)
+    assert stats.factor(LEFT) > 1.2
+    assert stats.factor(RIGHT) < 0.4
 
 
 def test_tries_in_flight_make_a_parent_less_likely_until_they_end() -> None:
-    ledger = ParentStats()
+    stats = ParentStats()
     for _ in range(4):
-        ledger.begin(LEFT)
-    assert ledger.factor(LEFT) == pytest.approx(0.5)
+        stats.enter(LEFT)
+    assert stats.factor(LEFT) == pytest.approx(0.5)
     for _ in range(4):
-        ledger.settle(LEFT, 1.0)
-    assert ledger.factor(LEFT) == pytest.approx(1.0)
+        stats.record(LEFT, 1.0)
+        stats.leave(LEFT)
+    with pytest.raises(ValueError, match="expected a try of the elite in none/scalar/serial/none in flight, got none"):
+        stats.leave(LEFT)
+    assert stats.factor(LEFT) == pytest.approx(1.0)
 
 
 def test_a_parent_left_alone_long_enough_becomes_an_ordinary_one_again() -> None:
-    ledger = ParentStats()
+    stats = ParentStats()
     for _ in range(20):
-        ledger.settle(LEFT, 0.0)
-    before = ledger.factor(LEFT)
+        stats.record(LEFT, 0.0)
+    before = stats.factor(LEFT)
     for _ in range(400):
-        ledger.settle(RIGHT, 1.0)
+        stats.record(RIGHT, 1.0)
     assert before < 0.3
-    assert ledger.factor(LEFT) > 0.9
+    assert stats.factor(LEFT) > 0.9
 
 
 @given(tries=st.lists(st.tuples(st.sampled_from([LEFT, RIGHT]), st.floats(0, 1e9) | st.floats(0, 1e-300)), max_size=40))
 @settings(max_examples=50, deadline=None)
 def test_a_factor_stays_in_its_bounds_and_survives_a_round_trip(tries: list[tuple[Cell, float]]) -> None:
-    ledger, restored = ParentStats(), ParentStats()
+    stats, restored = ParentStats(), ParentStats()
     for cell, earned in tries:
-        ledger.settle(cell, earned)
-    restored.restore(json.loads(json.dumps(ledger.to_json())))
+        stats.record(cell, earned)
+    restored.restore(stats.state())
     for cell in (LEFT, RIGHT):
-        assert 0 < ledger.factor(cell) <= 1.5
-        assert restored.factor(cell) == ledger.factor(cell)
+        assert 0 < stats.factor(cell) <= 1.5
+        assert restored.factor(cell) == stats.factor(cell)

@@ -81,7 +81,7 @@ def test_a_wrong_kernel_is_mended_in_the_same_conversation_and_counted_apart(tmp
     mended = next(r for r in by_model(run) if r.proposal.operator == "repair")
     assert (wrong.proposal.operator, wrong.evaluation.outcome) == ("rewrite", Outcome.WRONG)
     assert mended.evaluation.outcome is Outcome.OK
-    assert mended.proposal.notes["repair_of"] == wrong.proposal.kernel.id
+    assert mended.proposal.provenance.repair_of == wrong.proposal.kernel.id
     assert [message["role"] for message in repair.body["messages"]] == ["system", "user", "assistant", "user"]
     assert "is nan and should be" in repair.body["messages"][-1]["content"]
 
@@ -92,7 +92,7 @@ def test_repairs_end_after_two_turns(tmp_path: Path) -> None:
         settings = (EVALUATIONS, "budget.evaluations=14", *ONLY_REWRITE)
         evolve(run, model(server.base_url, parallel=1), *settings)
     assert {r.evaluation.outcome for r in by_model(run)} == {Outcome.COMPILE_ERROR}
-    turns = [(r.proposal.operator, r.proposal.notes.get("repairs", 0)) for r in by_model(run)]
+    turns = [(r.proposal.operator, r.proposal.provenance.repairs) for r in by_model(run)]
     assert set(turns) == {("rewrite", 0), ("repair", 1), ("repair", 2)}
 
 
@@ -130,7 +130,7 @@ def test_cheats_and_orders_in_replies_end_as_outcomes(tmp_path: Path) -> None:
 SICK = ("rate-limit-ms", "server-error", "reset", "broken-json", "web-page", "cut-body", "no-choices", "empty")
 
 
-def test_a_sick_endpoint_is_rested_and_the_run_goes_on_without_it(tmp_path: Path) -> None:
+def test_a_failing_endpoint_backs_off_and_the_run_goes_on_without_it(tmp_path: Path) -> None:
     run = tmp_path / "run"
     answers = [FAILURES[name] for name in SICK] * 40
     with ModelServer(in_turn(*answers)) as server:
@@ -139,7 +139,7 @@ def test_a_sick_endpoint_is_rested_and_the_run_goes_on_without_it(tmp_path: Path
         done = evolve(run, model(server.base_url, parallel=8), *settings, mutators)
         assert len(server.requests) < len(answers)
     assert len(records(run)) == 40
-    assert "model scripted rests for 30 s after 1 failure in a row" in done.stderr
+    assert "model scripted backs off for 30 s after 1 failures in a row" in done.stderr
     assert "the run goes on without it" in done.stderr
 
 
@@ -148,7 +148,7 @@ def test_a_run_whose_only_model_refuses_its_key_stops_with_that_reason(tmp_path:
     with ModelServer(in_turn(FAILURES["no-key"])) as server:
         settings = ("budget.minutes=2", "llm.rest_after=2", *ONLY_REWRITE)
         done = evolve(run, model(server.base_url), *settings, code=1)
-    assert "model scripted is given up" in done.stderr
+    assert "model scripted is not asked any more" in done.stderr
     assert "stopped: no model answers" in done.stdout
     with RunFolder.open(run) as folder:
         assert folder.events()[-1].text == "no_model"
@@ -230,7 +230,7 @@ def test_lessons_and_better_prompts_enter_later_prompts(tmp_path: Path) -> None:
     assert {"reflect", "revise"} <= {operator for operator, ended in endings(run) if ended is End.TEXT}
     assert any("unrolling by 4 paid twice" in text for text in said)
     with RunFolder.open(run) as folder:
-        assert "Keep sums in registers. Always." in json.dumps(folder.get_state("prompts"))
+        assert "Keep sums in registers. Always." in json.dumps(folder.get_state("prompts")["sections"])
 
 
 KERNELS_OF_A_MODEL = {Outcome.OK, Outcome.DUPLICATE, Outcome.POLICY_VIOLATION, Outcome.WRONG, Outcome.LOST}

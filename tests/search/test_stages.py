@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import pickle
 
 import numpy as np
@@ -9,6 +8,7 @@ import pytest
 from qdkernel.core import Cell, Stage, parse_cell, reachable_cells
 from qdkernel.errors import ConfigError
 from qdkernel.search.stages import Advance, StagePlan, StageSchedule
+from qdkernel.search.state import StageState
 
 REACHABLE = frozenset(reachable_cells([128, 256]))
 PLAIN = Stage("plain", permits={"simd": frozenset({"scalar"}), "threading": frozenset({"serial"})})
@@ -153,14 +153,14 @@ def test_a_restored_clock_goes_on_where_it_was() -> None:
     stages, restored = plan(), plan()
     for placed in (True, True, True, False, False):
         stages.record(name_of(stages), placed, ())
-    restored.restore(json.loads(json.dumps(stages.to_json())))
+    restored.restore(stages.state())
     assert name_of(restored) == "simd"
     assert restored.record("simd", False, ()) == ALL == stages.record("simd", False, ())
 
 
 def test_a_stage_that_is_no_longer_planned_leaves_the_clock_at_the_first() -> None:
     stages = clock(Advance(evaluations=2))
-    stages.restore({"stage": "gone", "evaluations": 7, "stagnation": 7})
+    stages.restore(StageState(stage="gone", evaluations=7, stagnation=7))
     assert name_of(stages) == "plain"
     assert stages.record("plain", True, ()) is None
 

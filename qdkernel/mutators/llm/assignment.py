@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from qdkernel.core import Cell, KernelId, Notes, Proposal
+from qdkernel.core import Cell, KernelId, Notes, Proposal, Provenance
 from qdkernel.llm import Message
 
 
@@ -35,7 +35,8 @@ class Assignment:
         base: source that edit blocks apply to; empty when there is none.
         parents: the elites the result will descend from.
         target: the cell asked for.
-        notes: JSON that the resulting proposal will carry, e.g. ``{"prompt": {...}, "stage": "..."}``.
+        notes: the operator's own JSON, which the resulting proposal carries too.
+        provenance: of the resulting proposal.
     """
 
     operator: str
@@ -45,6 +46,7 @@ class Assignment:
     parents: tuple[KernelId, ...] = ()
     target: Cell | None = None
     notes: Notes = field(default_factory=dict)
+    provenance: Provenance = field(default_factory=Provenance)
 
     def to_json(self) -> dict[str, Any]:  # Any: JSON
         """As stored in a run folder."""
@@ -56,6 +58,7 @@ class Assignment:
             "parents": list(self.parents),
             "target": None if self.target is None else list(self.target),
             "notes": dict(self.notes),
+            "provenance": self.provenance.to_json(),
         }
 
     @classmethod
@@ -69,6 +72,7 @@ class Assignment:
             parents=tuple(KernelId(parent) for parent in data["parents"]),
             target=None if data["target"] is None else tuple(data["target"]),
             notes=data["notes"],
+            provenance=Provenance.from_json(data["provenance"]),
         )
 
 

@@ -146,6 +146,7 @@ def _proposal(assignment: Assignment, reply: Reply, source: str) -> Proposal:
         parents=assignment.parents,
         target=target,
         notes=assignment.notes,
+        provenance=assignment.provenance,
     )
 
 

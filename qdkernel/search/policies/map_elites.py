@@ -1,89 +1,78 @@
-"""Which elite is changed next, and towards which cell.
+"""Parents and targets from the archive (MAP-Elites, Mouret and Clune 2015, arXiv 1504.04909), with directed targets.
 
-Targets are chosen on purpose (as the directional emitters of quality-diversity search do): an empty cell beside a
-filled one, a filled cell that is slow beside its neighbours, or no cell in particular.
+Targets are chosen on purpose, as the directional emitters of quality-diversity search choose them: an empty cell
+beside a filled one, a filled cell that is slow beside its neighbors, or no cell in particular.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from qdkernel.core import Cell, neighbours
+from qdkernel.config import SelectionConfig
+from qdkernel.core import Cell, cell_name, neighbours, parse_cell
 from qdkernel.mutators import Elite
-
-Factor = Callable[[Cell], float]
-
-
-@dataclass(frozen=True)
-class Choice:
-    """The parent to start from (``None`` while the archive is empty) and the cell to aim at."""
-
-    parent: Elite | None
-    target: Cell | None
+from qdkernel.search.policies.base import NO_CHOICE, Choice, Factor, Situation
 
 
-NO_CHOICE = Choice(None, None)
+class MapElites:
+    """Counts how often each cell was aimed at, so that no cell is aimed at for ever.
 
-
-@dataclass
-class Selector:
-    """Chooses parents and targets; remembers how often each cell was aimed at, so that none is tried for ever.
-
-    Attributes:
+    Args:
         reachable: cells this machine can fill.
-        explore: probability of aiming at an empty cell beside a filled one.
-        improve: probability of aiming at a filled cell that is slow beside its neighbours.
-        aimed: proposals aimed at each cell so far.
+        options: ``explore`` and ``improve`` are the probabilities of the first two kinds of target.
     """
 
-    reachable: frozenset[Cell]
-    explore: float
-    improve: float
-    aimed: Counter[Cell] = field(default_factory=Counter)
+    name = "map-elites"
+    shows_history = True
 
-    def choose(
-        self,
-        elites: Mapping[Cell, Elite],
-        rng: np.random.Generator,
-        permitted: frozenset[Cell] | None = None,
-        factor: Factor = lambda cell: 1.0,
-    ) -> Choice:
-        """The next parent and target.
+    def __init__(self, reachable: frozenset[Cell], options: SelectionConfig) -> None:
+        self._reachable = reachable
+        self._explore = options.explore
+        self._improve = options.improve
+        self._aimed: Counter[Cell] = Counter()
 
-        Args:
-            elites: by cell.
-            rng: of the proposals.
-            permitted: cells a stage permits; then there is always a target, one of them. ``None`` for all.
-            factor: how much likelier than its rank says an elite is chosen, by what its children earned.
-        """
+    def observe(self, elite: Elite) -> None:
+        """Ignores it: the archive is enough."""
+
+    def choose(self, situation: Situation, rng: np.random.Generator) -> Choice:
+        """A target and an elite in it or beside it; under a stage there is always a target, one that it permits."""
+        elites, permitted, factor = situation.elites, situation.permitted, situation.parent_factor
         if not elites:
             return NO_CHOICE
         draw = rng.random()
         target: Cell | None = None
-        if draw < self.explore:
+        if draw < self._explore:
             target = self._empty_neighbour(elites, rng, permitted)
-        elif draw < self.explore + self.improve:
+        elif draw < self._explore + self._improve:
             target = self._weak_cell(elites, rng, permitted)
         if target is None and permitted is not None:
-            target = _any(permitted & self.reachable, rng)
+            target = any_cell(permitted & self._reachable, rng)
         if target is None:
             return Choice(_by_rank(list(elites.values()), rng, factor), None)
-        self.aimed[target] += 1
+        self._aimed[target] += 1
         return Choice(self._parent_for(target, elites, rng, factor), target)
+
+    def to_json(self) -> dict[str, Any]:  # Any: JSON
+        """How often each cell was aimed at."""
+        return {"aimed": {cell_name(cell): count for cell, count in self._aimed.items()}}
+
+    def restore(self, data: Mapping[str, Any]) -> None:  # Any: JSON
+        """The inverse of ``to_json``."""
+        self._aimed = Counter({parse_cell(name): int(count) for name, count in data["aimed"].items()})
 
     def _empty_neighbour(
         self, elites: Mapping[Cell, Elite], rng: np.random.Generator, permitted: frozenset[Cell] | None
     ) -> Cell | None:
-        near_cells = {near for cell in elites for near in neighbours(cell) if near not in elites} & self.reachable
+        near_cells = {near for cell in elites for near in neighbours(cell) if near not in elites} & self._reachable
         empty = sorted(near_cells if permitted is None else near_cells & permitted)
         if not empty:
             return None
         # Cells that were aimed at in vain may not exist in practice: each try makes the next less likely.
-        weights = np.array([1.0 / (1 + self.aimed[cell]) ** 2 for cell in empty])
+        weights = np.array([1.0 / (1 + self._aimed[cell]) ** 2 for cell in empty])
         return empty[int(rng.choice(len(empty), p=weights / weights.sum()))]
 
     def _weak_cell(
@@ -93,24 +82,25 @@ class Selector:
         if not cells:
             return None
         shortfall = np.array([_shortfall(cell, elites) for cell in cells])
-        weights = (0.1 + shortfall) / (1 + np.array([self.aimed[cell] for cell in cells]))
+        weights = (0.1 + shortfall) / (1 + np.array([self._aimed[cell] for cell in cells]))
         return cells[int(rng.choice(len(cells), p=weights / weights.sum()))]
 
     def _parent_for(
         self, target: Cell, elites: Mapping[Cell, Elite], rng: np.random.Generator, factor: Factor
     ) -> Elite:
-        """The target's own holder or one of its neighbours, the faster the likelier."""
+        """The elite of the target or of one of its neighbors, the faster the likelier."""
         near = [elites[cell] for cell in (target, *neighbours(target)) if cell in elites]
         return _by_rank(near or list(elites.values()), rng, factor)
 
 
 def _shortfall(cell: Cell, elites: Mapping[Cell, Elite]) -> float:
-    """How far a cell's elite lies below the best of its neighbours, 0 to 1."""
+    """How far a cell's elite lies below the best of its neighbors, 0 to 1."""
     best = max((elites[near].objective for near in neighbours(cell) if near in elites), default=0.0)
     return max(0.0, 1.0 - elites[cell].objective / best) if best > 0 else 0.0
 
 
-def _any(cells: frozenset[Cell], rng: np.random.Generator) -> Cell | None:
+def any_cell(cells: frozenset[Cell], rng: np.random.Generator) -> Cell | None:
+    """One of the cells, each as likely as the others; ``None`` when there are none."""
     ordered = sorted(cells)
     return ordered[int(rng.integers(len(ordered)))] if ordered else None
 

@@ -7,10 +7,11 @@ in ``prompts/*.txt``; what is filled in is measured or comes from the run, and i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from qdkernel.core import AXES, Cell, KernelId, Notes, cell_name, neighbours, reachable_cells
+from qdkernel.core import AXES, Cell, KernelId, Provenance, cell_name, neighbours, reachable_cells
 from qdkernel.llm import Message
 from qdkernel.mutators.contract import Brief, Elite
 from qdkernel.mutators.llm.assignment import Assignment, Expect, Strategy
@@ -117,7 +118,7 @@ def compose_plan(
     }
     made = _assignment("plan", fit("plan", parts, brief.prompt_tokens), Expect.PLAN, brief, sections)
     kernels = [{"id": elite.kernel.id, "cell": cell_name(elite.cell)} for elite in shown]
-    return _with_parents(made, tuple(elite.kernel.id for elite in shown), {"kernels": kernels})
+    return replace(_with_parents(made, tuple(elite.kernel.id for elite in shown)), notes={"kernels": kernels})
 
 
 def compose_program(
@@ -164,13 +165,13 @@ def _assignment(
     sections: Sequence[Section],
     target: Cell | None = None,
 ) -> Assignment:
-    """An assignment on the brief's parent, whose notes name the sections that are in the prompt, and the stage."""
-    notes: dict[str, object] = {}
-    if shown := {s.name: s.version for s in sections if s.text in messages[0].content}:
-        notes["sections"] = shown
-    if brief.stage:
-        notes["stage"] = brief.stage
+    """An assignment on the brief's parent, whose provenance names the stage, and the sections and kernels shown."""
     parent = brief.parent
+    provenance = Provenance(
+        stage=brief.stage,
+        sections={s.name: s.version for s in sections if s.text in messages[0].content},
+        shown=tuple(elite.kernel.id for elite in others(brief) if _is_shown(elite, messages)),
+    )
     return Assignment(
         operator,
         messages,
@@ -178,14 +179,20 @@ def _assignment(
         base=parent.kernel.source if parent and expects is not Expect.PLAN else "",
         parents=(parent.kernel.id,) if parent else (),
         target=target or brief.target,
-        notes=notes,
+        provenance=provenance,
     )
 
 
-def _with_parents(made: Assignment, parents: tuple[KernelId, ...], notes: Notes | None = None) -> Assignment:
-    return Assignment(
-        made.operator, made.messages, made.expects, made.base, parents, made.target, {**made.notes, **(notes or {})}
-    )
+def _is_shown(elite: Elite, messages: Sequence[Message]) -> bool:
+    """Whether a prompt, after it was cut to its budget, contains an elite's source or its line."""
+    texts = (fenced(elite.kernel.source), elite_line(elite)[2:])
+    return any(text in message.content for message in messages for text in texts)
+
+
+def _with_parents(made: Assignment, parents: tuple[KernelId, ...]) -> Assignment:
+    """The assignment with these parents, which are not among the other kernels shown."""
+    shown = tuple(kernel for kernel in made.provenance.shown if kernel not in parents)
+    return replace(made, parents=parents, provenance=replace(made.provenance, shown=shown))
 
 
 def _open(brief: Brief, cell: Cell) -> bool:

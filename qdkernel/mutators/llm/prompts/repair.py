@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qdkernel.core import Cell, KernelId, Notes, Outcome
+from qdkernel.core import Cell, KernelId, Outcome, Provenance
 from qdkernel.llm import Message
 from qdkernel.mutators.llm.assignment import Assignment, Expect
 from qdkernel.mutators.llm.prompts.budget import fenced, fill, template
@@ -52,7 +52,7 @@ def compose_repair(
     evaluation_outcome: Outcome,
     detail: str,
     turn: int,
-    notes: Notes,
+    provenance: Provenance,
     parents: tuple[KernelId, ...],
     target: Cell | None,
 ) -> Assignment:
@@ -64,7 +64,7 @@ def compose_repair(
         evaluation_outcome: how it ended.
         detail: the evaluation's text; cut to what helps, at most about 1,500 characters.
         turn: 1 for the first repair.
-        notes: of the failed proposal; passed on as they are.
+        provenance: of the repair.
         parents: of the failed proposal.
         target: of the failed proposal.
     """
@@ -72,4 +72,4 @@ def compose_repair(
     text = trim_failure(evaluation_outcome, detail)
     values = {"failure": failure, "detail": fenced(text, "text") if text else "", "advice": advice, "turn": str(turn)}
     message = Message("user", fill(template("repair"), values))
-    return Assignment("repair", (*said, message), Expect.EDITS, base, parents, target, notes)
+    return Assignment("repair", (*said, message), Expect.EDITS, base, parents, target, provenance=provenance)

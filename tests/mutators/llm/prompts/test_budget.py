@@ -83,7 +83,7 @@ def test_a_parent_too_large_for_any_prompt_is_shown_alone() -> None:
     for heading in ("## Other elites", "## Recent failures", "## Lessons", "## Results", "Why it is in that cell"):
         assert heading not in text
     assert "## Strategies" not in system(assignment)
-    assert "sections" not in assignment.notes  # those left out are not credited
+    assert assignment.provenance.sections == {}  # those left out are not credited
 
 
 def test_a_paragraph_with_an_empty_place_is_left_out_with_its_heading() -> None:

@@ -144,7 +144,7 @@ def test_a_stage_names_the_levels_it_permits() -> None:
         "- blocking: only none or register",
         "- threading: only serial",
     ]
-    assert assignment.notes["stage"] == "one thread"
+    assert assignment.provenance.stage == "one thread"
 
 
 def test_a_stage_that_permits_all_that_the_machine_can_do_is_not_mentioned() -> None:
@@ -161,7 +161,21 @@ def test_an_edit_applies_to_the_parent_and_descends_from_it() -> None:
     parent = ARCHIVE[1].kernel
     assert (assignment.expects, assignment.base, assignment.parents) == (Expect.EDITS, parent.source, (parent.id,))
     assert assignment.target == parse_cell("packed/512/static/near")
-    assert assignment.notes == {"sections": {"philosophy": 1, "strategies": 1, "pitfalls": 1}}
+    assert assignment.notes == {}
+    assert assignment.provenance.sections == {"philosophy": 1, "strategies": 1, "pitfalls": 1}
+
+
+def test_the_kernels_shown_beside_the_parents_are_kept_by_their_ids() -> None:
+    shown = {elite.kernel.id for elite in ARCHIVE} - {ARCHIVE[1].kernel.id}
+    edit = made(compose_edit(prompt_brief(), SECTIONS, rng()))
+    assert len(edit.provenance.shown) >= 3
+    assert shown.issuperset(edit.provenance.shown)
+    cut = made(compose_edit(prompt_brief(prompt_tokens=100), SECTIONS, rng()))
+    assert cut.provenance.shown == ()  # its budget had no room for them
+    cross = made(compose_cross(prompt_brief(), SECTIONS, rng()))
+    assert not set(cross.provenance.shown) & set(cross.parents)
+    plan = made(compose_plan(prompt_brief(), SECTIONS, 4, rng()))
+    assert (len(plan.parents), plan.provenance.shown) == (6, ())
 
 
 def test_without_a_parent_nothing_is_asked() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from qdkernel.core import Outcome, parse_cell
+from qdkernel.core import Outcome, Provenance, parse_cell
 from qdkernel.mutators.llm.assignment import Expect
 from tests.mutators.briefs import ARCHIVE
 from tests.mutators.llm.prompts.texts import SAID, repair, user
@@ -14,7 +14,7 @@ def test_a_repair_goes_on_with_the_conversation_and_edits_the_failed_source() ->
     assert assignment.messages[3].role == "user"
     assert assignment.expects is Expect.EDITS
     assert assignment.base == ARCHIVE[1].kernel.source
-    assert assignment.notes == {"repairs": 1}
+    assert assignment.provenance == Provenance(repairs=1)
     assert assignment.target == parse_cell("packed/512/static/near")
     assert "a result is wrong" in user(assignment)
     assert "C[0, 0] is 1 and should be 2" in user(assignment)

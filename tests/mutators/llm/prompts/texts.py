@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from qdkernel.core import Outcome, parse_cell
+from qdkernel.core import Outcome, Provenance, parse_cell
 from qdkernel.llm import Message
 from qdkernel.mutators.llm import Assignment, Strategy
 from qdkernel.mutators.llm.prompts import LogLine, compose_repair, estimate_tokens
@@ -55,4 +55,4 @@ def tokens(assignment: Assignment) -> int:
 def repair(outcome: Outcome, detail: str, said: tuple[Message, ...] = SAID) -> Assignment:
     source = ARCHIVE[1].kernel.source
     parents, target = (ARCHIVE[1].kernel.id,), parse_cell("packed/512/static/near")
-    return compose_repair(said, source, outcome, detail, 1, {"repairs": 1}, parents, target)
+    return compose_repair(said, source, outcome, detail, 1, Provenance(repairs=1), parents, target)

@@ -1,0 +1,96 @@
+"""Makes the briefs of all operators, built-in and models', from the history and the choices of policy and stages."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from qdkernel.core import Cell, Stage
+from qdkernel.mutators import Brief, Elite, ReferenceSpeeds
+from qdkernel.search.environment import RunEnvironment
+from qdkernel.search.history import SearchHistory
+from qdkernel.search.plays import PlayLedger
+from qdkernel.search.policies import Choice, SelectionPolicy, Situation
+from qdkernel.search.stages import StageSchedule
+
+
+class BriefFactory:
+    """Makes briefs.
+
+    Args:
+        environment: the configuration on this machine.
+        history: what operators are told of the run.
+        policy: chooses parents and targets.
+        plays: give the parents' factors.
+        stages: the schedule of stages; ``None`` without stages.
+        rng: of all proposals.
+    """
+
+    def __init__(
+        self,
+        environment: RunEnvironment,
+        history: SearchHistory,
+        policy: SelectionPolicy,
+        plays: PlayLedger,
+        stages: StageSchedule | None,
+        rng: np.random.Generator,
+    ) -> None:
+        self._environment = environment
+        self._history = history
+        self._policy = policy
+        self._plays = plays
+        self._stages = stages
+        self._rng = rng
+
+    def brief(self) -> Brief:
+        """For one proposal: stage, parent and target are chosen."""
+        stage = self._stages.current(self._rng) if self._stages else None
+        situation = Situation(self._history.elites, self._permitted(stage), self._plays.parent_factor)
+        return self._make(self._policy.choose(situation, self._rng), stage)
+
+    def brief_on(self, parent: Elite | None, stage: str, target: Cell | None = None) -> Brief:
+        """For a parent and target that are given, in the stage of this name; empty for no stage."""
+        return self._make(Choice(parent, target), self._stages.stage(stage) if self._stages else None)
+
+    def _make(self, choice: Choice, stage: Stage | None) -> Brief:
+        environment, history, told = self._environment, self._history, self._policy.shows_history
+        source = choice.parent.kernel.source if choice.parent else ""
+        return Brief(
+            problem=environment.problem,
+            machine=environment.machine,
+            threads=environment.timing.threads,
+            sizes=environment.timing.sizes,
+            elites=history.elites if told else {},
+            parent=choice.parent,
+            target=choice.target,
+            stage=stage.name if stage else "",
+            permitted=self._permitted(stage),
+            reference_speeds=self._reference_speeds,
+            recent_failures=history.recent_failures if told else (),
+            sweep=history.sweep_of(source) if told else None,
+            lessons=history.lessons if told else "",
+            prompt_tokens=environment.config.llm.prompt_tokens,
+        )
+
+    def _permitted(self, stage: Stage | None) -> frozenset[Cell] | None:
+        return self._stages.cells(stage) if self._stages and stage else None
+
+    @cached_property
+    def _reference_speeds(self) -> ReferenceSpeeds:
+        return reference_speeds(self._environment)
+
+
+def reference_speeds(environment: RunEnvironment) -> ReferenceSpeeds:
+    """What speeds are compared with on this machine."""
+    timing = environment.timing
+    levels = ("scalar", *map(str, environment.machine.simd_widths))
+    dtype, peaks = environment.problem.dtype.name, environment.peaks
+    return ReferenceSpeeds(
+        baseline=environment.baseline,
+        baseline_gflops=timing.baseline_gflops,
+        peak_gflops=peaks.peak_gflops(dtype, timing.threads),
+        peaks={level: peaks.peak_gflops(dtype, timing.threads, level) for level in levels},
+        triad_gbytes_per_s=timing.triad_gbytes_per_s,
+        compiler=f"{environment.toolchain.version}, {' '.join(environment.toolchain.flags)}",
+    )
