@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from qdkernel.core import Kernel, Outcome, Proposal, parse_cell
+from qdkernel.evaluators.toolchain import cache_dir
 from qdkernel.runs import RunFolder, elites
 from tests.conftest import naive
 from tests.fake_runs import ok
@@ -46,7 +47,9 @@ def read(run: Path) -> RunFolder:
 
 
 def kernel_processes() -> list[psutil.Process]:
-    return [p for p in psutil.process_iter(["name", "status"]) if p.info["name"] == "runner"]
+    """Children that contain kernels, of this process's cache: runs beside the tests may use another one."""
+    runners = (p for p in psutil.process_iter(["name", "status", "cmdline"]) if p.info["name"] == "runner")
+    return [p for p in runners if any(str(cache_dir()) in part for part in p.info["cmdline"] or ())]
 
 
 def wait_until_none(seconds: float = 10.0) -> None:
