@@ -60,8 +60,9 @@ def context(problem: Problem, tmp_path: Path) -> Iterator[EvaluationContext]:
 def test_the_naive_kernel_of_the_page_is_timed_beside_its_baseline(context: EvaluationContext) -> None:
     found = evaluate(context, Kernel(context.problem.seed_source("ddot_naive.c")))
     assert found.outcome is Outcome.OK, found.detail
-    assert context.baseline_name.startswith("OpenBLAS")
-    assert found.objective is not None
+    [timing] = found.timings
+    assert len(timing.kernel_ns) == len(timing.reference_ns) > 1
+    assert min(timing.reference_ns) > 0
 
 
 @pytest.mark.parametrize(
