@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from qdkernel.loading import LoadedKernel, _complete_case, load
+from qdkernel.loading import LoadedKernel, _check_array, _complete_case, _lowest_address, load
 from qdkernel.problems import find_problem
+from tests.problems.lookup import LOOKUP
 from tests.search.test_loop import small_run  # noqa: F401  (fixture)
 
 pytestmark = pytest.mark.isa_dependent
@@ -77,3 +78,47 @@ def test_sizes_that_no_shape_shows_must_be_given() -> None:
         _complete_case(problem, grids, {})
     case = _complete_case(problem, grids, {"t": 3})
     assert (case["n"], case["t"], case["ld"]) == (4, 3, 6)
+
+
+def case_of(name: str, **arrays: np.ndarray) -> dict[str, int | float]:
+    return _complete_case(find_problem(name), arrays, {})
+
+
+def test_the_increments_of_vectors_are_their_strides_and_a_reversed_one_is_passed_by_its_lowest_address() -> None:
+    problem, whole = find_problem("daxpy"), np.arange(20.0)
+    case = case_of("daxpy", x=whole[::2], y=whole[9::-1])
+    assert (case["n"], case["incx"], case["incy"], case["alpha"]) == (10, 2, -1, 0.7)
+    assert _lowest_address(whole[9::-1]) == whole.ctypes.data
+    assert _lowest_address(whole[3:]) == whole.ctypes.data + 24
+    for argument, array in zip(problem.arrays, (whole[::2], whole[9::-1]), strict=True):
+        _check_array(problem, argument, array)
+    with pytest.raises(ValueError, match="x: expected C-contiguous elements"):
+        _check_array(problem, problem.arrays[0], np.broadcast_to(np.float64(1), (10,)))
+
+
+def test_the_extents_of_a_grid_and_the_padding_of_its_rows_are_read_off() -> None:
+    problem, u = find_problem("stencil3d7"), np.zeros((6, 7, 16))[:, :, :10]
+    case = case_of("stencil3d7", u=u, v=np.zeros((4, 5, 8)))
+    assert [case[name] for name in ("nx", "ny", "nz", "ldu", "ldv")] == [8, 5, 4, 16, 8]
+    with pytest.raises(ValueError, match=r"v: expected shape \(4, 5, 8\) to go with the others"):
+        case_of("stencil3d7", u=u, v=np.zeros((4, 5, 9)))
+    with pytest.raises(ValueError, match="u: expected C-contiguous elements"):
+        _check_array(problem, problem.arrays[0], np.zeros((6, 9, 10))[:, :7])
+    fixed = np.zeros((4, 5, 8))
+    fixed.flags.writeable = False
+    with pytest.raises(ValueError, match="v is written by stencil3d7, but the array is read-only"):
+        _check_array(problem, problem.arrays[1], fixed)
+
+
+def test_indices_out_of_range_are_refused() -> None:
+    table = np.zeros((3, 2, 2, 3), np.float32)
+    outputs: dict[str, np.ndarray] = {
+        "picked": np.zeros((4, 2, 2, 3), np.float32),
+        "total": np.zeros(()),
+        "largest": np.zeros((), np.int64),
+    }
+    index = np.array([0, 1, 2, 2], np.int32)
+    case = _complete_case(LOOKUP, {"index": index, "table": table, **outputs}, {})
+    assert (case["n"], case["entries"], case["row"]) == (4, 3, 3)
+    with pytest.raises(ValueError, match="index: expected values from 0 to 2"):
+        _complete_case(LOOKUP, {"index": index + 1, "table": table, **outputs}, {})

@@ -31,7 +31,7 @@ from qdkernel.core.problem import (
     within_bound,
 )
 from qdkernel.core.proposal import Arm, Notes, Proposal, Provenance
-from qdkernel.core.prototype import check_prototype, parse_prototype, trampoline
+from qdkernel.core.prototype import check_prototype, parse_prototype, prototype_header, trampoline
 from qdkernel.core.stage import Stage
 from qdkernel.core.statistics import geometric_mean, median_ratio
 from qdkernel.core.status import RunStatus, StopReason
@@ -77,6 +77,7 @@ __all__ = [
     "parse_cell",
     "parse_prototype",
     "printable",
+    "prototype_header",
     "reachable_cells",
     "size_text",
     "trampoline",

@@ -13,6 +13,7 @@ from qdkernel.core.problem import ArrayArgument, Problem, Role, Scalar
 from qdkernel.errors import ConfigError
 
 _DECLARATION = re.compile(r"^[^();]*?\b(?P<name>[A-Za-z_]\w*)\s*\((?P<parameters>[^()]*)\)\s*;?\s*$")
+_SIZED_INTEGER = re.compile(r"\bint(32|64)_t\b")
 _PARAMETER = re.compile(r"^(?P<type>.*?)\b(?P<name>[A-Za-z_]\w*)$", re.S)
 
 
@@ -108,6 +109,13 @@ def check_prototype(problem: Problem) -> Prototype:
                 f"{parameter.c_type!r}; change the declaration or the argument"
             )
     return prototype
+
+
+def prototype_header(problem: Problem) -> str:
+    """C text that declares the problem's function, after the headers that its types need."""
+    headers = ["stddef.h"] + (["stdint.h"] if _SIZED_INTEGER.search(problem.prototype) else [])
+    includes = "".join(f"#include <{header}>\n" for header in headers)
+    return f"{includes}{problem.prototype.rstrip().rstrip(';')};\n"
 
 
 def trampoline(problem: Problem) -> str:

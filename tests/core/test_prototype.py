@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
 
-from qdkernel.core import ArrayArgument, Role, Scalar, parse_prototype, trampoline
-from qdkernel.core.prototype import Kind, Parameter, Prototype, check_prototype
+from qdkernel.core import ArrayArgument, Role, Scalar, check_prototype, parse_prototype, prototype_header, trampoline
+from qdkernel.core.prototype import Kind, Parameter, Prototype
 from qdkernel.errors import ConfigError
 from qdkernel.problems import find_problem
 from qdkernel.problems.registry import PROBLEMS
@@ -78,6 +79,24 @@ def test_arguments_that_disagree_with_the_prototype_are_named() -> None:
     readonly = ArrayArgument("v", Role.IN, lambda case: (1, 1))
     with pytest.raises(ConfigError, match=r"v should be a pointer to const float64 .* says 'double \*restrict'"):
         check_prototype(dataclasses.replace(problem, arguments=_with(problem.arguments, readonly)))
+
+
+def test_an_argument_may_have_a_dtype_of_its_own() -> None:
+    problem = dataclasses.replace(
+        find_problem("jacobi2d"),
+        name="f",
+        prototype="void f(const int *restrict index, float *restrict x)",
+        arguments=(
+            ArrayArgument("index", Role.IN, lambda case: (1,), dtype=np.dtype(np.int32)),
+            ArrayArgument("x", Role.OUT, lambda case: (), dtype=np.dtype(np.float32)),
+        ),
+    )
+    assert [parameter.name for parameter in check_prototype(problem).parameters] == ["index", "x"]
+    wide = dataclasses.replace(problem, prototype="void f(const int64_t *restrict index, float *restrict x)")
+    with pytest.raises(ConfigError, match="index should be a pointer to const int32"):
+        check_prototype(wide)
+    assert prototype_header(problem) == f"#include <stddef.h>\n{problem.prototype};\n"
+    assert prototype_header(wide) == f"#include <stddef.h>\n#include <stdint.h>\n{wide.prototype};\n"
 
 
 def test_the_trampoline_casts_to_the_exact_prototype_and_passes_each_slot() -> None:

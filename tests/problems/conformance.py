@@ -12,7 +12,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qdkernel.core import Array, ArrayArgument, Arrays, Case, Expected, Kernel, Problem, Scalar, check_prototype
+from qdkernel.core import (
+    Array,
+    ArrayArgument,
+    Arrays,
+    Case,
+    Expected,
+    Kernel,
+    Problem,
+    Scalar,
+    check_prototype,
+    prototype_header,
+)
 from qdkernel.core.prototype import Kind
 from qdkernel.evaluators.pipeline import EvaluationContext, verify_only
 from qdkernel.evaluators.pipeline.verification import VerificationSuite
@@ -231,7 +242,7 @@ def damages(right: Any, largest: Any) -> list[Any]:
 
 def in_extended_precision(problem: Problem, folder: Path) -> ctypes.CDLL:
     """The naive seed compiled with ``long double`` in place of the problem's floating-point types."""
-    source = f"{problem.prototype};\n{problem.seed_source(problem.seeds[0])}"
+    source = f"{prototype_header(problem)}{problem.seed_source(problem.seeds[0])}"
     (folder / "wide.c").write_text(re.sub(r"\b(double|float)\b", "long double", source))
     command = ["gcc", "-O1", "-fPIC", "-shared", "wide.c", "-o", "wide.so"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)

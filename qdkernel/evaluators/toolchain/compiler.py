@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from qdkernel.core import Problem
+from qdkernel.core import Problem, prototype_header
 from qdkernel.evaluators.toolchain.native import Built
 from qdkernel.evaluators.toolchain.toolchain import CODE_FLAGS, LINK_FLAGS, UNOPTIMISED_FLAGS, Toolchain
 
@@ -66,7 +66,7 @@ def compile_kernel(
         CompileLate: the deadline passed.
     """
     (folder / "kernel.c").write_text(source, encoding="utf-8")
-    (folder / "prototype.h").write_text(f"#include <stddef.h>\n{problem.prototype.rstrip().rstrip(';')};\n")
+    (folder / "prototype.h").write_text(prototype_header(problem))
     (folder / "export.map").write_text(f"{{ global: {problem.name}; local: *; }};\n")
     flags = [*toolchain.flags, *CODE_FLAGS, *_headers(source, built.intrinsics)]
     confined = _Confined(toolchain, built, folder, limits)
