@@ -251,7 +251,7 @@ def insert(table: str, row: Mapping[str, Any]) -> str:
 
 def _duel_of(text: str) -> Duel:
     data = json.loads(text)
-    for samples in ("kernel_ns", "holder_ns"):
+    for samples in ("kernel_ns", "incumbent_ns"):
         data[samples] = tuple(tuple(row) for row in data[samples])
     if fault := data["fault"]:
         data["fault"] = Fault(Outcome(fault["outcome"]), fault["detail"])
