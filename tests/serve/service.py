@@ -42,7 +42,7 @@ class Served:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         if not self._ready.wait(120) or not self.port:
-            self.process.kill()
+            self.__exit__()
             raise AssertionError("the service did not start:\n" + "".join(self.lines))
 
     def _read(self) -> None:

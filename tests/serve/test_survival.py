@@ -37,7 +37,7 @@ def test_200_requests_at_once_survive_kill_9_and_nothing_is_measured_twice(tmp_p
 
     with Served(tmp_path, "--archive", str(tmp_path / "run")) as first:
         port = first.port
-        judge = RemoteJudge(first.url, patience_s=500)
+        judge = RemoteJudge(first.url, patience_s=100)
 
         def ask(number: int) -> None:
             (answers[number],) = judge.judge([Submission(fenced(asked[number]))])
@@ -53,7 +53,7 @@ def test_200_requests_at_once_survive_kill_9_and_nothing_is_measured_twice(tmp_p
     assert 30 <= len(seen) < 200
     with Served(tmp_path, "--archive", str(tmp_path / "run"), port=port) as second:
         for thread in threads:
-            thread.join(500)
+            thread.join(100)
         assert second.stop() == 0
     assert len(answers) == 200
     assert {verdict.ending for verdict in answers.values()} == {Ending.OK}
