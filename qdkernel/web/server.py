@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
-import json
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
@@ -22,7 +21,6 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import (
     HTMLResponse,
-    JSONResponse,
     PlainTextResponse,
     RedirectResponse,
     Response,
@@ -34,6 +32,7 @@ from qdkernel.core import printable
 from qdkernel.errors import RunFolderError
 from qdkernel.machine import CoreLock
 from qdkernel.web.comparison import ComparisonView, compare_runs
+from qdkernel.web.json_text import json_text
 from qdkernel.web.live import LiveRun
 from qdkernel.web.reading import RunReader, find_runs
 from qdkernel.web.render import page, policy, render
@@ -86,19 +85,19 @@ class Site:
         """What the page of a run needs to bring itself up to date."""
         live = await self._find(request)
         found = await run_in_threadpool(live.snapshot)
-        return JSONResponse({"body": str(found.body), "data": {"replay": found.replay}})
+        return _json({"body": str(found.body), "data": {"replay": found.replay}})
 
     async def view(self, request: Request) -> Response:
         """The view of a run for other programs."""
         live = await self._find(request)
         found = await run_in_threadpool(live.snapshot)
-        return Response(json.dumps(found.view.to_json()), media_type="application/json")
+        return _json(found.view.to_json())
 
     async def record(self, request: Request) -> Response:
         """All about one evaluation."""
         live = await self._find(request)
         found = await run_in_threadpool(live.details, request.path_params["number"])
-        return JSONResponse(found) if found else PlainTextResponse("no such evaluation", 404)
+        return _json(found) if found else PlainTextResponse("no such evaluation", 404)
 
     async def compare(self, request: Request) -> Response:
         """Several runs side by side: ``compare?run=A&run=B``."""
@@ -196,6 +195,10 @@ async def _changes(live: LiveRun, request: Request) -> AsyncIterator[str]:
                 seen = stamp
                 yield "event: changed\ndata: \n\n"
         await asyncio.sleep(LOOK_EVERY_S)
+
+
+def _json(value: Mapping[str, Any]) -> Response:  # Any: JSON values
+    return Response(json_text(value), media_type="application/json")
 
 
 def _compared(paths: Sequence[Path]) -> ComparisonView:
