@@ -59,10 +59,8 @@ def _follow(server: subprocess.Popen[str]) -> None:
     after, passed = process.cpu_times(), time.monotonic() - start
     used = after.user + after.system - before.user - before.system
     seen = httpx.get(address + "view.json", timeout=timeout).json()["evaluations"]
-    print(
-        f"{updates} updates of a run of {seen} evaluations in {passed:.0f} s: {used:.2f} s of processor time, ", end=""
-    )
-    print(f"{used / passed:.2%} of one core")
+    print(f"{updates} updates of a run of {seen} evaluations in {passed:.0f} s")
+    print(f"processor time of the server: {used:.2f} s, {used / passed:.2%} of one core")
 
 
 if __name__ == "__main__":
