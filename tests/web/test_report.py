@@ -18,8 +18,8 @@ from matplotlib.colors import to_hex
 from qdkernel.core import cell_name
 from qdkernel.errors import RunFolderError
 from qdkernel.web import RunReader, report, report_html, write_report
+from qdkernel.web.build_view import run_view
 from qdkernel.web.color_scale import VIRIDIS
-from qdkernel.web.view_model import run_view
 from tests.web.runs import CELL, hostile_run, usual_run
 
 
