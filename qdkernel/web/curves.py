@@ -11,6 +11,7 @@ from qdkernel.core import Cell, one_line
 from qdkernel.runs import Bill, Record
 
 MOST_POINTS = 800  # of single kernels in a picture; more lie on one another
+MOST_CORNERS = 500  # of a curve; a picture's width tells no more apart
 MOST_LINES = 6  # of operators in a picture; the palette has as many colors
 
 Points = tuple[tuple[float, float], ...]
@@ -150,4 +151,8 @@ class _Steps:
         if not self._points:
             return ()
         tail = [(end, self.last)] if self._points[-1][0] < end else []
-        return (*self._points, *tail)
+        width = end / MOST_CORNERS if len(self._points) > MOST_CORNERS else 0.0
+        if not width:
+            return (*self._points, *tail)
+        thinned = {int(at / width): (at, value) for at, value in self._points}  # the last corner of each column
+        return (*thinned.values(), *tail)

@@ -83,9 +83,9 @@ class DetailSource:
         return {
             "incumbent": None if incumbent is None else incumbent.number,
             "incumbent_id": duel.incumbent[:12],
-            "ratio": _finite(duel.ratio),
-            "low": _finite(duel.low),
-            "high": _finite(duel.high),
+            "ratio": duel.ratio,
+            "low": duel.low,
+            "high": duel.high,
             "kernel_ns": [_thin(row) for row in duel.kernel_ns],
             "incumbent_ns": [_thin(row) for row in duel.incumbent_ns],
             "fault": printable(duel.fault.detail) if duel.fault else "",
@@ -204,7 +204,3 @@ def _turn(text: str) -> str:
 
 def _thin(samples: tuple[float, ...]) -> list[float]:
     return [round(sample) for sample in samples[:: max(1, -(-len(samples) // _SAMPLES_SHOWN))]]
-
-
-def _finite(value: float) -> float | None:
-    return value if value == value and abs(value) != float("inf") else None

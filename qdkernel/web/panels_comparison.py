@@ -62,9 +62,9 @@ def difference_bar(view: ComparisonView) -> Markup:
         for at in range(count)
     ]
     ends = [
-        text(0, 27, f"{first} twice as fast"),
+        text(0, 27, f"{first} twice"),
         text(110, 27, "equal", text_anchor="middle"),
-        text(220, 27, f"{second} twice as fast", text_anchor="end"),
+        text(220, 27, f"{second} twice", text_anchor="end"),
     ]
     return picture(220, 30, f"Colors from {first} to {second}.", *tiles, *ends, class_="color-bar wide-bar")
 

@@ -55,7 +55,10 @@ def _plane(roofline: Roofline) -> _Plane:
     every = [*roofline.points, *roofline.baseline]
     x = [point.intensity for point in every] + ([peak / triad] if triad and peak else []) or [1.0]
     y = [point.gflops for point in every] + [value for value in roofline.peaks.values() if value > 0] or [1.0]
-    return _Plane((min(x) / 4, max(x) * 4), (min(y) / 1.6, max(y) * 1.8))
+    return _Plane(
+        (min(x) / 4, max(x) * 12),  # the names of the peaks stand at the right
+        (min(y) / 1.6, max(y) * 1.8),
+    )
 
 
 def _axes(plane: _Plane) -> list[Markup]:

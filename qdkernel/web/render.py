@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-import json
 from collections.abc import Mapping
 from importlib import resources
 from typing import Any
@@ -18,6 +17,7 @@ import jinja2
 from markupsafe import Markup
 
 from qdkernel.web import color_scale
+from qdkernel.web.json_text import json_text
 from qdkernel.web.panels import PANEL_FUNCTIONS
 
 SCRIPTS = ("page", "c_highlight", "line_diff", "samples", "record", "replay", "live", "run_list")
@@ -75,7 +75,7 @@ def policy(live: bool) -> str:
 
 def script_json(data: Mapping[str, Any]) -> Markup:  # Any: JSON values
     """JSON that can stand in a script element: nothing in it ends the element or begins a comment or an entity."""
-    text = json.dumps(data, separators=(",", ":"))
+    text = json_text(data)
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import gzip
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,15 @@ from markupsafe import Markup
 from qdkernel.core import Outcome, write_atomically
 from qdkernel.errors import RunFolderError
 from qdkernel.runs import elites
+from qdkernel.web.build_view import run_view
 from qdkernel.web.comparison import compare_runs
 from qdkernel.web.details import DetailSource
+from qdkernel.web.json_text import json_text
 from qdkernel.web.panels import replay_data
 from qdkernel.web.reading import RunData, RunReader
 from qdkernel.web.render import page, policy, render, style
 from qdkernel.web.svg import element
-from qdkernel.web.view_model import RunView, run_view
+from qdkernel.web.view_model import RunView
 
 _PACKED_LIMIT = 3_200_000  # bytes of all details, packed; leaves room for the page below 5 MB
 
@@ -84,11 +85,11 @@ def _packed_details(run: RunData, reader: RunReader) -> str:
     packed: dict[int, dict[str, Any]] = {}  # Any: JSON
     used = 0
     for number, detail in _in_order(run, source):
-        used += len(gzip.compress(_json(detail), 1)) * 4 // 3  # a bound: together they pack better
+        used += len(gzip.compress(json_text(detail).encode(), 1)) * 4 // 3  # a bound: together they pack better
         if used > _PACKED_LIMIT:
             break
         packed[number] = detail
-    return base64.b64encode(gzip.compress(_json(packed), 6, mtime=0)).decode()
+    return base64.b64encode(gzip.compress(json_text(packed).encode(), 6, mtime=0)).decode()
 
 
 def _in_order(run: RunData, source: DetailSource) -> list[tuple[int, dict[str, Any]]]:  # Any: JSON
@@ -97,7 +98,3 @@ def _in_order(run: RunData, source: DetailSource) -> list[tuple[int, dict[str, A
     failures = [r for r in run.records[-200:] if r.evaluation.outcome not in (Outcome.OK, Outcome.DUPLICATE)][-15:]
     numbers = dict.fromkeys(record.number for record in [*held, *failures, *ancestors])
     return list(source.details(numbers).items())
-
-
-def _json(value: Any) -> bytes:  # Any: JSON
-    return json.dumps(value, separators=(",", ":")).encode()

@@ -9,8 +9,8 @@ from pathlib import Path
 from qdkernel.core import one_line
 from qdkernel.errors import RunFolderError
 from qdkernel.machine import CoreLock
+from qdkernel.web.build_view import run_view
 from qdkernel.web.reading import RunReader, commit_stamp
-from qdkernel.web.view_model import run_view
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class RunRow:
     error: str = ""
 
 
-_KNOWN: dict[tuple[str, tuple[int, int]], RunRow] = {}
+_KNOWN: dict[Path, tuple[tuple[int, int], RunRow]] = {}
 
 
 def run_rows(runs: Mapping[str, Path]) -> list[RunRow]:
@@ -38,11 +38,11 @@ def run_rows(runs: Mapping[str, Path]) -> list[RunRow]:
     found = []
     for name, path in runs.items():
         try:
-            key = str(path.absolute()), commit_stamp(path)
-            if key not in _KNOWN:
+            stamp = commit_stamp(path)
+            if path not in _KNOWN or _KNOWN[path][0] != stamp:
                 with CoreLock().shared():
-                    _KNOWN[key] = _row(name, path)
-            found.append(_KNOWN[key])
+                    _KNOWN[path] = stamp, _row(name, path)
+            found.append(_KNOWN[path][1])
         except OSError as error:
             found.append(RunRow(one_line(name), error=one_line(str(error))))
     return found

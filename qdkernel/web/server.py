@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
-import json
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,6 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import (
     HTMLResponse,
-    JSONResponse,
     PlainTextResponse,
     RedirectResponse,
     Response,
@@ -32,17 +30,15 @@ from starlette.routing import Mount, Route
 
 from qdkernel.core import printable
 from qdkernel.errors import RunFolderError
-from qdkernel.web.comparison import compare_runs
+from qdkernel.machine import CoreLock
+from qdkernel.web.comparison import ComparisonView, compare_runs
+from qdkernel.web.json_text import json_text
 from qdkernel.web.live import LiveRun
-from qdkernel.web.panels import replay_data
 from qdkernel.web.reading import RunReader, find_runs
 from qdkernel.web.render import page, policy, render
-from qdkernel.web.report import run_body
 from qdkernel.web.run_list import run_rows
 
 LOOK_EVERY_S = 0.5  # at the status of a run's file; reading is far rarer, see live.py
-
-Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Site:
@@ -81,26 +77,27 @@ class Site:
     async def run(self, request: Request) -> Response:
         """The page of a run."""
         live = await self._find(request)
-        view = await run_in_threadpool(live.view)
-        data = {"live": True, "events": True, "replay": replay_data(view)}
-        return HTMLResponse(page(view.name, run_body(view, self._back), data, live=True))
+        found = await run_in_threadpool(live.snapshot)
+        data = {"live": True, "events": True, "replay": found.replay}
+        return HTMLResponse(page(found.view.name, found.body, data, live=True))
 
     async def update(self, request: Request) -> Response:
         """What the page of a run needs to bring itself up to date."""
         live = await self._find(request)
-        return JSONResponse(await run_in_threadpool(live.update, self._back))
+        found = await run_in_threadpool(live.snapshot)
+        return _json({"body": str(found.body), "data": {"replay": found.replay}})
 
     async def view(self, request: Request) -> Response:
         """The view of a run for other programs."""
         live = await self._find(request)
-        view = await run_in_threadpool(live.view)
-        return Response(json.dumps(view.to_json()), media_type="application/json")
+        found = await run_in_threadpool(live.snapshot)
+        return _json(found.view.to_json())
 
     async def record(self, request: Request) -> Response:
         """All about one evaluation."""
         live = await self._find(request)
         found = await run_in_threadpool(live.details, request.path_params["number"])
-        return JSONResponse(found) if found else PlainTextResponse("no such evaluation", 404)
+        return _json(found) if found else PlainTextResponse("no such evaluation", 404)
 
     async def compare(self, request: Request) -> Response:
         """Several runs side by side: ``compare?run=A&run=B``."""
@@ -109,7 +106,7 @@ class Site:
             raise RunFolderError("choose two runs or more to compare")
         runs = await run_in_threadpool(find_runs, self._folder)
         paths = [_known(runs, name) for name in names]
-        view = await run_in_threadpool(lambda: compare_runs([RunReader(path).read() for path in paths]))
+        view = await run_in_threadpool(_compared, paths)
         body = render("compare_body.html.j2", view=view, back="./", links={name: f"run/{name}/" for name in names})
         return HTMLResponse(page("runs side by side", body, {"live": True}, live=True))
 
@@ -126,7 +123,7 @@ class Site:
         name = request.path_params["name"]
         if name not in self._live:
             runs = await run_in_threadpool(find_runs, self._folder)
-            self._live.setdefault(name, LiveRun(_known(runs, name)))
+            self._live.setdefault(name, LiveRun(_known(runs, name), self._back))
         return self._live[name]
 
 
@@ -198,6 +195,15 @@ async def _changes(live: LiveRun, request: Request) -> AsyncIterator[str]:
                 seen = stamp
                 yield "event: changed\ndata: \n\n"
         await asyncio.sleep(LOOK_EVERY_S)
+
+
+def _json(value: Mapping[str, Any]) -> Response:  # Any: JSON values
+    return Response(json_text(value), media_type="application/json")
+
+
+def _compared(paths: Sequence[Path]) -> ComparisonView:
+    with CoreLock().shared():
+        return compare_runs([RunReader(path).read() for path in paths])
 
 
 def _known(runs: Mapping[str, Path], name: str) -> Path:

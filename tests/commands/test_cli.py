@@ -25,7 +25,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 def test_help_names_every_command() -> None:
     done = run("--help")
     assert done.returncode == 0
-    for name in ("evolve", "doctor", "check", "bench", "show", "plot", "export", "config"):
+    for name in ("evolve", "doctor", "check", "bench", "show", "plot", "report", "watch", "export", "config"):
         assert name in done.stdout
 
 
@@ -53,6 +53,9 @@ def test_the_version_is_told() -> None:
         (["evolve", GEMM, "--resume", "--out", "no/such/run"], "no/such/run"),
         (["show", "no/such/run"], "does not exist"),
         (["show", str(ROOT / "tests")], "no run.db"),
+        (["report", "no/such/run"], "does not exist"),
+        (["watch", "no/such/folder"], "expected a run folder or a folder of runs"),
+        (["watch", str(ROOT / "tests")], "holds no run"),
         (["export", str(ROOT / "tests"), "--to", "xml"], "no export format 'xml'"),
         (["check", "no-such.c", "--problem", "dgemm"], "no-such.c cannot be read"),
         (["check", GEMM, "--problem", "sgem"], "did you mean 'sgemm'?"),

@@ -29,7 +29,7 @@ def test_a_run_shows_machine_budget_outcomes_and_its_cells_fastest_first(tmp_pat
         text = view_text(show_run(folder))
     assert f"run       {folder.path.name}\n" in text
     assert "problem   dgemm (float64)\nmachine   Imaginary 9000, 2 threads, gcc 12.2.0\n" in text
-    assert "peaks  peak 108.0 GFLOP/s, triad 24.0 GB/s\nbaseline  OpenBLAS 0.3.34, 91.9 GFLOP/s\n" in text
+    assert "peaks     peak 108.0 GFLOP/s, triad 24.0 GB/s\nbaseline  OpenBLAS 0.3.34, 91.9 GFLOP/s\n" in text
     assert "used      3 evaluations, 0 s\nstopped   3 evaluations spent\noutcomes  ok 2, wrong 1\n" in text
     assert "cells     2 of 320 reachable filled (1%)\nQD score  86.3 GFLOP/s" in text
     assert (

@@ -52,7 +52,7 @@ def test_the_page_follows_a_real_run_while_it_goes_on(tmp_path: Path) -> None:
             driver.get(f"{address}run/run/")
             driver.execute_script("window.sameDocument = true")
             first = evaluations(driver)
-            WebDriverWait(driver, 60, ignored_exceptions=(Exception,)).until(lambda d: evaluations(d) >= first + 3)
+            WebDriverWait(driver, 240, ignored_exceptions=(Exception,)).until(lambda d: evaluations(d) >= first + 3)
             assert driver.execute_script("return window.sameDocument") is True
             assert driver.find_element(By.CSS_SELECTOR, ".status").text.startswith("running")
             assert console(driver) == []

@@ -111,19 +111,19 @@ def test_hostile_text_is_escaped_in_every_answer(tmp_path: Path) -> None:
 def test_a_grown_run_is_read_on_and_not_sooner_than_its_pause_allows(tmp_path: Path) -> None:
     with new_run(tmp_path) as folder:
         breed(folder, 20)
-        live = LiveRun(folder.path, CoreLock(tmp_path))
-        assert live.view().evaluations == 20
+        live = LiveRun(folder.path, lock=CoreLock(tmp_path))
+        assert live.snapshot().view.evaluations == 20
         add_elite(folder, CELL, 91.0)
         assert live.wait_s() > 0
-        assert live.view().evaluations == 20
+        assert live.snapshot().view.evaluations == 20
         live._next_at = 0.0
-        assert live.view().evaluations == 21
+        assert live.snapshot().view.evaluations == 21
 
 
 def test_nothing_is_read_while_a_kernel_is_timed(tmp_path: Path) -> None:
     run = usual_run(tmp_path, 20)
-    lock, live, views = CoreLock(tmp_path), LiveRun(run, CoreLock(tmp_path)), []
-    reader = threading.Thread(target=lambda: views.append(live.view()))
+    lock, live, views = CoreLock(tmp_path), LiveRun(run, lock=CoreLock(tmp_path)), []
+    reader = threading.Thread(target=lambda: views.append(live.snapshot().view))
     with lock.exclusive():
         reader.start()
         time.sleep(0.3)

@@ -2,6 +2,11 @@
 
 let packedDetails = null;
 
+// A number with so many decimals; numbers that JSON cannot hold come as null.
+function fixed(value, digits) {
+  return value === null ? "?" : value.toFixed(digits);
+}
+
 // All details of a report, unpacked once.
 async function packed() {
   if (packedDetails) return packedDetails;
@@ -81,14 +86,14 @@ function factList(rows) {
 }
 
 function timingPart(timing) {
-  const words = `${timing.size}: ${timing.gflops.toFixed(2)} GFLOP/s, ${timing.ratio.toFixed(3)} [${timing.low.toFixed(3)}, ${timing.high.toFixed(3)}] of the baseline`;
+  const words = `${timing.size}: ${fixed(timing.gflops, 2)} GFLOP/s, ${fixed(timing.ratio, 3)} [${fixed(timing.low, 3)}, ${fixed(timing.high, 3)}] of the baseline`;
   return make("figure", {}, make("figcaption", {}, words),
     strip([["this kernel", "who-kernel", timing.kernel_ns], ["baseline", "who-reference", timing.reference_ns]]));
 }
 
 function duelPart(duel) {
   const incumbent = duel.incumbent === null ? duel.incumbent_id : make("a", { href: `#r${duel.incumbent}` }, `#${duel.incumbent}`);
-  const words = duel.fault ? `, which failed: ${duel.fault}` : duel.ratio === null ? "" : `: ${duel.ratio.toFixed(3)} [${duel.low.toFixed(3)}, ${duel.high.toFixed(3)}] times as fast`;
+  const words = duel.fault ? `, which failed: ${duel.fault}` : duel.ratio === null ? "" : `: ${fixed(duel.ratio, 3)} [${fixed(duel.low, 3)}, ${fixed(duel.high, 3)}] times as fast`;
   const strips = duel.kernel_ns.map((times, at) => strip([["this kernel", "who-kernel", times], ["incumbent", "who-reference", duel.incumbent_ns[at] ?? []]]));
   return section("Duel", make("p", { class: "none" }, "against the incumbent ", incumbent, words), ...strips);
 }
