@@ -65,7 +65,9 @@ def permitted_tokens(said: str, sent: int, prompt_characters: int) -> int | None
         numbers = [int(re.sub("[,_]", "", text)) for text in _NUMBER.findall(said) if len(text) < 12]
         below = [number for number in numbers if LEAST_TOKENS <= number < sent and number != given]
         limit = max(below, default=sent // 2)
-    return limit if LEAST_TOKENS <= limit < sent else None
+    if limit >= sent:  # it was refused all the same, so the words do not tell the whole limit
+        limit = sent // 2
+    return limit if limit >= LEAST_TOKENS else None
 
 
 class ContextCheck:

@@ -164,7 +164,7 @@ def status_failure(status: int, body: object, headers: Mapping[str, str], key_na
         again = False
         advice = f"it asks to wait {wait_s:.0f} s, and more than {LONGEST_WAIT_S:.0f} s is not waited"
     said = server_message(body)
-    if kind is FailureKind.REJECTED and status != 404 and _CONTEXT.search(said):
+    if kind in (FailureKind.REJECTED, FailureKind.SERVER) and status != 404 and _CONTEXT.search(said):
         advice = RAISE_CONTEXT
     return Failure(
         kind=kind,

@@ -66,6 +66,8 @@ def open_client(base_url: str, timeout_s: float, watches: Watches, key_name: str
 
     variable, proxy = proxy_of(base_url, os.environ)
     try:
+        if proxy and not urlsplit(proxy).hostname:
+            raise ValueError("no host")
         return openai.DefaultHttpxClient(
             base_url=base_url,
             timeout=library.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s)),
@@ -80,7 +82,7 @@ def open_client(base_url: str, timeout_s: float, watches: Watches, key_name: str
         if proxy is None:
             raise
         needs = "; pip install socksio" if isinstance(error, ImportError) else ""
-        scheme = urlsplit(proxy).scheme
+        scheme = proxy.partition("://")[0]
         raise ConfigError(
             f"{variable}: expected a proxy such as http://proxy.example:3128, got one of the kind {scheme!r} that "
             f"cannot be used{needs}; correct or unset it, or add {urlsplit(base_url).hostname} to NO_PROXY"

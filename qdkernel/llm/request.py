@@ -13,6 +13,7 @@ from qdkernel.llm.failures import Failure
 
 _NO_SYSTEM = re.compile(
     r"system\W*\s*(?:role|prompt|message|instruction)|(?:role|message)s?\b.{0,60}\bsystem\b|"
+    r"\bsystem\b.{0,40}\brole\b|"
     r"developer instruction|roles must alternate|only (?:the )?user\b.{0,20}\bassistant|unexpected role",
     re.I | re.S,
 )

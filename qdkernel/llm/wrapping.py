@@ -30,7 +30,7 @@ _TOKEN = re.compile(
 _OPEN_THOUGHT = re.compile(
     rf"\s*(?:<{_NAMES}>|\[THINK\]|◁think▷|<\|(?:begin_of_thought|start_thinking|thinking|think)\|>)", re.IGNORECASE
 )
-_ROLE = re.compile(r"\s*(?:assistant|model)?\s*\n")
+_ROLE = re.compile(r"\s*(?:assistant|model)\s*(?=<[|｜])|\s*(?:assistant|model)?\s*\n")
 _FENCED_JSON = re.compile(r"```(?:json|JSON)[^\n]*\n(.*?)\n?```", re.DOTALL)
 _CODE_NAMES = ("code", "kernel", "source", "c_code", "program", "implementation", "content", "edits", "diff", "patch")
 _IDEA_NAMES = ("idea", "summary", "description", "explanation", "title")
@@ -75,7 +75,7 @@ def _of_channel(text: str) -> str:
 def _after_leading_tokens(text: str) -> str:
     """Without the template tokens and the role that a reply begins with."""
     rest = text.lstrip()
-    while token := _TOKEN.match(rest):
+    while not _OPEN_THOUGHT.match(rest) and (token := _TOKEN.match(rest)):
         rest = rest[token.end() :]
         role = _ROLE.match(rest)
         rest = (rest[role.end() :] if role else rest).lstrip()

@@ -34,7 +34,7 @@ class Waits:
 @contextlib.contextmanager
 def connected(script: Script, waits: Waits | None = None, **options: Any) -> Iterator[tuple[Endpoint, ModelServer]]:
     with ModelServer(script) as server:
-        spec = EndpointSpec("m", server.base_url, "scripted", "MODEL_KEY", timeout_s=5.0, **options)
+        spec = EndpointSpec("m", server.base_url, "scripted", "MODEL_KEY", **{"timeout_s": 5.0, **options})
         with contextlib.closing(Endpoint(spec, ENVIRON, waits or Waits())) as endpoint:
             yield endpoint, server
 

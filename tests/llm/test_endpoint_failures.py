@@ -49,7 +49,7 @@ RETRIED_STREAMED = {
     "odd-chunk": (FailureKind.GARBLED, "a chunk that is not an object"),
     "error-chunk": (FailureKind.SERVER, "an error in place of a reply: out of memory"),
     "stream-without-finish": (FailureKind.CUT, "the stream ended after 800 characters without a finish reason"),
-    "error-field": (FailureKind.SERVER, "HTTP 500: context size has been exceeded"),
+    "error-field": (FailureKind.SERVER, "HTTP 500: context size has been exceeded; raise its context: num_ctx"),
     "error-event": (FailureKind.SERVER, "HTTP 503: overloaded"),
 }
 

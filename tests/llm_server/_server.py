@@ -51,11 +51,13 @@ class ModelServer:
     Attributes:
         requests: requests for completions, as received.
         in_flight_peak: most of them that were under way at once.
+        paths: of all requests that are none for completions.
     """
 
     def __init__(self, script: Script, port: int = 0) -> None:
         self.requests: list[Received] = []
         self.in_flight_peak = 0
+        self.paths: list[str] = []
         self.script = script
         self.stopping = threading.Event()
         self._errors: list[Exception] = []
@@ -157,6 +159,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Stderr belongs to the tests."""
 
     def do_GET(self) -> None:
+        self.server.model_server.paths.append(self.path)
         if self.path.rstrip("/") != "/v1/models":
             return self._send(404, {}, b'{"error": {"message": "no such path"}}')
         models = [{"id": "scripted", "object": "model", "created": 1, "owned_by": "tests"}]

@@ -10,7 +10,7 @@ import pytest
 
 from qdkernel.core import Duel, Evaluation, Outcome, Proposal, parse_cell
 from qdkernel.errors import UnknownName
-from qdkernel.llm import CallFailed, Completion, FailureKind
+from qdkernel.llm import CallFailed, Completion, FailureKind, TokenUsage
 from qdkernel.reports import print_view, show_cell, show_run
 from qdkernel.reports.run import summarize, view_text
 from tests.fake_runs import MACHINE, add_by_model, add_elite, ask, assignment, breed, kernel, new_run, ok
@@ -122,13 +122,29 @@ def test_a_run_with_models_shows_what_they_cost_and_what_each_operator_earned(tm
         "big: 6 requests (1 call failed), 4,000 tokens (3,600 in, 400 out), $0.5000, 2,000 tokens per proposal",
         "small: 2 requests, 600 tokens (540 in, 60 out), 600 tokens per proposal",
     ]
-    rows = [line.split() for line in lines[lines.index("operators") + 2 :]]
+    rows = [line.split() for line in lines[lines.index("operators") + 2 : lines.index("failures of models")]]
     assert rows == [
         ["edit", "big", "2", "2", "100%", "2", "1", "0", "0"],
         ["seed", "1", "100%", "1", "1"],
         ["edit", "small", "2", "1", "100%", "0", "0", "1", "0"],
         ["plan", "big", "1", "0", "1"],
+        [],
     ]
+    failures = [line.split(maxsplit=3) for line in lines[lines.index("failures of models") + 2 :]]
+    assert failures == [["big", "server", "1", "500"], ["small", "unreadable", "1", "no code"]]
+
+
+def test_failures_show_the_words_of_the_last_one_as_printable_text_and_estimates_as_such(tmp_path: Path) -> None:
+    usage = TokenUsage(900, 100, 0.0, estimated_tokens=1000)
+    with new_run(tmp_path) as folder:
+        for text in ("first", "the [/red] end\x1b[31m"):
+            failed = folder.add_conversation(assignment("plan"), "big")
+            call = folder.add_call(failed, 0, ())
+            folder.fail_call(call, CallFailed(FailureKind.EMPTY, text, 1, usage))
+            assert folder.conversation(failed).calls[0].estimated_tokens == 1000
+        shown = view_text(show_run(folder))
+    assert "2,000 tokens (1,800 in, 200 out; 2,000 of them estimated)" in shown
+    assert "big    empty      2  the [/red] end\n" in shown
 
 
 def test_a_run_without_models_does_not_speak_of_them(tmp_path: Path) -> None:

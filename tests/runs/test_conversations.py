@@ -15,7 +15,7 @@ import pytest
 
 from qdkernel.core import Proposal, parse_cell
 from qdkernel.errors import RunFolderError
-from qdkernel.llm import CallFailed, Completion, FailureKind, Message
+from qdkernel.llm import CallFailed, Completion, FailureKind, Message, TokenUsage
 from qdkernel.mutators.llm import Assignment
 from qdkernel.mutators.llm.assignment import Expect
 from qdkernel.runs import Bill, End, RunFolder, Spending
@@ -275,6 +275,17 @@ print(folder.path, flush=True)
 for worker in range(4):
     threading.Thread(target=converse, args=(worker,)).start()
 """
+
+
+def test_failed_and_cancelled_calls_cost_what_their_requests_cost(tmp_path: Path) -> None:
+    with new_run(tmp_path) as folder:
+        number = folder.add_conversation(assignment("edit"), "big")
+        call = folder.add_call(number, 0, ())
+        folder.fail_call(call, CallFailed(FailureKind.CANCELLED, "closing", 2, TokenUsage(100, 50, 0.5, 150)))
+        assert folder.add_call(number, 0, ()) == call  # asked again after the stop
+        folder.fail_call(call, CallFailed(FailureKind.EMPTY, "empty", 1, TokenUsage(90, 10, 0.25)))
+        assert folder.spending() == {"big": Spending(3, 190, 60, 0.75, 0, 1, 150)}
+        assert [bill.tokens for bill in folder.bills()] == [250]
 
 
 def test_kill_9_loses_no_reply_that_was_committed(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from qdkernel.config import BudgetConfig
 from qdkernel.core import StopReason
-from qdkernel.search.llm_budget import TokenBudget, Usage
+from qdkernel.llm import TokenUsage
+from qdkernel.search.llm_budget import BudgetedCall, TokenBudget, Usage
 
 
 @pytest.mark.parametrize(
@@ -57,6 +58,29 @@ def test_many_threads_together_stay_within_the_budget() -> None:
     assert granted == 40
     assert ledger.spent == Usage(40, 200)
     assert ledger.in_flight == Usage()
+
+
+def test_every_request_of_a_call_is_reserved_and_settled_by_itself() -> None:
+    ledger = TokenBudget(BudgetConfig(tokens=250), Usage())
+    call = BudgetedCall(ledger, lambda: Usage(1, 100), lambda kind, text: None)
+    assert call.admit()
+    assert call.admit()  # of the same request
+    assert ledger.in_flight == Usage(1, 100)
+    call.ended(TokenUsage(70, 20, 0.5))
+    assert (ledger.spent, ledger.in_flight) == (Usage(1, 90, 0.5), Usage())
+    assert call.admit()
+    call.ended(TokenUsage(70, 30))
+    assert not call.admit()  # 190 spent, and the next may cost 100
+    call.close()
+    assert ledger.spent == call.spent == Usage(2, 190, 0.5)
+
+
+def test_a_reservation_without_a_request_is_freed() -> None:
+    ledger = TokenBudget(BudgetConfig(tokens=100), Usage())
+    call = BudgetedCall(ledger, lambda: Usage(1, 100), lambda kind, text: None)
+    assert call.admit()
+    call.close()
+    assert (ledger.spent, ledger.in_flight) == (Usage(), Usage())
 
 
 def test_a_share_counts_only_what_is_budgeted() -> None:

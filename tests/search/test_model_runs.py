@@ -12,7 +12,7 @@ import pytest
 
 from qdkernel.core import Outcome, Proposal
 from qdkernel.runs import End, Record, RunFolder
-from tests.forked import forked
+from tests.forked import forked, run_forked
 from tests.llm_server import FAILURES, INJECTION, REPLIES, Answer, ModelServer, by_operator, in_turn, transcripts
 from tests.model_runs import KEY, ONLY_REWRITE, command, environment, evolve, kernel, model, reply
 from tests.search.test_loop import wait_for_evaluations, wait_until_none
@@ -180,6 +180,81 @@ def test_each_budget_of_the_models_stops_the_run_by_its_name_and_is_never_passed
     assert spent.replies >= 2
     assert spent.tokens <= 30000 or reason != "tokens"
     assert 0 < spent.cost <= 0.05 or reason != "usd"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("answer", "budget", "reason"),
+    [
+        (Answer("", finish="length", counts={"prompt_tokens": 2500, "completion_tokens": 2000}), "usd=0.08", "usd"),
+        (Answer("", counts={"prompt_tokens": 2500, "completion_tokens": 900}), "tokens=30000", "tokens"),
+        (
+            Answer(status=500, raw=b'{"error": {"message": "boom"}, "usage": {"prompt_tokens": 2500}}'),
+            "requests=7",
+            "requests",
+        ),
+        (Answer("prose", counts={"prompt_tokens": 2500, "completion_tokens": 900}), "tokens=30000", "tokens"),
+    ],
+    ids=["full", "empty", "error", "unreadable"],
+)
+def test_requests_that_bring_nothing_count_by_what_the_server_says_and_pass_no_budget(
+    tmp_path: Path, answer: Answer, budget: str, reason: str
+) -> None:
+    run = tmp_path / "run"
+    with ModelServer(in_turn(answer)) as server:
+        settings = (EVALUATIONS, f"budget.{budget}", "llm.rest_after=100", *ONLY_REWRITE)
+        evolve(run, model(server.base_url, max_tokens=2000, price="{input: 1.0, output: 5.0}"), *settings)
+        requests = len(server.requests)
+    counts = answer.counts or {"prompt_tokens": 2500, "completion_tokens": 0}
+    cost = (counts["prompt_tokens"] * 1.0 + counts["completion_tokens"] * 5.0) / 1e6
+    with RunFolder.open(run) as folder:
+        spent = folder.spending()["scripted"]
+        assert folder.events()[-1].text == reason
+    assert (spent.requests, spent.tokens) == (requests, requests * sum(counts.values()))
+    assert spent.cost == pytest.approx(requests * cost)
+    assert requests >= 3
+    assert requests <= 7 or reason != "requests"
+    assert spent.tokens <= 30000 or reason != "tokens"
+    assert spent.cost <= 0.08 or reason != "usd"
+
+
+@pytest.mark.slow
+def test_a_model_whose_replies_are_useless_is_told_rested_and_listed_by_kind(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    refusal = Answer(refusal="I \x1b[31mcannot[/red]")
+    script = in_turn(REPLIES["prose"], REPLIES["prose"], refusal, FAILURES["full-context"])
+    with ModelServer(script) as server:
+        settings = (EVALUATIONS, "budget.evaluations=20", "llm.rest_after=3", "llm.rest_s=60")
+        mutators = "mutators=[{name: schedule}, {name: rewrite, weight: 20}]"
+        done = evolve(run, model(server.base_url, parallel=1), *settings, *ONLY_REWRITE[1:], mutators)
+    told = [line for line in done.stderr.splitlines() if "model scripted" in line]
+    assert "unreadable: " in told[0]
+    assert "; the reply begins: I would block the loops for the cache" in told[0]
+    assert "content_filtered: 127.0.0.1" in told[1]
+    assert "the model or its filter declined: I cannot[/red]" in told[1]
+    assert "empty: 127.0.0.1" in told[2]
+    assert "the server's context of about 4,096 tokens is full" in told[2]
+    assert "rests for 60 s after 3 failures in a row" in told[3]
+    assert len(told) == 4
+    shown = run_forked(["show", str(run)], environment()).stdout
+    table = shown[shown.index("failures of models") :].splitlines()
+    assert [line.split()[:3] for line in table if line.startswith("scripted")] == [
+        ["scripted", "content_filtered", "1"],
+        ["scripted", "empty", "1"],
+        ["scripted", "unreadable", "1"],
+    ]
+    assert "I cannot[/red]" in table[2]
+
+
+@pytest.mark.slow
+def test_a_model_that_is_given_up_is_not_said_to_rest(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    with ModelServer(in_turn(FAILURES["no-key"])) as server:
+        settings = (EVALUATIONS, "budget.evaluations=8", "llm.rest_after=1")
+        evolve_with = "mutators=[{name: schedule}, {name: rewrite, weight: 20}]"
+        done = evolve(run, model(server.base_url, parallel=4), *settings, evolve_with)
+    assert done.stderr.count("model scripted is given up: ") == 1
+    assert "rests" not in done.stderr
 
 
 def test_a_prompt_that_fits_into_no_budget_ends_the_run_instead_of_being_composed_again_and_again(
