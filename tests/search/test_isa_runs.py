@@ -73,7 +73,7 @@ def test_every_command_takes_the_level_of_the_environment(tmp_path: Path) -> Non
     wide = tmp_path / "wide.c"
     wide.write_text("#include <immintrin.h>\n" + naive().replace("{", "{ if (m > 99) " + WIDE, 1))
     quick = [part for setting in ("sizes=[48]", "threads=1") for part in ("--set", setting)]
-    for words in (["check", str(wide)], ["bench", str(wide), "--looks", "1"]):
+    for words in (["check", str(wide)], ["bench", str(wide), "--repeats", "1"]):
         done = run_forked([*words, "--problem", "dgemm", *quick], lowered)
         assert done.returncode == 1
         assert "compile_error" in done.stdout + done.stderr

@@ -139,7 +139,7 @@ def test_a_failing_endpoint_backs_off_and_the_run_goes_on_without_it(tmp_path: P
         done = evolve(run, model(server.base_url, parallel=8), *settings, mutators)
         assert len(server.requests) < len(answers)
     assert len(records(run)) == 40
-    assert "model scripted backs off for 30 s after 1 failures in a row" in done.stderr
+    assert "model scripted backs off for 30 s after 1 failure in a row" in done.stderr
     assert "the run goes on without it" in done.stderr
 
 
