@@ -144,7 +144,7 @@ def test_failures_show_the_words_of_the_last_one_as_printable_text_and_estimates
             assert folder.conversation(failed).calls[0].estimated_tokens == 1000
         shown = view_text(show_run(folder))
     assert "2,000 tokens (1,800 in, 200 out; 2,000 of them estimated)" in shown
-    assert "big    empty      2  the [/red] end\n" in shown
+    assert "big    empty      2  the [/red] end\ufffd[31m\n" in shown
 
 
 def test_a_run_without_models_does_not_speak_of_them(tmp_path: Path) -> None:
