@@ -11,7 +11,7 @@ from qdkernel.search.environment import (
     with_isa,
 )
 from qdkernel.search.history import elite_of
-from qdkernel.search.prompt_evolution import recorded_lessons
+from qdkernel.search.llm import recorded_lessons
 from qdkernel.search.stages import plan_of
 
 __all__ = [

@@ -15,15 +15,12 @@ from qdkernel.llm import Endpoint, EndpointSpec
 from qdkernel.mutators import MODEL_OPERATORS, MUTATORS
 from qdkernel.runs import RunFolder
 from qdkernel.search.briefs import BriefFactory
+from qdkernel.search.credit import PlayLedger
 from qdkernel.search.environment import RunEnvironment
 from qdkernel.search.history import SearchHistory
-from qdkernel.search.llm_budget import TokenBudget, Usage
-from qdkernel.search.llm_dispatcher import LLMDispatcher
-from qdkernel.search.llm_session import LLMSession
+from qdkernel.search.llm import LLMDispatcher, LLMSession, PromptEvolution, TokenBudget, Usage
 from qdkernel.search.loop import Evolution, Show
-from qdkernel.search.plays import PlayLedger
 from qdkernel.search.policies import POLICIES, SelectionPolicy
-from qdkernel.search.prompt_evolution import PromptEvolution
 from qdkernel.search.proposer import Proposer
 from qdkernel.search.replay import Replay
 from qdkernel.search.stages import StageSchedule, plan_of

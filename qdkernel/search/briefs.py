@@ -8,9 +8,9 @@ import numpy as np
 
 from qdkernel.core import Cell, Stage
 from qdkernel.mutators import Brief, Elite, ReferenceSpeeds
+from qdkernel.search.credit import PlayLedger
 from qdkernel.search.environment import RunEnvironment
 from qdkernel.search.history import SearchHistory
-from qdkernel.search.plays import PlayLedger
 from qdkernel.search.policies import Choice, SelectionPolicy, Situation
 from qdkernel.search.stages import StageSchedule
 

@@ -24,10 +24,10 @@ from qdkernel.evaluators.pipeline import Accept
 from qdkernel.mutators import MUTATORS, Brief, Mutator
 from qdkernel.runs import RunFolder
 from qdkernel.search.briefs import BriefFactory
+from qdkernel.search.credit import PlayLedger
 from qdkernel.search.environment import RunEnvironment, seed_files
 from qdkernel.search.history import SearchHistory
-from qdkernel.search.llm_session import LLMSession
-from qdkernel.search.plays import PlayLedger
+from qdkernel.search.llm import LLMSession
 from qdkernel.search.policies import SelectionPolicy
 from qdkernel.search.source import PendingProposal
 from qdkernel.search.stages import StageSchedule

@@ -9,7 +9,7 @@ from qdkernel.core import Evaluation, Placement, Proposal, RunStatus, StopReason
 from qdkernel.llm import CallFailed
 from qdkernel.mutators.llm import converse
 from qdkernel.runs import RunFolder, StoredConversation
-from qdkernel.search.llm_dispatcher import answer_of
+from qdkernel.search.llm import answer_of
 from qdkernel.search.source import PendingProposal
 
 

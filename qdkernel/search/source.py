@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from qdkernel.core import Evaluation, Placement, Proposal, RunStatus, StopReason
 from qdkernel.evaluators.pipeline import Accept
-from qdkernel.search.plays import Play
+from qdkernel.search.credit import Play
 
 
 @dataclass(frozen=True)

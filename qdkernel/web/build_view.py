@@ -12,9 +12,9 @@ from qdkernel.core import AXES, Arm, Cell, Outcome, cell_name, one_line, printab
 from qdkernel.runs import MachineFacts, Record, elites, format_accuracy
 from qdkernel.web.curves import curves
 from qdkernel.web.noise import noise_bins
+from qdkernel.web.pictures import duration
 from qdkernel.web.reading import RunData
 from qdkernel.web.redundancy import code_groups, repetitions
-from qdkernel.web.ticks import duration
 from qdkernel.web.timeline import timeline
 from qdkernel.web.view_model import (
     SCHEMA,

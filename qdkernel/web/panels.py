@@ -7,15 +7,28 @@ from typing import Any
 
 from markupsafe import Markup
 
-from qdkernel.web.color_scale import VIRIDIS, level
 from qdkernel.web.curves import CostCurve
 from qdkernel.web.panels_comparison import difference_bar, difference_map, group_chart
-from qdkernel.web.pictures_archive import Tile, draw_archive
-from qdkernel.web.pictures_bars import draw_shares, draw_timeline
-from qdkernel.web.pictures_lines import Band, Chart, Level, Line, draw_chart
-from qdkernel.web.pictures_roofline import draw_roofline
-from qdkernel.web.svg import element, picture, text
-from qdkernel.web.ticks import duration, short, speed
+from qdkernel.web.pictures import (
+    VIRIDIS,
+    Band,
+    Chart,
+    Level,
+    Line,
+    Tile,
+    draw_archive,
+    draw_chart,
+    draw_roofline,
+    draw_shares,
+    draw_timeline,
+    duration,
+    element,
+    level,
+    picture,
+    short,
+    speed,
+    text,
+)
 from qdkernel.web.view_model import CellView, RunView
 
 _WITHOUT_ELITE = {

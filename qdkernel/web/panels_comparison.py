@@ -8,12 +8,20 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from qdkernel.core import AXES, reachable_cells
-from qdkernel.web.color_scale import DIVERGING
 from qdkernel.web.comparison import CellDifference, ComparisonView, GroupCurve
-from qdkernel.web.pictures_archive import Tile, draw_archive
-from qdkernel.web.pictures_lines import Band, Chart, Line, draw_chart
-from qdkernel.web.svg import element, picture, text
-from qdkernel.web.ticks import short
+from qdkernel.web.pictures import (
+    DIVERGING,
+    Band,
+    Chart,
+    Line,
+    Tile,
+    draw_archive,
+    draw_chart,
+    element,
+    picture,
+    short,
+    text,
+)
 
 _FULL = 2.0  # the ratio at which the scale ends; by thought: twice as fast needs no finer telling
 _MIDDLE = len(DIVERGING) // 2

@@ -16,9 +16,9 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from qdkernel.web import color_scale
 from qdkernel.web.json_text import json_text
 from qdkernel.web.panels import PANEL_FUNCTIONS
+from qdkernel.web.pictures import color_scale
 
 SCRIPTS = ("page", "c_highlight", "line_diff", "samples", "record", "replay", "live", "run_list")
 

@@ -18,9 +18,9 @@ from qdkernel.web.comparison import compare_runs
 from qdkernel.web.details import DetailSource
 from qdkernel.web.json_text import json_text
 from qdkernel.web.panels import replay_data
+from qdkernel.web.pictures import element
 from qdkernel.web.reading import RunData, RunReader
 from qdkernel.web.render import page, policy, render, style
-from qdkernel.web.svg import element
 from qdkernel.web.view_model import RunView
 
 _PACKED_LIMIT = 3_200_000  # bytes of all details, packed; leaves room for the page below 5 MB

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from qdkernel.llm import FailureKind
-from qdkernel.search.back_off import BackOff
+from qdkernel.search.llm.back_off import BackOff
 
 WHY = "host: why"
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qdkernel.core import Arm, Cell
-from qdkernel.search.bandit import Bandit
-from qdkernel.search.parents import ParentStats
+from qdkernel.search.credit.bandit import Bandit
+from qdkernel.search.credit.parents import ParentStats
 
 SCHEDULE = Arm("schedule")
 TUNE = Arm("tune")

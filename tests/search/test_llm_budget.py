@@ -9,7 +9,7 @@ import pytest
 from qdkernel.config import BudgetConfig
 from qdkernel.core import StopReason
 from qdkernel.llm import TokenUsage
-from qdkernel.search.llm_budget import BudgetedCall, TokenBudget, Usage
+from qdkernel.search.llm.budget import BudgetedCall, TokenBudget, Usage
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from qdkernel.config import Config
 from qdkernel.core import Arm, Cell, Evaluation, Kernel, Outcome, Proposal, Provenance
 from qdkernel.evaluators.pipeline import EvaluationTask
-from qdkernel.search.plays import PlayLedger
+from qdkernel.search.credit.plays import PlayLedger
 from tests.fake_runs import assignment, new_run, ok
 from tests.llm_server import REPLIES, Answer, ModelServer
 from tests.model_runs import kernel, reply

@@ -19,7 +19,7 @@ from qdkernel.core import cell_name
 from qdkernel.errors import RunFolderError
 from qdkernel.web import RunReader, report, report_html, write_report
 from qdkernel.web.build_view import run_view
-from qdkernel.web.color_scale import VIRIDIS
+from qdkernel.web.pictures.color_scale import VIRIDIS
 from tests.web.runs import CELL, hostile_run, usual_run
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from markupsafe import Markup
 
-from qdkernel.web.svg import element, number, picture, text
-from qdkernel.web.ticks import duration, linear_ticks, short
+from qdkernel.web.pictures.svg import element, number, picture, text
+from qdkernel.web.pictures.ticks import duration, linear_ticks, short
 from qdkernel.web.timeline import Timeline
 
 _LANE = 22.0

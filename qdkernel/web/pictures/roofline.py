@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from markupsafe import Markup
 
 from qdkernel.core import AXES
-from qdkernel.web.svg import element, number, path, picture, text
-from qdkernel.web.ticks import log_ticks, short
+from qdkernel.web.pictures.svg import element, number, path, picture, text
+from qdkernel.web.pictures.ticks import log_ticks, short
 from qdkernel.web.view_model import Roofline, RooflinePoint
 
 WIDTH, HEIGHT = 520.0, 360.0

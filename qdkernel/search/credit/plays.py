@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping
 import numpy as np
 
 from qdkernel.core import Arm, Cell
-from qdkernel.search.bandit import Bandit
-from qdkernel.search.parents import ParentStats
+from qdkernel.search.credit.bandit import Bandit
+from qdkernel.search.credit.parents import ParentStats
 from qdkernel.search.state import PlaysState
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from qdkernel.core import Cell, cell_name, parse_cell
-from qdkernel.search.bandit import FADING, TINY
+from qdkernel.search.credit.bandit import FADING, TINY
 from qdkernel.search.state import ParentState
 
 _PARENT_PRIOR = 4.0  # tries that the prior of a parent is worth; heuristic: four failures only halve a parent's chance

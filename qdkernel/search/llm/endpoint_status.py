@@ -6,8 +6,8 @@ import threading
 from dataclasses import dataclass, field
 
 from qdkernel.llm import Endpoint, TokenUsage
-from qdkernel.search.back_off import BackOff
-from qdkernel.search.llm_budget import Usage
+from qdkernel.search.llm.back_off import BackOff
+from qdkernel.search.llm.budget import Usage
 
 
 @dataclass

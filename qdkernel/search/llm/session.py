@@ -16,11 +16,11 @@ from qdkernel.mutators.llm import Assignment, Strategy
 from qdkernel.mutators.llm.prompts import compose, compose_program
 from qdkernel.runs import RunFolder, StoredCall
 from qdkernel.search.briefs import BriefFactory
+from qdkernel.search.credit import Play, PlayLedger
 from qdkernel.search.history import SearchHistory
-from qdkernel.search.llm_dispatcher import FinishedConversation, LLMDispatcher
-from qdkernel.search.plays import Play, PlayLedger
-from qdkernel.search.prompt_evolution import PromptEvolution
-from qdkernel.search.repairs import Repairs
+from qdkernel.search.llm.dispatcher import FinishedConversation, LLMDispatcher
+from qdkernel.search.llm.prompt_evolution import PromptEvolution
+from qdkernel.search.llm.repairs import Repairs
 from qdkernel.search.source import PendingProposal
 from qdkernel.search.state import stored
 

@@ -19,10 +19,10 @@ from qdkernel.machine import CoreLock
 from qdkernel.mutators.llm import Assignment, Ending, converse
 from qdkernel.mutators.llm.prompts import estimate_tokens
 from qdkernel.runs import RunFolder, StoredCall
-from qdkernel.search.back_off import BackOff
-from qdkernel.search.endpoint_status import EndpointStatus
-from qdkernel.search.llm_budget import BudgetedCall, TokenBudget, Usage
-from qdkernel.search.notices import Notices
+from qdkernel.search.llm.back_off import BackOff
+from qdkernel.search.llm.budget import BudgetedCall, TokenBudget, Usage
+from qdkernel.search.llm.endpoint_status import EndpointStatus
+from qdkernel.search.llm.notices import Notices
 
 _QUOTED = 140  # characters of a reply that are shown when nothing can be read from it
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from qdkernel.core import AXES, Cell
-from qdkernel.web.svg import element, picture, text
+from qdkernel.web.pictures.svg import element, picture, text
 
 SIDE = 30.0  # of a cell; a number of four characters fits
 _GAP = 14.0  # between blocks
