@@ -1,6 +1,6 @@
 """The command line: parses and dispatches; each command is a function that returns its exit code.
 
-0 done, 1 the user can mend it, 130 interrupted, 3 our bug. Heavy imports stay inside the commands, so that help is
+0 done, 1 the user can put it right, 130 interrupted, 3 our bug. Heavy imports stay inside the commands, so that help is
 instant.
 """
 
@@ -147,7 +147,7 @@ def show(
     run: RunArgument,
     cell: Annotated[str | None, typer.Argument(help="A cell, e.g. packed/512/static/none.")] = None,
 ) -> int:
-    """Print a run's standing, or the elite of one cell."""
+    """Print a run's status, or the elite of one cell."""
     from qdkernel.commands.show import show as command
 
     return command(run, cell)

@@ -67,7 +67,7 @@ class Side:
         history: the whole run.
         used: what the part that counts took.
         records: those of the part that counts.
-        held: who held each cell then.
+        held: the elite of each cell then.
     """
 
     history: History
@@ -127,7 +127,7 @@ class CellResult:
 
     @property
     def verdict(self) -> str:
-        """``first`` or ``second`` for who is faster, ``equal`` within the tie width, or who alone fills the cell."""
+        """``first`` or ``second`` for the faster run, ``equal`` within the tie width, or the only run with an elite."""
         ratio = self.ratio
         if ratio is None:
             return "only first" if self.first else "only second"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from qdkernel.core import KernelId
 from qdkernel.runs import Record
 
-MAX_ANCESTORS = 30  # by thought: a page of them; longer histories are in run.db
+MAX_ANCESTORS = 30  # heuristic: a page of them; longer histories are in run.db
 
 
 def first_records(records: Iterable[Record]) -> dict[KernelId, Record]:

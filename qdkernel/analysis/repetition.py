@@ -13,7 +13,7 @@ from qdkernel.runs import Record
 Key = TypeVar("Key")
 
 LARGEST = 3
-"""Groups whose share is told: as many as in Hayashi et al. 2026 (arXiv 2604.17182), who found 67 % in them."""
+"""Groups whose share is shown: as many as in Hayashi et al. 2026 (arXiv 2604.17182), who found 67 % in them."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def repetition(records: Iterable[Record], key: Callable[[Record], Key]) -> dict[
     """How often proposals repeat each other, by a key of their records; the key with most proposals first.
 
     A proposal that was not compiled because it equals an earlier kernel, in its normal form or to the byte, is in the
-    groups of that kernel, whoever proposed it.
+    groups of that kernel, from any operator.
 
     Args:
         records: a run's log, or its beginning.

@@ -9,7 +9,7 @@ from qdkernel.runs import RunFolder
 
 
 def show(run: Path, cell: str | None) -> int:
-    """Prints a run's standing, or one cell's elite."""
+    """Prints a run's status, or one cell's elite."""
     from qdkernel.reports import print_view, show_cell, show_run
 
     with RunFolder.open(run) as folder:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-LIMIT = 4096  # characters of a message; by thought: two screens, a compiler can write megabytes
+LIMIT = 4096  # characters of a message; heuristic: two screens, a compiler can write megabytes
 
 _CUT = " [...]"
 

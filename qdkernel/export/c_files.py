@@ -1,4 +1,4 @@
-"""Elites as C files: a header comment that tells what the kernel is and where it came from, then its source."""
+"""Elites as C files: a header comment with measurements and origin, then the source."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def write_elite_files(records: Iterable[Record], facts: MachineFacts, out_dir: P
 
     Args:
         records: the run's whole log.
-        facts: what ``machine.json`` tells.
+        facts: from ``machine.json``.
         out_dir: where to.
 
     Raises:

@@ -80,7 +80,7 @@ class FailureKind(enum.StrEnum):
     """Why a call gave no reply, or none that could be used."""
 
     RATE_LIMIT = "rate_limit"
-    """429, also after waiting as told."""
+    """429, also after the wait that the server asked for."""
     SERVER = "server"
     """5xx, 408, 409, or an error object in place of a reply."""
     CONNECTION = "connection"
@@ -124,7 +124,7 @@ class CallFailed(Exception):
 
 
 class CallObserver:
-    """Follows the requests of one call; this one permits all of them and ignores what it is told.
+    """Follows the requests of one call; this one permits all of them and ignores events.
 
     The methods are called in the thread of the call, in the order of the requests.
     """
@@ -140,7 +140,7 @@ class CallObserver:
         """One request failed; ``text`` is one printable line with the server's own words."""
 
     def noticed(self, text: str) -> None:
-        """Something about the server that a user should know, e.g. that it cuts prompts; each is told once."""
+        """Something about the server that a user should know, e.g. that it cuts prompts; each is reported once."""
 
 
 Ask = Callable[[tuple[Message, ...]], Completion]

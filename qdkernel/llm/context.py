@@ -80,7 +80,7 @@ class ContextCheck:
         self._told_prompt = self._told_reply = False
 
     def notice(self, prompt_characters: int, counts: Counts) -> str:
-        """What to tell about the prompt: that the server cut it; empty when it did not, or that was told."""
+        """A notice that the server cut the prompt; empty when it did not, or when that was reported before."""
         if counts.prompt is None:
             return ""
         with self._lock:

@@ -84,7 +84,7 @@ class Endpoint:
 
         Args:
             messages: the conversation.
-            observer: asked before every request, and told what became of it.
+            observer: called before and after every request.
 
         Raises:
             CallFailed: there is none; the text is one line and never holds the key.
@@ -157,7 +157,7 @@ class Endpoint:
         if watch.expired:  # whatever a connection that is shut down looks like
             return replace(timed_out(), counts=failure.counts, received=failure.received)
         if self._closed.is_set() and failure.work is not Work.NONE:
-            return replace(failure, work=Work.MOST)  # it may go on to generate what nobody reads
+            return replace(failure, work=Work.MOST)  # it may generate the rest of the reply unread
         return failure
 
     def _relearn(
@@ -169,10 +169,10 @@ class Endpoint:
             found = adapted(self._dialect, fields, sent, failure)
             if found is None or found[0] == dialect:
                 return False
-            told = found[1] if found[0] != self._dialect else ""
+            notice = found[1] if found[0] != self._dialect else ""
             self._dialect = found[0]
-        if told:
-            observer.noticed(f"{told} ({failure.line(self._host, self._secret)})")
+        if notice:
+            observer.noticed(f"{notice} ({failure.line(self._host, self._secret)})")
         return True
 
     def _pause_s(self, failure: Failure, tries: int) -> float:

@@ -17,7 +17,7 @@ from qdkernel.llm.secret import Secret
 from qdkernel.llm.usage import NOTHING_COUNTED, Counts, Work, counts_of
 
 LONGEST_WAIT_S = 120.0
-"""Longest wait that a server may ask for; by thought: a run goes on better with its other operators."""
+"""Longest wait that a server may ask for; heuristic: a run does better with its other operators."""
 
 LONGEST_LINE = 300
 """Characters of a failure's text."""
@@ -75,7 +75,7 @@ class Failure:
         """The failure for people, models and logs: one line of at most ``LONGEST_LINE`` characters, without the key.
 
         Args:
-            origin: who failed, e.g. ``localhost:8000``.
+            origin: the server, e.g. ``localhost:8000``.
             secret: the key to leave out.
         """
         said = secret.scrub(self.said, _SAID)
@@ -181,7 +181,7 @@ def status_failure(status: int, body: object, headers: Mapping[str, str], key_na
 
 
 def _work(status: int, kind: FailureKind) -> Work:
-    """What a status lets one suppose: refused requests are billed by nobody, filtered prompts by some."""
+    """What the server probably billed, by status: refused requests never, filtered prompts sometimes."""
     if status in _GAVE_UP_WAITING:
         return Work.MOST
     return Work.PROMPT if status >= 500 or kind is FailureKind.CONTENT_FILTERED else Work.NONE

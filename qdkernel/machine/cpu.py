@@ -18,7 +18,7 @@ CPU_FOLDER = Path("/sys/devices/system/cpu")
 CGROUP_FOLDER = Path("/sys/fs/cgroup")
 UNKNOWN = "unknown"
 
-# By thought: where neither /sys nor the C library tells, the usual size of an outermost cache in a server.
+# Heuristic: if neither /sys nor the C library has it, the usual size of an outermost cache in a server.
 ASSUMED_LAST_LEVEL_BYTES = 32 << 20
 
 
@@ -58,7 +58,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class CpuInfo:
-    """What ``/proc/cpuinfo`` tells.
+    """Facts from ``/proc/cpuinfo``.
 
     Attributes:
         model: a name for people.
@@ -72,7 +72,7 @@ class CpuInfo:
 
 
 def this_machine(isa: str | None = None) -> Machine:
-    """The machine this process runs on, as far as it tells; never fails for want of ``/proc`` or ``/sys`` entries.
+    """The machine this process runs on; never fails for missing ``/proc`` or ``/sys`` entries.
 
     Args:
         isa: the instruction-set level that the configuration asks for; ``QDKERNEL_ISA`` counts, too.

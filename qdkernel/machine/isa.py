@@ -1,4 +1,4 @@
-"""Instruction-set levels: what the machine is taken to have at most, for kernels of weaker hosts.
+"""Instruction-set levels: the most that kernels may use of this machine, e.g. to run on weaker hosts.
 
 A level is one of the x86-64 psABI's microarchitecture levels, so code of a level runs on every host that has it.
 """
@@ -24,7 +24,7 @@ class Level:
     Attributes:
         march: the compiler's name of it (System V ABI for x86-64, section 3.1.1; GCC 11 and later).
         excluded: flags that take back what a user's own flags, e.g. ``-mavx512f``, add above it.
-        features: what it has, as in ``/proc/cpuinfo``; ``sse2`` stands for 128-bit, ``avx`` for 256-bit vectors.
+        features: what it has, as in ``/proc/cpuinfo``; ``sse2`` implies 128-bit, ``avx`` 256-bit vectors.
         blas: OpenBLAS's name of the cores that its routines may be written for; the nearest that it has.
     """
 

@@ -20,7 +20,7 @@ class Elite:
         kernel: the kernel.
         cell: its measured behaviour.
         objective: GFLOP/s.
-        operator: who proposed it.
+        operator: that proposed it.
         idea: one line.
         notes: its operator's own JSON.
         timings: one per scored size.

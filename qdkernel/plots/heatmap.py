@@ -132,7 +132,7 @@ def write_numbers(ax: Axes, squares: Sequence[Square], mapping: ScalarMappable, 
     """Writes the value in each filled square where four characters fit; set the axes' limits before."""
     points = ax.get_window_extent().width / ax.figure.dpi * 72
     size = min(largest, points / (ax.get_xlim()[1] - ax.get_xlim()[0]) / 2.3)
-    if size < 5:  # by thought: smaller cannot be read on a slide
+    if size < 5:  # heuristic: smaller cannot be read on a slide
         return
     for square in squares:
         if square.value is not None:

@@ -69,7 +69,7 @@ def subnormal(dtype: np.dtype[Any], shape: Shape, rng: np.random.Generator) -> A
 
 
 def special(dtype: np.dtype[Any], shape: Shape, rng: np.random.Generator) -> Array:
-    """Values in (-1, 1), a NaN and both infinities, which must spread as far as IEEE 754 tells and no farther."""
+    """Values in (-1, 1), a NaN and both infinities, which must spread exactly as far as IEEE 754 demands."""
     values = uniform(dtype, shape, rng)
     if values.size:
         values[tuple(rng.integers(0, extent, len(_SPECIAL)) for extent in shape)] = _SPECIAL if shape else _SPECIAL[0]

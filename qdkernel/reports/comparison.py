@@ -20,7 +20,7 @@ Row = tuple[str, Callable[[Side], str]]
 
 
 def show_diff(comparison: Comparison, top: int = TOP_CELLS) -> RenderableType:
-    """What both runs reached at equal cost, who is faster in which cell, and what their operators earned.
+    """What both runs reached at equal cost, which is faster in each cell, and what their operators earned.
 
     Args:
         comparison: of the two runs, A and B in the tables.

@@ -31,7 +31,7 @@ def spending_lines(folder: RunFolder) -> list[str]:
 
 
 def conversation_line(conversation: StoredConversation) -> str:
-    """With whom a kernel's conversation was held and what it cost."""
+    """The model of a kernel's conversation, and what it cost."""
     calls = conversation.calls
     tokens = sum(call.prompt_tokens + call.completion_tokens for call in calls)
     cost = sum(call.cost for call in calls)

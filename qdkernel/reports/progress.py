@@ -1,4 +1,4 @@
-"""What a run tells the terminal while it goes: a live panel on a TTY, plain lines otherwise."""
+"""Progress of a running search on the terminal: a live panel on a TTY, plain lines otherwise."""
 
 from __future__ import annotations
 

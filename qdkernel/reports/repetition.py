@@ -13,7 +13,7 @@ from qdkernel.core import Arm, one_line
 from qdkernel.runs import Record
 
 ENOUGH = 20
-"""Proposals from which on a share is told: of fewer, three groups hold most whatever the operator does."""
+"""Fewest proposals for which a share is shown: of fewer, any three groups hold most."""
 
 _ALL = Arm("all")
 _NOTE = (

@@ -29,7 +29,7 @@ from qdkernel.reports.models import arms_table, conversation_line, failures_tabl
 from qdkernel.reports.repetition import repetition_view
 from qdkernel.runs import MachineFacts, Record, RunFolder, elites, format_accuracy, geometric_mean
 
-PLAIN_WIDTH = 160  # columns of a table that nobody's window limits
+PLAIN_WIDTH = 160  # columns of a table that is not shown in a terminal
 TOP_CELLS = 15
 
 
@@ -93,7 +93,7 @@ def summarize(folder: RunFolder) -> Summary:
 
 
 def show_run(folder: RunFolder, top: int = TOP_CELLS) -> RenderableType:
-    """The run's standing: problem and machine, budget used, outcomes, coverage, best kernel, the fastest cells.
+    """The status of a run: problem and machine, budget used, outcomes, coverage, best kernel, the fastest cells.
 
     When models were asked, also what they cost, what each operator earned with each model, and how they failed. From 20
     proposals on, also how often operators and models repeat themselves.
@@ -119,7 +119,7 @@ def show_cell(folder: RunFolder, cell: Cell) -> RenderableType:
     """The elite of a cell: numbers, timings per size, lineage and source.
 
     Raises:
-        UnknownName: nobody holds the cell.
+        UnknownName: the cell is empty.
     """
     records = list(folder.evaluations())
     held = elites(records)
@@ -277,8 +277,8 @@ def _elite_table(cell: Cell, record: Record, facts: MachineFacts, conversation: 
         table.add_row(axis.name, _text(axis.levels[level] + (f": {evidence}" if evidence else "")))
     if evaluation.duel:
         duel = evaluation.duel
-        won = f"{duel.ratio:.3f} [{duel.low:.3f}, {duel.high:.3f}] times {duel.incumbent[:8]}, the holder then"
-        failed = f"{duel.incumbent[:8]}, the holder then, failed in it: {duel.fault.detail}" if duel.fault else ""
+        won = f"{duel.ratio:.3f} [{duel.low:.3f}, {duel.high:.3f}] times {duel.incumbent[:8]}, the incumbent then"
+        failed = f"{duel.incumbent[:8]}, the incumbent then, failed in it: {duel.fault.detail}" if duel.fault else ""
         table.add_row("duel", _text(failed or won))
     steps = ", ".join(f"{step} {seconds:.2f} s" for step, seconds in evaluation.step_s.items())
     table.add_row("steps", _text(steps))

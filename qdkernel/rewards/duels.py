@@ -12,7 +12,7 @@ from qdkernel.rewards.verdict import Ending, Verdict
 Duels = Callable[[str, str], Duel | None]
 """``duels(challenger, reference)``: kernel ids to their duel; ``None`` when nothing can be said."""
 
-_WORTHWHILE = 2.0  # by thought: drift on a shared host is below a factor of two, so slower kernels need no duel
+_WORTHWHILE = 2.0  # heuristic: drift on a shared host is below a factor of two, so slower kernels need no duel
 
 
 @dataclass(frozen=True)

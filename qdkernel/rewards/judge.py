@@ -112,7 +112,7 @@ class LocalJudge:
         return ranked
 
     def close(self) -> None:
-        """Ends the workers; whoever waits gets ``JudgeUnreachable``."""
+        """Ends the workers; waiting calls raise ``JudgeUnreachable``."""
         self.measuring.close()
         self._stack.close()
 

@@ -28,7 +28,7 @@ Key = tuple[KernelId, str]
 """A kernel and the name of the stage that is enforced."""
 
 Observer = Callable[[Kernel, str, Evaluation], bool]
-"""Told of every finished evaluation, with the stage; true when the kernel must be evaluated again."""
+"""Called with every finished evaluation and its stage; true when the kernel must be evaluated again."""
 
 
 class JudgeClosed(Exception):
@@ -59,7 +59,7 @@ class Measuring:
 
     Args:
         environment: the configuration on this machine; must outlive this object.
-        observer: told of every evaluation, in a thread of the pool, one at a time.
+        observer: called with every evaluation, in a thread of the pool, one at a time.
         memory: finished kernels kept; of older ones the measurement is made anew when they come again.
     """
 
@@ -91,12 +91,12 @@ class Measuring:
         self._closed = False
         self.outcomes: Counter[str] = Counter()
         self.joined = 0
-        self.seconds_per_kernel = 0.5  # by thought, until some were measured
+        self.seconds_per_kernel = 0.5  # heuristic, until some were measured
 
     # -- asking -------------------------------------------------------------------------------------------------------
 
     def submit(self, kernel: Kernel, stage: str = "") -> Future[Verdict]:
-        """The verdict to come of a kernel under a stage; shared by all who ask for the same content.
+        """The verdict to come of a kernel under a stage; shared by all requests for the same content.
 
         The future raises ``JudgeClosed`` when the judge is closed before, and a ``QdkernelError`` when no kernel can
         be evaluated on this machine.
@@ -207,7 +207,7 @@ class Measuring:
             return
         try:
             again = self._again(job, found) or self._observed(job, found)
-        except Exception as unexpected:  # reaches whoever waits for the kernel
+        except Exception as unexpected:  # is raised where the kernel is waited for
             self._fail(job, unexpected)
             return
         if again:

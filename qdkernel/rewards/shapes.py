@@ -14,8 +14,8 @@ from qdkernel.rewards.verdict import Ending, Verdict
 
 Shape = Callable[[Sequence[Verdict]], list[float | None]]
 
-_DOUBLINGS = 8.0  # by thought: a naive DGEMM reaches 2^-6 of the peak of a vector core, 2^-8 of that of many cores
-_LOG_FLOOR = -7.0  # log2; slower than 1/128 of the baseline is not told apart
+_DOUBLINGS = 8.0  # heuristic: a naive DGEMM reaches 2^-6 of the peak of a vector core, 2^-8 of that of many cores
+_LOG_FLOOR = -7.0  # log2; slower than 1/128 of the baseline is not distinguished
 _FAILURES = {
     Ending.NO_KERNEL: 0.0,
     Ending.IMPLAUSIBLE: 0.0,  # an attempt to cheat is worth no more than no answer

@@ -161,7 +161,7 @@ class ArchiveFold:
     def _make_known(self, evaluation: Evaluation) -> None:
         """Makes the kernel known to workers, so that its equals are recognized."""
         if evaluation.outcome in (Outcome.DUPLICATE, Outcome.LOST, Outcome.TIMEOUT, Outcome.OUTSIDE_STAGE):
-            return  # tells nothing lasting about the kernel, or its original is known
+            return  # not a lasting fact about the kernel, or its original is known
         for code in (evaluation.normal_hash, evaluation.object_hash):
             if code:
                 self._scratch.add_known(code, evaluation.kernel_id)

@@ -20,7 +20,7 @@ class BriefFactory:
 
     Args:
         environment: the configuration on this machine.
-        history: what operators are told of the run.
+        history: of the run.
         policy: chooses parents and targets.
         plays: give the parents' factors.
         stages: the schedule of stages; ``None`` without stages.
@@ -54,22 +54,22 @@ class BriefFactory:
         return self._make(Choice(parent, target), self._stages.stage(stage) if self._stages else None)
 
     def _make(self, choice: Choice, stage: Stage | None) -> Brief:
-        environment, history, told = self._environment, self._history, self._policy.shows_history
+        environment, history, shown = self._environment, self._history, self._policy.shows_history
         source = choice.parent.kernel.source if choice.parent else ""
         return Brief(
             problem=environment.problem,
             machine=environment.machine,
             threads=environment.timing.threads,
             sizes=environment.timing.sizes,
-            elites=history.elites if told else {},
+            elites=history.elites if shown else {},
             parent=choice.parent,
             target=choice.target,
             stage=stage.name if stage else "",
             permitted=self._permitted(stage),
             reference_speeds=self._reference_speeds,
-            recent_failures=history.recent_failures if told else (),
-            sweep=history.sweep_of(source) if told else None,
-            lessons=history.lessons if told else "",
+            recent_failures=history.recent_failures if shown else (),
+            sweep=history.sweep_of(source) if shown else None,
+            lessons=history.lessons if shown else "",
             prompt_tokens=environment.config.llm.prompt_tokens,
         )
 

@@ -102,7 +102,7 @@ def open_environment(
 
     Args:
         config: the configuration.
-        say: told what takes time (measuring peaks, calibrating the baseline).
+        say: called before steps that take time (measuring peaks, calibrating the baseline).
         baseline_gflops: the baseline's speeds when they are known, as on resume.
 
     Raises:

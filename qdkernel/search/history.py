@@ -1,4 +1,4 @@
-"""What proposals are told of the run: elites, failures, swept constants, lessons."""
+"""The history that proposals are based on: elites, failures, swept constants, lessons."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REPAIRABLE = frozenset(
         Outcome.IMPLAUSIBLE,
     }
 )
-"""Outcomes whose detail tells a model what to repair."""
+"""Outcomes whose detail a model can act on."""
 
 _RECENT_FAILURES = 6
 _LOG = 200  # lines kept for a model to look back on
@@ -32,7 +32,7 @@ _SWEEP_ROWS = 64
 
 @dataclass
 class SearchHistory:
-    """What happened so far, as far as proposals are told of it.
+    """What happened so far, as far as proposals use it.
 
     Attributes:
         elites: by cell, in the order of the archive.

@@ -43,9 +43,9 @@ class Proposer:
     Args:
         environment: the configuration on this machine.
         folder: of the run.
-        history: what operators are told of the run.
+        history: of the run.
         policy: chooses parents and targets.
-        plays: choose among the operators and are told what became of their proposals.
+        plays: choose among the operators and record what their proposals gained.
         stages: the schedule of stages; ``None`` without stages.
         briefs: for the built-in operators.
         session: the conversations with models; ``None`` without models.
@@ -115,7 +115,7 @@ class Proposer:
         gain: float,
         cost: float,
     ) -> None:
-        """Settles the play and tells history, stages and models."""
+        """Settles the play and updates history, stages and models."""
         proposal = pending.proposal
         self._record(proposal, evaluation, placement, gain)
         if self._stages and proposal.provenance.stage:
@@ -137,7 +137,7 @@ class Proposer:
             status.models = self._session.describe()
 
     def state(self) -> dict[str, Any]:  # Any: JSON
-        """Random generator, policy, plays and stage, and what the models are told."""
+        """Random generator, policy, plays, stage, lessons and prompt sections."""
         state = SearchState(
             rng=dict(self._rng.bit_generator.state),
             policy=PolicyState(name=self._policy.name, state=self._policy.to_json()),

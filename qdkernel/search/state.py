@@ -79,7 +79,7 @@ class SearchState(_Part):
 
 
 class PromptState(_Part):
-    """What the run's models are told, beside what its evaluations give.
+    """Lessons and prompt sections of the run's models.
 
     Attributes:
         version: of this layout.

@@ -1,4 +1,4 @@
-"""What a service has accepted and found, in SQLite: a killed service goes on where it was.
+"""What a service has accepted and found, in SQLite: a killed service continues where it was.
 
 A job is committed before it is acknowledged, an evaluation before anyone sees its verdict.
 """
@@ -22,7 +22,7 @@ from qdkernel.rewards import Submission, Verdict
 
 _APPLICATION_ID = 0x51444B4A  # "QDKJ"
 _VERSION = 1
-_KEPT_S = 7 * 86400.0  # by thought: no trainer asks for a job after a week
+_KEPT_S = 7 * 86400.0  # heuristic: no trainer asks for a job after a week
 _TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     """CREATE TABLE jobs (

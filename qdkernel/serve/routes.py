@@ -28,7 +28,7 @@ from qdkernel.serve.settings import Settings
 
 Text = Annotated[str, Field(max_length=1 << 20)]
 ShapeName = Literal["unit", "sqd", "log", "share", "rank", "cell_rank"]
-_BATCH = 256  # by thought: 16 prompts with 16 completions each
+_BATCH = 256  # heuristic: 16 prompts with 16 completions each
 
 
 class SubmissionBody(BaseModel):
@@ -55,7 +55,7 @@ class JudgeBody(JobBody):
 
     shape: ShapeName | None = Field(default=None, description="Shape of the scores; default: the service's.")
     deadline_s: Annotated[float, Field(gt=0, le=3600)] | None = Field(
-        default=None, description="Then the answer is 202 with the job, which goes on."
+        default=None, description="After this time the answer is 202 with the job, which continues."
     )
 
 
@@ -98,7 +98,7 @@ class Draining:
         self._loop = asyncio.get_running_loop()
 
     def begin(self) -> None:
-        """Answers whoever waits, and lets nobody in any more."""
+        """Answers all waiting requests, and accepts no more."""
         self.begun = True
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._event.set)
@@ -114,7 +114,7 @@ def make_app(service: Service, settings: Settings, draining: Draining, metrics: 
     Args:
         service: judges.
         settings: of the service.
-        draining: tells when the service is stopping.
+        draining: set when the service is stopping.
         metrics: the page for Prometheus.
     """
     app = FastAPI(
@@ -154,7 +154,7 @@ class _Calls:
         finally:
             stopping.cancel()
         if not done.done():
-            done.add_done_callback(_look)  # nobody waits for it here any more
+            done.add_done_callback(_look)  # no request waits for it any more
             return None
         try:
             return done.result()
@@ -239,7 +239,7 @@ def _add_own(app: FastAPI, calls: _Calls) -> None:
         verdicts = await asyncio.to_thread(service.finished, job_id)
         if verdicts is None and service.active(job_id) is None and job is None:
             return Json({"detail": "no such job; ids are those that POST /v1/jobs gave"}, 404)
-        if verdicts is None:  # the service is stopping; the job goes on after its restart
+        if verdicts is None:  # the service is stopping; the job continues after its restart
             return Json({"detail": "the service is stopping"}, 503, {"Retry-After": "5"})
         return Json({"id": job_id, "state": "done", "verdicts": [verdict.to_json() for verdict in verdicts]})
 

@@ -19,7 +19,7 @@ from qdkernel.serve.service import Service
 from qdkernel.serve.settings import Settings
 
 _CONNECTIONS = 1024
-_GRACE_S = 10  # for answers under way; whoever waits for a verdict is answered at once
+_GRACE_S = 10  # for answers under way; requests that wait for a verdict are answered at once
 
 
 class _Server(uvicorn.Server):
@@ -30,7 +30,7 @@ class _Server(uvicorn.Server):
         self._draining = draining
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Answers whoever waits, then uvicorn's own shutdown."""
+        """Answers waiting requests, then uvicorn's own shutdown."""
         self._draining.begin()
         super().handle_exit(sig, frame)
 

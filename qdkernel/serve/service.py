@@ -165,7 +165,7 @@ class Service:
             if duel:
                 verdicts = self.judge.with_duels(job.submissions, verdicts)
             self._journal.finish_job(job.id, verdicts)
-        except Exception as error:  # reaches whoever waits for the job, which stays in the journal
+        except Exception as error:  # is raised in the waiting request; the job stays in the journal
             self._drop(job, error)
             return
         with self._lock:

@@ -31,7 +31,7 @@ from qdkernel.web.view_model import (
 )
 
 FAILURES_SHOWN = 15
-_LIVE_S = 120.0  # by thought: the longest evaluation; after this long without one a run is not called running
+_LIVE_S = 120.0  # heuristic: the longest evaluation; after this long without one a run is not called running
 
 
 def run_view(run: RunData, now: datetime.datetime | None = None) -> RunView:

@@ -11,7 +11,7 @@ from qdkernel.core import Cell, one_line
 from qdkernel.runs import Bill, Record
 
 MOST_POINTS = 800  # of single kernels in a picture; more lie on one another
-MOST_CORNERS = 500  # of a curve; a picture's width tells no more apart
+MOST_CORNERS = 500  # of a curve; more are not visible at the width of a picture
 MOST_LINES = 6  # of operators in a picture; the palette has as many colors
 
 Points = tuple[tuple[float, float], ...]

@@ -10,7 +10,7 @@ from qdkernel.core import AXES, Evaluation, KernelId, cell_name, one_line, print
 from qdkernel.runs import MachineFacts, Record, StoredConversation
 from qdkernel.web.reading import RunData, RunReader
 
-MAX_ANCESTORS = 30  # by thought: a page of them; longer histories are in run.db
+MAX_ANCESTORS = 30  # heuristic: a page of them; longer histories are in run.db
 _TURN_LIMIT = 40_000  # characters of one prompt or reply; a prompt's usual limit is about half of it
 _SAMPLES_SHOWN = 40  # of each timing; more dots lie on one another
 

@@ -8,7 +8,7 @@ from typing import Any
 
 
 def json_text(value: Any) -> str:  # Any: JSON values, NaN and infinity among the numbers
-    """Compact JSON; ``null`` stands for NaN and infinity, which JSON does not have."""
+    """Compact JSON; ``null`` replaces NaN and infinity, which JSON does not have."""
     try:
         return json.dumps(value, separators=(",", ":"), allow_nan=False)
     except ValueError:

@@ -23,12 +23,12 @@ from qdkernel.web.pictures import (
     text,
 )
 
-_FULL = 2.0  # the ratio at which the scale ends; by thought: twice as fast needs no finer telling
+_FULL = 2.0  # the ratio at which the scale ends; heuristic: more than twice as fast needs no finer scale
 _MIDDLE = len(DIVERGING) // 2
 
 
 def difference_map(view: ComparisonView) -> Markup:
-    """The archive colored by who is faster; pale hatching where the measurements cannot tell."""
+    """The archive colored by which run is faster; pale hatching where the difference is not significant."""
     known = {cell.cell: cell for cell in view.cells}
     widths = [int(level) for level in AXES[1].levels if level.isdigit()]
     unreachable = set(view.unreachable)

@@ -9,7 +9,7 @@ from qdkernel.core import one_line
 from qdkernel.runs import Bill, Record
 
 LATEST = 60  # evaluations drawn; more than a picture's width can tell apart
-_WINDOW_S = 300.0  # by thought: what lies further back than this is another phase of the run
+_WINDOW_S = 300.0  # heuristic: what lies further back than this is another phase of the run
 
 PHASES = ("wait", "compile", "verify", "time", "model")
 """``wait`` is for other benchmarks on these cores; ``model`` a request under way."""

@@ -97,7 +97,7 @@ def test_a_cell_shows_source_lineage_and_timings(tmp_path: Path) -> None:
         text = view_text(show_cell(folder, CELL))
     assert f"kernel      {made.id}\n" in text
     assert "simd        512: 512-bit FMA x24 in dgemm\n" in text
-    assert f"duel        1.050 [1.030, 1.070] times {naive.id[:8]}, the holder then\n" in text
+    assert f"duel        1.050 [1.030, 1.070] times {naive.id[:8]}, the incumbent then\n" in text
     assert "m=768 n=768 k=768" in text
     assert "3 x 4" in text
     assert text.index("kc 384") < text.index("by the definition")

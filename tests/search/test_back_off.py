@@ -14,7 +14,7 @@ WHY = "host: why"
 def test_every_kind_of_failure_starts_a_back_off(kind: FailureKind) -> None:
     back_off = BackOff(after=3, first_s=60.0)
     texts = [back_off.failed(kind, WHY, 10.0) for _ in range(3)]
-    assert texts == ["", "", f"backs off for 60 s after 3 failures in a row ({WHY}); the run goes on without it"]
+    assert texts == ["", "", f"backs off for 60 s after 3 failures in a row ({WHY}); the run continues without it"]
     assert back_off.available_at == 70.0
     assert not back_off.disabled_reason
 

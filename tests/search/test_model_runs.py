@@ -140,7 +140,7 @@ def test_a_failing_endpoint_backs_off_and_the_run_goes_on_without_it(tmp_path: P
         assert len(server.requests) < len(answers)
     assert len(records(run)) == 40
     assert "model scripted backs off for 30 s after 1 failure in a row" in done.stderr
-    assert "the run goes on without it" in done.stderr
+    assert "the run continues without it" in done.stderr
 
 
 def test_a_run_whose_only_model_refuses_its_key_stops_with_that_reason(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from elftools.elf.elffile import ELFFile
 from elftools.elf.enums import ENUM_RELOC_TYPE_x64
 
-# By thought: four times what the object policy accepts, so that a fat kernel is refused for its size.
+# Heuristic: four times what the object policy accepts, so that a fat kernel is refused for its size.
 _FILE_LIMIT = 16 << 20
 # Bounds on the work and the memory that damaged headers can ask for. A kernel has 15 sections and takes 2,000 reads.
 _MAX_SECTIONS = 256

@@ -178,13 +178,13 @@ class TimingBuffers:
         self._sketches: dict[int, Any] = {}  # Any: private to the problem
 
     def outputs(self, process: str) -> MemoryFile:
-        """The output file of a racer; made on first use and used again by the next one of that name."""
+        """The output file of a timed kernel; made on first use and reused for the next kernel of that name."""
         if process not in self._outputs:
             self._outputs[process] = MemoryFile(f"timed-outputs-{process}", self.layout.output_bytes)
         return self._outputs[process]
 
     def refresh(self, calls: range, racers: Sequence[str], unchecked: int = 0) -> None:
-        """Fresh random inputs for ``calls``, initial outputs for each racer, and the sketches to check them by.
+        """Fresh random inputs for ``calls``, initial outputs for each kernel, and the sketches to check them by.
 
         The first ``unchecked`` calls get no sketch: they only warm up, nothing is claimed of them.
         """
@@ -208,7 +208,7 @@ class TimingBuffers:
             self._sketches[index] = self.problem.sketch(call.case, arrays, rng)
 
     def check(self, calls: range, process: str) -> None:
-        """Compares what a racer left in its outputs with the sketches.
+        """Compares the outputs of a kernel with the sketches.
 
         Raises:
             WrongResult: a call's result is wrong.

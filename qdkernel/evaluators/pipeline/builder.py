@@ -1,4 +1,4 @@
-"""What is known of a kernel on its way through an evaluation, and how a step ends it."""
+"""The evaluation of a kernel while it is made, and how a step ends it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Stop(Exception):
 
 @dataclass
 class EvaluationBuilder:
-    """What is known of a kernel so far."""
+    """The results of the steps so far."""
 
     kernel: Kernel
     cell: Cell | None = None
@@ -105,7 +105,7 @@ def outcomes(where: Callable[[int], str]) -> Iterator[None]:
         yield
     except ChildFailed as error:
         if error.process == "baseline":
-            raise  # says nothing about the kernel; whoever holds the bench makes a new one
+            raise  # not a fact about the kernel; the worker makes a new context
         raise Stop(_FAILURES[type(error)], f"{error}{where(error.finished)}") from None
     except WrongResult as error:
         raise Stop(Outcome.WRONG, str(error)) from None

@@ -31,7 +31,7 @@ class CpuTimeMonitor:
         self._used_s = self._over_s = 0.0
 
     def resume(self) -> None:
-        """The child goes on."""
+        """The child continues."""
         if self._resumed_s is None:
             self._resumed_s = time.monotonic()
 
@@ -45,7 +45,7 @@ class CpuTimeMonitor:
             return
         awake_s, used_before_s = time.monotonic() - self._resumed_s, self._used_s
         self._resumed_s = None
-        with contextlib.suppress(OSError):  # it is gone; how, the next block tells
+        with contextlib.suppress(OSError):  # it is gone; the next block reports how
             self._used_s = time.clock_gettime(self._clock)
         excess_s = self._used_s - used_before_s - _CPU_SLACK * self._num_cores * awake_s
         self._over_s = max(0.0, self._over_s + excess_s)

@@ -29,7 +29,7 @@ class Assignment:
     """A conversation about to be held; with the replies it gives the same ending every time.
 
     Attributes:
-        operator: who asks, e.g. ``edit``.
+        operator: e.g. ``edit``.
         messages: the opening: system, user, and for a repair everything said before.
         expects: how replies are read.
         base: source that edit blocks apply to; empty when there is none.
@@ -101,7 +101,7 @@ class Ending:
         text: what was asked for as text.
         reason: why there is nothing, for people, models and statistics; empty when there is something.
         understood: whether the last reply could be read, though nothing came of it, e.g. of an edit that misses.
-        messages: everything said, replies included; a repair goes on from here.
+        messages: the whole conversation, replies included; a repair continues it.
     """
 
     proposal: Proposal | None = None

@@ -23,7 +23,7 @@ QUOTED = 20_000
 """Characters of a reply that are sent back with the next request."""
 
 _TEXT_LIMIT = 4000  # characters of lessons or of a prompt section
-_MOST_STRATEGIES = 16  # of a plan; whoever hands them out knows how many programmers there are
+_MOST_STRATEGIES = 16  # of a plan; the session assigns them to as many programmers as there are
 _CUT = "the reply was cut off at the token limit"
 _NO_FUNCTION = "the edits leave no definition of the kernel's function"
 _NOTHING = "the kernel of the reply equals the one it started from: it changes nothing"

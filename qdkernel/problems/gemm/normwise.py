@@ -19,7 +19,7 @@ from qdkernel.problems.gemm.inputs import even_families
 from qdkernel.problems.gemm.reference import reference
 from qdkernel.problems.gemm.sketch import GemmSketch, sketch
 
-_LEAST_BLOCK = 32  # by thought: below it the additions of a level cost more than the multiplication they save
+_LEAST_BLOCK = 32  # heuristic: below it the additions of a level cost more than the multiplication they save
 
 
 def normwise(problem: Problem) -> Problem:

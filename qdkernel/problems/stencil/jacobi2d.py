@@ -3,7 +3,7 @@
 ``jacobi2d(n, t, u, v, ld)``: u and v are (n + 2) x (n + 2) grids with row stride ld, and enter with the same boundary.
 Each of the t sweeps replaces every interior point by the mean of itself and its four neighbours, u to v, then v to u,
 and so on; the field after t sweeps is in u when t is even and in v when t is odd. Interior points of the other buffer
-are scratch, the boundaries of both stay as they are, and v's interior enters as NaN because nobody may read it.
+are scratch, the boundaries of both stay as they are, and v's interior enters as NaN because kernels must not read it.
 """
 
 from __future__ import annotations

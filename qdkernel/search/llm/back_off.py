@@ -74,4 +74,4 @@ class BackOff:
         self.back_offs += 1
         self.available_at = now + back_off_s
         count = f"{self.failures} failure{'s' if self.failures > 1 else ''} in a row"
-        return f"backs off for {back_off_s:.0f} s after {count} ({reason}); the run goes on without it"
+        return f"backs off for {back_off_s:.0f} s after {count} ({reason}); the run continues without it"

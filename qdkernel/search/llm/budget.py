@@ -99,7 +99,7 @@ class BudgetedCall(CallObserver):
     Args:
         budget: of the run.
         most: the most that the next request can cost; asked anew for each.
-        tell: told of each failed request, by its kind, and of what was noticed, without one.
+        tell: called with each failed request and its kind, and with other observations, without a kind.
     """
 
     def __init__(

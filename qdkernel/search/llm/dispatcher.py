@@ -1,6 +1,6 @@
 """Holds conversations with models: several at once, each in a thread, every request and reply committed as it happens.
 
-An endpoint that keeps failing backs off, longer each time, and the run goes on with the others.
+An endpoint that keeps failing backs off, longer each time, and the run continues with the others.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class LLMDispatcher:
         budget: asked before every request.
         function: the problem's function, which a reply must define.
         config: of the run's models; says when an endpoint backs off.
-        say: told when a model backs off, or is not asked any more.
+        say: shows a message to the user.
     """
 
     def __init__(

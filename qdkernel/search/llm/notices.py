@@ -1,4 +1,4 @@
-"""What the user is told of a run's models: each kind of failure once, at once, with the server's own words."""
+"""Notices about a run's models: each kind of failure once, at once, with the server's own words."""
 
 from __future__ import annotations
 

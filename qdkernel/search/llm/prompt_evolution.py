@@ -1,4 +1,4 @@
-"""What the run's models are told beside its kernels, and how that changes: lessons, and evolving prompt sections."""
+"""Lessons and prompt sections, which change during a run."""
 
 from __future__ import annotations
 

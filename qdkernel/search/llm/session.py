@@ -33,7 +33,7 @@ class LLMSession:
         dispatcher: holds the conversations.
         folder: of the run.
         history: of the run.
-        plays: choose operator and model, and are told what became of every conversation.
+        plays: choose operator and model, and record how every conversation ended.
         arms: the model operators of the configuration, each with each model.
         briefs: parents, targets and stages of the prompts.
         prompts: lessons and prompt sections.

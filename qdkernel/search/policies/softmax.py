@@ -3,7 +3,7 @@
 Romera-Paredes et al. 2024, "Mathematical discoveries from program search with large language models", Nature 625,
 Methods, "Programs database": cluster ``i`` with score ``s_i`` is drawn with ``P_i = exp(s_i / T) / sum exp(s_j / T)``.
 
-Simplifications: a cell stands for a cluster and holds one kernel, so nothing is sampled inside it; there are no
+Simplifications: a cell takes the place of a cluster and holds one kernel, so nothing is sampled inside it; there are no
 islands; scores are objectives divided by the best one, so that the temperature does not depend on the machine; the
 temperature is constant, where FunSearch lowers it as an island fills. What children earned is not used.
 """

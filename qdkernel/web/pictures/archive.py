@@ -31,7 +31,7 @@ def draw_archive(tiles: Mapping[Cell, Tile], label: str, hatched: Iterable[Cell]
 
     Args:
         tiles: every cell of the archive.
-        label: a sentence for those who cannot see it.
+        label: a sentence for screen readers.
         hatched: cells to draw a hatch over.
     """
     columns, rows, inner_columns, inner_rows = (len(axis.levels) for axis in AXES)

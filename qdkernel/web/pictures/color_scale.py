@@ -10,7 +10,7 @@ _VIRIDIS = (
 )
 VIRIDIS = tuple(_VIRIDIS.split())
 
-# From the first run's side (blue) over nothing (grey) to the second's (orange): told apart with any color vision.
+# From the first run's side (blue) over nothing (grey) to the second's (orange): distinct with any color vision.
 _DIVERGING = "#0d5a9e #2f7fc1 #6aaee0 #a9d0ee #c9c9c9 #f7cd9a #f2a356 #d97a16 #a85000"
 DIVERGING = tuple(_DIVERGING.split())
 

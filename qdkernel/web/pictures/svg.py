@@ -34,7 +34,7 @@ def path(points: list[tuple[float, float]], **attributes: Value) -> Markup:
 
 
 def picture(width: float, height: float, label: str, *children: Markup, **attributes: Value) -> Markup:
-    """A picture that scales to its container, with a sentence for those who cannot see it."""
+    """A picture that scales to its container, with a sentence for screen readers."""
     box = f"0 0 {number(width)} {number(height)}"
     return element("svg", *children, viewBox=box, role="img", aria_label=label, **attributes)
 

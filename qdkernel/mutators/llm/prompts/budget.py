@@ -16,7 +16,7 @@ PROMPTS = Path(__file__).parent / "templates"
 PROMPT_TOKENS = 6000
 """Most tokens of a prompt, system and user message together, by ``estimate_tokens``."""
 
-# By thought: with the vocabularies of today's models English runs to 4 characters per token or more, C with intrinsics
+# Heuristic: with the vocabularies of today's models English runs to 4 characters per token or more, C with intrinsics
 # to about 3. A prompt is half of each; no tokeniser need be installed, and the true count stays below the estimate.
 _CHARACTERS_PER_TOKEN = 3.2
 

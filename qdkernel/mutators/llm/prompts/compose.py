@@ -32,7 +32,7 @@ from qdkernel.mutators.llm.prompts.target import parse_target_cell
 from qdkernel.mutators.llm.prompts.wording import format_cell, format_stage, format_target, listed
 
 _MATES_TRIED = 4
-_MATE_SHARE = 0.25  # by thought: a kernel four times slower has nothing to give
+_MATE_SHARE = 0.25  # heuristic: a kernel four times slower contributes nothing
 _PLAN_BEST = 3
 _PLAN_OTHERS = 3
 _PLAN_EMPTY = 6

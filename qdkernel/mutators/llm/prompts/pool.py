@@ -27,7 +27,7 @@ SECTION_TEXTS = 180
 FIRST = 1
 """Number of every section's first version, which is never dropped."""
 
-# All by thought. Earnings lie between 0 and 1: at this temperature a version that earns 0.25 more is e times likelier.
+# All heuristic. Earnings lie between 0 and 1: at this temperature a version that earns 0.25 more is e times likelier.
 _TEMPERATURE = 0.25
 _EPSILON = 0.1
 _FEW_USES = 5

@@ -33,7 +33,7 @@ class LogLine:
     """One past proposal in a line.
 
     Attributes:
-        operator: who proposed it.
+        operator: that proposed it.
         idea: its idea.
         outcome: how its evaluation ended.
         gain: what it earned, as the portfolio counts it; ``None`` when that is unknown.

@@ -1,4 +1,4 @@
-"""Composes a repair: the conversation that brought a kernel goes on with what became of it."""
+"""Composes a repair: continues the conversation that brought a kernel with its outcome."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def compose_repair(
     parents: tuple[KernelId, ...],
     target: Cell | None,
 ) -> Assignment:
-    """Goes on with a conversation: tells what became of its kernel and asks for edits that mend it.
+    """Continues a conversation with the outcome of its kernel, and asks for edits that correct it.
 
     Args:
         said: everything said so far, the reply with the kernel last.

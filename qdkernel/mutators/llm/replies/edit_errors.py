@@ -1,4 +1,4 @@
-"""Why a SEARCH/REPLACE block does not fit, told so that a model can mend it."""
+"""Why a SEARCH/REPLACE block does not fit, in words that a model can act on."""
 
 from __future__ import annotations
 
