@@ -141,8 +141,8 @@ def prompt_brief(
         "elites": {each.cell: each for each in elites},
         "parent": parent,
         "target": None if target is None else parse_cell(target),
-        "yardstick": YARDSTICK,
-        "setbacks": SETBACKS,
+        "reference_speeds": YARDSTICK,
+        "recent_failures": SETBACKS,
         "sweep": SWEEP,
         "lessons": LESSONS,
     }
