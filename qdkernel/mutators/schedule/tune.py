@@ -13,14 +13,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from qdkernel.core import Kernel, Notes, Proposal
 from qdkernel.mutators.contract import Brief, Elite
-from qdkernel.mutators.schedule.gemm import Genome, Prefetch, changed, repaired
-from qdkernel.mutators.schedule.mutator import TEMPLATES, genome_of
+from qdkernel.mutators.schedule.registry import TEMPLATES, genome_of
 
 _LINE = re.compile(
     r"^[ \t]*#[ \t]*define[ \t]+(?P<name>[A-Za-z_]\w*)[ \t]+(?P<value>[^\s/]+)[ \t]*"
@@ -30,7 +29,7 @@ _LINE = re.compile(
 # At most 18 digits: Python refuses to read numbers of thousands.
 _RANGE = re.compile(r"(-?[0-9]{1,18})\s*\.\.\s*(-?[0-9]{1,18})(?:\s+step\s+([0-9]{1,18}))?")
 _TRIES = 20
-_MOST_CHOICES = 4096  # a longer range is not a knob but a typing error, and would cost memory
+_MOST_CHOICES = 4096  # a longer range is a typing error, and would cost memory
 
 
 @dataclass(frozen=True)
@@ -126,26 +125,14 @@ def _retuned(parent: Elite, problem: str, values: Mapping[str, str]) -> tuple[Ke
     """The parent with new values and the notes that go with it; ``None`` for values its genome forbids.
 
     While the source is what the genome prints, the genome moves along and is printed anew, so that declared ranges
-    stay right. A source that somebody has edited since is edited in place and parts with its genome.
+    stay right. A source that somebody has edited since is edited in place and its genome is dropped.
     """
     notes = {name: value for name, value in parent.notes.items() if name != "genome"}
-    genome, template = genome_of(parent.notes), TEMPLATES.get(problem)
-    if genome is None or template is None or template.print(genome) != parent.kernel.source:
+    template = TEMPLATES.get(problem)
+    genome = genome_of(parent.notes, template) if template is not None else None
+    if template is None or genome is None or template.print(genome) != parent.kernel.source:
         return Kernel(with_values(parent.kernel.source, values)), notes
-    child = _with_constants(genome, values)
-    if repaired(child, template.element_bytes) != child:
+    child = template.with_constants(genome, values)
+    if child is None:
         return None
-    return Kernel(template.print(child)), {**notes, "genome": child.to_json()}
-
-
-def _with_constants(genome: Genome, values: Mapping[str, str]) -> Genome:
-    """The genome whose printed constants have these values."""
-    for name, text in values.items():
-        value = int(text)
-        if name.startswith("AHEAD_"):
-            field = "prefetch_" + name[-1].lower()
-            choice: Prefetch = getattr(genome, field)
-            genome = changed(genome, {field: replace(choice, ahead=value)})
-        else:
-            genome = changed(genome, {name.lower(): value})  # MC, NC, KC, SMALL
-    return genome
+    return Kernel(template.print(child)), {**notes, "genome": template.to_json(child)}

@@ -9,20 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qdkernel.core import reachable_cells
-from qdkernel.mutators.schedule.gemm import (
-    Genome,
-    Prefetch,
-    TuningContext,
-    crossed,
-    difference,
-    fresh,
-    mutated,
-    print_gemm,
-    repaired,
-    setting_of,
-    summary,
-    towards,
-)
+from qdkernel.mutators.schedule.gemm import Genome, Prefetch, print_gemm, repaired, summary
 from qdkernel.mutators.schedule.gemm.genome import (
     BLOCKINGS,
     EDGES,
@@ -37,7 +24,8 @@ from qdkernel.mutators.schedule.gemm.genome import (
     panel_bytes,
     tile_units,
 )
-from qdkernel.mutators.schedule.gemm.moves import fitted
+from qdkernel.mutators.schedule.gemm.ideas import difference
+from qdkernel.mutators.schedule.gemm.moves import TuningContext, crossed, fitted, fresh, mutated, setting_of, towards
 from tests.mutators.briefs import brief
 
 prefetches = st.none() | st.builds(Prefetch, st.integers(-9, 99), st.integers(0, 3))

@@ -1,0 +1,29 @@
+"""Layout of printed C: indentation, loops and braces, ``#define`` lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+Constant = tuple[str, int | str, str]
+"""Name, value and reason of a ``#define``."""
+
+
+def indent(text: str, levels: int) -> str:
+    """``text`` moved right by 4 columns per level; preprocessor lines stay at the margin."""
+    pad = " " * (4 * levels)
+    return "\n".join(line if not line or line.startswith("#") else pad + line for line in text.split("\n"))
+
+
+def loop(header: str, *statements: str, function: bool = False) -> str:
+    """``header`` with its body, in braces where C needs them or a function does; empty statements are left out."""
+    body = [indent(statement, 1) for statement in statements if statement]
+    if function:
+        return "\n".join([header, "{", *body, "}"])
+    if len(body) == 1 and len(statements) == 1:
+        return f"{header}\n{body[0]}"
+    return "\n".join([f"{header} {{", *body, "}"])
+
+
+def define_lines(constants: Iterable[Constant]) -> str:
+    """``#define`` lines, each with the reason in a comment."""
+    return "\n".join(f"#define {name} {value} /* {why} */" for name, value, why in constants)
