@@ -7,10 +7,12 @@ from typing import Any
 
 from qdkernel.core import Notes
 from qdkernel.mutators.schedule.gemm import ELEMENT_BYTES, GemmTemplate
+from qdkernel.mutators.schedule.stencil import JACOBI2D, StencilTemplate
 from qdkernel.mutators.schedule.template import G, ScheduleTemplate
 
 TEMPLATES: Mapping[str, ScheduleTemplate[Any]] = {  # Any: each template has its own genome
     **{name: GemmTemplate(name) for name in ELEMENT_BYTES},
+    **{stencil.function: StencilTemplate(stencil) for stencil in (JACOBI2D,)},
 }
 """The template of each problem that has one, by the problem's name."""
 
