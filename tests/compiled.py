@@ -21,10 +21,14 @@ def compile_c(source: str, folder: Path, problem: str = "dgemm", target: str = A
 
     The target does not depend on the machine, so that what a test expects of the code does not either.
     """
-    prototype = find_problem(problem).prototype.rstrip().rstrip(";")
+    return compile_prototype(source, folder, find_problem(problem).prototype, problem, target)
+
+
+def compile_prototype(source: str, folder: Path, prototype: str, function: str, target: str = AVX512) -> Path:
+    """The same for a function that belongs to no registered problem."""
     (folder / "kernel.c").write_text(source, encoding="utf-8")
-    (folder / "prototype.h").write_text(f"#include <stddef.h>\n{prototype};\n")
-    (folder / "export.map").write_text(f"{{ global: {problem}; local: *; }};\n")
+    (folder / "prototype.h").write_text(f"#include <stddef.h>\n{prototype.rstrip().rstrip(';')};\n")
+    (folder / "export.map").write_text(f"{{ global: {function}; local: *; }};\n")
     _run(f"gcc {FLAGS} {target} -include prototype.h -c kernel.c -o kernel.o", folder)
     _run(f"ld {LINK} -o kernel.so kernel.o", folder)
     return folder / "kernel.so"

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from qdkernel.evaluators.toolchain import CompileLimits, build_native, compile_kernel, find_toolchain
-from qdkernel.mutators.schedule.templates import TEMPLATES
+from qdkernel.mutators.schedule import TEMPLATES
 from qdkernel.problems import find_problem
 from tests.mutators.schedule.genomes import GENOMES
 from tests.paths import TESTS

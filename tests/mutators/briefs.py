@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import cast
 
@@ -42,6 +43,11 @@ def brief(
     sizes = ({"m": 512, "n": 512, "k": 512},)
     # The built-in mutators read nothing of a problem but its name.
     return Brief(cast(Problem, SimpleNamespace(name=problem)), MACHINE, threads, sizes, elites, parent, target)
+
+
+def sized_brief(problem: str, size: Mapping[str, int]) -> Brief:
+    """A brief without elites for a problem whose scored sizes have names of their own."""
+    return replace(brief(problem), sizes=(size,))
 
 
 def timing(gflops: float, size: int = 512, baseline: float = 104.0) -> Timing:

@@ -1,33 +1,23 @@
-"""The schedule operator: changes a genome of scheduling choices and prints it, for problems that have a template."""
+"""The schedule operator: changes the choices of a genome and prints it, for the problems that have a template."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Generic
 
 import numpy as np
 
-from qdkernel.core import Kernel, KernelId, Notes, Proposal
+from qdkernel.core import Kernel, KernelId, Proposal
 from qdkernel.mutators.contract import Brief, Elite
-from qdkernel.mutators.schedule.template import ScheduleTemplate
-from qdkernel.mutators.schedule.templates import TEMPLATES
-
-Item = TypeVar("Item")
-Template = ScheduleTemplate[Any]  # Any: each template has genomes of its own
+from qdkernel.mutators.schedule.draw import pick
+from qdkernel.mutators.schedule.registry import TEMPLATES, genome_of
+from qdkernel.mutators.schedule.template import G, ScheduleTemplate
 
 _TRIES = 20  # draws before giving up on a kernel that the archive does not hold
-_FRESH_SHARE = 0.2  # heuristic: starting over finds fast kernels when the search is stuck
-_CROSS_SHARE = 0.25  # heuristic
-
-
-def genome_of(template: Template, notes: Notes) -> Any | None:
-    """The genome stored with a kernel; ``None`` if there is none (a seed, a model's kernel, another version)."""
-    values = notes.get("genome")
-    return template.from_json(values) if isinstance(values, Mapping) else None
 
 
 class ScheduleMutator:
-    """Proposes kernels from a genome of scheduling choices, stored in ``Proposal.notes["genome"]``."""
+    """Proposes kernels from a genome of scheduling choices; the genome is kept in ``Proposal.notes["genome"]``."""
 
     name = "schedule"
 
@@ -38,44 +28,50 @@ class ScheduleMutator:
             return None
         known = {elite.kernel.id for elite in brief.elites.values()}
         for _ in range(_TRIES):
-            genome, idea, parents = _draw(template, brief, rng)
-            kernel = Kernel(template.print(genome))
+            draw = _draw(template, brief, rng)
+            kernel = Kernel(template.print(draw.genome))
             if kernel.id not in known:
-                notes = {"genome": template.to_json(genome)}
-                return Proposal(kernel, self.name, idea, parents, brief.target, notes)
+                notes = {"genome": template.to_json(draw.genome)}
+                return Proposal(kernel, self.name, draw.idea, draw.parents, brief.target, notes)
         return None
 
 
-def _draw(template: Template, brief: Brief, rng: np.random.Generator) -> tuple[Any, str, tuple[KernelId, ...]]:
+@dataclass(frozen=True)
+class _Draw(Generic[G]):
     """A genome, what is new about it, and the kernels it came from."""
+
+    genome: G
+    idea: str
+    parents: tuple[KernelId, ...] = ()
+
+
+def _draw(template: ScheduleTemplate[G], brief: Brief, rng: np.random.Generator) -> _Draw[G]:
     parent = brief.parent
-    before = genome_of(template, parent.notes) if parent is not None else None
-    if parent is None or before is None or rng.random() < _FRESH_SHARE:
-        genome = template.fresh(brief, rng)
-        if brief.target is not None:
-            genome = template.towards(genome, brief.target, brief, rng)
-        return genome, template.summary(genome), ()
-    mates = [elite for elite in brief.elites.values() if elite is not parent and genome_of(template, elite.notes)]
-    if mates and rng.random() < _CROSS_SHARE:
-        return _cross(template, brief, before, parent, _pick(mates, rng), rng)
-    if brief.target is None:
-        genome = template.mutate(before, brief, rng)
-    else:
-        # In half of the draws only what the target asks for, so that good choices spread unchanged.
-        moved = template.mutate(before, brief, rng) if rng.random() < 0.5 else before
-        genome = template.towards(moved, brief.target, brief, rng)
-    return genome, template.difference(before, genome), (parent.kernel.id,)
+    before = genome_of(parent.notes, template) if parent is not None else None
+    # One draw in five starts over: a fresh genome finds fast kernels wherever the search no longer improves.
+    if parent is None or before is None or rng.random() < 0.2:
+        genome = _aimed(template, template.fresh(brief, rng), brief, rng)
+        return _Draw(genome, template.summary(genome))
+    mates = [
+        each for each in brief.elites.values() if each is not parent and genome_of(each.notes, template) is not None
+    ]
+    if mates and rng.random() < 0.25:
+        return _crossed(template, brief, before, parent, pick(mates, rng), rng)
+    # Half of the time only what the target asks for, so that good neighbors spread unharmed.
+    moved = template.mutate(before, brief, rng) if brief.target is None or rng.random() < 0.5 else before
+    genome = _aimed(template, moved, brief, rng)
+    return _Draw(genome, template.difference(before, genome), (parent.kernel.id,))
 
 
-def _cross(
-    template: Template, brief: Brief, before: Any, parent: Elite, mate: Elite, rng: np.random.Generator
-) -> tuple[Any, str, tuple[KernelId, ...]]:
-    genome = template.cross(before, genome_of(template, mate.notes), brief, rng)
-    if brief.target is not None:
-        genome = template.towards(genome, brief.target, brief, rng)
+def _crossed(
+    template: ScheduleTemplate[G], brief: Brief, before: G, parent: Elite, mate: Elite, rng: np.random.Generator
+) -> _Draw[G]:
+    other = genome_of(mate.notes, template)
+    assert other is not None  # mates are elites with a genome
+    genome = _aimed(template, template.cross(before, other, brief, rng), brief, rng)
     idea = f"crossed with another elite: {template.difference(before, genome)}"
-    return genome, idea, (parent.kernel.id, mate.kernel.id)
+    return _Draw(genome, idea, (parent.kernel.id, mate.kernel.id))
 
 
-def _pick(items: Sequence[Item], rng: np.random.Generator) -> Item:
-    return items[int(rng.integers(len(items)))]
+def _aimed(template: ScheduleTemplate[G], genome: G, brief: Brief, rng: np.random.Generator) -> G:
+    return genome if brief.target is None else template.towards(genome, brief.target, brief, rng)

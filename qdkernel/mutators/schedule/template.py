@@ -1,4 +1,7 @@
-"""The contract of schedule templates: a family of kernels described by scheduling choices and printed as C."""
+"""The contract of a schedule template: everything that the schedule and tune operators need of a family of kernels.
+
+A template holds no state of a run. ``G`` is its genome: an immutable value with one field per scheduling choice.
+"""
 
 from __future__ import annotations
 
@@ -11,50 +14,54 @@ from qdkernel.core import Cell
 from qdkernel.mutators.contract import Brief
 
 G = TypeVar("G")
-"""A genome: the scheduling choices of one kernel, immutable, compared by value."""
 
 
 class ScheduleTemplate(Protocol[G]):
-    """One family's template.
+    """Prints the kernels of one problem from a genome, and moves genomes.
 
-    All randomness comes from the generators passed in. Every genome that a method returns is valid: ``print`` gives a
-    correct kernel for it.
+    Every genome that a method returns is valid: it prints, and ``cell_of`` gives the cell that its kernel is meant
+    for. All randomness comes from ``rng``. A conformance test class for implementations is in
+    ``tests/mutators/schedule/conformance.py``.
     """
 
     def fresh(self, brief: Brief, rng: np.random.Generator) -> G:
-        """A good start for the brief's machine and sizes, e.g. with tiles from the cache sizes."""
+        """A genome to start from, fitted to the brief's machine, threads and sizes."""
 
     def mutate(self, genome: G, brief: Brief, rng: np.random.Generator) -> G:
-        """A neighbor of the genome."""
+        """A neighbour of ``genome``, never ``genome`` itself."""
 
-    def cross(self, first: G, second: G, brief: Brief, rng: np.random.Generator) -> G:
-        """A genome with choices of both."""
+    def cross(self, one: G, other: G, brief: Brief, rng: np.random.Generator) -> G:
+        """A genome that takes each choice from one of two genomes."""
 
-    def towards(self, genome: G, cell: Cell, brief: Brief, rng: np.random.Generator) -> G:
-        """The genome with those choices changed that the cell asks for."""
+    def towards(self, genome: G, target: Cell, brief: Brief, rng: np.random.Generator) -> G:
+        """``genome`` with only those choices changed that give ``cell_of(...) == target``, for a reachable target."""
 
     def cell_of(self, genome: G) -> Cell:
-        """The cell in which the kernel is expected; its behaviour is measured from the compiled code."""
+        """The predicted cell; the evaluator measures the true one."""
 
     def print(self, genome: G) -> str:
-        """The kernel as C, with constants declared tunable; the same genome gives the same text."""
+        """The kernel as C; free constants carry a ``/* tune: ... */`` comment."""
 
     def with_constants(self, genome: G, values: Mapping[str, str]) -> G | None:
-        """The genome whose printed constants have these values; ``None`` for values that it cannot have.
+        """The genome whose printed constants have these values; ``None`` when they make no valid genome.
 
         Args:
-            genome: of a printed kernel.
-            values: new values of constants that ``print`` declares tunable, by name.
+            genome: a genome.
+            values: text by name of the ``#define``, each from the choices that its ``tune:`` comment offers.
+        """
+
+    def to_json(self, genome: G) -> dict[str, Any]:  # Any: JSON values
+        """Plain JSON values, read back by ``from_json``."""
+
+    def from_json(self, values: Mapping[str, Any]) -> G:  # Any: JSON values
+        """The genome written by ``to_json``.
+
+        Raises:
+            TypeError: a field is missing from this version, or unknown to it.
         """
 
     def summary(self, genome: G) -> str:
-        """The genome as an idea, one line."""
+        """The genome in one line."""
 
     def difference(self, before: G, after: G) -> str:
-        """What changed between two genomes as an idea, one line."""
-
-    def to_json(self, genome: G) -> Mapping[str, Any]:  # Any: JSON
-        """JSON values that ``from_json`` reads back."""
-
-    def from_json(self, values: Mapping[str, Any]) -> G | None:  # Any: JSON
-        """The genome in JSON values; ``None`` for those of another version or family."""
+        """What changed and why, in one line."""

@@ -1,6 +1,6 @@
-"""The tune operator: changes the ``#define`` constants that a kernel declares tunable.
+"""The tune operator: moves the ``#define`` constants that a kernel declares tunable.
 
-Any kernel declares a constant tunable by a comment on its line, one of::
+Any kernel, whoever wrote it, declares a constant tunable by a comment on its line, one of::
 
     #define MC 128   /* tune: 32..512 step 32; rows of the A block that stays in L2 */
     #define AHEAD 8  // tune: 0, 4, 8, 16
@@ -19,8 +19,7 @@ import numpy as np
 
 from qdkernel.core import Kernel, Notes, Proposal
 from qdkernel.mutators.contract import Brief, Elite
-from qdkernel.mutators.schedule.mutator import genome_of
-from qdkernel.mutators.schedule.templates import TEMPLATES
+from qdkernel.mutators.schedule.registry import TEMPLATES, genome_of
 
 _LINE = re.compile(
     r"^[ \t]*#[ \t]*define[ \t]+(?P<name>[A-Za-z_]\w*)[ \t]+(?P<value>[^\s/]+)[ \t]*"
@@ -30,7 +29,7 @@ _LINE = re.compile(
 # At most 18 digits: Python refuses to read numbers of thousands.
 _RANGE = re.compile(r"(-?[0-9]{1,18})\s*\.\.\s*(-?[0-9]{1,18})(?:\s+step\s+([0-9]{1,18}))?")
 _TRIES = 20
-_MOST_CHOICES = 4096  # a longer range is an error of the author, and would cost memory
+_MOST_CHOICES = 4096  # a longer range is a typing error, and would cost memory
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Tunable:
 def tunables(source: str) -> tuple[Tunable, ...]:
     """The tunable constants of a kernel that have another value to go to, in the order of their lines.
 
-    A declaration that cannot be parsed (an empty or huge range, a step of 0) is ignored: a model may have written it.
+    A declaration that cannot be read (an empty or huge range, a step of 0) is left alone: the kernel may be a model's.
     """
     found = []
     for match in _LINE.finditer(source):
@@ -87,50 +86,50 @@ class TuneMutator:
         """A kernel not among the elites; ``None`` without a parent, or when it declares nothing tunable."""
         if brief.parent is None:
             return None
-        constants = tunables(brief.parent.kernel.source)
-        if not constants:
+        knobs = tunables(brief.parent.kernel.source)
+        if not knobs:
             return None
         known = {elite.kernel.id for elite in brief.elites.values()} | {brief.parent.kernel.id}
         for _ in range(_TRIES):
-            values = _turn(constants, rng)
+            values = _turn(knobs, rng)
             kept = _retuned(brief.parent, brief.problem.name, values)
             if kept is None:
                 continue
             kernel, notes = kept
             if kernel.id not in known:
-                before = {constant.name: constant.value for constant in constants}
+                before = {knob.name: knob.value for knob in knobs}
                 idea = ", ".join(f"{name} {before[name]} -> {value}" for name, value in values.items())
                 return Proposal(kernel, self.name, f"tune {idea}", (brief.parent.kernel.id,), brief.target, notes)
         return None
 
 
-def _turn(constants: tuple[Tunable, ...], rng: np.random.Generator) -> dict[str, str]:
+def _turn(knobs: tuple[Tunable, ...], rng: np.random.Generator) -> dict[str, str]:
     """New values for one constant, or for two in three draws out of ten."""
-    count = min(len(constants), 2 if rng.random() < 0.3 else 1)
-    chosen = sorted(int(index) for index in rng.choice(len(constants), size=count, replace=False))
-    return {constants[index].name: _step(constants[index], rng) for index in chosen}
+    count = min(len(knobs), 2 if rng.random() < 0.3 else 1)
+    chosen = sorted(int(index) for index in rng.choice(len(knobs), size=count, replace=False))
+    return {knobs[index].name: _step(knobs[index], rng) for index in chosen}
 
 
-def _step(constant: Tunable, rng: np.random.Generator) -> str:
+def _step(knob: Tunable, rng: np.random.Generator) -> str:
     """A nearby value, one to four steps away; one time in five any other value."""
-    others = [choice for choice in constant.choices if choice != constant.value]
-    if constant.value not in constant.choices or rng.random() < 0.2:
+    others = [choice for choice in knob.choices if choice != knob.value]
+    if knob.value not in knob.choices or rng.random() < 0.2:
         return others[int(rng.integers(len(others)))]
-    here = constant.choices.index(constant.value)
+    here = knob.choices.index(knob.value)
     there = here + int(rng.choice((-4, -2, -1, 1, 2, 4)))
-    there = min(max(there, 0), len(constant.choices) - 1)
-    return constant.choices[there] if there != here else others[int(rng.integers(len(others)))]
+    there = min(max(there, 0), len(knob.choices) - 1)
+    return knob.choices[there] if there != here else others[int(rng.integers(len(others)))]
 
 
 def _retuned(parent: Elite, problem: str, values: Mapping[str, str]) -> tuple[Kernel, Notes] | None:
-    """The parent with new values, and its notes; ``None`` for values that its genome cannot have.
+    """The parent with new values and the notes that go with it; ``None`` for values its genome forbids.
 
-    If the source is what the genome prints, the genome is changed and printed again, so that declared ranges stay
-    right. A source that was edited since is edited in place, and the genome is dropped.
+    While the source is what the genome prints, the genome moves along and is printed anew, so that declared ranges
+    stay right. A source that somebody has edited since is edited in place and its genome is dropped.
     """
     notes = {name: value for name, value in parent.notes.items() if name != "genome"}
     template = TEMPLATES.get(problem)
-    genome = genome_of(template, parent.notes) if template else None
+    genome = genome_of(parent.notes, template) if template is not None else None
     if template is None or genome is None or template.print(genome) != parent.kernel.source:
         return Kernel(with_values(parent.kernel.source, values)), notes
     child = template.with_constants(genome, values)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qdkernel.core import reachable_cells
-from qdkernel.mutators.schedule.gemm import Genome, Prefetch, print_gemm, summary
+from qdkernel.mutators.schedule.gemm import Genome, Prefetch, print_gemm, repaired, summary
 from qdkernel.mutators.schedule.gemm.genome import (
     BLOCKINGS,
     EDGES,
@@ -22,7 +22,6 @@ from qdkernel.mutators.schedule.gemm.genome import (
     WIDTHS,
     cell_of,
     panel_bytes,
-    repaired,
     tile_units,
 )
 from qdkernel.mutators.schedule.gemm.ideas import difference

@@ -2,21 +2,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from qdkernel.core import Notes, Proposal, parse_cell
+from qdkernel.core import Proposal, parse_cell
 from qdkernel.mutators import MUTATORS, Elite
-from qdkernel.mutators.schedule import ScheduleMutator
-from qdkernel.mutators.schedule.gemm import Genome, print_gemm
-from qdkernel.mutators.schedule.gemm.genome import cell_of, repaired
-from qdkernel.mutators.schedule.mutator import genome_of as stored_genome
-from qdkernel.mutators.schedule.templates import TEMPLATES
+from qdkernel.mutators.schedule import TEMPLATES, ScheduleMutator, genome_of
+from qdkernel.mutators.schedule.gemm import Genome, print_gemm, repaired
+from qdkernel.mutators.schedule.gemm.genome import cell_of
 from tests.mutators.briefs import brief, elite
 
-
-def genome_of(notes: Notes) -> Genome | None:
-    genome: Genome | None = stored_genome(TEMPLATES["dgemm"], notes)
-    return genome
-
-
+GEMM = TEMPLATES["dgemm"]
 NAIVE = elite("void dgemm(void) {}")
 
 
@@ -36,12 +29,12 @@ def test_it_is_registered_under_its_name() -> None:
 
 
 def test_a_problem_without_a_template_gets_nothing() -> None:
-    assert ScheduleMutator().propose(brief("jacobi2d"), np.random.default_rng(0)) is None
+    assert ScheduleMutator().propose(brief("fft"), np.random.default_rng(0)) is None
 
 
 def test_the_genome_is_kept_beside_the_kernel_it_prints() -> None:
     made = proposal(parent=NAIVE)
-    genome = genome_of(made.notes)
+    genome = genome_of(made.notes, GEMM)
     assert genome is not None
     assert made.kernel.source == print_gemm(genome, "dgemm")
     assert made.operator == "schedule"
@@ -62,7 +55,7 @@ def test_proposals_aim_at_the_target() -> None:
         target = parse_cell(name)
         for seed in range(10):
             made = proposal(seed, parent=scheduled(Genome(threads="rows")), target=target)
-            genome = genome_of(made.notes)
+            genome = genome_of(made.notes, GEMM)
             assert genome is not None
             assert cell_of(genome) == target
             assert made.target == target
@@ -86,5 +79,5 @@ def test_the_same_generator_state_gives_the_same_proposal() -> None:
 
 
 def test_a_genome_of_another_version_counts_as_none() -> None:
-    assert genome_of({"genome": {"color": "red"}}) is None
-    assert genome_of({"genome": "packed"}) is None
+    assert genome_of({"genome": {"color": "red"}}, GEMM) is None
+    assert genome_of({"genome": "packed"}, GEMM) is None

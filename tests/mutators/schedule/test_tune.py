@@ -3,21 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from qdkernel.core import Cell, Notes
+from qdkernel.core import Cell
 from qdkernel.mutators import MUTATORS, Elite
-from qdkernel.mutators.schedule import TuneMutator, tunables, with_values
-from qdkernel.mutators.schedule.gemm import Genome, Prefetch, print_gemm
-from qdkernel.mutators.schedule.gemm.genome import repaired
-from qdkernel.mutators.schedule.mutator import genome_of as stored_genome
-from qdkernel.mutators.schedule.templates import TEMPLATES
+from qdkernel.mutators.schedule import TEMPLATES, TuneMutator, genome_of, tunables, with_values
+from qdkernel.mutators.schedule.gemm import Genome, Prefetch, print_gemm, repaired
 from qdkernel.mutators.schedule.tune import Tunable
 from tests.mutators.briefs import brief, elite
-
-
-def genome_of(notes: Notes) -> Genome | None:
-    genome: Genome | None = stored_genome(TEMPLATES["dgemm"], notes)
-    return genome
-
 
 SOURCE = """\
 #define TILE 64 /* tune: 32..128 step 32; stays in L1 */
@@ -92,7 +83,7 @@ def test_the_genome_of_a_scheduled_kernel_moves_along() -> None:
     for seed in range(50):
         made = TuneMutator().propose(brief(parent=parent), np.random.default_rng(seed))
         assert made is not None
-        child = genome_of(made.notes)
+        child = genome_of(made.notes, TEMPLATES["dgemm"])
         assert child is not None
         assert child != genome
         assert print_gemm(child, "dgemm") == made.kernel.source

@@ -1,8 +1,16 @@
 """The schedule template of matrix multiply: genome, moves, printer."""
 
-from qdkernel.mutators.schedule.gemm.genome import Genome, Prefetch
+from qdkernel.mutators.schedule.gemm.genome import Genome, Prefetch, repaired
 from qdkernel.mutators.schedule.gemm.ideas import summary
 from qdkernel.mutators.schedule.gemm.printer import ELEMENT_BYTES, print_gemm
 from qdkernel.mutators.schedule.gemm.template import GemmTemplate
 
-__all__ = ["ELEMENT_BYTES", "GemmTemplate", "Genome", "Prefetch", "print_gemm", "summary"]
+__all__ = [
+    "ELEMENT_BYTES",
+    "GemmTemplate",
+    "Genome",
+    "Prefetch",
+    "print_gemm",
+    "repaired",
+    "summary",
+]

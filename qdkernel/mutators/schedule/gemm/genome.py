@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from qdkernel.core import AXES, Cell
+from qdkernel.mutators.schedule.json_fields import all_fields
 
 BLOCKINGS, SIMD, THREADING, PREFETCH = (axis.levels for axis in AXES)
 
@@ -115,7 +116,7 @@ class Genome:
         Raises:
             TypeError: a field is missing from this version, or unknown to it.
         """
-        fields = dict(values)
+        fields = all_fields(cls, values)
         for name in ("prefetch_a", "prefetch_b", "prefetch_c"):
             if fields.get(name) is not None:
                 fields[name] = Prefetch(**fields[name])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 import numpy as np
 
 from qdkernel.core import Cell
 from qdkernel.mutators.contract import Brief
+from qdkernel.mutators.schedule.draw import pick
 from qdkernel.mutators.schedule.gemm.genome import (
     BLOCKINGS,
     DEPTH_UNIT,
@@ -28,8 +28,6 @@ from qdkernel.mutators.schedule.gemm.genome import (
     repaired,
     tile_units,
 )
-
-Item = TypeVar("Item")
 
 # (rows, vectors) that fill the register file: Low et al. 2016, eq. (1) asks for at least latency x throughput
 # independent sums (8 to 10 here), and the fewer loads per multiply-add the better.
@@ -63,11 +61,6 @@ def setting_of(brief: Brief, element_bytes: int) -> TuningContext:
     extent = {name: max((size.get(name, 512) for size in brief.sizes), default=512) for name in "mnk"}
     widths = tuple(width for width in WIDTHS if width == 0 or width in brief.machine.simd_widths)
     return TuningContext(element_bytes, widths, brief.threads, caches["L1d"], caches["L2"], caches["L3"], **extent)
-
-
-def pick(items: Sequence[Item], rng: np.random.Generator) -> Item:
-    """One of the items, all alike likely."""
-    return items[int(rng.integers(len(items)))]
 
 
 def fresh(setting: TuningContext, rng: np.random.Generator) -> Genome:

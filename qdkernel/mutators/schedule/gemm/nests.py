@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from qdkernel.mutators.schedule.gemm.style import PrintContext, loop, prefetch, schedule, unroll, update
+from qdkernel.mutators.schedule.c_text import loop
+from qdkernel.mutators.schedule.gemm.style import PrintContext, prefetch, schedule, unroll, update
 
 _EXTENT = {"i": "m", "j": "n", "k": "k"}
 _INDEX = {"i": "i", "j": "j", "k": "p"}

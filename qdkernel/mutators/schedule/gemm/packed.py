@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from qdkernel.mutators.schedule.gemm.style import PrintContext, indent, loop, schedule
+from qdkernel.mutators.schedule.c_text import indent, loop
+from qdkernel.mutators.schedule.gemm.style import PrintContext, schedule
 
 _KEEP = "pc == 0 ? beta : 1"
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import textwrap
 
-from qdkernel.mutators.schedule.gemm.style import PrintContext, indent, loop, prefetch, unroll, update
+from qdkernel.mutators.schedule.c_text import indent, loop
+from qdkernel.mutators.schedule.gemm.style import PrintContext, prefetch, unroll, update
 
 
 def tile(style: PrintContext) -> str:

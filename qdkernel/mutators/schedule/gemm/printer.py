@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from qdkernel.mutators.schedule.c_text import indent, loop
 from qdkernel.mutators.schedule.gemm import nests, packed, parts
 from qdkernel.mutators.schedule.gemm.genome import Genome, repaired
-from qdkernel.mutators.schedule.gemm.style import PrintContext, constants, indent, loop
+from qdkernel.mutators.schedule.gemm.style import PrintContext, constants
 
 ELEMENT_BYTES = {"dgemm": 8, "sgemm": 4}
 _REAL = {8: "double", 4: "float"}

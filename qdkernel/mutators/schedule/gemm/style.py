@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from qdkernel.mutators.schedule.c_text import Constant, define_lines
 from qdkernel.mutators.schedule.gemm.genome import (
     DEPTH_UNIT,
     LEAST_DEPTH,
@@ -15,10 +16,6 @@ from qdkernel.mutators.schedule.gemm.genome import (
 )
 
 LINE_BYTES = 64  # a cache line
-
-
-Constant = tuple[str, int | str, str]
-"""Name, value and why of a ``#define``."""
 
 
 @dataclass(frozen=True)
@@ -63,22 +60,6 @@ class PrintContext:
         return self.genome.threads == "columns"
 
 
-def indent(text: str, levels: int) -> str:
-    """``text`` moved right by 4 columns per level; preprocessor lines stay at the margin."""
-    pad = " " * (4 * levels)
-    return "\n".join(line if not line or line.startswith("#") else pad + line for line in text.split("\n"))
-
-
-def loop(header: str, *statements: str, function: bool = False) -> str:
-    """``header`` with its body, in braces where C needs them or a function does; empty statements are left out."""
-    body = [indent(statement, 1) for statement in statements if statement]
-    if function:
-        return "\n".join([header, "{", *body, "}"])
-    if len(body) == 1 and len(statements) == 1:
-        return f"{header}\n{body[0]}"
-    return "\n".join([f"{header} {{", *body, "}"])
-
-
 def constants(style: PrintContext) -> str:
     """The ``#define`` lines, each with why it is there and, where it is free, how far ``tune`` may move it."""
     genome = style.genome
@@ -96,7 +77,7 @@ def constants(style: PrintContext) -> str:
     if genome.small:
         why = "tune: 0, 4096, 32768, 262144; below this many multiply-adds packing does not pay"
         lines.append(("SMALL", genome.small, why))
-    return "\n".join(f"#define {name} {value} /* {why} */" for name, value, why in lines)
+    return define_lines(lines)
 
 
 def _register_constants(style: PrintContext) -> list[Constant]:

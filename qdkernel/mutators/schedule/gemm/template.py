@@ -1,4 +1,4 @@
-"""The schedule template of matrix multiply, in one element type."""
+"""Matrix multiply as a schedule template, for one element type."""
 
 from __future__ import annotations
 
@@ -12,39 +12,42 @@ from qdkernel.core import Cell
 from qdkernel.mutators.contract import Brief
 from qdkernel.mutators.schedule.gemm import ideas, moves
 from qdkernel.mutators.schedule.gemm.genome import Genome, Prefetch, cell_of, changed, repaired
-from qdkernel.mutators.schedule.gemm.printer import print_gemm
+from qdkernel.mutators.schedule.gemm.printer import ELEMENT_BYTES, print_gemm
 
 
 @dataclass(frozen=True)
 class GemmTemplate:
-    """See ``ScheduleTemplate``.
+    """The template of ``dgemm`` or ``sgemm``; see ``ScheduleTemplate`` for the methods.
 
     Attributes:
-        function: the C function's name, e.g. ``dgemm``.
-        element_bytes: size of an element.
+        function: the problem's name.
     """
 
     function: str
-    element_bytes: int
+
+    @property
+    def element_bytes(self) -> int:
+        """Size of an element."""
+        return ELEMENT_BYTES[self.function]
 
     def fresh(self, brief: Brief, rng: np.random.Generator) -> Genome:
-        """A packed kernel with the widest vectors, and tiles from the cache sizes."""
-        return moves.fresh(self._setting(brief), rng)
+        """A packed kernel with the widest vectors and tiles from the cache sizes."""
+        return moves.fresh(self._context(brief), rng)
 
     def mutate(self, genome: Genome, brief: Brief, rng: np.random.Generator) -> Genome:
-        """A neighbor of the genome."""
-        return moves.mutated(genome, self._setting(brief), rng)
+        """A neighbour: one choice changed, sometimes two or three."""
+        return moves.mutated(genome, self._context(brief), rng)
 
-    def cross(self, first: Genome, second: Genome, brief: Brief, rng: np.random.Generator) -> Genome:
-        """A genome with groups of choices of both."""
-        return moves.crossed(first, second, self._setting(brief), rng)
+    def cross(self, one: Genome, other: Genome, brief: Brief, rng: np.random.Generator) -> Genome:
+        """A child that has each group of choices from one of two genomes."""
+        return moves.crossed(one, other, self._context(brief), rng)
 
-    def towards(self, genome: Genome, cell: Cell, brief: Brief, rng: np.random.Generator) -> Genome:
-        """The genome with those choices changed that the cell asks for."""
-        return moves.towards(genome, cell, self._setting(brief), rng)
+    def towards(self, genome: Genome, target: Cell, brief: Brief, rng: np.random.Generator) -> Genome:
+        """The genome with the choices changed that make it aim at ``target``."""
+        return moves.towards(genome, target, self._context(brief), rng)
 
     def cell_of(self, genome: Genome) -> Cell:
-        """The cell in which the kernel is expected."""
+        """The predicted cell."""
         return cell_of(genome)
 
     def print(self, genome: Genome) -> str:
@@ -52,35 +55,32 @@ class GemmTemplate:
         return print_gemm(genome, self.function)
 
     def with_constants(self, genome: Genome, values: Mapping[str, str]) -> Genome | None:
-        """The genome with other tiles or prefetch distances; ``None`` when it would have to be clipped."""
+        """The genome whose printed constants (MC, NC, KC, SMALL, AHEAD_A, ...) have these values."""
+        child = genome
         for name, text in values.items():
-            value = int(text)
             if name.startswith("AHEAD_"):
                 field = "prefetch_" + name[-1].lower()
-                choice: Prefetch = getattr(genome, field)
-                genome = changed(genome, {field: replace(choice, ahead=value)})
+                choice: Prefetch = getattr(child, field)
+                child = changed(child, {field: replace(choice, ahead=int(text))})
             else:
-                genome = changed(genome, {name.lower(): value})  # MC, NC, KC, SMALL
-        return genome if repaired(genome, self.element_bytes) == genome else None
+                child = changed(child, {name.lower(): int(text)})
+        return child if repaired(child, self.element_bytes) == child else None
 
-    def summary(self, genome: Genome) -> str:
-        """The genome as an idea."""
-        return ideas.summary(genome)
-
-    def difference(self, before: Genome, after: Genome) -> str:
-        """What changed, as an idea."""
-        return ideas.difference(before, after)
-
-    def to_json(self, genome: Genome) -> Mapping[str, Any]:  # Any: JSON
+    def to_json(self, genome: Genome) -> dict[str, Any]:  # Any: JSON values
         """Plain JSON values."""
         return genome.to_json()
 
-    def from_json(self, values: Mapping[str, Any]) -> Genome | None:  # Any: JSON
-        """The genome; ``None`` for values of another version."""
-        try:
-            return Genome.from_json(values)
-        except TypeError:
-            return None
+    def from_json(self, values: Mapping[str, Any]) -> Genome:  # Any: JSON values
+        """The inverse of ``to_json``."""
+        return Genome.from_json(values)
 
-    def _setting(self, brief: Brief) -> moves.TuningContext:
+    def summary(self, genome: Genome) -> str:
+        """The genome in one line."""
+        return ideas.summary(genome)
+
+    def difference(self, before: Genome, after: Genome) -> str:
+        """What changed and why, in one line."""
+        return ideas.difference(before, after)
+
+    def _context(self, brief: Brief) -> moves.TuningContext:
         return moves.setting_of(brief, self.element_bytes)

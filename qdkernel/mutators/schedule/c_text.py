@@ -1,0 +1,50 @@
+"""Layout of printed C: indentation, loops and braces, ``#define`` lines, long lines."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterable
+
+Constant = tuple[str, int | str, str]
+"""Name, value and reason of a ``#define``."""
+
+
+_LINE_LENGTH = 116
+_UNBROKEN = re.compile(r"(?<!,) (?!(?:\+|\|\||&&) )")  # blanks where a line is not broken
+
+
+def indent(text: str, levels: int) -> str:
+    """``text`` moved right by 4 columns per level; preprocessor lines stay at the margin."""
+    pad = " " * (4 * levels)
+    return "\n".join(line if not line or line.startswith("#") else pad + line for line in text.split("\n"))
+
+
+def loop(header: str, *statements: str, function: bool = False) -> str:
+    """``header`` with its body, in braces where C needs them or a function does; empty statements are left out."""
+    body = [indent(statement, 1) for statement in statements if statement]
+    if function:
+        return "\n".join([header, "{", *body, "}"])
+    if len(body) == 1 and len(statements) == 1:
+        return f"{header}\n{body[0]}"
+    return "\n".join([f"{header} {{", *body, "}"])
+
+
+def define_lines(constants: Iterable[Constant]) -> str:
+    """``#define`` lines, each with the reason in a comment."""
+    return "\n".join(f"#define {name} {value} /* {why} */" for name, value, why in constants)
+
+
+def wrapped(text: str) -> str:
+    """``text`` with long lines of code broken after commas and before operators; preprocessor lines stay whole."""
+    lines = text.split("\n")
+    return "\n".join(_broken(line) if len(line) > _LINE_LENGTH and line[0] != "#" else line for line in lines)
+
+
+def _broken(line: str) -> str:
+    lead = line[: len(line) - len(line.lstrip())]
+    kept = _UNBROKEN.sub("\0", line.strip())
+    lines = textwrap.wrap(
+        kept, _LINE_LENGTH - len(lead), subsequent_indent=" " * 8, break_long_words=False, break_on_hyphens=False
+    )
+    return indent("\n".join(lines).replace("\0", " "), len(lead) // 4)
