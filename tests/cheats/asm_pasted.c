@@ -1,6 +1,6 @@
 /* Tries: runs code while it is loaded, or puts code or data where they do not belong
    Stopped by: the source policy (and behind it the object policy)
-   Expect: refused, compile_error */
+   Expect: policy_violation, compile_error */
 static void honest(int m, int n, int k, double alpha, const double *A, int lda, const double *B, int ldb,
                    double beta, double *C, int ldc)
 {

@@ -1,7 +1,7 @@
 /* Tries: reorders its text on the screen with bidirectional control characters, so that a reader sees other code
               than the compiler
    Stopped by: the source policy
-   Expect: refused */
+   Expect: policy_violation */
 static void honest(int m, int n, int k, double alpha, const double *A, int lda, const double *B, int ldb,
                    double beta, double *C, int ldc)
 {

@@ -1,6 +1,6 @@
 /* Tries: asks for an initialised array of 32 GiB
    Stopped by: the compiler's limits of time, memory and file size
-   Expect: compile_error, timeout, refused */
+   Expect: compile_error, timeout, policy_violation */
 static void honest(int m, int n, int k, double alpha, const double *A, int lda, const double *B, int ldb,
                    double beta, double *C, int ldc)
 {

@@ -1,6 +1,6 @@
 /* Tries: nests thirty thousand brackets
    Stopped by: the compiler's limits; whatever happens in the front is a result
-   Expect: compile_error, timeout, refused, wrong, crashed */
+   Expect: compile_error, timeout, policy_violation, wrong, crashed */
 void dgemm(int m, int n, int k, double alpha, const double *restrict A, int lda, const double *restrict B, int ldb,
            double beta, double *restrict C, int ldc)
 {

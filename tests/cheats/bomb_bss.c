@@ -1,6 +1,6 @@
 /* Tries: asks for a zeroed array of 1 TiB
    Stopped by: the compiler's limits of time, memory and file size
-   Expect: compile_error, timeout, refused, crashed */
+   Expect: compile_error, timeout, policy_violation, crashed */
 static void honest(int m, int n, int k, double alpha, const double *A, int lda, const double *B, int ldb,
                    double beta, double *C, int ldc)
 {

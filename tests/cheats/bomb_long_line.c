@@ -1,6 +1,6 @@
 /* Tries: writes one expression of 60 KiB on a line
    Stopped by: the compiler's limits; the result is wrong as well
-   Expect: compile_error, timeout, refused, wrong, crashed */
+   Expect: compile_error, timeout, policy_violation, wrong, crashed */
 void dgemm(int m, int n, int k, double alpha, const double *restrict A, int lda, const double *restrict B, int ldb,
            double beta, double *restrict C, int ldc)
 {

@@ -1,6 +1,6 @@
 /* Tries: expands a macro to 10^11 tokens
    Stopped by: the compiler's limits of time, memory and file size
-   Expect: compile_error, timeout, refused */
+   Expect: compile_error, timeout, policy_violation */
 static void honest(int m, int n, int k, double alpha, const double *A, int lda, const double *B, int ldb,
                    double beta, double *C, int ldc)
 {

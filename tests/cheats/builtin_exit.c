@@ -1,6 +1,6 @@
 /* Tries: leaves with success before anything is checked
    Stopped by: the object policy; and an exit status proves nothing
-   Expect: refused */
+   Expect: policy_violation */
 void dgemm(int m, int n, int k, double alpha, const double *restrict A, int lda, const double *restrict B, int ldb,
            double beta, double *restrict C, int ldc)
 {

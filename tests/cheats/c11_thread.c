@@ -1,6 +1,6 @@
 /* Tries: starts a C11 thread
    Stopped by: the object policy
-   Expect: refused */
+   Expect: policy_violation */
 extern int thrd_create(unsigned long *, int (*)(void *), void *);
 static int later(void *x) { return 0; }
 

@@ -1,6 +1,6 @@
 /* Tries: starts a thread that computes after the call has returned
    Stopped by: the object policy
-   Expect: refused */
+   Expect: policy_violation */
 typedef unsigned long pthread_t_;
 extern int pthread_create(pthread_t_ *, const void *, void *(*)(void *), void *);
 static void *later(void *x) { return x; }

@@ -1,6 +1,6 @@
 /* Tries: loads a library that computes the product
    Stopped by: the object policy: imports; behind it seccomp and Landlock
-   Expect: refused, compile_error */
+   Expect: policy_violation, compile_error */
 static void honest(int m, int n, int k, double alpha, const double *A, int lda, const double *B, int ldb,
                    double beta, double *C, int ldc)
 {

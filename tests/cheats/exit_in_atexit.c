@@ -1,6 +1,6 @@
 /* Tries: leaves with success before anything is checked
    Stopped by: the object policy; and an exit status proves nothing
-   Expect: refused */
+   Expect: policy_violation */
 #include <stdlib.h>
 
 static void leave(void) { _Exit(0); }

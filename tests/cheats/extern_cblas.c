@@ -1,6 +1,6 @@
 /* Tries: calls a BLAS that may be linked
    Stopped by: the object policy: imports; behind it seccomp and Landlock
-   Expect: refused, compile_error */
+   Expect: policy_violation, compile_error */
 static void honest(int m, int n, int k, double alpha, const double *A, int lda, const double *B, int ldb,
                    double beta, double *C, int ldc)
 {

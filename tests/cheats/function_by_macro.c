@@ -1,6 +1,6 @@
 /* Tries: defines the function through a macro
    Stopped by: the source policy
-   Expect: refused */
+   Expect: policy_violation */
 #define NAME dgemm_
 #define dgemm_ dg\
 emm

@@ -1,6 +1,6 @@
 /* Tries: makes the compiler read or name a file of the host
    Stopped by: the source policy; behind it the contained compiler sees only its own files
-   Expect: refused */
+   Expect: policy_violation */
 static void honest(int m, int n, int k, double alpha, const double *A, int lda, const double *B, int ldb,
                    double beta, double *C, int ldc)
 {

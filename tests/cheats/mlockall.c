@@ -1,6 +1,6 @@
 /* Tries: takes more of the machine than the run gives
    Stopped by: the object policy
-   Expect: refused */
+   Expect: policy_violation */
 static void honest(int m, int n, int k, double alpha, const double *A, int lda, const double *B, int ldb,
                    double beta, double *C, int ldc)
 {

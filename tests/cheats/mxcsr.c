@@ -1,6 +1,6 @@
 /* Tries: switches flush-to-zero on
    Stopped by: the object policy: forbidden instructions
-   Expect: refused */
+   Expect: policy_violation */
 #include <immintrin.h>
 static void honest(int m, int n, int k, double alpha, const double *A, int lda, const double *B, int ldb,
                    double beta, double *C, int ldc)

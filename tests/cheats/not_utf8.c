@@ -1,6 +1,6 @@
 /* Tries: is not text
    Stopped by: the source policy
-   Expect: refused */
+   Expect: policy_violation */
 /* ÿþ */
 static void honest(int m, int n, int k, double alpha, const double *A, int lda, const double *B, int ldb,
                    double beta, double *C, int ldc)

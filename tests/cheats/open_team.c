@@ -1,6 +1,6 @@
 /* Tries: opens an OpenMP team by hand and never closes it, so that its threads compute ahead
    Stopped by: the object policy: the runtime's half-open calls
-   Expect: refused */
+   Expect: policy_violation */
 static void honest(int m, int n, int k, double alpha, const double *A, int lda, const double *B, int ldb,
                    double beta, double *C, int ldc)
 {

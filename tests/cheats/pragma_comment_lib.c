@@ -1,6 +1,6 @@
 /* Tries: asks the linker for a library in a pragma and calls it
    Stopped by: the object policy: imports
-   Expect: refused */
+   Expect: policy_violation */
 #pragma comment(lib, "openblas")
 extern void cblas_dgemm();
 

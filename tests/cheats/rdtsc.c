@@ -1,6 +1,6 @@
 /* Tries: reads the cycle counter to tell warming up from timing
    Stopped by: the object policy: forbidden instructions
-   Expect: refused */
+   Expect: policy_violation */
 static void honest(int m, int n, int k, double alpha, const double *A, int lda, const double *B, int ldb,
                    double beta, double *C, int ldc)
 {

@@ -1,6 +1,6 @@
 /* Tries: jumps out of a signal handler
    Stopped by: the object policy
-   Expect: refused */
+   Expect: policy_violation */
 static void honest(int m, int n, int k, double alpha, const double *A, int lda, const double *B, int ldb,
                    double beta, double *C, int ldc)
 {

@@ -1,6 +1,6 @@
 /* Tries: catches the fault of a wild access and goes on
    Stopped by: the object policy
-   Expect: refused */
+   Expect: policy_violation */
 extern void (*signal(int, void (*)(int)))(int);
 static void caught(int number) {}
 

@@ -1,6 +1,6 @@
 /* Tries: brings a table of answers along
    Stopped by: the limit on constants in the object
-   Expect: refused */
+   Expect: policy_violation */
 static void honest(int m, int n, int k, double alpha, const double *A, int lda, const double *B, int ldb,
                    double beta, double *C, int ldc)
 {

@@ -1,6 +1,6 @@
 /* Tries: hides from interrupts and watches aborts in a hardware transaction
    Stopped by: the object policy: forbidden instructions
-   Expect: refused, compile_error */
+   Expect: policy_violation, compile_error */
 static void honest(int m, int n, int k, double alpha, const double *A, int lda, const double *B, int ldb,
                    double beta, double *C, int ldc)
 {

@@ -1,6 +1,6 @@
 /* Tries: sets the x87 unit to single precision in assembly
    Stopped by: the source policy
-   Expect: refused */
+   Expect: policy_violation */
 static void honest(int m, int n, int k, double alpha, const double *A, int lda, const double *B, int ldb,
                    double beta, double *C, int ldc)
 {
