@@ -16,7 +16,22 @@ from qdkernel.evaluators.pipeline.spec import EvaluationSpec
 from qdkernel.evaluators.pipeline.timer import Timer
 from qdkernel.evaluators.pipeline.verification import VerificationSuite
 from qdkernel.evaluators.sandbox import DECLARATIONS, Child, Executable, Layout, Limits, MemoryFile, Native
-from qdkernel.evaluators.toolchain import assembly_hash, build_native, compile_kernel, find_toolchain, load_module
+from qdkernel.evaluators.source import (
+    PROBED_FILE,
+    Preprocessed,
+    needs_preprocessor,
+    read_preprocessed,
+    tokenize_c,
+    with_probes,
+)
+from qdkernel.evaluators.toolchain import (
+    assembly_hash,
+    build_native,
+    compile_kernel,
+    find_toolchain,
+    load_module,
+    preprocess,
+)
 from qdkernel.machine import CoreLock
 from qdkernel.problems import find_problem
 
@@ -58,6 +73,19 @@ class EvaluationContext:
     def compile(self, source: str, folder: Path) -> Path:
         """The kernel's shared object; see ``compile_kernel``."""
         return compile_kernel(source, self.problem, self.toolchain, self.built, folder, self.spec.compile.limits)
+
+    def preprocess(self, source: str, folder: Path) -> Preprocessed | None:
+        """What the contained compiler's preprocessor keeps of a source.
+
+        ``None`` where that is the whole text, as without conditions and macros, or where it cannot be had.
+        """
+        tokens = tokenize_c(source)
+        if not needs_preprocessor(tokens):
+            return None
+        output = preprocess(
+            with_probes(tokens), PROBED_FILE, self.problem, self.toolchain, self.built, folder, self.spec.compile.limits
+        )
+        return None if output is None else read_preprocessed(tokens, output)
 
     def assembly_hash(self, source: str, folder: Path) -> str | None:
         """The hash of the assembly at ``-O0`` of a kernel compiled in ``folder``; see the function of that name."""

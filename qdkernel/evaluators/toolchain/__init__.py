@@ -8,6 +8,7 @@ from qdkernel.evaluators.toolchain.compiler import (
     CompileLimits,
     assembly_hash,
     compile_kernel,
+    preprocess,
 )
 from qdkernel.evaluators.toolchain.native import NATIVE, Built, build_library_adapter, build_native
 from qdkernel.evaluators.toolchain.toolchain import Toolchain, find_toolchain
@@ -26,5 +27,6 @@ __all__ = [
     "compile_kernel",
     "find_toolchain",
     "load_module",
+    "preprocess",
     "write_atomically",
 ]
