@@ -59,7 +59,7 @@ class EvaluationContext:
         if timing is None:
             raise ValueError("expected a spec with timing to time kernels, got one for verification only")
         cores, run_s = self._cores, self.spec.run.run_s
-        return Timer(timing, self.problem, self.lock, self.rng, cores, run_s, self.start, self._start_baseline)
+        return Timer(timing, self.problem, self.lock, self.rng, cores, run_s, self.start, self._start_timed_baseline)
 
     @property
     def verify_threads(self) -> tuple[int, ...]:
@@ -105,11 +105,30 @@ class EvaluationContext:
             self.timer.close()
         self.suite.close()
 
-    def _start_baseline(self, buffers: TimingBuffers) -> tuple[Baseline, Child]:
-        spec, timing = self.spec, self.timer.spec
-        made = prepare_baseline(
-            self.problem, timing.baseline, self.toolchain, self.built, timing.threads, self.scratch.folder, spec.isa
+    @cached_property
+    def baseline(self) -> Baseline:
+        """What kernels are measured against, ready to run; made on first use.
+
+        Raises:
+            ToolchainError: the library or its package is missing, or it lacks the symbol.
+        """
+        timing = self.timer.spec
+        return prepare_baseline(
+            self.problem,
+            timing.baseline,
+            self.toolchain,
+            self.built,
+            timing.threads,
+            self.scratch.folder,
+            self.spec.isa,
         )
-        limits = Limits(memory_mb=spec.run.memory_mb, cpu_s=1 << 30, layers=made.layers & spec.run.layers)
-        outputs, cores = buffers.outputs("baseline"), self._cores[: timing.threads]
-        return made, Child(self.native, made.executable, buffers.layout, buffers.inputs, outputs, cores, limits)
+
+    def start_baseline(self, layout: Layout, inputs: MemoryFile, outputs: MemoryFile) -> Child:
+        """A child that holds the baseline."""
+        made, run = self.baseline, self.spec.run
+        limits = Limits(memory_mb=run.memory_mb, cpu_s=1 << 30, layers=made.layers & run.layers)
+        cores = self._cores[: self.timer.spec.threads]
+        return Child(self.native, made.executable, layout, inputs, outputs, cores, limits)
+
+    def _start_timed_baseline(self, buffers: TimingBuffers) -> tuple[Baseline, Child]:
+        return self.baseline, self.start_baseline(buffers.layout, buffers.inputs, buffers.outputs("baseline"))
