@@ -6,9 +6,13 @@ instant.
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import io
+import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
@@ -251,22 +255,112 @@ def main() -> None:
 
 
 def _run() -> int:
+    if not _usable_streams():
+        return 1
     try:
         code = app(standalone_mode=False)
+        sys.stdout.flush()  # a full disk shows here, not while Python shuts down
     except QdkernelError as error:
         from qdkernel.core import printable
 
-        print(f"qdkernel: {printable(str(error), keep=chr(10))}", file=sys.stderr)
+        _complain(printable(str(error), keep=chr(10)))
         return 1
     except (KeyboardInterrupt, typer.Abort):
-        print("qdkernel: interrupted", file=sys.stderr)
+        _complain("interrupted")
         return 130
     except BrokenPipeError:
         sys.stderr.close()  # the reader has gone; Python would complain while shutting down
         return 1
     except Exception as error:
-        return _usage_or_bug(error)
+        return _from_outside(error) or _foreign_folder(error) or _usage_or_bug(error)
     return code if isinstance(code, int) else 0
+
+
+def _usable_streams() -> bool:
+    """Makes sure that the standard streams can be written to; false, with a message, where output would be lost.
+
+    A descriptor that is closed would be given to the next file that is opened, and be written to. A character that the
+    encoding of standard output lacks is shown as ``?``.
+    """
+    if sys.stderr is None:  # the user wants no messages
+        sys.stderr = _opened_null(2)
+    if sys.stdin is None:
+        sys.stdin = _opened_null(0)
+    if sys.stdout is None:
+        sys.stdout = _opened_null(1)
+        _complain("standard output is closed; redirect it to a file, or to /dev/null if you do not want it")
+        return False
+    for stream, errors in ((sys.stdout, "replace"), (sys.stderr, "backslashreplace")):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=errors)
+    return True
+
+
+def _opened_null(wanted: int) -> TextIO:
+    """The null device under the number of a standard stream that is closed."""
+    found = os.open(os.devnull, os.O_RDWR)
+    if found != wanted:
+        os.dup2(found, wanted)
+        os.close(found)
+    return open(wanted, "r" if wanted == 0 else "w", encoding="utf-8")
+
+
+def _complain(text: str) -> None:
+    with contextlib.suppress(OSError):
+        print(f"qdkernel: {text}", file=sys.stderr)
+
+
+_ADVICE = {
+    errno.ENOSPC: "free some space on the disk",
+    errno.EDQUOT: "free some of your quota",
+    errno.EFBIG: "raise the limit on file sizes (ulimit -f)",
+    errno.EMFILE: "raise the limit on open files (ulimit -n)",
+    errno.ENFILE: "raise the host's limit on open files",
+    errno.EAGAIN: "raise the limit on processes (ulimit -u)",
+    errno.ENOMEM: "free some memory, raise the limit on it (ulimit -v), or choose smaller sizes",
+    errno.EACCES: "check the rights of the file and its folder",
+    errno.EPERM: "check the rights of the file and its folder",
+    errno.EROFS: "choose a folder that can be written to",
+}
+
+
+def _from_outside(error: Exception) -> int | None:
+    """Reports what the host refused: exit code 1; ``None`` for every other error."""
+    from qdkernel.core import printable
+
+    if isinstance(error, MemoryError):
+        _complain("there is not enough memory; " + _ADVICE[errno.ENOMEM])
+        return 1
+    if not isinstance(error, OSError) or error.errno is None:
+        return None
+    where = f"{error.filename}: " if error.filename else ""
+    advice = _ADVICE.get(error.errno)
+    _complain(printable(f"{where}{error.strerror}") + (f"; {advice}" if advice else ""))
+    _abandon(sys.stdout)
+    return 1
+
+
+def _foreign_folder(error: Exception) -> int | None:
+    """Reports a run folder that another program has changed: exit code 1; ``None`` when there is none."""
+    folders = [Path(argument) for argument in sys.argv[1:] if (Path(argument) / "run.db").is_file()]
+    if not folders or not isinstance(error, ArithmeticError | AttributeError | LookupError | TypeError | ValueError):
+        return None
+    from qdkernel.core import printable
+    from qdkernel.runs import foreign_content
+
+    for folder in folders:
+        if found := foreign_content(folder):
+            _complain(printable(found))
+            return 1
+    return None
+
+
+def _abandon(stream: TextIO) -> None:
+    """Closes a stream that may not take what is still in its buffer; Python would complain while shutting down."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _usage_or_bug(error: Exception) -> int:

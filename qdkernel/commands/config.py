@@ -1,4 +1,4 @@
-"""``qdkernel config``: the schema of a configuration, and whether a file is sound."""
+"""``qdkernel config``: the schema of a configuration, and whether a run of it can start on this machine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from qdkernel.config import config_schema, dump_config, load_config
+from qdkernel.config import config_schema, dump_config
 
 
 def schema() -> int:
@@ -16,10 +16,12 @@ def schema() -> int:
 
 
 def check(path: Path, overrides: Sequence[str]) -> int:
-    """Loads a configuration, checks its names against the registries and prints it resolved."""
-    from qdkernel.search import check_names
+    """Does what ``evolve`` does before its first evaluation, and prints the configuration resolved."""
+    from qdkernel.commands.evolve import say, sound_config
+    from qdkernel.search import open_environment
 
-    config = load_config(path, overrides)
-    check_names(config)
+    config = sound_config(path, overrides)
+    with open_environment(config, say):
+        pass
     print(dump_config(config), end="")
     return 0

@@ -10,9 +10,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
+from qdkernel.commands.seed_watch import SeedWatch
 from qdkernel.config import BudgetConfig, Config, check_operators, dump_config, load_config, resolve_models
-from qdkernel.core import StopReason, one_line
+from qdkernel.core import RunStatus, StopReason, one_line
 from qdkernel.errors import RunFolderError
+from qdkernel.evaluators.pipeline import check_integers
 from qdkernel.export import write_elites
 from qdkernel.machine import this_machine
 from qdkernel.mutators import MUTATORS
@@ -47,22 +49,22 @@ _SECONDS_PER_EVALUATION = 0.35  # measured at n = 256 with two workers; for the 
 
 def evolve(path: Path, out: Path | None, resume: bool, overrides: Sequence[str], replay: Path | None = None) -> int:
     """Runs a configuration; see ``qdkernel evolve --help``."""
-    config = _sound(path, overrides)
+    config = sound_config(path, overrides)
     with contextlib.ExitStack() as stack:
         recorded = stack.enter_context(_recorded(replay, config)) if replay else None
         if recorded:
             config = _without_budget(config)
         if resume:
             folder = stack.enter_context(RunFolder.open(_run_to_resume(config, out), writable=True))
-            environment = stack.enter_context(open_environment(config, _say, _known_baseline(folder, config)))
+            environment = stack.enter_context(open_environment(config, say, _known_baseline(folder, config)))
             return _run(environment, folder, recorded)
         if out is not None and (out / "run.db").exists():
             raise RunFolderError(f"{out} already holds a run; add --resume to continue it, or choose another --out")
-        environment = stack.enter_context(open_environment(config, _say))
+        environment = stack.enter_context(open_environment(config, say))
         return _run(environment, stack.enter_context(_new_folder(config, environment, out)), recorded)
 
 
-def _sound(path: Path, overrides: Sequence[str]) -> Config:
+def sound_config(path: Path, overrides: Sequence[str]) -> Config:
     """The configuration with its models found in the environment, and its names checked."""
     config = with_isa(load_config(path, overrides))
     asked = config.models == "environment"
@@ -71,9 +73,9 @@ def _sound(path: Path, overrides: Sequence[str]) -> Config:
     check_operators(config)
     if asked and not config.models:
         builtin = " and ".join(m.name for m in config.mutators if m.name in MUTATORS)
-        _say(f"no model in the environment (QDKERNEL_BASE_URL, QDKERNEL_MODEL): going on with {builtin}")
+        say(f"no model in the environment (QDKERNEL_BASE_URL, QDKERNEL_MODEL): going on with {builtin}")
     elif config.models:
-        _say("asking " + ", ".join(f"{m.name} at {m.base_url}" for m in config.models if not isinstance(m, str)))
+        say("asking " + ", ".join(f"{m.name} at {m.base_url}" for m in config.models if not isinstance(m, str)))
     return config
 
 
@@ -94,9 +96,10 @@ def _without_budget(config: Config) -> Config:
 
 def dry_run(path: Path, overrides: Sequence[str]) -> int:
     """Prints the resolved configuration and what it would cost; needs no compiler."""
-    config = _sound(path, overrides)
+    config = sound_config(path, overrides)
     problem, machine = find_problem(config.problem), this_machine(config.machine.isa)
     threads, sizes = resolve_threads(config, machine), resolve_sizes(config, problem, machine)
+    check_integers(problem, sizes)
     print(dump_config(config), end="")
     budget = config.budget
     shown = "; ".join(", ".join(f"{name}={value}" for name, value in size.items()) for size in sizes)
@@ -121,9 +124,16 @@ def dry_run(path: Path, overrides: Sequence[str]) -> int:
 
 
 def _run(environment: RunEnvironment, folder: RunFolder, recorded: RunFolder | None) -> int:
-    _say(f"run folder {folder.path}")
+    say(f"run folder {folder.path}")
     progress = make_progress(environment.timing.peak_gflops, environment.baseline)
-    run = assemble(environment, folder, progress.show, _say, recorded)
+    seeds = SeedWatch(folder, environment.problem)
+
+    def show(status: RunStatus) -> None:
+        progress.show(status)
+        if seeds.look():
+            run.stop()
+
+    run = assemble(environment, folder, show, say, recorded)
     with _interruptible(run), progress:
         try:
             reason = run.evolution.run()
@@ -132,7 +142,9 @@ def _run(environment: RunEnvironment, folder: RunFolder, recorded: RunFolder | N
             raise
         run.close()
     _finish(folder, reason)
-    if reason is StopReason.NO_MODEL:
+    if seeds.complaint:
+        say(seeds.complaint)
+    if seeds.complaint or reason is StopReason.NO_MODEL:
         return 1
     return 130 if reason is StopReason.INTERRUPTED else 0
 
@@ -188,7 +200,7 @@ def _interruptible(run: Assembled) -> Iterator[None]:
     def first(number: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         run.stop()
-        _say("finishing what is under way; interrupt again to stop at once")
+        say("finishing what is under way; interrupt again to stop at once")
 
     before = signal.signal(signal.SIGINT, first)
     try:
@@ -197,5 +209,6 @@ def _interruptible(run: Assembled) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Prints a message on standard error."""
     print(f"qdkernel: {one_line(text)}", file=sys.stderr, flush=True)

@@ -4,6 +4,7 @@ from qdkernel.machine.affinity import running_on
 from qdkernel.machine.core_lock import CoreLock
 from qdkernel.machine.cpu import Machine, fingerprint, this_machine
 from qdkernel.machine.isa import LEVELS, flags_of
+from qdkernel.machine.memory import free_bytes
 
 __all__ = [
     "LEVELS",
@@ -11,6 +12,7 @@ __all__ = [
     "Machine",
     "fingerprint",
     "flags_of",
+    "free_bytes",
     "running_on",
     "this_machine",
 ]

@@ -20,9 +20,14 @@ from qdkernel.evaluators.pipeline import (
     RunSpec,
     SharedScratch,
     TimingSpec,
+    baseline_failures,
+    check_integers,
+    check_setup,
+    check_sizes,
+    check_speed,
 )
-from qdkernel.evaluators.toolchain import CompileLimits, Toolchain, find_toolchain
-from qdkernel.machine import CoreLock, Machine, flags_of, this_machine
+from qdkernel.evaluators.toolchain import CompileLimits, Toolchain, check_flags, find_toolchain
+from qdkernel.machine import CoreLock, Machine, flags_of, free_bytes, this_machine
 from qdkernel.problems import find_problem
 
 
@@ -108,23 +113,31 @@ def open_environment(
     Raises:
         UnknownName: no such problem.
         ConfigError: sizes, threads or a level that the problem or the machine does not have.
-        ToolchainError: no compiler or no baseline.
+        ToolchainError: no compiler or no baseline, or one with which no kernel could pass.
     """
     problem = find_problem(config.problem, config.accuracy)
     machine = this_machine(config.machine.isa)
     threads = resolve_threads(config, machine)
     sizes = resolve_sizes(config, problem, machine)
+    check_integers(problem, sizes)
     toolchain = find_toolchain(config.compiler.command, flags_of(config.compiler.flags, machine.isa))
+    check_flags(toolchain)
     say(f"{machine.cpu}, {machine.cores} cores; {toolchain.version}; measuring its peaks once if need be")
     peaks = load_or_measure_peaks(machine, toolchain, exclusive=CoreLock().exclusive())
     scratch = SharedScratch.make()
     try:
         spec = _spec(config, problem, machine, peaks, scratch, sizes, threads)
-        say("preparing the baseline")
+        assert spec.timing is not None
+        check_sizes(problem, spec.timing, spec.run.run_s, free_bytes())
+        say("trying compiler, flags and seed; preparing the baseline")
         context = EvaluationContext(spec)
         try:
-            name = context.timer.baseline_name
-            timing = replace(context.timer.spec, baseline_gflops=baseline_gflops or context.timer.calibrate())
+            check_setup(context)
+            name = context.baseline.name
+            with baseline_failures(name):
+                speeds = baseline_gflops or context.timer.calibrate()
+            check_speed(context, speeds)
+            timing = replace(context.timer.spec, baseline_gflops=speeds)
         finally:
             context.close()
         yield RunEnvironment(config, problem, machine, peaks, toolchain, replace(spec, timing=timing), scratch, name)

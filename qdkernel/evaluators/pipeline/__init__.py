@@ -4,6 +4,13 @@ from qdkernel.evaluators.pipeline.containment_trials import only_by, run_trials
 from qdkernel.evaluators.pipeline.context import EvaluationContext
 from qdkernel.evaluators.pipeline.evaluate import Accept, verify_only
 from qdkernel.evaluators.pipeline.pair import Comparison, PairTask, compare_pair
+from qdkernel.evaluators.pipeline.preflight import (
+    baseline_failures,
+    check_integers,
+    check_setup,
+    check_sizes,
+    check_speed,
+)
 from qdkernel.evaluators.pipeline.scratch import SharedScratch
 from qdkernel.evaluators.pipeline.spec import DUEL_RULE, CompileSpec, EvaluationSpec, RunSpec, TimingSpec
 from qdkernel.evaluators.pipeline.worker import EvaluationTask, perform
@@ -20,6 +27,11 @@ __all__ = [
     "RunSpec",
     "SharedScratch",
     "TimingSpec",
+    "baseline_failures",
+    "check_integers",
+    "check_setup",
+    "check_sizes",
+    "check_speed",
     "compare_pair",
     "only_by",
     "perform",

@@ -42,6 +42,7 @@ class EvaluationBuilder:
     """The results of the steps so far."""
 
     kernel: Kernel
+    compiled_text: str = ""  # the source without what the preprocessor drops; behaviour is read from it
     cell: Cell | None = None
     evidence: Mapping[str, str] = field(default_factory=dict)
     timings: tuple[Timing, ...] = ()

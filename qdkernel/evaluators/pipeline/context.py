@@ -16,7 +16,22 @@ from qdkernel.evaluators.pipeline.spec import EvaluationSpec
 from qdkernel.evaluators.pipeline.timer import Timer
 from qdkernel.evaluators.pipeline.verification import VerificationSuite
 from qdkernel.evaluators.sandbox import DECLARATIONS, Child, Executable, Layout, Limits, MemoryFile, Native
-from qdkernel.evaluators.toolchain import assembly_hash, build_native, compile_kernel, find_toolchain, load_module
+from qdkernel.evaluators.source import (
+    PROBED_FILE,
+    Preprocessed,
+    needs_preprocessor,
+    read_preprocessed,
+    tokenize_c,
+    with_probes,
+)
+from qdkernel.evaluators.toolchain import (
+    assembly_hash,
+    build_native,
+    compile_kernel,
+    find_toolchain,
+    load_module,
+    preprocess,
+)
 from qdkernel.machine import CoreLock
 from qdkernel.problems import find_problem
 
@@ -44,7 +59,7 @@ class EvaluationContext:
         if timing is None:
             raise ValueError("expected a spec with timing to time kernels, got one for verification only")
         cores, run_s = self._cores, self.spec.run.run_s
-        return Timer(timing, self.problem, self.lock, self.rng, cores, run_s, self.start, self._start_baseline)
+        return Timer(timing, self.problem, self.lock, self.rng, cores, run_s, self.start, self._start_timed_baseline)
 
     @property
     def verify_threads(self) -> tuple[int, ...]:
@@ -58,6 +73,19 @@ class EvaluationContext:
     def compile(self, source: str, folder: Path) -> Path:
         """The kernel's shared object; see ``compile_kernel``."""
         return compile_kernel(source, self.problem, self.toolchain, self.built, folder, self.spec.compile.limits)
+
+    def preprocess(self, source: str, folder: Path) -> Preprocessed | None:
+        """What the contained compiler's preprocessor keeps of a source.
+
+        ``None`` where that is the whole text, as without conditions and macros, or where it cannot be had.
+        """
+        tokens = tokenize_c(source)
+        if not needs_preprocessor(tokens):
+            return None
+        output = preprocess(
+            with_probes(tokens), PROBED_FILE, self.problem, self.toolchain, self.built, folder, self.spec.compile.limits
+        )
+        return None if output is None else read_preprocessed(tokens, output)
 
     def assembly_hash(self, source: str, folder: Path) -> str | None:
         """The hash of the assembly at ``-O0`` of a kernel compiled in ``folder``; see the function of that name."""
@@ -77,11 +105,30 @@ class EvaluationContext:
             self.timer.close()
         self.suite.close()
 
-    def _start_baseline(self, buffers: TimingBuffers) -> tuple[Baseline, Child]:
-        spec, timing = self.spec, self.timer.spec
-        made = prepare_baseline(
-            self.problem, timing.baseline, self.toolchain, self.built, timing.threads, self.scratch.folder, spec.isa
+    @cached_property
+    def baseline(self) -> Baseline:
+        """What kernels are measured against, ready to run; made on first use.
+
+        Raises:
+            ToolchainError: the library or its package is missing, or it lacks the symbol.
+        """
+        timing = self.timer.spec
+        return prepare_baseline(
+            self.problem,
+            timing.baseline,
+            self.toolchain,
+            self.built,
+            timing.threads,
+            self.scratch.folder,
+            self.spec.isa,
         )
-        limits = Limits(memory_mb=spec.run.memory_mb, cpu_s=1 << 30, layers=made.layers & spec.run.layers)
-        outputs, cores = buffers.outputs("baseline"), self._cores[: timing.threads]
-        return made, Child(self.native, made.executable, buffers.layout, buffers.inputs, outputs, cores, limits)
+
+    def start_baseline(self, layout: Layout, inputs: MemoryFile, outputs: MemoryFile) -> Child:
+        """A child that holds the baseline."""
+        made, run = self.baseline, self.spec.run
+        limits = Limits(memory_mb=run.memory_mb, cpu_s=1 << 30, layers=made.layers & run.layers)
+        cores = self._cores[: self.timer.spec.threads]
+        return Child(self.native, made.executable, layout, inputs, outputs, cores, limits)
+
+    def _start_timed_baseline(self, buffers: TimingBuffers) -> tuple[Baseline, Child]:
+        return self.baseline, self.start_baseline(buffers.layout, buffers.inputs, buffers.outputs("baseline"))

@@ -18,7 +18,7 @@ from qdkernel.evaluators.pipeline.context import EvaluationContext
 from qdkernel.evaluators.pipeline.timing import remeasure_timing, time_challenger
 from qdkernel.evaluators.pipeline.verification import VerificationSuite
 from qdkernel.evaluators.sandbox import Child
-from qdkernel.evaluators.source import normal_hash, refuse_source
+from qdkernel.evaluators.source import normal_hash, refuse_bytes, refuse_source
 from qdkernel.evaluators.toolchain import CompileError, CompileLate
 
 Accept = Callable[[Cell, Mapping[str, str]], str | None]
@@ -45,12 +45,16 @@ def evaluate(context: EvaluationContext, kernel: Kernel, accept: Accept | None =
     try:
         with context.build_folder() as folder:
             with builder.holding(context.lock.shared()):
-                check_source(context, builder)
+                check_source(context, builder, Path(folder))
                 made = compile_step(context, builder, Path(folder))
                 shared_object, disassembly = check_object(context, builder, made)
                 with builder.step("behaviour"):
                     builder.cell, builder.evidence = describe(
-                        kernel.source, shared_object, disassembly, context.timer.extent, context.problem.nest_depth
+                        builder.compiled_text,
+                        shared_object,
+                        disassembly,
+                        context.timer.extent,
+                        context.problem.nest_depth,
                     )
                 if accept and (reason := accept(builder.cell, builder.evidence)):
                     raise Stop(Outcome.OUTSIDE_STAGE, reason)
@@ -88,7 +92,7 @@ def verify_only(context: EvaluationContext, kernel: Kernel, folder: Path) -> tup
     builder = EvaluationBuilder(kernel)
     try:
         with context.lock.shared():
-            check_source(context, builder)
+            check_source(context, builder, folder)
             made = compile_step(context, builder, folder)
             check_object(context, builder, made)
             verify(context, builder, made)
@@ -97,13 +101,18 @@ def verify_only(context: EvaluationContext, kernel: Kernel, folder: Path) -> tup
     return made, ""
 
 
-def check_source(context: EvaluationContext, builder: EvaluationBuilder) -> None:
+def check_source(context: EvaluationContext, builder: EvaluationBuilder, folder: Path) -> None:
     """Steps 1 and 4a: the source policy, and whether an earlier kernel has the same normal form."""
+    source, function = builder.kernel.source, context.problem.name
+    raw = source.encode("utf-8", "surrogateescape")
     with builder.step("source policy"):
-        raw = builder.kernel.source.encode("utf-8", "surrogateescape")
-        if reason := refuse_source(raw, context.problem.name):
+        if reason := refuse_bytes(raw, function):
             raise Stop(Outcome.POLICY_VIOLATION, reason)
-        builder.normal_hash = normal_hash(builder.kernel.source)
+        preprocessed = context.preprocess(source.removeprefix("\ufeff"), folder)
+        if reason := refuse_source(raw, function, preprocessed):
+            raise Stop(Outcome.POLICY_VIOLATION, reason)
+        builder.compiled_text = source if preprocessed is None else preprocessed.text(function)
+        builder.normal_hash = normal_hash(source)
         _stop_if_known(
             context, builder.kernel, builder.normal_hash, "the same source up to names, comments and spacing"
         )

@@ -139,10 +139,11 @@ class Timer:
 
 def _expected_s(problem: Problem, spec: TimingSpec) -> list[float]:
     """Seconds of one call at each scored size if it ran at the machine's peaks."""
-    return [_at_peaks_s(problem, spec, size) for size in spec.sizes]
+    return [at_peaks_s(problem, spec, size) for size in spec.sizes]
 
 
-def _at_peaks_s(problem: Problem, spec: TimingSpec, size: Mapping[str, int]) -> float:
+def at_peaks_s(problem: Problem, spec: TimingSpec, size: Mapping[str, int]) -> float:
+    """Seconds of one call at a scored size if it ran at the machine's peaks."""
     case = problem.scored_case(size)
     compute = problem.flops(case) / (spec.peak_gflops * 1e9)
     traffic = problem.least_bytes(case) / (spec.triad_gbytes_per_s * 1e9)

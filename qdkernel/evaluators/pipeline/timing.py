@@ -26,7 +26,8 @@ from qdkernel.evaluators.pipeline.timer import Timer
 from qdkernel.evaluators.sandbox import ChildCrashed, ChildFailed, ChildStartFailed
 
 _REMEASURE_BUDGETS = 2  # heuristic: budgets of a first timing that a remeasurement may take
-_PEAK_MARGIN = 1.02  # best window of the peak benchmark against a median: 2 % above it is no measurement error
+PEAK_MARGIN = 1.02
+"""Best window of the peak benchmark against a median: 2 % above it is no measurement error."""
 _TRIAD_MARGIN = 1.25  # triad itself varies by 20 % between runs, and other mixes of reads and writes can beat it
 
 
@@ -228,12 +229,12 @@ def check_plausible(timer: Timer, timings: tuple[Timing, ...]) -> None:
         median_ns = float(np.median(timing.kernel_ns))
         gflops, gbytes = scored.least_flops / median_ns, scored.least_bytes / median_ns
         size = ", ".join(f"{name}={value}" for name, value in scored.size.items())
-        if gflops > _PEAK_MARGIN * timer.spec.peak_gflops:
+        if gflops > PEAK_MARGIN * timer.spec.peak_gflops:
             raise Stop(
                 Outcome.IMPLAUSIBLE,
                 f"{gflops:.1f} GFLOP/s at {size} is above the measured peak of {timer.spec.peak_gflops:.1f}",
             )
-        if timing.gflops * scored.least_flops / scored.flops > _PEAK_MARGIN * timer.spec.peak_gflops:
+        if timing.gflops * scored.least_flops / scored.flops > PEAK_MARGIN * timer.spec.peak_gflops:
             raise Stop(
                 Outcome.LOST, f"the machine was too busy to time a kernel: a ratio of {timing.ratio:.2f} at {size}"
             )

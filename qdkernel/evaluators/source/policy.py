@@ -2,6 +2,10 @@
 
 The check keeps honest kernels comparable (nobody changes the run's flags) and removes cheap attacks on the compiler.
 It is not what contains a hostile kernel: the confined compiler, the object policy and the contained child are.
+
+Where the compiler's preprocessor could read the source, the rules apply to the lines that it kept and to what they
+expanded to; what stands under a false condition, or in a macro that is never used, is not compiled. Where it could not
+(an error, or no end by its deadline) they apply to the whole text, and assume the worst of macros.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 
+from qdkernel.evaluators.source.preprocessed import Preprocessed, defines
 from qdkernel.evaluators.source.tokens import Token, Tokens, directive, tokenize_c
 
 SIZE_LIMIT = 64 << 10
@@ -20,7 +25,9 @@ HEADERS = frozenset({
     "immintrin.h", "x86intrin.h", "math.h", "omp.h", "stddef.h", "stdint.h", "stdlib.h", "string.h", "stdbool.h",
     "float.h", "limits.h", "stdalign.h", "arm_neon.h",
 })  # fmt: skip
-"""Headers a kernel may include."""
+"""Headers a kernel may include, in angle brackets or quotes; so may the parts of ``immintrin.h``."""
+
+_INTRINSICS = re.compile(r"\w+intrin\.h|mm_malloc\.h")  # immintrin.h and x86intrin.h include all of them
 
 _DIRECTIVES = frozenset({
     "include", "define", "undef", "if", "ifdef", "ifndef", "elif", "elifdef", "elifndef", "else", "endif", "error",
@@ -53,19 +60,35 @@ _MAX_ATTRIBUTE = 128  # tokens; honest ones have a dozen. Bounds the work on hos
 _MAX_PIECES = 4  # a word pasted from more parts than this is nobody's accident; the object policy still stands behind
 
 
-def refuse_source(source: bytes, function: str) -> str | None:
+def refuse_source(source: bytes, function: str, preprocessed: Preprocessed | None = None) -> str | None:
     """Why the source is refused and what to do instead, with the line; ``None`` when it may be compiled.
 
     Args:
         source: any bytes.
         function: name of the problem's function, which the source must define.
+        preprocessed: what the compiler's preprocessor made of it; ``None`` where that is not known.
     """
+    if reason := refuse_bytes(source, function):
+        return reason
+    tokens = tokenize_c(source.decode("utf-8-sig"))  # a mark of byte order is no part of line 1
+    for token, reason in _spelling(tokens, tokens if preprocessed is None else preprocessed.live):
+        return f"line {tokens.line_of(token)}: {reason}"
+    if preprocessed is not None:
+        return _refuse_preprocessed(preprocessed, function)
+    for rule in _RULES:
+        for token, reason in rule(tokens):
+            return f"line {tokens.line_of(token)}: {reason}"
+    return None if defines(tokens, function) else _undefined(function)
+
+
+def refuse_bytes(source: bytes, function: str) -> str | None:
+    """Why bytes are refused that no tool should read, the preprocessor included; ``None`` for sound text."""
     if not source.strip():
         return f"the source is empty; define {function}"
     if len(source) > SIZE_LIMIT:
         return f"the source has {len(source)} bytes; at most {SIZE_LIMIT} are accepted: shorten it, e.g. with macros"
     try:
-        text = source.decode("utf-8-sig")  # a mark of byte order is no part of line 1
+        text = source.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = source.count(b"\n", 0, error.start) + 1
         return f"line {line}: byte {source[error.start]:#04x} is not UTF-8; save the file as UTF-8"
@@ -73,26 +96,43 @@ def refuse_source(source: bytes, function: str) -> str | None:
         line, number = text.count("\n", 0, match.start()) + 1, ord(match[0])
         what = f"the invisible character U+{number:04X}" if number else "a NUL byte"
         return f"line {line}: {what}; remove it"
-    tokens = tokenize_c(text)
-    for rule in _RULES:
-        for token, reason in rule(tokens):
-            return f"line {tokens.line_of(token)}: {reason}"
-    if not _defines(tokens, function):
-        return f"no definition of {function} found; write it out as in the prototype, not through a macro"
+    if "\r" in text and "\n" not in text:
+        return "line 1: the lines end in CR alone, so all of it is one line to a compiler; save it with LF or CR LF"
     return None
+
+
+def _refuse_preprocessed(preprocessed: Preprocessed, function: str) -> str | None:
+    """The rules for the lines that are compiled, then those for what they expand to."""
+    live, expanded = preprocessed.live, preprocessed.expanded
+    for rule in _LIVE_RULES:
+        for token, reason in rule(live):
+            return f"line {live.line_of(token)}: {reason}"
+    if _SUSPECT.search(expanded.text):  # most sources have none of it; tokens of a long text take time
+        for rule in _EXPANDED_RULES:
+            for token, reason in rule(expanded.tokens):
+                return f"line {expanded.line_of(token)}: {reason}"
+    return None if defines(live, function) or defines(expanded.tokens, function) else _undefined(function)
+
+
+def _undefined(function: str) -> str:
+    return f"no definition of {function} found; write it out as in the prototype"
 
 
 _Complaint = tuple[Token, str]
 
 
-def _spelling(tokens: Tokens) -> Iterator[_Complaint]:
-    """Spellings that hide what the text says."""
+def _spelling(tokens: Tokens, live: Tokens) -> Iterator[_Complaint]:
+    """Spellings that hide what the text says.
+
+    Trigraphs and raw strings move the ends of comments and conditions, so they are refused wherever they stand.
+    """
     if match := _TRIGRAPH.search(tokens.joined):
         yield Token("sign", match[0], match.start()), f"{match[0]} is a trigraph; write the character itself"
     for token in tokens.all:
         if token.kind == "raw":
             yield token, "a raw string; write an ordinary one"
-        elif token.kind == "word" and "\\" in token.text:
+    for token in live.all:
+        if token.kind == "word" and "\\" in token.text:
             yield token, f"{token.text!r} spells a character by its number; write the character itself"
         elif token.kind == "word" and not token.text.isascii():
             yield token, f"the name {token.text!r} has letters beyond ASCII, which look like others; rename it"
@@ -104,7 +144,12 @@ def _banned_words(tokens: Tokens) -> Iterator[_Complaint]:
             continue
         if token.text in _ASM:
             yield token, f"{token.text}: no assembly; use intrinsics or vector extensions"
-        if token.text in _WORDS:
+
+
+def _never_expanded(tokens: Tokens) -> Iterator[_Complaint]:
+    """Words that the preprocessor itself replaces."""
+    for token in tokens.all:
+        if token.kind == "word" and token.text in _WORDS:
             yield token, f"{token.text} is not accepted: {_WORDS[token.text]}"
 
 
@@ -117,13 +162,20 @@ def _directives(tokens: Tokens) -> Iterator[_Complaint]:
             yield line[0], f"#{name} is not accepted; known are {', '.join(sorted(_DIRECTIVES))}"
         if name == "include":
             header = "".join(token.text for token in line[2:])
-            if header.strip("<>") not in HEADERS or header != f"<{header.strip('<>')}>":
+            if not _is_permitted(header):
                 listed = " ".join(sorted(HEADERS))
-                yield line[0], f"#include {header}: only these may be included, in angle brackets: {listed}"
+                yield line[0], f"#include {header[:80]}: only these may be included: {listed}"
         if name == "pragma":
             reason = _pragma([token.text for token in line[2:]])
             if reason:
                 yield line[0], reason
+
+
+def _is_permitted(header: str) -> bool:
+    """Whether ``<name>`` or ``"name"`` is a header that a kernel may include."""
+    name = header[1:-1]
+    known = name in HEADERS or _INTRINSICS.fullmatch(name) is not None
+    return known and header in (f"<{name}>", f'"{name}"')
 
 
 def _pragma(words: Sequence[str]) -> str | None:
@@ -137,6 +189,13 @@ def _pragma(words: Sequence[str]) -> str | None:
     if words and words[0] in _BANNED_PRAGMAS:
         return f"#pragma {words[0]} is not accepted; remove it"
     return None
+
+
+def _expanded_pragmas(tokens: Tokens) -> Iterator[_Complaint]:
+    """Pragmas as the preprocessor leaves them, those that macros and ``_Pragma`` made included."""
+    for line in tokens.lines:
+        if directive(line) == "pragma" and (reason := _pragma([token.text for token in line[2:]])):
+            yield line[0], reason
 
 
 def _pragma_operators(tokens: Tokens) -> Iterator[_Complaint]:
@@ -249,36 +308,8 @@ def _macro_arguments(tokens: Tokens) -> Iterator[str]:
             yield token.text
 
 
-_RULES: tuple[Callable[[Tokens], Iterator[_Complaint]], ...] = (
-    _spelling,
-    _directives,
-    _banned_words,
-    _attributes,
-    _pragma_operators,
-    _pasting,
-)
-
-
-def _defines(tokens: Tokens, function: str) -> bool:
-    """Whether the function is defined at file level: its name, parameters in brackets, and a body."""
-    code = [token.text for line in tokens.lines if directive(line) is None for token in line]
-    depth = brackets = 0
-    for i, text in enumerate(code):
-        if text in "{};":
-            depth = max(0, depth + {"{": 1, "}": -1}.get(text, 0))
-            brackets = 0
-        if text == function and depth == brackets == 0 and code[i + 1 : i + 2] == ["("] and _body_follows(code, i + 1):
-            return True
-        brackets += {"(": 1, ")": -1}.get(text, 0)
-    return False
-
-
-def _body_follows(code: Sequence[str], opening: int) -> bool:
-    depth = 0
-    for i in range(opening, len(code)):
-        depth += {"(": 1, ")": -1}.get(code[i], 0)
-        if depth == 0:
-            return code[i + 1 : i + 2] == ["{"]
-        if code[i] in "{};":
-            return False
-    return False
+_Rule = Callable[[Tokens], Iterator[_Complaint]]
+_RULES: tuple[_Rule, ...] = (_directives, _banned_words, _never_expanded, _attributes, _pragma_operators, _pasting)
+_LIVE_RULES: tuple[_Rule, ...] = (_directives, _never_expanded)
+_EXPANDED_RULES: tuple[_Rule, ...] = (_expanded_pragmas, _banned_words, _attributes)
+_SUSPECT = re.compile(r"\b_*(?:asm|attribute)_*\b|\[\s*\[|<:|\\[uU]|^#pragma (?!omp\b|qdkernel\b)", re.MULTILINE)

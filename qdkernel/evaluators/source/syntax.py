@@ -13,7 +13,7 @@ import tree_sitter_c
 from tree_sitter import Node
 
 from qdkernel.evaluators.source.constants import Constants
-from qdkernel.evaluators.source.tokens import Token, directive, is_function_like, tokenize_c
+from qdkernel.evaluators.source.tokens import Token, directive, is_function_like, spaced, tokenize_c
 
 _LANGUAGE = tree_sitter.Language(tree_sitter_c.language())
 LOOPS = frozenset({"for_statement", "while_statement", "do_statement"})
@@ -162,8 +162,8 @@ def parse(source: str) -> Syntax:
                 rest = rest[closing + 1 :]
             else:
                 plain.add(name.text)
-            macros[name.text] = _spaced(rest)
-        texts.append(_spaced(line))
+            macros[name.text] = spaced(rest)
+        texts.append(spaced(line))
     return Syntax(_tree("\n".join(texts).encode("utf-8", "replace") + b"\n"), macros, frozenset(plain))
 
 
@@ -185,15 +185,6 @@ def _tree(code: bytes) -> Node:
         return parser.parse(lambda offset, point: code[offset : offset + 1024], progress_callback=too_long).root_node
     except ValueError:  # the parser was told to stop
         return tree_sitter.Parser(_LANGUAGE).parse(b"").root_node
-
-
-def _spaced(line: Sequence[Token]) -> str:
-    """The line's text with one blank where there was any."""
-    parts, end = [], -1
-    for token in line:
-        parts.append(token.text if token.at == end else " " + token.text)
-        end = token.at + len(token.text)
-    return "".join(parts).strip()
 
 
 def _live_lines(lines: Sequence[tuple[Token, ...]]) -> Iterator[tuple[Token, ...]]:

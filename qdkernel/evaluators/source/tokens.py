@@ -52,11 +52,13 @@ class Tokens:
 
     Attributes:
         lines: logical lines that hold anything, without their newlines.
+        ends: offset in the joined text of the newline that ends each of these lines.
         joined: the text after joining continued lines.
         source: the text as given.
     """
 
     lines: tuple[tuple[Token, ...], ...]
+    ends: tuple[int, ...]
     joined: str
     source: str
 
@@ -72,20 +74,34 @@ class Tokens:
 
     def line_of(self, token: Token) -> int:
         """Line number in the source as given, from 1."""
-        taken, places = 0, []
+        return self.line_at(token.at)
+
+    def line_at(self, at: int) -> int:
+        """Line number in the source as given, from 1, of an offset in the joined text."""
+        return 1 + self.joined.count("\n", 0, at) + bisect_right(self._joins[0], at)
+
+    def source_offset(self, at: int) -> int:
+        """Where the character at an offset in the joined text stands in the source as given."""
+        return at + self._joins[1][bisect_right(self._joins[0], at)]
+
+    @cached_property
+    def _joins(self) -> tuple[list[int], list[int]]:
+        """Offsets in the joined text where lines were joined, and the characters taken out before each and at last."""
+        places, taken = [], [0]
         for match in _CONTINUED.finditer(self.source):
-            places.append(match.start() - taken)  # in the joined text, which lacks the joins before
-            taken += len(match[0])
-        return 1 + self.joined.count("\n", 0, token.at) + bisect_right(places, token.at)
+            places.append(match.start() - taken[-1])  # in the joined text, which lacks the joins before
+            taken.append(taken[-1] + len(match[0]))
+        return places, taken
 
 
 def tokenize_c(source: str) -> Tokens:
     """The tokens of a C text; any text has some."""
     joined = _CONTINUED.sub("", source)
-    return Tokens(tuple(_lines(joined)), joined, source)
+    found = tuple(_lines(joined))
+    return Tokens(tuple(line for line, _ in found), tuple(end for _, end in found), joined, source)
 
 
-def _lines(joined: str) -> Iterator[tuple[Token, ...]]:
+def _lines(joined: str) -> Iterator[tuple[tuple[Token, ...], int]]:
     line: list[Token] = []
     for match in _TOKEN.finditer(joined):
         kind = match.lastgroup
@@ -93,13 +109,13 @@ def _lines(joined: str) -> Iterator[tuple[Token, ...]]:
             continue
         if kind == "newline":
             if line:
-                yield tuple(line)
+                yield tuple(line), match.start()
                 line = []
             continue
         text = match[0]
         line.append(Token(kind, _DIGRAPHS.get(text, text), match.start()))
     if line:
-        yield tuple(line)
+        yield tuple(line), len(joined)
 
 
 def is_function_like(definition: Sequence[Token]) -> bool:
@@ -108,6 +124,15 @@ def is_function_like(definition: Sequence[Token]) -> bool:
         return False
     name, after = definition[2], definition[3]
     return after.text == "(" and after.at == name.at + len(name.text)
+
+
+def spaced(line: Sequence[Token]) -> str:
+    """The text of a line, with one blank where there was any."""
+    parts, end = [], -1
+    for token in line:
+        parts.append(token.text if token.at == end else " " + token.text)
+        end = token.at + len(token.text)
+    return "".join(parts).strip()
 
 
 def directive(line: Sequence[Token]) -> str | None:

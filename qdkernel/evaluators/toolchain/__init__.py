@@ -8,7 +8,9 @@ from qdkernel.evaluators.toolchain.compiler import (
     CompileLimits,
     assembly_hash,
     compile_kernel,
+    preprocess,
 )
+from qdkernel.evaluators.toolchain.flags import check_flags
 from qdkernel.evaluators.toolchain.native import NATIVE, Built, build_library_adapter, build_native
 from qdkernel.evaluators.toolchain.toolchain import Toolchain, find_toolchain
 
@@ -23,8 +25,10 @@ __all__ = [
     "build_library_adapter",
     "build_native",
     "cache_dir",
+    "check_flags",
     "compile_kernel",
     "find_toolchain",
     "load_module",
+    "preprocess",
     "write_atomically",
 ]

@@ -20,7 +20,9 @@ from qdkernel.evaluators.toolchain.toolchain import CODE_FLAGS, LINK_FLAGS, UNOP
 _DIAGNOSTIC_LIMIT = 4096  # characters of compiler text kept: enough for five errors, small in a prompt
 _ASSEMBLY_S = 5.0  # 0.02 to 0.04 s is usual; a kernel that takes longer than this just has no assembly hash
 _ASSEMBLY_MB = 4  # 2 to 15 kB is usual
-_INTRINSICS = re.compile(r"^\s*#\s*include\s*<(?:immintrin|x86intrin)\.h>", re.MULTILINE)
+_PREPROCESS_S = 5.0  # 0.02 to 0.1 s is usual; text that takes longer is judged as it stands
+_PREPROCESS_MB = 4  # the longest kernels expand to a tenth of it
+_INTRINSICS = re.compile(r"""^\s*#\s*include\s*[<"](?:immintrin|x86intrin)\.h[>"]""", re.MULTILINE)
 
 
 class CompileError(Exception):
@@ -66,7 +68,7 @@ def compile_kernel(
         CompileLate: the deadline passed.
     """
     (folder / "kernel.c").write_text(source, encoding="utf-8")
-    (folder / "prototype.h").write_text(prototype_header(problem))
+    _write_prototype(problem, folder)
     (folder / "export.map").write_text(f"{{ global: {problem.name}; local: *; }};\n")
     flags = [*toolchain.flags, *CODE_FLAGS, *_headers(source, built.intrinsics)]
     confined = _Confined(toolchain, built, folder, limits)
@@ -74,6 +76,37 @@ def compile_kernel(
     confined.run([toolchain.command, *flags, "-c", "kernel.c", "-o", "kernel.o"])
     confined.run([toolchain.linker, *LINK_FLAGS, "--version-script=export.map", "kernel.o", "-o", "kernel.so"])
     return folder / "kernel.so"
+
+
+def preprocess(
+    source: str, name: str, problem: Problem, toolchain: Toolchain, built: Built, folder: Path, limits: CompileLimits
+) -> str | None:
+    """The preprocessor's output, with line markers, for the flags of the run; ``None`` when there is none.
+
+    There is none after an error, which the compiler will report, at the deadline, and where the output gets too long.
+
+    Args:
+        source: C text.
+        name: of the file it is preprocessed from, as line markers show it.
+        problem: whose function it defines.
+        toolchain: compiler and flags.
+        built: the confinement and the precompiled header.
+        folder: a folder of its own; the only place the compiler may write.
+        limits: as for compiling; here the deadline is at most 5 s and the output at most 4 MB.
+    """
+    (folder / name).write_text(source, encoding="utf-8")
+    _write_prototype(problem, folder)
+    flags = [*toolchain.flags, *CODE_FLAGS, *_headers(source, built.intrinsics), "-fpch-preprocess"]
+    limits = replace(limits, wall_s=min(limits.wall_s, _PREPROCESS_S), file_mb=min(limits.file_mb, _PREPROCESS_MB))
+    try:
+        _Confined(toolchain, built, folder, limits).run([toolchain.command, *flags, "-E", name, "-o", "kernel.i"])
+        return (folder / "kernel.i").read_text(encoding="utf-8", errors="replace")
+    except (CompileError, CompileLate):
+        return None
+
+
+def _write_prototype(problem: Problem, folder: Path) -> None:
+    (folder / "prototype.h").write_text(prototype_header(problem))
 
 
 def assembly_hash(source: str, toolchain: Toolchain, built: Built, folder: Path, limits: CompileLimits) -> str | None:

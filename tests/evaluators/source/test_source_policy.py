@@ -28,6 +28,7 @@ def test_the_gallery_is_accepted(path: Path) -> None:
     "before",
     [
         "#include <immintrin.h>\n#include <math.h>\n#include < omp.h >",
+        '#include "immintrin.h"\n#include "math.h"\n#include <xmmintrin.h>\n#include <mm_malloc.h>',
         "#define ALIGN 64\nstatic double buf[8] __attribute__((aligned(ALIGN), unused));",
         "typedef double vec __attribute__((vector_size(64), may_alias));",
         "#define ACC(i, j) c##i##j\n#define a 1\n#define s 2",
@@ -50,7 +51,9 @@ def test_honest_text_is_accepted(before: str) -> None:
     ("before", "reason"),
     [
         ("#include <stdio.h>", "line 1: #include <stdio.h>: only these may be included"),
-        ('#include "math.h"', 'line 1: #include "math.h": only these'),
+        ('#include "prototype.h"', 'line 1: #include "prototype.h": only these'),
+        ("#include <math.h\"", "line 1: #include <math.h\""),
+        ("#include <sys/xmmintrin.h>", "line 1: #include <sys/xmmintrin.h>: only these"),
         ("#define H <math.h>\n#include H", "line 2: #include H: only these"),
         ("/* */ # /* */ include /* \n */ </etc/passwd>", "line 1: #include </etc/passwd>: only these"),
         ("%:include <unistd.h>", "line 1: #include <unistd.h>: only these"),
@@ -111,6 +114,7 @@ def test_an_attribute_longer_than_any_honest_one_hides_nothing() -> None:
         (b"", "the source is empty; define dgemm"),
         (b" \n\t", "the source is empty"),
         (b"a" * (SIZE_LIMIT + 1), f"has {SIZE_LIMIT + 1} bytes; at most {SIZE_LIMIT}"),
+        (b"#include <stddef.h>\rvoid dgemm(void) {}\r", "line 1: the lines end in CR alone"),
         (b"\n\xff", "line 2: byte 0xff is not UTF-8"),
         (b"int a;\n\0", "line 2: a NUL byte"),
         (b"void sgemm(int m) {}", "no definition of dgemm found"),

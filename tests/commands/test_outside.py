@@ -1,0 +1,116 @@
+"""What comes from outside ends in one message and exit code 1: streams, limits, files of other kinds, foreign runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from qdkernel.runs import RunFolder, foreign_content
+from tests.fake_runs import CONFIG, MACHINE, add_elite
+from tests.paths import CASES
+
+KERNEL = str(CASES / "kernels" / "h00_quoted.c")
+SMALL = "--problem dgemm --set 'sizes=[48]' --set timing.disturbed=1000"
+
+
+def make_run(parent: Path) -> Path:
+    """A run folder with three elites."""
+    with RunFolder.create(parent / "run", "dgemm", CONFIG, MACHINE, exact=True) as folder:
+        for level, gflops in enumerate((10.0, 20.0, 30.0)):
+            add_elite(folder, (level, level, 0, 0), gflops)
+        return folder.path
+
+
+def shell(script: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs a shell script in which ``$Q`` is the command."""
+    env = {**os.environ, "Q": f"{sys.executable} -m qdkernel", **environment}
+    return subprocess.run(["sh", "-c", script], capture_output=True, text=True, env=env, timeout=120)
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("$Q --version >&-", "standard output is closed; redirect it"),
+        ("$Q --version > /dev/full", "free some space on the disk"),
+        ("$Q config schema > /dev/full", "free some space on the disk"),
+        ("$Q check /dev/zero --problem dgemm", "/dev/zero is a device; expected a C file"),
+        ("$Q check /dev --problem dgemm", "/dev is a folder; expected a C file"),
+        (f"ulimit -f 8; $Q check {KERNEL} {SMALL}", "raise the limit on file sizes (ulimit -f)"),
+        (f"ulimit -n 12; $Q check {KERNEL} {SMALL}", "raise the limit on open files (ulimit -n)"),
+    ],
+)
+def test_what_the_host_refuses_is_one_message(script: str, said: str) -> None:
+    done = shell(script)
+    assert done.returncode == 1, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) <= 3
+
+
+def test_a_pipe_without_a_writer_is_no_kernel(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "kernel.c")
+    done = shell(f"$Q check {tmp_path / 'kernel.c'} --problem dgemm")
+    assert (done.returncode, "is a pipe; expected a C file" in done.stderr) == (1, True), done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+def test_an_output_that_lacks_characters_shows_the_others(encoding: str, tmp_path: Path) -> None:
+    folder = make_run(tmp_path)
+    done = shell(f"$Q show {folder}", PYTHONIOENCODING=f"{encoding}:strict")
+    assert done.returncode == 0, done.stderr
+    assert "GFLOP/s" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def foreign_database(folder: Path, statement: str) -> None:
+    database = sqlite3.connect(folder / "run.db")
+    with database:
+        database.execute(statement)
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("UPDATE samples SET gflops = x'ff'", "samples.gflops, row 1: expected real, got blob"),
+        ("UPDATE samples SET size = '[]'", "samples.size, row 1: expected integers by name as JSON, got '[]'"),
+        ("UPDATE evaluations SET evidence = 'null'", "evaluations.evidence, row 1: expected texts by name"),
+        ("UPDATE evaluations SET outcome = 'fine'", "evaluations.outcome, row 1: expected one of ok,"),
+        ("UPDATE evaluations SET elapsed_s = '1e999'", "evaluations.elapsed_s, row 1: expected seconds, got inf"),
+        ("UPDATE proposals SET parents = '{{'", "proposals.parents, row 1: expected a list of texts"),
+    ],
+)
+@pytest.mark.parametrize("command", ["show", "export --to jsonl"])
+def test_foreign_content_of_a_database_is_named(command: str, statement: str, said: str, tmp_path: Path) -> None:
+    folder = make_run(tmp_path)
+    foreign_database(folder, statement)
+    verb, *options = command.split()
+    done = shell(f"$Q {verb} {folder} {' '.join(options)} > /dev/null")
+    if done.returncode != 0:  # a command may have no use for the value
+        assert done.returncode == 1
+        assert said in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_foreign_machine_facts_are_named(tmp_path: Path) -> None:
+    folder = make_run(tmp_path)
+    facts = json.loads((folder / "machine.json").read_text())
+    facts["peaks"] = {"peak_gflops": {facts["dtype"]: {"1": ["fast"]}}}
+    (folder / "machine.json").write_text(json.dumps(facts))
+    done = shell(f"$Q report {folder} --out {tmp_path / 'page.html'}")
+    assert done.returncode == 1, done.stderr
+    assert "machine.json: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_what_is_not_a_database_is_named(tmp_path: Path) -> None:
+    folder = make_run(tmp_path)
+    assert "machine.json: accuracy is missing" in (foreign_content(folder) or "")  # all that is not as in a real run
+    (folder / "run.db").write_text("text")
+    assert "expected the SQLite database of a run" in (foreign_content(folder) or "")
