@@ -219,7 +219,7 @@ def test_requests_that_bring_nothing_count_by_what_the_server_says_and_pass_no_b
 
 
 @pytest.mark.slow
-def test_a_model_whose_replies_are_useless_is_told_rested_and_listed_by_kind(tmp_path: Path) -> None:
+def test_a_model_whose_replies_are_useless_is_reported_backs_off_and_is_listed_by_kind(tmp_path: Path) -> None:
     run = tmp_path / "run"
     refusal = Answer(refusal="I \x1b[31mcannot[/red]")
     script = in_turn(REPLIES["prose"], REPLIES["prose"], refusal, FAILURES["full-context"])
@@ -234,7 +234,7 @@ def test_a_model_whose_replies_are_useless_is_told_rested_and_listed_by_kind(tmp
     assert "the model or its filter declined: I cannot[/red]" in told[1]
     assert "empty: 127.0.0.1" in told[2]
     assert "the server's context of about 4,096 tokens is full" in told[2]
-    assert "rests for 60 s after 3 failures in a row" in told[3]
+    assert "backs off for 60 s after 3 failures in a row" in told[3]
     assert len(told) == 4
     shown = run_forked(["show", str(run)], environment()).stdout
     table = shown[shown.index("failures of models") :].splitlines()
@@ -247,14 +247,14 @@ def test_a_model_whose_replies_are_useless_is_told_rested_and_listed_by_kind(tmp
 
 
 @pytest.mark.slow
-def test_a_model_that_is_given_up_is_not_said_to_rest(tmp_path: Path) -> None:
+def test_a_model_that_is_not_asked_any_more_does_not_back_off(tmp_path: Path) -> None:
     run = tmp_path / "run"
     with ModelServer(in_turn(FAILURES["no-key"])) as server:
         settings = (EVALUATIONS, "budget.evaluations=8", "llm.rest_after=1")
         evolve_with = "mutators=[{name: schedule}, {name: rewrite, weight: 20}]"
         done = evolve(run, model(server.base_url, parallel=4), *settings, evolve_with)
-    assert done.stderr.count("model scripted is given up: ") == 1
-    assert "rests" not in done.stderr
+    assert done.stderr.count("model scripted is not asked any more: ") == 1
+    assert "backs off" not in done.stderr
 
 
 def test_a_prompt_that_fits_into_no_budget_ends_the_run_instead_of_being_composed_again_and_again(
