@@ -79,7 +79,7 @@ def evolve(
 def prompt(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML file, e.g. configs/gemm.yaml.")],
     show: Annotated[bool, typer.Option("--show", help="Print the whole text, not only its size.")] = False,
-    operator: Annotated[str | None, typer.Option(help="edit, rewrite, cross or plan; default: all.")] = None,
+    operator: Annotated[str | None, typer.Option(help="One that asks a model, e.g. edit; default: all.")] = None,
     run: Annotated[Path | None, typer.Option(metavar="RUN", help="With the elites and lessons of this run.")] = None,
     set_: Overrides = None,
 ) -> int:

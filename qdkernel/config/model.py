@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
@@ -116,10 +116,17 @@ class CompilerConfig(Section):
         return self
 
 
+def _describe_operators(schema: dict[str, Any]) -> None:  # Any: JSON schema
+    """Lists the registered operators; the registry is loaded only when somebody asks for the schema."""
+    from qdkernel.mutators import names_in_words
+
+    schema["description"] = f"The operator: {names_in_words()}."
+
+
 class MutatorConfig(Section):
     """One operator that proposes kernels, and its share of the proposals."""
 
-    name: Word = Field(description="The operator: schedule, tune; with a model also edit, rewrite, cross, plan.")
+    name: Word = Field(json_schema_extra=_describe_operators)
     weight: PositiveFloat = Field(
         default=1.0,
         description="Share of the proposals relative to the other operators, until results are in; 1 for equal ones.",

@@ -17,15 +17,15 @@ def check_operators(config: Config) -> None:
     Raises:
         ConfigError: only model operators, or only budgets for models, but no model; or money without a price.
     """
-    from qdkernel.mutators import MODEL_OPERATORS
+    from qdkernel.mutators import MODEL_OPERATORS, MUTATORS
 
     models, budget = config.known_models, config.budget
     names = [mutator.name for mutator in config.mutators]
     if not models:
         if all(name in MODEL_OPERATORS for name in names):
             raise ConfigError(
-                f"mutators: expected an operator that needs no model (schedule, tune), got {', '.join(names)} only, "
-                f"and no model is configured; add one of these operators, or {_HOW}"
+                f"mutators: expected an operator that needs no model ({', '.join(MUTATORS)}), "
+                f"got {', '.join(names)} only, and no model is configured; add one of these operators, or {_HOW}"
             )
         if budget.evaluations is None and budget.minutes is None:
             raise ConfigError(

@@ -1,15 +1,23 @@
 """Operators that propose kernels, and their registry."""
 
 from qdkernel.mutators.contract import Brief, Elite, Mutator, RecentFailure, ReferenceSpeeds, Sweep
-from qdkernel.mutators.registry import MODEL_OPERATORS, MUTATORS
+from qdkernel.mutators.llm.prompts import MODEL_OPERATORS, ModelOperator
+from qdkernel.mutators.registry import BUILT_IN, MUTATORS, OPERATORS, SEED, BuiltInOperator, Operator, names_in_words
 
 __all__ = [
+    "BUILT_IN",
     "MODEL_OPERATORS",
     "MUTATORS",
+    "OPERATORS",
+    "SEED",
     "Brief",
+    "BuiltInOperator",
     "Elite",
+    "ModelOperator",
     "Mutator",
+    "Operator",
     "RecentFailure",
     "ReferenceSpeeds",
     "Sweep",
+    "names_in_words",
 ]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -129,3 +129,28 @@ class Mutator(Protocol):
 
         All randomness comes from ``rng``: the same brief and generator state give the same proposal.
         """
+
+
+class Declared(Protocol):
+    """What every declaration of an operator has."""
+
+    @property
+    def name(self) -> str:
+        """Registry name, as in a configuration."""
+
+
+Declaration = TypeVar("Declaration", bound=Declared)
+
+
+def by_name(declarations: Iterable[Declaration]) -> dict[str, Declaration]:
+    """The registry of some declarations.
+
+    Raises:
+        ValueError: a name is declared twice.
+    """
+    found: dict[str, Declaration] = {}
+    for operator in declarations:
+        if operator.name in found:
+            raise ValueError(f"expected each operator once, got a second {operator.name!r}; give it another name")
+        found[operator.name] = operator
+    return found

@@ -1,13 +1,16 @@
 """Prompts: composition, facts, length, sections."""
 
 from qdkernel.mutators.llm.prompts.budget import estimate_tokens
-from qdkernel.mutators.llm.prompts.compose import compose, compose_program
+from qdkernel.mutators.llm.prompts.compose import compose_program
+from qdkernel.mutators.llm.prompts.operators import MODEL_OPERATORS, ModelOperator, compose
 from qdkernel.mutators.llm.prompts.pool import PromptPool
 from qdkernel.mutators.llm.prompts.reflection import LogLine, compose_reflect, compose_revise, log_line
 from qdkernel.mutators.llm.prompts.repair import compose_repair
 
 __all__ = [
+    "MODEL_OPERATORS",
     "LogLine",
+    "ModelOperator",
     "PromptPool",
     "compose",
     "compose_program",

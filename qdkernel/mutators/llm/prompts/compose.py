@@ -38,15 +38,6 @@ _PLAN_OTHERS = 3
 _PLAN_EMPTY = 6
 
 
-def compose(
-    operator: str, brief: Brief, sections: Sequence[Section], programmers: int, rng: np.random.Generator
-) -> Assignment | None:
-    """The assignment of an operator that a configuration can list; ``None`` when there is nothing to ask yet."""
-    if operator == "plan":
-        return compose_plan(brief, sections, programmers, rng)
-    return {"edit": compose_edit, "rewrite": compose_rewrite, "cross": compose_cross}[operator](brief, sections, rng)
-
-
 def compose_edit(brief: Brief, sections: Sequence[Section], rng: np.random.Generator) -> Assignment | None:
     """Asks for edit blocks to the parent; ``None`` without a parent."""
     if brief.parent is None:
