@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
+import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -30,6 +32,9 @@ class LoadedKernel:
     Arrays come in the prototype's order, a single value passed by pointer as an array of shape (); sizes and strides
     are read off them. The other scalars are keywords, with the values of the scored case as defaults.
 
+    May be called from any thread. Kernels may keep buffers in static memory, so calls wait for each other; one that was
+    loaded with ``per_thread`` has such memory for each thread, and its calls run at the same time.
+
     Attributes:
         problem: what it computes.
         source: its C text.
@@ -37,14 +42,18 @@ class LoadedKernel:
     """
 
     def __init__(
-        self, problem: Problem, source: str, cell: str, function: Callable[..., None], ffi: Any, library: Any
+        self, problem: Problem, source: str, cell: str, module: Any, shared_object: bytes, per_thread: bool
     ) -> None:
         self.problem = problem
         self.source = source
         self.cell = cell
-        self._function = function
-        self._ffi = ffi
-        self._library = library  # open as long as the function can be called
+        self._module = module
+        self._object = shared_object
+        self._own = threading.local() if per_thread else None
+        self._copy = _Copy(problem, module, shared_object)  # also shows at once that it can be opened
+        self._calls: contextlib.AbstractContextManager[object] = (
+            contextlib.nullcontext() if per_thread else threading.Lock()
+        )
 
     def __call__(self, *arrays: Array, **scalars: float) -> None:
         """Computes in place: arrays the problem writes are changed.
@@ -63,20 +72,43 @@ class LoadedKernel:
         _check_overlap(wanted, arrays)
         case = _complete_case(self.problem, dict(zip((a.name for a in wanted), arrays, strict=True)), scalars)
         given = {argument.name: array for argument, array in zip(wanted, arrays, strict=True)}
-        self._function(
-            *(
-                self._ffi.cast("void *", _lowest_address(given[argument.name]))
-                if isinstance(argument, ArrayArgument)
-                else case[argument.name]
-                for argument in self.problem.arguments
-            )
-        )
+        passed = [
+            self._module.ffi.cast("void *", _lowest_address(given[argument.name]))
+            if isinstance(argument, ArrayArgument)
+            else case[argument.name]
+            for argument in self.problem.arguments
+        ]
+        with self._calls:  # a call releases the interpreter's own lock
+            self._mine().function(*passed)
+
+    def _mine(self) -> _Copy:
+        """The copy of the object that this thread calls."""
+        if self._own is None:
+            return self._copy
+        if not hasattr(self._own, "copy"):
+            self._own.copy = _Copy(self.problem, self._module, self._object)
+        copy: _Copy = self._own.copy
+        return copy
 
     def __repr__(self) -> str:
         return f"<qdkernel {self.problem.name} {self.cell}>"
 
 
-def load(run: str | os.PathLike[str], cell: str | None = None) -> LoadedKernel:
+class _Copy:
+    """A shared object opened once more, with static memory of its own: the loader knows objects by their file."""
+
+    def __init__(self, problem: Problem, module: Any, shared_object: bytes) -> None:
+        ffi = cffi.FFI()
+        ffi.cdef(problem.prototype.rstrip().rstrip(";") + ";")
+        with tempfile.NamedTemporaryFile(prefix="qdkernel-load-", suffix=".so") as file:
+            file.write(shared_object)
+            file.flush()
+            self._library = ffi.dlopen(file.name, ffi.RTLD_NOW)  # open as long as the function can be called
+        address = int(ffi.cast("uintptr_t", getattr(self._library, problem.name)))
+        self.function: Callable[..., None] = partial(module.lib.qd_call, module.ffi.cast("void *", address))
+
+
+def load(run: str | os.PathLike[str], cell: str | None = None, *, per_thread: bool = False) -> LoadedKernel:
     """The best elite of a run, or the elite of one cell, compiled and verified again on this machine.
 
     It is verified in the contained child before it is loaded into this process, where it runs uncontained.
@@ -84,6 +116,7 @@ def load(run: str | os.PathLike[str], cell: str | None = None) -> LoadedKernel:
     Args:
         run: a run folder.
         cell: e.g. ``packed/512/static/none``.
+        per_thread: load a copy for each thread that calls it, so that calls need not wait for each other.
 
     Raises:
         RunFolderError: no such run or elite.
@@ -114,20 +147,16 @@ def load(run: str | os.PathLike[str], cell: str | None = None) -> LoadedKernel:
             context.close()
         if made is None:
             raise QdkernelError(f"the elite {cell_name(at)} of {run} does not pass on this machine: {complaint}")
-        return _open(context.toolchain, problem, source, cell_name(at), made)
+        return _open(context.toolchain, problem, source, cell_name(at), made, per_thread)
 
 
-def _open(toolchain: Toolchain, problem: Problem, source: str, cell: str, made: Path) -> LoadedKernel:
+def _open(toolchain: Toolchain, problem: Problem, source: str, cell: str, made: Path, per_thread: bool) -> LoadedKernel:
     """Opens a verified object here; calls go through an extension module, the same for all kernels of a problem."""
     ffi = cffi.FFI()
-    ffi.cdef(problem.prototype.rstrip().rstrip(";") + ";")
     for library in _LIBRARIES:
         ffi.dlopen(library, ffi.RTLD_NOW | ffi.RTLD_GLOBAL)
-    library = ffi.dlopen(str(made), ffi.RTLD_NOW)
-    address = int(ffi.cast("uintptr_t", getattr(library, problem.name)))
     module = load_module(toolchain, f"_qd_call_{problem.name}", *_caller(problem))
-    function = partial(module.lib.qd_call, module.ffi.cast("void *", address))
-    return LoadedKernel(problem, source, cell, function, module.ffi, library)
+    return LoadedKernel(problem, source, cell, module, made.read_bytes(), per_thread)
 
 
 def _caller(problem: Problem) -> tuple[str, str]:

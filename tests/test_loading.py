@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from qdkernel.loading import LoadedKernel, _check_array, _complete_case, _lowest_address, load
+from qdkernel.core import Kernel
+from qdkernel.evaluators.pipeline import EvaluationContext, verify_only
+from qdkernel.loading import LoadedKernel, _check_array, _complete_case, _lowest_address, _open, load
 from qdkernel.problems import find_problem
 from tests.problems.lookup import LOOKUP
 from tests.search.test_loop import small_run  # noqa: F401  (fixture)
@@ -122,3 +127,51 @@ def test_indices_out_of_range_are_refused() -> None:
     assert (case["n"], case["entries"], case["row"]) == (4, 3, 3)
     with pytest.raises(ValueError, match="index: expected values from 0 to 2"):
         _complete_case(LOOKUP, {"index": index + 1, "table": table, **outputs}, {})
+
+
+# Packs B into static memory, and takes its time between packing and use.
+STATIC = """
+#include <string.h>
+static double packed[1 << 16];
+void dgemm(int m, int n, int k, double alpha, const double *restrict A, int lda, const double *restrict B, int ldb,
+           double beta, double *restrict C, int ldc)
+{
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < n; j++)
+            C[(size_t)i * ldc + j] = beta == 0 ? 0 : beta * C[(size_t)i * ldc + j];
+    if (alpha == 0 || n == 0)
+        return;
+    for (int p = 0; p < k; p++) {
+        memcpy(packed, B + (size_t)p * ldb, n * sizeof *packed);
+        for (int i = 0; i < m; i++)
+            for (int j = 0; j < n; j++)
+                C[(size_t)i * ldc + j] += alpha * A[(size_t)i * lda + p] * packed[j];
+    }
+}
+"""
+
+
+@pytest.mark.parametrize("per_thread", [False, True])
+def test_threads_may_call_a_kernel_with_static_buffers(
+    per_thread: bool, context: EvaluationContext, tmp_path: Path
+) -> None:
+    made, reason = verify_only(context, Kernel(STATIC), tmp_path)
+    assert made is not None, reason
+    loaded = _open(context.toolchain, context.problem, STATIC, "none/128/serial/none", made, per_thread)
+
+    def call(seed: int) -> float:
+        rng = np.random.default_rng(seed)
+        a, b, c = rng.random((150, 150)), rng.random((150, 150)), np.empty((150, 150))
+        loaded(a, b, c)
+        return float(np.max(np.abs(c - a @ b)))
+
+    with ThreadPoolExecutor(4) as threads:
+        assert max(threads.map(call, range(200))) < 1e-9
+
+
+def test_copies_of_threads_are_apart(context: EvaluationContext, tmp_path: Path) -> None:
+    made, reason = verify_only(context, Kernel(STATIC), tmp_path)
+    assert made is not None, reason
+    loaded = _open(context.toolchain, context.problem, STATIC, "none/128/serial/none", made, True)
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(loaded._mine).result().function.args != loaded._mine().function.args  # type: ignore[attr-defined]

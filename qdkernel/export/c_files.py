@@ -89,6 +89,8 @@ def _behaviour(record: Record) -> list[str]:
     for axis, level in zip(AXES, evaluation.cell, strict=True):
         evidence = evaluation.evidence.get(axis.name)
         lines += _wrapped(f"  {axis.name:10s} {axis.levels[level]}" + (f": {evidence}" if evidence else ""), indent=13)
+    if reentrancy := evaluation.evidence.get("re-entrancy"):
+        lines += _wrapped(f"re-entrant {reentrancy}", indent=11)
     return lines
 
 

@@ -128,22 +128,33 @@ def _calls(function: Function) -> Iterator[Call]:
 
 
 def floating_loops(disassembly: Disassembly, graph: CallGraph) -> list[MachineLoop]:
-    """The innermost reachable loops with floating-point arithmetic: a loop inside that does none changes nothing."""
+    """The innermost reachable loops with floating-point arithmetic: a loop inside that does none changes nothing.
+
+    A loop around another one counts as well where the compiler has unrolled an inner vector loop into it and left only
+    the narrower rest a loop: it has wider sums than what is inside, and more of them than depth makes up for.
+    """
     found = []
     for address, base in graph.depth.items():
         function = disassembly.functions[address]
-        outer: set[int | None] = set()
+        inside: dict[int | None, list[MachineLoop]] = {}  # loops that sum, by each loop around them
         for number, loop in reversed(tuple(enumerate(function.flow.loops))):  # inner loops first
-            if number in outer:
-                outer.add(loop.parent)
-                continue
             depth = base + function.depth_at(function.flow.starts[min(loop.entries)])
             machine_loop = _measured(function, loop, depth)
-            if machine_loop.flops:
+            inner = inside.get(number, [])
+            counts = machine_loop.flops > 0 and (not inner or _holds_unrolled(machine_loop, inner))
+            if counts:
                 found.append(machine_loop)
-                if machine_loop.sums:
-                    outer.add(loop.parent)
+            summing = [*inner, *([machine_loop] if counts and machine_loop.sums else [])]
+            if summing:
+                inside.setdefault(loop.parent, []).extend(summing)
     return found
+
+
+def _holds_unrolled(around: MachineLoop, inner: list[MachineLoop]) -> bool:
+    """Whether a loop's own code holds a vector loop that was unrolled, beside inner loops that only finish its rows."""
+    widest = max(max(loop.widths) for loop in inner)
+    heaviest = max(loop.weight[1] for loop in inner)
+    return around.sums and max(around.widths) > widest and around.weight[1] > heaviest
 
 
 def _measured(function: Function, loop: Loop, depth: int) -> MachineLoop:

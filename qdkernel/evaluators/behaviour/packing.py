@@ -61,7 +61,7 @@ def _inside_loops(syntax: Syntax, definition: Definition) -> Iterator[Node]:
     seen: set[int] = set()
     for loop in syntax.walk(definition.body):
         if loop.type in LOOPS and loop.id not in seen:
-            nodes = syntax.walk(loop)
+            nodes = syntax.walk_with_macros(loop)
             seen.update(node.id for node in nodes)
             yield from nodes
 
@@ -149,7 +149,7 @@ class _Scratch:
     def read_in(self, definition: Definition) -> Iterator[Key]:
         """Scratch arrays whose elements a function uses other than as the target of a store."""
         stored, inner = set(), set()
-        for node in self._syntax.walk(definition.body):
+        for node in self._syntax.walk_with_macros(definition.body):
             if node.type == "assignment_expression":
                 left = node.child_by_field_name("left")
                 sign = node.child_by_field_name("operator")

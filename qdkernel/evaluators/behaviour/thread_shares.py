@@ -15,7 +15,8 @@ _REGISTER_BITS = {
 _REGISTER = re.compile(r"\b(?:[re]?([abcd]x|si|di|bp|sp)|r(\d+)[dwb]?|([xyz]mm\d+))\b")
 _STACK = re.compile(r"\[r[sb]p(?: [+-] (?:0x[0-9a-f]+|\d+))?\]")
 _VECTOR_COPY = re.compile(r"v?mov(?:[dq]|dqa|apd|aps)\b")  # the compiler also spills into vector registers
-_CLOBBERED = frozenset({"a", "c", "d", "si", "di", "8", "9", "10", "11"})  # by a call, System V ABI
+CLOBBERED = frozenset({"a", "c", "d", "si", "di", "8", "9", "10", "11"})
+"""Registers that a call may change (System V ABI); those of its arguments are among them."""
 _MAX_EFFECTS = 1_000_000  # followed: about a second; blocks are usually visited three times
 _IGNORED = frozenset({"cmp", "test", "push", "pop", "cdq", "cqo", "cdqe", "nop"})
 
@@ -29,7 +30,7 @@ class Split(enum.Enum):
     """A share of iterations is divided: two loops became one, as by ``collapse(2)``."""
 
 
-class _Effect(NamedTuple):
+class Effect(NamedTuple):
     """What an instruction does to places (registers and stack slots).
 
     ``kind`` is ``set`` (target from sources), ``copy`` (the same, unchanged), ``address`` (sources are slots whose
@@ -65,7 +66,7 @@ def find_split(function: Function) -> tuple[Split, int] | None:
     if not any(symbol.startswith(("omp_get_thread_num", "GOMP_loop")) for symbol in calls.values()):
         return None
     flow = function.flow
-    blocks = [[e for i in function.instructions[a:b] if (e := _effect(i, calls))] for a, b in flow.ranges]
+    blocks = [[e for i in function.instructions[a:b] if (e := effect_of(i, calls))] for a, b in flow.ranges]
     addressed = frozenset(slot for block in blocks for e in block if e.kind == "address" for slot in e.sources)
     at_entry: dict[int, _Places] = {0: _Places()}
     pending = [0]
@@ -87,10 +88,10 @@ def find_split(function: Function) -> tuple[Split, int] | None:
     return None
 
 
-def _after(effect: _Effect, places: _Places, addressed: frozenset[str]) -> _Places:
+def _after(effect: Effect, places: _Places, addressed: frozenset[str]) -> _Places:
     share, number, threads = places
     if effect.kind == "call":
-        share, number, threads = share - _CLOBBERED, number - _CLOBBERED, threads - _CLOBBERED
+        share, number, threads = share - CLOBBERED, number - CLOBBERED, threads - CLOBBERED
         if effect.symbol.startswith("GOMP_loop"):
             share |= addressed  # the runtime writes begin and end of the share
         if effect.symbol == "omp_get_thread_num":
@@ -109,12 +110,13 @@ def _after(effect: _Effect, places: _Places, addressed: frozenset[str]) -> _Plac
     )
 
 
-def _effect(instruction: Instruction, calls: dict[int, str]) -> _Effect | None:
+def effect_of(instruction: Instruction, calls: dict[int, str]) -> Effect | None:
+    """What an instruction does to registers and stack slots; ``None`` for nothing that matters here."""
     address, _, mnemonic, operands = instruction
     if mnemonic == "call":
-        return _Effect("call", address, symbol=calls.get(address, ""))
+        return Effect("call", address, symbol=calls.get(address, ""))
     if mnemonic in ("idiv", "div"):
-        return _Effect("divide", address, sources=_places(operands))
+        return Effect("divide", address, sources=_places(operands))
     if mnemonic in _IGNORED or mnemonic[0] == "j" or ("mm" in operands and not _VECTOR_COPY.match(mnemonic)):
         return None
     first, _, rest = operands.partition(", ")
@@ -123,15 +125,15 @@ def _effect(instruction: Instruction, calls: dict[int, str]) -> _Effect | None:
         return None
     (target,) = targets
     if mnemonic == "xor" and first == rest:
-        return _Effect("set", address, target)
+        return Effect("set", address, target)
     if mnemonic == "lea":
         slot = _STACK.fullmatch(rest)
-        kind, sources = ("address", frozenset({slot[0]})) if slot else ("set", _registers(rest))
-        return _Effect(kind, address, target, sources)
+        kind, sources = ("address", frozenset({slot[0]})) if slot else ("set", registers_in(rest))
+        return Effect(kind, address, target, sources)
     if "mov" in mnemonic and not mnemonic.startswith("cmov"):
-        return _Effect("copy", address, target, _places(rest))
-    sources = _registers(rest) if mnemonic == "imul" and ", " in rest else _places(rest) | targets
-    return _Effect("set", address, target, sources)
+        return Effect("copy", address, target, _places(rest))
+    sources = registers_in(rest) if mnemonic == "imul" and ", " in rest else _places(rest) | targets
+    return Effect("set", address, target, sources)
 
 
 @functools.lru_cache(4096)
@@ -140,10 +142,11 @@ def _places(operand: str) -> frozenset[str]:
     if "[" in operand:
         slot = _STACK.search(operand)
         return frozenset({slot[0]} if slot else ())
-    return _registers(operand)
+    return registers_in(operand)
 
 
 @functools.lru_cache(4096)
-def _registers(operand: str) -> frozenset[str]:
+def registers_in(operand: str) -> frozenset[str]:
+    """The registers that an operand names, by names that do not depend on their width."""
     names = (_REGISTER_BITS[m[1]] if m[1] else m[2] or "v" + m[3][1:] for m in _REGISTER.finditer(operand))
     return frozenset(names)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from qdkernel.evaluators.behaviour.atomic_counter import draws_share
 from qdkernel.evaluators.behaviour.hot_loop import CallGraph
 from qdkernel.evaluators.binary import Disassembly, Function
 
@@ -34,7 +35,7 @@ def threading_level(disassembly: Disassembly, graph: CallGraph) -> tuple[str, st
     if dealt:
         return "dynamic", f"shares are dealt while threads run ({dealt[0]})"
     for function in bodies:
-        if any(i.mnemonic == "lock xadd" for i in function.instructions):
+        if draws_share(function):
             return "dynamic", f"{function.name} draws its shares from an atomic counter"
     return "static", f"shares are fixed when the region starts ({starts[0]})"
 

@@ -9,6 +9,7 @@ the middle of an unrolled loop.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -166,13 +167,13 @@ class _Cycle(NamedTuple):
 def _loops(successors: Sequence[tuple[int, ...]]) -> tuple[tuple[Loop, ...], tuple[int | None, ...]]:
     """The loop nesting forest, outer loops first, and the innermost loop of each block."""
     cycles = _cycle_forest(successors)
-    holds = {cycle.parent for cycle in cycles}
+    holds = Counter(cycle.parent for cycle in cycles)
     number: dict[int | None, int | None] = {None: None}  # of a cycle -> of the loop that it is, or lies in
     kept: list[_Cycle] = []
     for i, cycle in enumerate(cycles):
         number[i] = number[cycle.parent]
-        # A cycle with several entries around another one is a loop whose condition was copied, not one more loop.
-        if len(cycle.entries) == 1 or i not in holds:
+        # A cycle with several entries around a single one is a loop whose condition was copied, not one more loop.
+        if len(cycle.entries) == 1 or holds[i] != 1:
             kept.append(cycle._replace(parent=number[i]))
             number[i] = len(kept) - 1
     loop_of: list[int | None] = [None] * len(successors)

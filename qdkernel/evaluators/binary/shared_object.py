@@ -85,6 +85,11 @@ class SharedObject:
         """Bytes in the sections named ``prefix`` or ``prefix.something``."""
         return sum(s.size for s in self.sections.values() if s.name == prefix or s.name.startswith(prefix + "."))
 
+    @property
+    def static_bytes(self) -> int:
+        """Bytes of writable static data that all threads share; what is thread-local or only relocated is not."""
+        return self.section_size(".data") + self.section_size(".bss") - self.section_size(".data.rel.ro")
+
 
 @dataclass(frozen=True)
 class _Relocation:

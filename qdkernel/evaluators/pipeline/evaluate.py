@@ -56,6 +56,7 @@ def evaluate(context: EvaluationContext, kernel: Kernel, accept: Accept | None =
                         context.timer.extent,
                         context.problem.nest_depth,
                     )
+                    builder.evidence = {**builder.evidence, "re-entrancy": _reentrancy(shared_object)}
                 if accept and (reason := accept(builder.cell, builder.evidence)):
                     raise Stop(Outcome.OUTSIDE_STAGE, reason)
                 with builder.step("verify"):
@@ -147,6 +148,13 @@ def check_object(
         builder.object_hash = shared_object.code_hash
         _stop_if_known(context, builder.kernel, builder.object_hash, "the same machine code")
         return shared_object, disassembly
+
+
+def _reentrancy(shared_object: SharedObject) -> str:
+    """Whether two threads of a program may call the kernel at the same time, read from the object."""
+    if num_bytes := shared_object.static_bytes:
+        return f"no: {num_bytes} bytes of writable static data; one call at a time in a process"
+    return "yes: no writable static data; threads may call it at the same time"
 
 
 def _stop_if_known(context: EvaluationContext, kernel: Kernel, code: str, what: str) -> None:

@@ -114,6 +114,29 @@ class Syntax:
                 self._walks[key] = nodes
         return nodes
 
+    def walk_with_macros(self, node: Node) -> Sequence[Node]:
+        """As ``walk``, and then the statements in the replacements of the macros that are used there, each once.
+
+        A macro's own parameters stand in them as they are named in its definition.
+        """
+        found = list(self.walk(node))
+        seen: set[str] = set()
+        for at in found:  # grows while it is walked over
+            name = text(at) if at.type == "identifier" else ""
+            if name in self.macros and name not in seen:
+                seen.add(name)
+                found.extend(self.walk(self._macro_tree(name)))
+        return found
+
+    def _macro_tree(self, name: str) -> Node:
+        if name not in self._macro_trees:
+            self._macro_trees[name] = _tree(f"void f(void) {{ {self.macros[name]}; }}\n".encode("utf-8", "replace"))
+        return self._macro_trees[name]
+
+    @cached_property
+    def _macro_trees(self) -> dict[str, Node]:
+        return {}
+
     @cached_property
     def _nodes_left(self) -> list[int]:
         return [_MAX_NODES]

@@ -13,8 +13,8 @@ from qdkernel.evaluators.binary import disassemble, read_shared_object
 from qdkernel.evaluators.source import parse
 from qdkernel.evaluators.source.constants import Constants
 from qdkernel.problems import find_problem
-from tests.compiled import compile_c, dgemm
-from tests.paths import GALLERY
+from tests.compiled import AVX2, AVX512, compile_c, dgemm
+from tests.paths import CASES, GALLERY
 
 pytestmark = pytest.mark.isa_dependent
 
@@ -30,9 +30,9 @@ def expected(path: Path) -> str:
     return match[1]
 
 
-def measured(source: str, folder: Path, problem: str = "dgemm") -> tuple[str, dict[str, str]]:
+def measured(source: str, folder: Path, problem: str = "dgemm", target: str = AVX512) -> tuple[str, dict[str, str]]:
     """The cell of a source, in words, and the reasons."""
-    so = read_shared_object(compile_c(source, folder, problem))
+    so = read_shared_object(compile_c(source, folder, problem, target))
     cell, evidence = describe(source, so, disassemble(so), EXTENT, NEST_DEPTH)
     return cell_name(cell), evidence
 
@@ -276,3 +276,46 @@ def test_what_the_preprocessor_surely_drops_is_gone(condition: str, kept: bool) 
 def test_deep_and_long_text_neither_recurses_nor_hangs(body: str, tmp_path: Path) -> None:
     so = read_shared_object(compile_c(gallery("packed_256"), tmp_path))
     describe(dgemm(body), so, disassemble(so), EXTENT, NEST_DEPTH)
+
+
+FIELD = {
+    "behaviour/packs_while_scaling": ("packed/256/serial/near", "packed/256/serial/near"),
+    "behaviour/split_inner_loop": ("cache+register/256/serial/near", "cache+register/256/serial/near"),
+    "kernels/k01_static_pack_32": ("cache/256/serial/none", "cache/512/serial/none"),
+    "kernels/k01_static_pack_64": ("cache/256/serial/none", "cache/512/serial/none"),
+    "kernels/p08_spin_barrier_atomics": ("none/256/static/none", "none/512/static/none"),
+}
+
+
+@pytest.mark.parametrize("name", FIELD)
+@pytest.mark.parametrize("target", [AVX2, AVX512])
+def test_kernels_from_the_field_land_in_their_cells(name: str, target: str, tmp_path: Path) -> None:
+    cell, evidence = measured((CASES / f"{name}.c").read_text(), tmp_path, target=target)
+    assert cell == FIELD[name][target == AVX512], evidence
+
+
+COUNTING = {
+    "a ticket is only compared": ("int t = __atomic_fetch_add(&n_in, 1, 5) / all; while (n_in / all <= t) ;", "static"),
+    "a sense is flipped": ("if (__atomic_add_fetch(&n_in, 1, 5) == all) { n_in = 0; phase++; }", "static"),
+    "work is counted": ("__atomic_fetch_add(&n_in, 1, 5);", "static"),
+    "rows are drawn": (
+        "for (int i; (i = __atomic_fetch_add(&n_in, 1, 5)) < m) C[(size_t)i * ldc] += B[i];",
+        "dynamic",
+    ),
+    "blocks are drawn": (
+        "for (int i; (i = 8 * __atomic_fetch_add(&n_in, 1, 5)) < m;) for (int j = i; j < i + 8; j++) C[j] += B[j];",
+        "dynamic",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", COUNTING)
+def test_only_an_atomic_counter_that_places_the_work_is_dynamic(name: str, tmp_path: Path) -> None:
+    body, level = COUNTING[name]
+    source = dgemm(
+        "#pragma omp parallel\n{ int all = omp_get_num_threads(), me = omp_get_thread_num();\n"
+        f"for (int i = me; i < n; i += all) C[i] = beta * C[i];\n{body}\n}}",
+        "#include <omp.h>\nstatic volatile int n_in, phase;",
+    )
+    cell, evidence = measured(source, tmp_path)
+    assert cell.split("/")[2] == level, evidence

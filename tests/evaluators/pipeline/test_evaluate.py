@@ -362,3 +362,9 @@ def test_a_crash_that_does_not_come_twice_is_no_fault(context: EvaluationContext
     ):
         assert _fault(context.timer, error, made) is None
     assert _fault(context.timer, WrongResult("is wrong", "incumbent"), made) == Fault(Outcome.WRONG, "is wrong")
+
+
+def test_the_evidence_says_whether_threads_may_call_the_kernel_at_the_same_time(context: EvaluationContext) -> None:
+    assert evaluate(context, Kernel(naive())).evidence["re-entrancy"].startswith("yes: no writable static data")
+    kept = naive().replace("{", "{ static double kept[64]; kept[n & 63] = beta; kept[k & 63] += kept[n & 63];", 1)
+    assert evaluate(context, Kernel(kept)).evidence["re-entrancy"].startswith("no: 512 bytes of writable static data")
