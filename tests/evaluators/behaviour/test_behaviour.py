@@ -299,7 +299,7 @@ COUNTING = {
     "a sense is flipped": ("if (__atomic_add_fetch(&n_in, 1, 5) == all) { n_in = 0; phase++; }", "static"),
     "work is counted": ("__atomic_fetch_add(&n_in, 1, 5);", "static"),
     "rows are drawn": (
-        "for (int i; (i = __atomic_fetch_add(&n_in, 1, 5)) < m) C[(size_t)i * ldc] += B[i];",
+        "for (int i; (i = __atomic_fetch_add(&n_in, 1, 5)) < m;) C[(size_t)i * ldc] += B[i];",
         "dynamic",
     ),
     "blocks are drawn": (
