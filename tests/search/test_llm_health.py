@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from qdkernel.search.llm_health import EndpointHealth
 
 from qdkernel.llm import FailureKind
-from qdkernel.search.llm_health import EndpointHealth
 
 WHY = "host: why"
 

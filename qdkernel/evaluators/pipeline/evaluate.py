@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from qdkernel.core import Cell, Evaluation, Kernel, Outcome, VerificationResult
+from qdkernel.core import Behaviour, Cell, Evaluation, Kernel, Outcome, VerificationResult
 from qdkernel.evaluators.behaviour import describe
 from qdkernel.evaluators.binary import Disassembly, SharedObject, disassemble, read_shared_object, refuse_object
 from qdkernel.evaluators.pipeline.builder import EvaluationBuilder, Stop, outcomes
@@ -49,14 +49,15 @@ def evaluate(context: EvaluationContext, kernel: Kernel, accept: Accept | None =
                 made = compile_step(context, builder, Path(folder))
                 shared_object, disassembly = check_object(context, builder, made)
                 with builder.step("behaviour"):
-                    builder.cell, builder.evidence = describe(
+                    cell, evidence = describe(
                         kernel.source, shared_object, disassembly, context.timer.extent, context.problem.nest_depth
                     )
-                if accept and (reason := accept(builder.cell, builder.evidence)):
+                builder.behaviour = Behaviour(cell, evidence)
+                if accept and (reason := accept(cell, evidence)):
                     raise Stop(Outcome.OUTSIDE_STAGE, reason)
                 with builder.step("verify"):
                     verify(context, builder, made)
-            time_challenger(context, builder, made)
+            time_challenger(context, builder, made, cell)
             shutil.move(made, context.scratch.object_path(kernel.id))
     except Stop as stop:
         return builder.finish(stop.outcome, stop.detail, stop.duplicate_of)
@@ -103,10 +104,9 @@ def check_source(context: EvaluationContext, builder: EvaluationBuilder) -> None
         raw = builder.kernel.source.encode("utf-8", "surrogateescape")
         if reason := refuse_source(raw, context.problem.name):
             raise Stop(Outcome.POLICY_VIOLATION, reason)
-        builder.normal_hash = normal_hash(builder.kernel.source)
-        _stop_if_known(
-            context, builder.kernel, builder.normal_hash, "the same source up to names, comments and spacing"
-        )
+        code = normal_hash(builder.kernel.source)
+        builder.hashes = replace(builder.hashes, normal=code)
+        _stop_if_known(context, builder.kernel, code, "the same source up to names, comments and spacing")
 
 
 def compile_step(context: EvaluationContext, builder: EvaluationBuilder, folder: Path) -> Path:
@@ -119,7 +119,8 @@ def compile_step(context: EvaluationContext, builder: EvaluationBuilder, folder:
         except CompileLate as error:
             raise Stop(Outcome.TIMEOUT, str(error)) from None
     with builder.step("assembly"):
-        builder.assembly_hash = context.assembly_hash(builder.kernel.source, folder)
+        code = context.assembly_hash(builder.kernel.source, folder)
+        builder.hashes = replace(builder.hashes, assembly=code)
     return made
 
 
@@ -135,8 +136,8 @@ def check_object(
             raise Stop(Outcome.POLICY_VIOLATION, f"the object cannot be read: {error}") from None
         if reason := refuse_object(shared_object, disassembly, context.problem.name, context.spec.isa):
             raise Stop(Outcome.POLICY_VIOLATION, reason)
-        builder.object_hash = shared_object.code_hash
-        _stop_if_known(context, builder.kernel, builder.object_hash, "the same machine code")
+        builder.hashes = replace(builder.hashes, object=shared_object.code_hash)
+        _stop_if_known(context, builder.kernel, shared_object.code_hash, "the same machine code")
         return shared_object, disassembly
 
 
