@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,13 @@ import numpy as np
 
 from qdkernel.core import (
     AXES,
+    Behaviour,
     Cell,
+    CodeHashes,
+    Duel,
     Evaluation,
     Kernel,
+    Measured,
     Outcome,
     Proposal,
     Timing,
@@ -85,7 +90,7 @@ def timing(size: Mapping[str, int], gflops: float, baseline: float, spread: floa
     )
 
 
-def ok(subject: Kernel, cell: Cell, gflops: float) -> Evaluation:
+def ok(subject: Kernel, cell: Cell, gflops: float, duel: Duel | None = None) -> Evaluation:
     """An evaluation that ended ``ok`` with about this speed at both sizes."""
     timings = tuple(
         timing(size, gflops * factor, baseline)
@@ -94,16 +99,24 @@ def ok(subject: Kernel, cell: Cell, gflops: float) -> Evaluation:
     return Evaluation(
         kernel_id=subject.id,
         outcome=Outcome.OK,
-        cell=cell,
-        evidence={"simd": "512-bit FMA x24 in dgemm", "blocking": "12 accumulators in the innermost loop"},
-        objective=math.sqrt(timings[0].gflops * timings[1].gflops),
-        timings=timings,
+        behaviour=Behaviour(
+            cell, {"simd": "512-bit FMA x24 in dgemm", "blocking": "12 accumulators in the innermost loop"}
+        ),
+        measured=Measured(math.sqrt(timings[0].gflops * timings[1].gflops), timings, duel),
         verification=VerificationResult(0.7, 16.0, "componentwise", 189, deterministic=True),
-        normal_hash=hashlib.sha256(subject.source.encode()).hexdigest(),
-        assembly_hash=hashlib.sha256(b"assembly" + subject.source.encode()).hexdigest(),
-        object_hash=hashlib.sha256(b"object" + subject.source.encode()).hexdigest(),
+        hashes=CodeHashes(
+            normal=hashlib.sha256(subject.source.encode()).hexdigest(),
+            assembly=hashlib.sha256(b"assembly" + subject.source.encode()).hexdigest(),
+            object=hashlib.sha256(b"object" + subject.source.encode()).hexdigest(),
+        ),
         step_s={"compile": 0.11, "verify": 0.05, "time": 0.4},
     )
+
+
+def timed_as(evaluation: Evaluation, timings: tuple[Timing, ...]) -> Evaluation:
+    """The evaluation with other timings and the same objective."""
+    assert evaluation.measured is not None
+    return replace(evaluation, measured=replace(evaluation.measured, timings=timings))
 
 
 def add_elite(folder: RunFolder, cell: Cell, gflops: float, **origin: Any) -> Kernel:  # Any: fields of Proposal

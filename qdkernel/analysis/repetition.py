@@ -65,9 +65,9 @@ def repetition(records: Iterable[Record], key: Callable[[Record], Key]) -> dict[
         key: whose proposals are compared with each other, e.g. ``operator_and_model``.
     """
     records = list(records)
-    forms = _codes(records, lambda evaluation: evaluation.normal_hash)
-    assemblies = _codes(records, lambda evaluation: evaluation.assembly_hash)
-    objects = _codes(records, lambda evaluation: evaluation.object_hash)
+    forms = _codes(records, lambda evaluation: evaluation.hashes.normal)
+    assemblies = _codes(records, lambda evaluation: evaluation.hashes.assembly)
+    objects = _codes(records, lambda evaluation: evaluation.hashes.object)
     members: dict[Key, list[int]] = {}
     for at, record in enumerate(records):
         members.setdefault(key(record), []).append(at)

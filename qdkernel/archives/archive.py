@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from qdkernel.core import AXES, Cell, Duel, Evaluation, KernelId, Outcome, Placement, worth_a_duel
+from qdkernel.core import AXES, Cell, Duel, Evaluation, KernelId, Placement, worth_a_duel
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,13 @@ class Entry:
     cell: Cell
     kernel_id: KernelId
     objective: float
+
+    @classmethod
+    def of(cls, evaluation: Evaluation) -> Entry | None:
+        """The entry that an evaluation would make; ``None`` unless its kernel ended ``ok`` with a known behaviour."""
+        if evaluation.score is None or evaluation.behaviour is None:
+            return None
+        return cls(evaluation.behaviour.cell, evaluation.kernel_id, evaluation.score.objective)
 
 
 @dataclass(frozen=True)
@@ -51,18 +58,19 @@ class KernelArchive:
 
         Noise never makes an elite: against an incumbent only the paired duel counts, not the objectives.
         """
-        if evaluation.outcome is not Outcome.OK or evaluation.cell is None or evaluation.objective is None:
+        entry = Entry.of(evaluation)
+        if entry is None:
             return Placement.NONE
-        incumbent = self.get(evaluation.cell)
+        incumbent = self.get(entry.cell)
         if incumbent is None:
-            self.put(Entry(evaluation.cell, evaluation.kernel_id, evaluation.objective))
+            self.put(entry)
             return Placement.NEW
         if evaluation.duel is None or evaluation.duel.incumbent != incumbent.kernel_id:
-            contest = worth_a_duel(evaluation.objective, evaluation.timings, incumbent.objective)
+            contest = worth_a_duel(entry.objective, evaluation.timings, incumbent.objective)
             return Placement.CONTESTED if contest else Placement.NOT_ADDED
         if not self._wins(evaluation.duel):
             return Placement.NOT_ADDED
-        self.put(Entry(evaluation.cell, evaluation.kernel_id, evaluation.objective))
+        self.put(entry)
         return Placement.IMPROVED
 
     def put(self, entry: Entry) -> None:

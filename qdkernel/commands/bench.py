@@ -12,7 +12,18 @@ from typing import Any
 from qdkernel.analysis import ratio_to_baseline
 from qdkernel.commands.kernel_file import problem_config, read_kernel
 from qdkernel.config import Config, load_config
-from qdkernel.core import Cell, Evaluation, Kernel, Outcome, Timing, cell_name, geometric_mean, parse_cell, printable
+from qdkernel.core import (
+    Cell,
+    Evaluation,
+    Kernel,
+    Measured,
+    Outcome,
+    Timing,
+    cell_name,
+    geometric_mean,
+    parse_cell,
+    printable,
+)
 from qdkernel.errors import QdkernelError, RunFolderError
 from qdkernel.evaluators.pipeline import EvaluationTask, perform
 from qdkernel.runs import RunFolder, elites, format_accuracy
@@ -69,11 +80,12 @@ def bench(
 
 def _at_speeds(evaluation: Evaluation, baseline_gflops: Sequence[float]) -> Evaluation:
     """The same ratios times other speeds of the baseline, those that the run's own objectives refer to, if any."""
-    if evaluation.outcome is not Outcome.OK or not baseline_gflops:
+    score = evaluation.score
+    if score is None or not baseline_gflops:
         return evaluation
-    pairs = zip(evaluation.timings, baseline_gflops, strict=True)
+    pairs = zip(score.timings, baseline_gflops, strict=True)
     timings = tuple(replace(timing, gflops=timing.ratio * gflops) for timing, gflops in pairs)
-    return replace(evaluation, timings=timings, objective=geometric_mean([timing.gflops for timing in timings]))
+    return replace(evaluation, measured=Measured(geometric_mean([timing.gflops for timing in timings]), timings))
 
 
 def _best(repeats: Sequence[Evaluation]) -> Evaluation:

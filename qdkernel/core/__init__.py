@@ -3,11 +3,14 @@
 from qdkernel.core.atomic_file import write_atomically
 from qdkernel.core.cells import AXES, BEHAVIOUR_VERSION, Axis, Cell, cell_name, neighbours, parse_cell, reachable_cells
 from qdkernel.core.evaluation import (
+    Behaviour,
+    CodeHashes,
     Duel,
     Evaluation,
     Fault,
     Kernel,
     KernelId,
+    Measured,
     Outcome,
     Timing,
     VerificationResult,
@@ -44,8 +47,10 @@ __all__ = [
     "ArrayArgument",
     "Arrays",
     "Axis",
+    "Behaviour",
     "Case",
     "Cell",
+    "CodeHashes",
     "Duel",
     "Evaluation",
     "Expected",
@@ -55,6 +60,7 @@ __all__ = [
     "KernelBaseline",
     "KernelId",
     "LibraryBaseline",
+    "Measured",
     "Notes",
     "Outcome",
     "Placement",

@@ -148,6 +148,54 @@ class Duel:
 
 
 @dataclass(frozen=True)
+class Behaviour:
+    """Which techniques a kernel uses.
+
+    Attributes:
+        cell: level indices, one per axis.
+        evidence: the facts behind them, e.g. ``{"simd": "512-bit FMA x24 in dgemm"}``.
+    """
+
+    cell: Cell
+    evidence: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """How fast a kernel is.
+
+    Attributes:
+        objective: GFLOP/s, geometric mean over the scored sizes.
+        timings: one per scored size.
+        duel: the duel with the cell's incumbent, when there was one.
+    """
+
+    objective: float
+    timings: tuple[Timing, ...] = ()
+    duel: Duel | None = None
+
+
+@dataclass(frozen=True)
+class CodeHashes:
+    """By what equal kernels are recognized; ``None`` where the evaluation ended before the hash was taken.
+
+    Attributes:
+        normal: hash of the token-normal form of the source.
+        assembly: hash of the assembly at ``-O0``, by which published work groups kernels.
+        object: hash of machine code, data and relocations.
+    """
+
+    normal: str | None = None
+    assembly: str | None = None
+    object: str | None = None
+
+    @property
+    def identities(self) -> tuple[str, ...]:
+        """The hashes that make a kernel a duplicate of an earlier one with the same."""
+        return tuple(code for code in (self.normal, self.object) if code)
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """What happened to one kernel.
 
@@ -155,16 +203,11 @@ class Evaluation:
         kernel_id: which kernel.
         outcome: how it ended.
         detail: text that a person or a model can act on; may be empty.
-        cell: measured behaviour as level indices; ``None`` when the evaluation ended before step 5.
-        evidence: the facts behind the behaviour, e.g. ``{"simd": "512-bit FMA x24 in dgemm"}``.
-        objective: GFLOP/s, geometric mean over the scored sizes; ``None`` unless the outcome is ``ok``.
-        timings: one per scored size.
+        behaviour: measured behaviour; ``None`` when the evaluation ended before step 5.
+        measured: speed; always there when the outcome is ``ok``, and when the kernel failed after it was timed.
         verification: what the correctness step found; ``None`` when the evaluation ended before.
-        duel: the duel with the cell's incumbent, when there was one.
         duplicate_of: the earlier kernel this one equals.
-        normal_hash: hash of the token-normal form of the source.
-        assembly_hash: hash of the assembly at ``-O0``; ``None`` when there is none.
-        object_hash: hash of machine code, data and relocations.
+        hashes: of source, assembly and object, as far as the evaluation came.
         step_s: seconds spent in each step, by step name; ``kernels`` is the part of verify and time in which kernels
             ran.
         began_s: when each step began, in seconds of the host's monotonic clock; shows what ran at the same time.
@@ -173,18 +216,47 @@ class Evaluation:
     kernel_id: KernelId
     outcome: Outcome
     detail: str = ""
-    cell: Cell | None = None
-    evidence: Mapping[str, str] = field(default_factory=dict)
-    objective: float | None = None
-    timings: tuple[Timing, ...] = ()
+    behaviour: Behaviour | None = None
+    measured: Measured | None = None
     verification: VerificationResult | None = None
-    duel: Duel | None = None
     duplicate_of: KernelId | None = None
-    normal_hash: str | None = None
-    assembly_hash: str | None = None
-    object_hash: str | None = None
+    hashes: CodeHashes = field(default_factory=CodeHashes)
     step_s: Mapping[str, float] = field(default_factory=dict)
     began_s: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.outcome is Outcome.OK and self.measured is None:
+            raise ValueError(f"an evaluation that ended ok has a measured speed; kernel {self.kernel_id[:12]} has none")
+
+    @property
+    def score(self) -> Measured | None:
+        """The measured speed of a kernel that ended ``ok``; the speed of one that failed counts nowhere."""
+        return self.measured if self.outcome is Outcome.OK else None
+
+    @property
+    def objective(self) -> float | None:
+        """GFLOP/s, geometric mean over the scored sizes; ``None`` unless the outcome is ``ok``."""
+        return self.score.objective if self.score else None
+
+    @property
+    def timings(self) -> tuple[Timing, ...]:
+        """One per scored size; of a kernel that failed after it was timed, too."""
+        return self.measured.timings if self.measured else ()
+
+    @property
+    def duel(self) -> Duel | None:
+        """The duel with the cell's incumbent, when there was one."""
+        return self.measured.duel if self.measured else None
+
+    @property
+    def cell(self) -> Cell | None:
+        """Measured behaviour as level indices; ``None`` when the evaluation ended before step 5."""
+        return self.behaviour.cell if self.behaviour else None
+
+    @property
+    def evidence(self) -> Mapping[str, str]:
+        """The facts behind the behaviour, by axis."""
+        return self.behaviour.evidence if self.behaviour else {}
 
 
 _WORTH_A_DUEL = 0.97  # below this share of the incumbent's objective, noise of 1 to 3 % does not explain the gap

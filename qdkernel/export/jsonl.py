@@ -110,7 +110,7 @@ class _Run:
 
     def record(self, record: Record) -> Json:
         """A record in the order of the schema's fields."""
-        kernel_id, normal_hash = record.evaluation.kernel_id, record.evaluation.normal_hash
+        kernel_id, normal_hash = record.evaluation.kernel_id, record.evaluation.hashes.normal
         self._ids[kernel_id] = record_id(kernel_id, normal_hash, self._facts.flags)
         return {
             **self._kernel(record),
@@ -135,9 +135,9 @@ class _Run:
             "source": proposal.kernel.source.encode("utf-8", "surrogateescape").decode("utf-8", "replace"),
             "flags": list(facts.flags),
             "compiler": facts.compiler.get("version"),
-            "asm_hash_O0": evaluation.assembly_hash,
-            "asm_hash_target": evaluation.object_hash,
-            "normal_hash": evaluation.normal_hash,
+            "asm_hash_O0": evaluation.hashes.assembly,
+            "asm_hash_target": evaluation.hashes.object,
+            "normal_hash": evaluation.hashes.normal,
         }
 
     def _origin(self, record: Record) -> Json:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from qdkernel.backends import WorkerKilled, WorkerPool
-from qdkernel.core import Cell, Evaluation, Kernel, KernelId, Outcome, Stage
+from qdkernel.core import Cell, CodeHashes, Evaluation, Kernel, KernelId, Outcome, Stage
 from qdkernel.errors import ConfigError, unknown
 from qdkernel.evaluators.pipeline import Comparison, EvaluationTask, PairTask, compare_pair, perform
 from qdkernel.evaluators.source import SIZE_LIMIT, normal_hash
@@ -231,9 +231,8 @@ class Measuring:
         if found.outcome is Outcome.LOST:
             return job.attempts < _ATTEMPTS
         if found.outcome is Outcome.DUPLICATE and found.duplicate_of not in self._evaluations:
-            for code in (found.normal_hash, found.object_hash):  # the original is no longer known
-                if code:
-                    self._scratch.remove_known(code)
+            for code in found.hashes.identities:  # the original is no longer known
+                self._scratch.remove_known(code)
             return job.attempts < 2 * _ATTEMPTS
         return False
 
@@ -319,13 +318,12 @@ class Measuring:
             found = self._evaluations.get(found.duplicate_of, found)
         if found.outcome not in _LASTING:
             return
-        twin = self._normals.get(found.object_hash or "")
+        twin = self._normals.get(found.hashes.object or "")
         if twin is not None and twin != kernel.id and twin in self._evaluations:
             found = self._evaluations[twin]  # both were under way at once: equal code, equal verdict
-        for code in (found.normal_hash, found.object_hash):
-            if code:
-                self._scratch.add_known(code, found.kernel_id)
-                self._normals.setdefault(code, found.kernel_id)
+        for code in found.hashes.identities:
+            self._scratch.add_known(code, found.kernel_id)
+            self._normals.setdefault(code, found.kernel_id)
         self._evaluations[kernel.id] = found
         if found.kernel_id == kernel.id and found.cell is not None and found.objective is not None:
             speeds = self._cells.setdefault(found.cell, [])
@@ -338,10 +336,9 @@ class Measuring:
     def _forget(self, kernel_id: KernelId, found: Evaluation) -> None:
         if found.kernel_id != kernel_id:
             return  # the measurement of another kernel with the same code
-        for code in (found.normal_hash, found.object_hash):
-            if code:
-                self._scratch.remove_known(code)
-                self._normals.pop(code, None)
+        for code in found.hashes.identities:
+            self._scratch.remove_known(code)
+            self._normals.pop(code, None)
         if not self._scratch.holds(kernel_id):
             self._scratch.forget(kernel_id)
 
@@ -363,5 +360,5 @@ def _duplicate(kernel: Kernel, copy: Verdict, found: Evaluation) -> Evaluation:
         Outcome.DUPLICATE,
         f"the same source up to names, comments and spacing as kernel {copy.duplicate_of[:12]}",
         duplicate_of=KernelId(copy.duplicate_of),
-        normal_hash=found.normal_hash,
+        hashes=CodeHashes(found.hashes.normal),
     )

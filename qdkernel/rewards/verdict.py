@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from qdkernel.core import Evaluation, Outcome, Problem, cell_name, geometric_mean
+from qdkernel.core import Evaluation, Problem, cell_name, geometric_mean
 
 
 class Ending(enum.StrEnum):
@@ -127,20 +127,21 @@ def verdict_of(
     cell = "" if evaluation.cell is None else cell_name(evaluation.cell)
     seconds = sum(s for step, s in evaluation.step_s.items() if step != "kernels")
     plain = Verdict(ending, evaluation.detail, evaluation.kernel_id, cell=cell, stage=stage, seconds=seconds)
-    if evaluation.outcome is not Outcome.OK or evaluation.objective is None:
+    score = evaluation.score
+    if score is None:
         return plain
-    timings = evaluation.timings
+    timings = score.timings
     if problem.bandwidth_bound:
         share = geometric_mean([timing.gbytes_per_s for timing in timings]) / triad_gbytes_per_s
     else:
-        share = evaluation.objective / peak_gflops
+        share = score.objective / peak_gflops
     return Verdict(
         ending,
         evaluation.detail,
         evaluation.kernel_id,
         cell=cell,
         stage=stage,
-        gflops=evaluation.objective,
+        gflops=score.objective,
         ratio=geometric_mean([timing.ratio for timing in timings]),
         ratio_low=geometric_mean([timing.ratio_low for timing in timings]),
         ratio_high=geometric_mean([timing.ratio_high for timing in timings]),

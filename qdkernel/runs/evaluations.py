@@ -67,9 +67,9 @@ class EvaluationLog(RunStore):
             self._check_in_flight(proposal_id, evaluation.kernel_id)
             number = insert_row(database, "evaluations", row)
             _insert_samples(database, number, 0, evaluation.timings)
-            if evaluation.normal_hash:
+            if evaluation.hashes.normal:
                 database.execute(
-                    "UPDATE kernels SET normal_hash = ? WHERE id = ?", (evaluation.normal_hash, evaluation.kernel_id)
+                    "UPDATE kernels SET normal_hash = ? WHERE id = ?", (evaluation.hashes.normal, evaluation.kernel_id)
                 )
             if evaluation.duel and evaluation.duel.fault:
                 _retract(database, evaluation.duel.incumbent, evaluation.duel.fault, self.elapsed_s)
@@ -86,10 +86,8 @@ class EvaluationLog(RunStore):
         Raises:
             ValueError: no such record, one that is not ``ok``, another kernel's evaluation, or one that is not ``ok``.
         """
-        if evaluation.outcome is not Outcome.OK or evaluation.objective is None:
-            raise ValueError(
-                f"a measurement is an evaluation that ended ok, with an objective; got {evaluation.outcome}"
-            )
+        if evaluation.score is None:
+            raise ValueError(f"a measurement is an evaluation that ended ok; got {evaluation.outcome}")
         with self._transaction() as database:
             self._check_timed(number, evaluation.kernel_id)
             query = "SELECT count(*) AS n FROM remeasurements WHERE evaluation_id = ?"
@@ -97,7 +95,7 @@ class EvaluationLog(RunStore):
             row = {
                 "evaluation_id": number,
                 "measurement": measurement,
-                "objective": float(evaluation.objective),
+                "objective": float(evaluation.score.objective),
                 "measured_at": now(),
             }
             insert_row(database, "remeasurements", row)

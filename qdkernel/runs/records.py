@@ -10,18 +10,22 @@ from typing import Any
 
 from qdkernel.core import (
     Arm,
+    Behaviour,
     Cell,
+    CodeHashes,
     Duel,
     Evaluation,
     Fault,
     Kernel,
     KernelId,
+    Measured,
     Outcome,
     Placement,
     Proposal,
     Provenance,
     Timing,
     VerificationResult,
+    geometric_mean,
 )
 
 RECORD_QUERY = """
@@ -192,9 +196,9 @@ def evaluation_row(evaluation: Evaluation) -> dict[str, Any]:  # Any: what SQLit
         "objective": _real(evaluation.objective),
         "proof": to_json(asdict(evaluation.verification)) if evaluation.verification else None,
         "duplicate_of": evaluation.duplicate_of,
-        "normal_hash": evaluation.normal_hash,
-        "assembly_hash": evaluation.assembly_hash,
-        "object_hash": evaluation.object_hash,
+        "normal_hash": evaluation.hashes.normal,
+        "assembly_hash": evaluation.hashes.assembly,
+        "object_hash": evaluation.hashes.object,
         "duel": to_json(asdict(evaluation.duel)) if evaluation.duel else None,
         "step_s": to_json(dict(evaluation.step_s)),
         "began_s": to_json(dict(evaluation.began_s)),
@@ -203,23 +207,27 @@ def evaluation_row(evaluation: Evaluation) -> dict[str, Any]:  # Any: what SQLit
 
 def evaluation_of(row: sqlite3.Row, timings: tuple[Timing, ...], objective: float | None) -> Evaluation:
     """The evaluation in a row of ``evaluations``, with the objective of the measurement that the timings are from."""
+    cell = _cell_of(row["cell"])
     return Evaluation(
         kernel_id=KernelId(row["kernel_id"]),
         outcome=Outcome(row["outcome"]),
         detail=row["detail"],
-        cell=_cell_of(row["cell"]),
-        evidence=json.loads(row["evidence"]),
-        objective=objective,
-        timings=timings,
+        behaviour=None if cell is None else Behaviour(cell, json.loads(row["evidence"])),
+        measured=_measured_of(row, timings, objective),
         verification=VerificationResult(**json.loads(row["proof"])) if row["proof"] else None,
-        duel=_duel_of(row["duel"]) if row["duel"] else None,
         duplicate_of=row["duplicate_of"],
-        normal_hash=row["normal_hash"],
-        assembly_hash=row["assembly_hash"],
-        object_hash=row["object_hash"],
+        hashes=CodeHashes(row["normal_hash"], row["assembly_hash"], row["object_hash"]),
         step_s=json.loads(row["step_s"]),
         began_s=json.loads(row["began_s"]),
     )
+
+
+def _measured_of(row: sqlite3.Row, timings: tuple[Timing, ...], objective: float | None) -> Measured | None:
+    if objective is None and not timings:
+        return None
+    if objective is None:  # the kernel failed after it was timed
+        objective = geometric_mean([timing.gflops for timing in timings])
+    return Measured(objective, timings, _duel_of(row["duel"]) if row["duel"] else None)
 
 
 def timing_row(timing: Timing) -> dict[str, Any]:  # Any: what SQLite stores

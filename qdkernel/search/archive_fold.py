@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from qdkernel.archives import Entry, KernelArchive
 from qdkernel.core import (
@@ -12,6 +12,7 @@ from qdkernel.core import (
     Evaluation,
     Fault,
     KernelId,
+    Measured,
     Outcome,
     Placement,
     Proposal,
@@ -83,21 +84,23 @@ class ArchiveFold:
         Returns:
             What it added to the QD score, in units of the best objective.
         """
-        if placement.placed:
-            self._install(proposal, evaluation, before)
+        taken = Entry.of(evaluation) if placement.placed else None
+        if taken:
+            self._install(proposal, taken, evaluation, before)
         elif all(entry.kernel_id != evaluation.kernel_id for entry in self._archive):
             self._scratch.forget(evaluation.kernel_id)  # not an elite that was proposed once more
         self._make_known(evaluation)
         self._count(evaluation)
-        if not placement.placed or evaluation.objective is None:
+        if taken is None:
             return 0.0
-        gained = evaluation.objective - (before.objective if before else 0.0)
+        gained = taken.objective - (before.objective if before else 0.0)
         return max(0.0, gained) / self._archive.stats.best
 
     def committed(self, record: int, proposal: Proposal, evaluation: Evaluation, placement: Placement) -> None:
         """Takes in the number under which an evaluation was committed, and the fault its duel found, if any."""
-        if placement.placed and evaluation.cell is not None:
-            self._hold(evaluation.cell, record, proposal, evaluation)
+        taken = Entry.of(evaluation) if placement.placed else None
+        if taken:
+            self.held[taken.cell] = HeldCell(record, proposal, [taken.objective])
         if evaluation.duel and evaluation.duel.fault:
             self._recount(elites(self._folder.evaluations()))
 
@@ -108,15 +111,13 @@ class ArchiveFold:
             self._restore_elite(record)
         self._count(record.evaluation)
 
-    def add_speed(self, cell: Cell, evaluation: Evaluation) -> None:
+    def add_speed(self, cell: Cell, speed: Measured) -> None:
         """Takes in a remeasurement of a cell's elite; the highest objective counts."""
-        entry = self._archive.get(cell)
-        assert entry is not None
-        assert evaluation.objective is not None
-        self.held[cell].objectives.append(evaluation.objective)
-        if evaluation.objective > entry.objective:
-            self._archive.put(replace(entry, objective=evaluation.objective))
-            self._note_best(evaluation)
+        held = self.held[cell]
+        if speed.objective > max(held.objectives):
+            self._archive.put(Entry(cell, held.proposal.kernel.id, speed.objective))
+            self._note_best(speed)
+        held.objectives.append(speed.objective)
         self._count_elites()
 
     def retract(self, cell: Cell, evaluation: Evaluation) -> None:
@@ -131,40 +132,32 @@ class ArchiveFold:
             del self.held[cell]
         self._recount(left)
 
-    def _hold(self, cell: Cell, record: int, proposal: Proposal, evaluation: Evaluation) -> None:
-        assert evaluation.objective is not None
-        self.held[cell] = HeldCell(record, proposal, [evaluation.objective])
-
-    def _install(self, proposal: Proposal, evaluation: Evaluation, before: Entry | None) -> None:
-        cell, objective = evaluation.cell, evaluation.objective
-        assert cell is not None
-        assert objective is not None
-        self._scratch.set_incumbent(cell, proposal.kernel, objective)
+    def _install(self, proposal: Proposal, taken: Entry, evaluation: Evaluation, before: Entry | None) -> None:
+        self._scratch.set_incumbent(taken.cell, proposal.kernel, taken.objective)
         was = f" (was {before.objective:.1f})" if before else ""
-        self._status.news = f"{objective:.1f} GFLOP/s in {cell_name(cell)}{was}: {proposal.idea}"
-        self._note_best(evaluation)
+        self._status.news = f"{taken.objective:.1f} GFLOP/s in {cell_name(taken.cell)}{was}: {proposal.idea}"
+        self._note_best(evaluation.score)
 
     def _restore_elite(self, record: Record) -> None:
         """Gives its cell to a record's kernel, as the log has it."""
-        evaluation, proposal = record.evaluation, record.proposal
-        assert evaluation.cell is not None
-        assert evaluation.objective is not None
-        before = self._archive.get(evaluation.cell)
-        self._archive.put(Entry(evaluation.cell, evaluation.kernel_id, evaluation.objective))
-        self._install(proposal, evaluation, before)
-        self._hold(evaluation.cell, record.number, proposal, evaluation)
+        taken = Entry.of(record.evaluation)
+        if taken is None:
+            return
+        before = self._archive.get(taken.cell)
+        self._archive.put(taken)
+        self._install(record.proposal, taken, record.evaluation, before)
+        self.held[taken.cell] = HeldCell(record.number, record.proposal, [taken.objective])
 
-    def _note_best(self, evaluation: Evaluation) -> None:
-        if (evaluation.objective or 0.0) >= self._archive.stats.best:
-            self._status.best_ratio = geometric_mean([timing.ratio for timing in evaluation.timings])
+    def _note_best(self, speed: Measured | None) -> None:
+        if speed and speed.objective >= self._archive.stats.best:
+            self._status.best_ratio = geometric_mean([timing.ratio for timing in speed.timings])
 
     def _make_known(self, evaluation: Evaluation) -> None:
         """Makes the kernel known to workers, so that its equals are recognized."""
         if evaluation.outcome in (Outcome.DUPLICATE, Outcome.LOST, Outcome.TIMEOUT, Outcome.OUTSIDE_STAGE):
             return  # not a lasting fact about the kernel, or its original is known
-        for code in (evaluation.normal_hash, evaluation.object_hash):
-            if code:
-                self._scratch.add_known(code, evaluation.kernel_id)
+        for code in evaluation.hashes.identities:
+            self._scratch.add_known(code, evaluation.kernel_id)
 
     def _count(self, evaluation: Evaluation) -> None:
         status = self._status
@@ -183,5 +176,5 @@ class ArchiveFold:
         """Counts again after a record was retracted; ``left``: the elites of the log."""
         self._status.outcomes = Counter(self._folder.counts_by_outcome())
         for record in left.values():
-            self._note_best(record.evaluation)
+            self._note_best(record.evaluation.score)
         self._count_elites()

@@ -99,9 +99,9 @@ class Remeasurement:
     def _take_in(self, cell: Cell, record: int, evaluation: Evaluation) -> None:
         """A measurement counts when it is faster, a failure costs the cell, and a lost one changes nothing."""
         outcome = evaluation.outcome
-        if outcome is Outcome.OK:
+        if evaluation.score:
             self._folder.add_remeasurement(record, evaluation)
-            self._fold.add_speed(cell, evaluation)
+            self._fold.add_speed(cell, evaluation.score)
         elif outcome in (Outcome.WRONG, Outcome.CRASHED):
             self._fold.retract(cell, evaluation)
         elif outcome is not Outcome.LOST:

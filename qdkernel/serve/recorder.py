@@ -59,8 +59,6 @@ class RunRecorder:
         return False
 
     def _place(self, kernel: Kernel, evaluation: Evaluation) -> None:
-        cell, objective = evaluation.cell, evaluation.objective
-        assert cell is not None
-        assert objective is not None
-        self._archive.put(Entry(cell, kernel.id, objective))
-        self._scratch.set_incumbent(cell, kernel, objective)
+        if entry := Entry.of(evaluation):
+            self._archive.put(entry)
+            self._scratch.set_incumbent(entry.cell, kernel, entry.objective)

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from qdkernel.core import Arm, Kernel, KernelId, Timing
+from qdkernel.core import Arm, Behaviour, Kernel, KernelId, Measured, Timing
 from qdkernel.errors import RunFolderError
 from qdkernel.runs import Bill, MachineFacts, Record, RunFolder, StoredConversation, geometric_mean
 
@@ -189,20 +189,24 @@ def commit_stamp(path: Path) -> tuple[int, int]:
 def _slim(record: Record) -> Record:
     """The record without what only its own page shows."""
     evaluation = record.evaluation
-    timings = tuple(dataclasses.replace(timing, kernel_ns=(), reference_ns=()) for timing in evaluation.timings)
-    duel = None if evaluation.duel is None else dataclasses.replace(evaluation.duel, kernel_ns=(), incumbent_ns=())
+    behaviour, measured = evaluation.behaviour, evaluation.measured
     return dataclasses.replace(
         record,
         proposal=dataclasses.replace(record.proposal, kernel=Kernel(""), notes={}),
         evaluation=dataclasses.replace(
             evaluation,
             kernel_id=KernelId(str(evaluation.kernel_id)),
-            timings=timings,
-            duel=duel,
+            behaviour=None if behaviour is None else Behaviour(behaviour.cell),
+            measured=None if measured is None else _without_samples(measured),
             detail=evaluation.detail[:_DETAIL_LIMIT],
-            evidence={},
         ),
     )
+
+
+def _without_samples(measured: Measured) -> Measured:
+    timings = tuple(dataclasses.replace(timing, kernel_ns=(), reference_ns=()) for timing in measured.timings)
+    duel = None if measured.duel is None else dataclasses.replace(measured.duel, kernel_ns=(), incumbent_ns=())
+    return Measured(measured.objective, timings, duel)
 
 
 def _baseline_sample(record: Record, speeds: Mapping[tuple[tuple[str, int], ...], float]) -> BaselineSample | None:

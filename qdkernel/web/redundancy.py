@@ -66,7 +66,7 @@ def code_groups(records: Sequence[Record]) -> tuple[CodeGroup, ...]:
     groups: dict[str, list[Record]] = {}
     for record in records:
         evaluation = record.evaluation
-        code = evaluation.object_hash or codes.get(evaluation.duplicate_of or evaluation.kernel_id)
+        code = evaluation.hashes.object or codes.get(evaluation.duplicate_of or evaluation.kernel_id)
         if code is not None:
             codes.setdefault(evaluation.kernel_id, code)
             groups.setdefault(code, []).append(record)

@@ -19,7 +19,7 @@ from qdkernel.errors import RunFolderError, UnknownName
 from qdkernel.reports import report, show_diff
 from qdkernel.reports.run import view_text
 from qdkernel.runs import Bill, RunFolder
-from tests.fake_runs import CONFIG, MACHINE, add_by_model, add_elite, breed, kernel, new_run
+from tests.fake_runs import CONFIG, MACHINE, add_by_model, add_elite, breed, kernel, new_run, timed_as
 
 CELL = parse_cell("packed/512/static/near")
 OTHER = parse_cell("none/scalar/serial/none")
@@ -154,7 +154,7 @@ def test_runs_with_different_rules_of_accuracy_do_not_compare(tmp_path: Path) ->
 def test_other_sizes_do_not_compare_in_gflops(tmp_path: Path) -> None:
     first, second = histories(tmp_path, [(CELL, 50.0)], [(CELL, 50.0)])
     [record] = second.records
-    one_size = dataclasses.replace(record.evaluation, timings=record.evaluation.timings[:1])
+    one_size = timed_as(record.evaluation, record.evaluation.timings[:1])
     second = dataclasses.replace(second, records=(dataclasses.replace(record, evaluation=one_size),))
     comparison = compare_histories(first, second, "evaluations")
     assert comparison.differences == (

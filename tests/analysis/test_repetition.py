@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from qdkernel.analysis import Groups, Repetition, compare, operator_and_model, repetition
-from qdkernel.core import Arm, Evaluation, Kernel, Outcome, Proposal, parse_cell
+from qdkernel.core import Arm, CodeHashes, Evaluation, Kernel, Outcome, Proposal, parse_cell
 from qdkernel.reports import show_diff, show_run
 from qdkernel.reports.run import view_text
 from qdkernel.runs import RunFolder
@@ -25,8 +25,8 @@ def add(folder: RunFolder, subject: Kernel, evaluation: Evaluation, operator: st
 def add_equal(folder: RunFolder, tag: str, original: Kernel, operator: str = "tune") -> Kernel:
     """A duplicate that was recognised by its normal form, so never compiled."""
     made = kernel(tag)
-    form = ok(original, CELL, 1.0).normal_hash
-    found = Evaluation(made.id, Outcome.DUPLICATE, duplicate_of=original.id, normal_hash=form)
+    form = ok(original, CELL, 1.0).hashes.normal
+    found = Evaluation(made.id, Outcome.DUPLICATE, duplicate_of=original.id, hashes=CodeHashes(form))
     add(folder, made, found, operator)
     return made
 
@@ -68,14 +68,15 @@ def test_equal_machine_code_may_have_another_assembly_and_form(tmp_path: Path) -
     with new_run(tmp_path) as folder:
         first, other = add_elite(folder, CELL, 1.0), kernel("while instead of for")
         found = dataclasses.replace(ok(other, CELL, 1.0), outcome=Outcome.DUPLICATE, duplicate_of=first.id)
-        add(folder, other, dataclasses.replace(found, object_hash=ok(first, CELL, 1.0).object_hash), "schedule")
+        equal = dataclasses.replace(found.hashes, object=ok(first, CELL, 1.0).hashes.object)
+        add(folder, other, dataclasses.replace(found, hashes=equal), "schedule")
         assert by_arm(folder) == {("schedule", ""): Repetition(2, Groups((1, 1)), Groups((1, 1)), Groups((2,)))}
 
 
 def test_a_kernel_that_never_compiled_is_a_proposal_in_no_group_of_code(tmp_path: Path) -> None:
     with new_run(tmp_path) as folder:
         broken = kernel("broken")
-        add(folder, broken, Evaluation(broken.id, Outcome.COMPILE_ERROR, normal_hash="f" * 64))
+        add(folder, broken, Evaluation(broken.id, Outcome.COMPILE_ERROR, hashes=CodeHashes("f" * 64)))
         add(folder, broken, Evaluation(broken.id, Outcome.DUPLICATE, duplicate_of=broken.id))
         refused = kernel("refused")
         add(folder, refused, Evaluation(refused.id, Outcome.POLICY_VIOLATION))

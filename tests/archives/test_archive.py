@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from qdkernel.archives import KernelArchive
 from qdkernel.core import (
     AXES,
+    Behaviour,
     Cell,
     Duel,
     Evaluation,
     KernelId,
+    Measured,
     Outcome,
     Placement,
     cell_name,
@@ -26,7 +28,7 @@ CELL: Cell = (4, 3, 1, 0)
 
 
 def ok(name: str, gflops: float, cell: Cell = CELL, duel: Duel | None = None) -> Evaluation:
-    return Evaluation(KernelId(name), Outcome.OK, cell=cell, objective=gflops, duel=duel)
+    return Evaluation(KernelId(name), Outcome.OK, behaviour=Behaviour(cell), measured=Measured(gflops, duel=duel))
 
 
 def won(incumbent: str, ratio: float = 1.1, low: float = 1.05) -> Duel:
@@ -72,7 +74,10 @@ def test_the_winner_of_a_duel_holds_the_cell_even_if_it_was_measured_lower() -> 
 
 
 def test_a_failed_evaluation_is_not_placed() -> None:
-    assert KernelArchive([CELL]).offer(Evaluation(KernelId("a"), Outcome.WRONG, cell=CELL)) is Placement.NONE
+    assert (
+        KernelArchive([CELL]).offer(Evaluation(KernelId("a"), Outcome.WRONG, behaviour=Behaviour(CELL)))
+        is Placement.NONE
+    )
 
 
 @settings(max_examples=30, deadline=None)

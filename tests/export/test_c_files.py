@@ -12,7 +12,7 @@ from qdkernel.core import Proposal, parse_cell
 from qdkernel.errors import RunFolderError
 from qdkernel.export import write_elites
 from qdkernel.runs import RunFolder, elites
-from tests.fake_runs import add_by_model, add_elite, kernel, new_run, ok, timing
+from tests.fake_runs import add_by_model, add_elite, kernel, new_run, ok, timed_as, timing
 
 CELL = parse_cell("packed/512/static/near")
 OTHER = parse_cell("cache+register/256/serial/none")
@@ -113,8 +113,8 @@ def test_lineage_lists_every_ancestor_once_and_parents_first(tmp_path: Path) -> 
 
 def test_the_ratio_to_the_baseline_is_the_geometric_mean_over_sizes() -> None:
     subject = ok(kernel("x"), CELL, 50.0)
-    object.__setattr__(
-        subject, "timings", (timing({"m": 8, "n": 8, "k": 8}, 2.0, 1.0), timing({"m": 9, "n": 9, "k": 9}, 8.0, 1.0))
+    subject = timed_as(
+        subject, (timing({"m": 8, "n": 8, "k": 8}, 2.0, 1.0), timing({"m": 9, "n": 9, "k": 9}, 8.0, 1.0))
     )
     ratio = ratio_to_baseline(subject)
     assert ratio is not None

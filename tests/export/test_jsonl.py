@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import json
 import math
@@ -75,13 +74,11 @@ def test_a_record_tells_the_whole_evaluation(tmp_path: Path) -> None:
         first = folder.add_proposal(Proposal(parent, "seed", "by the definition"))
         folder.add_evaluation(first, ok(parent, CELL, 40.0), "new", {})
         second = folder.add_proposal(Proposal(child, "tune", "kc 384", (parent.id,), CELL))
-        evaluation = dataclasses.replace(
-            ok(child, CELL, 80.0), duel=Duel(parent.id, 2.0, 1.9, 2.1, ((5e8,),), ((1e9,),))
-        )
+        evaluation = ok(child, CELL, 80.0, duel=Duel(parent.id, 2.0, 1.9, 2.1, ((5e8,),), ((1e9,),)))
         folder.add_evaluation(second, evaluation, "improved", {})
         old, new = records(folder)
     assert new["schema"] == "qdkernel.record/1"
-    assert new["id"] == record_id(child.id, evaluation.normal_hash, ("-O3", "-march=native", "-fopenmp"))
+    assert new["id"] == record_id(child.id, evaluation.hashes.normal, ("-O3", "-march=native", "-fopenmp"))
     assert (new["kernel_id"], new["source"]) == (child.id, child.source)
     assert new["parent_ids"] == [old["id"]]
     assert (new["operator"], new["idea"], new["outcome"], new["placement"]) == ("tune", "kc 384", "ok", "improved")
@@ -102,7 +99,7 @@ def test_a_record_tells_the_whole_evaluation(tmp_path: Path) -> None:
     assert new["step_s"] == dict(evaluation.step_s)
     nulls = ("prompt", "completion", "model", "sampling", "conversation", "stage")
     assert [new[key] for key in nulls] == [None] * len(nulls)
-    hashes = (evaluation.assembly_hash, evaluation.object_hash, evaluation.normal_hash)
+    hashes = (evaluation.hashes.assembly, evaluation.hashes.object, evaluation.hashes.normal)
     assert (new["asm_hash_O0"], new["asm_hash_target"], new["normal_hash"]) == hashes
     assert new["num_measurements"] == 1
 
@@ -178,7 +175,7 @@ def test_the_prompt_is_that_of_the_reply_which_brought_the_kernel(tmp_path: Path
 def test_a_duel_that_the_holder_failed_has_no_ratio(tmp_path: Path) -> None:
     incumbent, winner = kernel("holder"), kernel("winner")
     duel = Duel(incumbent.id, math.inf, math.inf, math.inf, fault=Fault(Outcome.WRONG, "off by one"))
-    won = dataclasses.replace(ok(winner, CELL, 80.0), duel=duel)
+    won = ok(winner, CELL, 80.0, duel=duel)
     with new_run(tmp_path) as folder:
         folder.add_evaluation(
             folder.add_proposal(Proposal(incumbent, "seed", "")), ok(incumbent, CELL, 90.0), "new", {}

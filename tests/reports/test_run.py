@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 from pathlib import Path
 
@@ -92,7 +91,7 @@ def test_a_cell_shows_source_lineage_and_timings(tmp_path: Path) -> None:
         naive = add_elite(folder, OTHER, 1.0, operator="seed", idea="by the definition")
         made = kernel("winner")
         number = folder.add_proposal(Proposal(made, "tune", "kc 384", (naive.id,)))
-        evaluation = dataclasses.replace(ok(made, CELL, 90.0), duel=Duel(naive.id, 1.05, 1.03, 1.07))
+        evaluation = ok(made, CELL, 90.0, duel=Duel(naive.id, 1.05, 1.03, 1.07))
         folder.add_evaluation(number, evaluation, "improved", {})
         text = view_text(show_cell(folder, CELL))
     assert f"kernel      {made.id}\n" in text

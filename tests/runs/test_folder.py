@@ -55,8 +55,7 @@ def test_everything_of_a_record_comes_back_as_it_went_in(tmp_path: Path) -> None
         child, "tune", "kc 256 -> 384", (parent.id,), CELL, {"genome": {"kc": 384, "order": ["j", "p"]}}
     )
     evaluation = dataclasses.replace(
-        ok(child, CELL, 91.5),
-        duel=Duel(parent.id, 1.04, 1.02, 1.06, ((1.5, 2.0), (30.0,)), ((1.6, 2.2), (31.0,))),
+        ok(child, CELL, 91.5, Duel(parent.id, 1.04, 1.02, 1.06, ((1.5, 2.0), (30.0,)), ((1.6, 2.2), (31.0,)))),
         detail="noisy machine",
         verification=VerificationResult(math.inf, 16.0, "componentwise", 63),
     )
@@ -93,7 +92,9 @@ def test_numpy_numbers_are_stored_as_plain_ones(tmp_path: Path) -> None:
         number = folder.add_proposal(Proposal(subject, "schedule", "", notes={"kc": np.int64(256)}, target=cell))
         folder.add_evaluation(number, evaluation, "new", {"draws": np.int64(3)})
         [record] = folder.evaluations()
-        assert record.evaluation == dataclasses.replace(evaluation, cell=CELL, step_s={"time": 0.5})
+        assert evaluation.behaviour is not None
+        plain = dataclasses.replace(evaluation.behaviour, cell=CELL)
+        assert record.evaluation == dataclasses.replace(evaluation, behaviour=plain)
         assert record.proposal.notes == {"kc": 256}
         assert folder.get_state("draws") == 3
 
@@ -184,7 +185,7 @@ def test_a_kernel_timed_again_goes_by_its_best_look(tmp_path: Path, monkeypatch:
     with RunFolder.open(folder.path) as reader:
         records = list(reader.evaluations())
         held = elites(records)
-    expected = [dataclasses.replace(own[0], objective=fastest.objective, timings=fastest.timings), own[1], own[2]]
+    expected = [dataclasses.replace(own[0], measured=fastest.measured), own[1], own[2]]
     assert [record.evaluation for record in records] == expected
     assert [record.num_measurements for record in records] == [4, 1, 2]
     assert held == {CELL: records[2]}
@@ -203,9 +204,7 @@ def test_a_look_that_does_not_fit_is_refused(tmp_path: Path) -> None:
             folder.add_remeasurement(2, ok(kernel("b"), CELL, 5.0))
         with pytest.raises(ValueError, match=r"record 1 is of kernel \w{12}, but the measurement is at \w{12}"):
             folder.add_remeasurement(1, ok(kernel("b"), CELL, 5.0))
-        with pytest.raises(
-            ValueError, match=r"a measurement is an evaluation that ended ok, with an objective; got timeout"
-        ):
+        with pytest.raises(ValueError, match=r"a measurement is an evaluation that ended ok; got timeout"):
             folder.add_remeasurement(1, Evaluation(kernel("a").id, Outcome.TIMEOUT))
         assert [record.num_measurements for record in folder.evaluations()] == [1, 1]
 
@@ -231,7 +230,7 @@ def test_who_failed_in_a_duel_is_retracted_with_the_winners_commit(tmp_path: Pat
     with new_run(tmp_path) as folder:
         incumbent, winner = add_elite(folder, CELL, 5.0), kernel("winner")
         duel = Duel(incumbent.id, math.inf, math.inf, math.inf, fault=Fault(Outcome.WRONG, "off by one"))
-        won = dataclasses.replace(ok(winner, CELL, 4.0), duel=duel)
+        won = ok(winner, CELL, 4.0, duel=duel)
         folder.add_evaluation(folder.add_proposal(Proposal(winner, "tune", "")), won, "improved", {})
         first, second = folder.evaluations()
     assert first.evaluation.outcome is Outcome.WRONG

@@ -51,13 +51,15 @@ def hashed(task: EvaluationTask) -> Evaluation:
     cell = CELLS[int.from_bytes(draw[1:3], "big") % len(CELLS)]
     made = ok(kernel, cell, 1.0 + int.from_bytes(draw[3:5], "big") / 1000)
     if task.accept and (refusal := task.accept(cell, made.evidence)):
-        return Evaluation(kernel.id, Outcome.OUTSIDE_STAGE, refusal, cell)
+        return Evaluation(kernel.id, Outcome.OUTSIDE_STAGE, refusal, made.behaviour)
     incumbent = SharedScratch(Path(task.spec.scratch)).incumbent(cell)
-    assert made.objective is not None
-    if incumbent is None or not worth_a_duel(made.objective, made.timings, incumbent.objective):
+    measured = made.measured
+    assert measured is not None
+    if incumbent is None or not worth_a_duel(measured.objective, measured.timings, incumbent.objective):
         return made
-    ratio = made.objective / incumbent.objective
-    return replace(made, duel=Duel(incumbent.kernel_id, ratio, 0.99 * ratio, 1.01 * ratio))
+    ratio = measured.objective / incumbent.objective
+    duel = Duel(incumbent.kernel_id, ratio, 0.99 * ratio, 1.01 * ratio)
+    return replace(made, measured=replace(measured, duel=duel))
 
 
 @contextlib.contextmanager

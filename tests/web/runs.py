@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from qdkernel.core import Duel, Evaluation, Kernel, Outcome, Proposal, parse_cell
+from qdkernel.core import Behaviour, Duel, Evaluation, Kernel, Outcome, Proposal, parse_cell
 from qdkernel.llm import Completion
 from qdkernel.runs import RunFolder
 from tests.fake_runs import MACHINE, SIZES, add_elite, ask, assignment, breed, kernel, new_run, ok
@@ -54,7 +54,10 @@ def hostile_run(root: Path) -> Path:
         parent = Kernel(f"/* {HOSTILE} */\nvoid dgemm(void) {{ }}\n")
         number = folder.add_proposal(Proposal(parent, HOSTILE, HOSTILE))
         folder.add_evaluation(
-            number, dataclasses.replace(ok(parent, OTHER, 20.0), evidence={"simd": HOSTILE}), "new", {}
+            number,
+            dataclasses.replace(ok(parent, OTHER, 20.0), behaviour=Behaviour(OTHER, {"simd": HOSTILE})),
+            "new",
+            {},
         )
         child = Kernel(f"// {HOSTILE}\nvoid dgemm(void) {{ int a; }}\n")
         _by_conversation(folder, child, HOSTILE, parent)
@@ -79,4 +82,4 @@ def _by_conversation(folder: RunFolder, child: Kernel, text: str, parent: Kernel
     times = tuple((1e6, 1.02e6, 0.99e6) for _ in SIZES)
     slower = tuple(tuple(1.1 * time for time in row) for row in times)
     duel = Duel(parent.id, 1.1, 1.05, 1.15, times, slower)
-    folder.add_evaluation(number, dataclasses.replace(ok(child, CELL, 95.0), duel=duel), "improved", {})
+    folder.add_evaluation(number, ok(child, CELL, 95.0, duel=duel), "improved", {})

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from qdkernel.core import Fault, Outcome, Proposal, parse_cell
+from qdkernel.core import CodeHashes, Fault, Outcome, Proposal, parse_cell
 from qdkernel.runs import RunFolder
 from qdkernel.web import RunReader, RunView, run_view
-from tests.fake_runs import MACHINE, add_by_model, add_elite, breed, kernel, new_run, ok
+from tests.fake_runs import MACHINE, add_by_model, add_elite, breed, kernel, new_run, ok, timed_as
 
 A, B = parse_cell("packed/512/static/none"), parse_cell("none/scalar/serial/none")
 
@@ -110,7 +110,7 @@ def test_the_baselines_speed_is_relative_to_its_start(tmp_path: Path) -> None:
             for timing in evaluation.timings
         )
         number = folder.add_proposal(Proposal(made, "schedule", ""))
-        folder.add_evaluation(number, dataclasses.replace(evaluation, timings=slow), "new", {})
+        folder.add_evaluation(number, timed_as(evaluation, slow), "new", {})
         [found] = viewed(folder.path).noise
     assert (found.median, found.low, found.high, found.loud) == pytest.approx((0.5, 0.5, 0.5, 1.0))
 
@@ -120,8 +120,9 @@ def test_groups_of_equal_code_count_the_duplicates(tmp_path: Path) -> None:
         original = add_elite(folder, A, 50.0)
         for number in range(3):
             made = kernel(f"again {number}")
+            form = ok(made, A, 1.0).hashes.normal
             again = dataclasses.replace(
-                ok(made, A, 1.0), outcome=Outcome.DUPLICATE, objective=None, timings=(), object_hash=None,
+                ok(made, A, 1.0), outcome=Outcome.DUPLICATE, measured=None, hashes=CodeHashes(form),
                 duplicate_of=original.id,
             )  # fmt: skip
             folder.add_evaluation(folder.add_proposal(Proposal(made, "tune", "")), again, "none", {})

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from qdkernel.core import Cell, Duel, Evaluation, Kernel, KernelId, Outcome, Timing, VerificationResult, geometric_mean
+from qdkernel.core import Behaviour, CodeHashes, Evaluation, Kernel, KernelId, Measured, Outcome, VerificationResult
 from qdkernel.evaluators.measurement import Busy, WrongResult
 from qdkernel.evaluators.sandbox import (
     ChildCrashed,
@@ -43,14 +43,10 @@ class EvaluationBuilder:
 
     kernel: Kernel
     compiled_text: str = ""  # the source without what the preprocessor drops; behaviour is read from it
-    cell: Cell | None = None
-    evidence: Mapping[str, str] = field(default_factory=dict)
-    timings: tuple[Timing, ...] = ()
+    behaviour: Behaviour | None = None
+    measured: Measured | None = None
     verification: VerificationResult | None = None
-    duel: Duel | None = None
-    normal_hash: str | None = None
-    assembly_hash: str | None = None
-    object_hash: str | None = None
+    hashes: CodeHashes = field(default_factory=CodeHashes)
     detail: str = ""
     step_s: dict[str, float] = field(default_factory=dict)
     began_s: dict[str, float] = field(default_factory=dict)
@@ -74,21 +70,15 @@ class EvaluationBuilder:
 
     def finish(self, outcome: Outcome, detail: str, duplicate_of: KernelId | None = None) -> Evaluation:
         """The finished evaluation."""
-        objective = geometric_mean([t.gflops for t in self.timings]) if outcome is Outcome.OK else None
         return Evaluation(
             kernel_id=self.kernel.id,
             outcome=outcome,
             detail=detail,
-            cell=self.cell,
-            evidence=self.evidence,
-            objective=objective,
-            timings=self.timings,
+            behaviour=self.behaviour,
+            measured=self.measured,
             verification=self.verification,
-            duel=self.duel,
             duplicate_of=duplicate_of,
-            normal_hash=self.normal_hash,
-            assembly_hash=self.assembly_hash,
-            object_hash=self.object_hash,
+            hashes=self.hashes,
             step_s=self.step_s,
             began_s=self.began_s,
         )

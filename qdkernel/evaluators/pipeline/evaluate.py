@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from qdkernel.core import Cell, Evaluation, Kernel, Outcome, VerificationResult
+from qdkernel.core import Behaviour, Cell, Evaluation, Kernel, Outcome, VerificationResult
 from qdkernel.evaluators.behaviour import describe
 from qdkernel.evaluators.binary import Disassembly, SharedObject, disassemble, read_shared_object, refuse_object
 from qdkernel.evaluators.pipeline.builder import EvaluationBuilder, Stop, outcomes
@@ -49,19 +49,20 @@ def evaluate(context: EvaluationContext, kernel: Kernel, accept: Accept | None =
                 made = compile_step(context, builder, Path(folder))
                 shared_object, disassembly = check_object(context, builder, made)
                 with builder.step("behaviour"):
-                    builder.cell, builder.evidence = describe(
+                    cell, evidence = describe(
                         builder.compiled_text,
                         shared_object,
                         disassembly,
                         context.timer.extent,
                         context.problem.nest_depth,
                     )
-                    builder.evidence = {**builder.evidence, "re-entrancy": _reentrancy(shared_object)}
-                if accept and (reason := accept(builder.cell, builder.evidence)):
+                    evidence = {**evidence, "re-entrancy": _reentrancy(shared_object)}
+                builder.behaviour = Behaviour(cell, evidence)
+                if accept and (reason := accept(cell, evidence)):
                     raise Stop(Outcome.OUTSIDE_STAGE, reason)
                 with builder.step("verify"):
                     verify(context, builder, made)
-            time_challenger(context, builder, made)
+            time_challenger(context, builder, made, cell)
             shutil.move(made, context.scratch.object_path(kernel.id))
     except Stop as stop:
         return builder.finish(stop.outcome, stop.detail, stop.duplicate_of)
@@ -113,10 +114,9 @@ def check_source(context: EvaluationContext, builder: EvaluationBuilder, folder:
         if reason := refuse_source(raw, function, preprocessed):
             raise Stop(Outcome.POLICY_VIOLATION, reason)
         builder.compiled_text = source if preprocessed is None else preprocessed.text(function)
-        builder.normal_hash = normal_hash(source)
-        _stop_if_known(
-            context, builder.kernel, builder.normal_hash, "the same source up to names, comments and spacing"
-        )
+        code = normal_hash(source)
+        builder.hashes = replace(builder.hashes, normal=code)
+        _stop_if_known(context, builder.kernel, code, "the same source up to names, comments and spacing")
 
 
 def compile_step(context: EvaluationContext, builder: EvaluationBuilder, folder: Path) -> Path:
@@ -129,7 +129,8 @@ def compile_step(context: EvaluationContext, builder: EvaluationBuilder, folder:
         except CompileLate as error:
             raise Stop(Outcome.TIMEOUT, str(error)) from None
     with builder.step("assembly"):
-        builder.assembly_hash = context.assembly_hash(builder.kernel.source, folder)
+        code = context.assembly_hash(builder.kernel.source, folder)
+        builder.hashes = replace(builder.hashes, assembly=code)
     return made
 
 
@@ -145,8 +146,8 @@ def check_object(
             raise Stop(Outcome.POLICY_VIOLATION, f"the object cannot be read: {error}") from None
         if reason := refuse_object(shared_object, disassembly, context.problem.name, context.spec.isa):
             raise Stop(Outcome.POLICY_VIOLATION, reason)
-        builder.object_hash = shared_object.code_hash
-        _stop_if_known(context, builder.kernel, builder.object_hash, "the same machine code")
+        builder.hashes = replace(builder.hashes, object=shared_object.code_hash)
+        _stop_if_known(context, builder.kernel, shared_object.code_hash, "the same machine code")
         return shared_object, disassembly
 
 

@@ -9,7 +9,18 @@ from pathlib import Path
 
 import numpy as np
 
-from qdkernel.core import Duel, Fault, Kernel, Outcome, Timing, geometric_mean, median_ratio, worth_a_duel
+from qdkernel.core import (
+    Cell,
+    Duel,
+    Fault,
+    Kernel,
+    Measured,
+    Outcome,
+    Timing,
+    geometric_mean,
+    median_ratio,
+    worth_a_duel,
+)
 from qdkernel.evaluators.measurement import (
     PairedSamples,
     TimedProcess,
@@ -31,11 +42,10 @@ PEAK_MARGIN = 1.02
 _TRIAD_MARGIN = 1.25  # triad itself varies by 20 % between runs, and other mixes of reads and writes can beat it
 
 
-def time_challenger(context: EvaluationContext, builder: EvaluationBuilder, made: Path) -> None:
+def time_challenger(context: EvaluationContext, builder: EvaluationBuilder, made: Path, cell: Cell) -> None:
     """Steps 7 and 8: timing against the baseline and, if it may win, against the incumbent; plausibility."""
-    assert builder.cell is not None
     timer = context.timer
-    incumbent = context.scratch.incumbent(builder.cell)
+    incumbent = context.scratch.incumbent(cell)
     if incumbent and incumbent.kernel_id == builder.kernel.id:
         incumbent = None  # evaluated again: it cannot challenge itself
     incumbent_object = (
@@ -47,17 +57,16 @@ def time_challenger(context: EvaluationContext, builder: EvaluationBuilder, made
         with process.child, outcomes(lambda _: " while being timed"):
             first_call_ns = first_timing(timer, process, incumbent)
             if incumbent and _clearly_slower(timer, first_call_ns, incumbent):
-                builder.timings = tuple(_rough_timing(timer, i, ns) for i, ns in enumerate(first_call_ns))
+                timings = tuple(_rough_timing(timer, i, ns) for i, ns in enumerate(first_call_ns))
                 builder.detail = "dropped after two calls: clearly slower than the incumbent of its cell"
             else:
                 rule = timer.spec.rule
-                builder.timings = tuple(
-                    time_size(timer, i, process, ns, baseline, rule) for i, ns in enumerate(first_call_ns)
-                )
-            check_plausible(timer, builder.timings)
-            objective = geometric_mean([timing.gflops for timing in builder.timings])
-            if incumbent and incumbent_object and worth_a_duel(objective, builder.timings, incumbent.objective):
-                builder.duel = duel(timer, process, first_call_ns, incumbent, incumbent_object)
+                timings = tuple(time_size(timer, i, process, ns, baseline, rule) for i, ns in enumerate(first_call_ns))
+            measured = builder.measured = _measured(timings)
+            check_plausible(timer, timings)
+            if incumbent and incumbent_object and worth_a_duel(measured.objective, timings, incumbent.objective):
+                found = duel(timer, process, first_call_ns, incumbent, incumbent_object)
+                builder.measured = replace(measured, duel=found)
 
 
 def remeasure_timing(context: EvaluationContext, builder: EvaluationBuilder, elite: Kernel) -> None:
@@ -71,14 +80,17 @@ def remeasure_timing(context: EvaluationContext, builder: EvaluationBuilder, eli
         with process.child, outcomes(lambda _: " while being timed"):
             try:
                 first_call_ns = first_timing(timer, process, None)
-                builder.timings = tuple(
-                    time_size(timer, i, process, ns, baseline, rule) for i, ns in enumerate(first_call_ns)
-                )
+                timings = tuple(time_size(timer, i, process, ns, baseline, rule) for i, ns in enumerate(first_call_ns))
             except ChildCrashed as error:
                 if error.process == process.name and _fault(timer, error, made) is None:
                     raise Stop(Outcome.LOST, f"{error}, but not when it was tried again") from None
                 raise
-            check_plausible(timer, builder.timings)
+            builder.measured = _measured(timings)
+            check_plausible(timer, timings)
+
+
+def _measured(timings: tuple[Timing, ...]) -> Measured:
+    return Measured(geometric_mean([timing.gflops for timing in timings]), timings)
 
 
 def object_of(context: EvaluationContext, builder: EvaluationBuilder, elite: Kernel) -> Path:

@@ -231,19 +231,19 @@ def test_a_kernel_that_flushes_subnormals_for_its_caller_is_wrong(context: Evalu
 
 def test_an_equal_kernel_is_a_duplicate_before_and_after_compiling(context: EvaluationContext) -> None:
     first = evaluate(context, Kernel(naive()))
-    assert first.normal_hash is not None
-    assert first.object_hash is not None
-    context.scratch.add_known(first.normal_hash, first.kernel_id)
-    context.scratch.add_known(first.object_hash, first.kernel_id)
+    assert first.hashes.normal is not None
+    assert first.hashes.object is not None
+    context.scratch.add_known(first.hashes.normal, first.kernel_id)
+    context.scratch.add_known(first.hashes.object, first.kernel_id)
     respelt = evaluate(context, Kernel(naive() + "\n/* a comment */\n"))
     assert (respelt.outcome, respelt.duplicate_of) == (Outcome.DUPLICATE, first.kernel_id)
     assert "compile" not in respelt.step_s
     rewritten = evaluate(context, Kernel(naive().replace("i++", "i = i + 1")))
     assert (rewritten.outcome, rewritten.duplicate_of) == (Outcome.DUPLICATE, first.kernel_id)
     assert "compile" in rewritten.step_s
-    assert rewritten.object_hash == first.object_hash
-    assert None not in (first.assembly_hash, rewritten.assembly_hash)
-    assert respelt.assembly_hash is None
+    assert rewritten.hashes.object == first.hashes.object
+    assert None not in (first.hashes.assembly, rewritten.hashes.assembly)
+    assert respelt.hashes.assembly is None
 
 
 def test_a_kernel_that_compiles_with_optimisation_only_is_ok_without_an_assembly_hash(
@@ -251,7 +251,7 @@ def test_a_kernel_that_compiles_with_optimisation_only_is_ok_without_an_assembly
 ) -> None:
     found = evaluate(context, Kernel("#ifndef __OPTIMIZE__\n#error slow\n#endif\n" + naive()))
     assert found.outcome is Outcome.OK, found.detail
-    assert found.assembly_hash is None
+    assert found.hashes.assembly is None
 
 
 def test_a_challenger_is_timed_against_the_incumbent_of_its_cell(context: EvaluationContext) -> None:
