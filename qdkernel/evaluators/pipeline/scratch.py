@@ -26,11 +26,11 @@ class Incumbent:
 
 
 class SharedScratch:
-    """A scratch folder; one process writes, its workers read."""
+    """A scratch folder; one process writes, its workers read, and count the incumbents that were stopped in duels."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for name in ("known", "incumbents", "kernels"):
+        for name in ("known", "incumbents", "kernels", "stopped"):
             (folder / name).mkdir(exist_ok=True)
 
     @classmethod
@@ -90,6 +90,20 @@ class SharedScratch:
         """The source of an incumbent."""
         return (self.folder / "kernels" / f"{kernel_id}.c").read_bytes().decode()  # CR LF stay, and so does the id
 
+    def count_stopped(self, kernel_id: KernelId) -> int:
+        """Counts a duel in which a kernel was stopped as the incumbent; returns how many there were in a row.
+
+        Workers call it, with the cores held for a benchmark, so two never count at once.
+        """
+        with (self.folder / "stopped" / kernel_id).open("ab") as file:
+            file.write(b".")
+            file.flush()
+            return file.tell()
+
+    def forget_stopped(self, kernel_id: KernelId) -> None:
+        """Sets the count of ``count_stopped`` back, after a duel that came to its end."""
+        (self.folder / "stopped" / kernel_id).unlink(missing_ok=True)
+
     def object_path(self, kernel_id: KernelId) -> Path:
         """Where the shared object of a kernel is kept."""
         return self.folder / "kernels" / f"{kernel_id}.so"
@@ -98,6 +112,7 @@ class SharedScratch:
         """Drops source and object of a kernel that holds no cell."""
         for suffix in (".c", ".so"):
             (self.folder / "kernels" / f"{kernel_id}{suffix}").unlink(missing_ok=True)
+        self.forget_stopped(kernel_id)
 
     def _incumbent_path(self, cell: Cell) -> Path:
         return self.folder / "incumbents" / "-".join(map(str, cell))
