@@ -4,7 +4,8 @@ The verification suite has small sizes only, and timed calls have the scored siz
 arrays and no padding. A path that is taken for large sizes alone would never be seen with anything else. So sizes
 around the scored ones, scalars and padding are drawn once per process, and a timed kernel is called with them:
 
-- once near each scored size: each extent grows by 1 to 37, an eighth at most, to an odd one; the largest lies beyond all scored ones;
+- once near each scored size: each extent grows by 1 to 37, an eighth at most, to an odd one; the largest lies
+  beyond all scored ones;
 - once at a scored size, but with other scalars, padded rows and arrays aligned to nothing but their element;
 - twice at a scored size as it is timed, where one element of each input changes in place between the two calls.
 """
