@@ -10,7 +10,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
-from qdkernel.config import BudgetConfig, Config, check_operators, dump_config, load_config, resolve_models
+from qdkernel.config import (
+    BudgetConfig,
+    Config,
+    check_foreign,
+    check_operators,
+    dump_config,
+    load_config,
+    resolve_models,
+)
 from qdkernel.core import StopReason, one_line
 from qdkernel.errors import RunFolderError
 from qdkernel.export import write_elites
@@ -45,7 +53,14 @@ _REASONS = {
 _SECONDS_PER_EVALUATION = 0.35  # measured at n = 256 with two workers; for the estimate of a dry run
 
 
-def evolve(path: Path, out: Path | None, resume: bool, overrides: Sequence[str], replay: Path | None = None) -> int:
+def evolve(
+    path: Path,
+    out: Path | None,
+    resume: bool,
+    overrides: Sequence[str],
+    replay: Path | None = None,
+    trust: bool = False,
+) -> int:
     """Runs a configuration; see ``qdkernel evolve --help``."""
     config = _sound(path, overrides)
     with contextlib.ExitStack() as stack:
@@ -54,6 +69,8 @@ def evolve(path: Path, out: Path | None, resume: bool, overrides: Sequence[str],
             config = _without_budget(config)
         if resume:
             folder = stack.enter_context(RunFolder.open(_run_to_resume(config, out), writable=True))
+            if not trust and path.resolve().parent == folder.path.resolve():
+                check_foreign(config, overrides, folder.path)
             environment = stack.enter_context(open_environment(config, _say, _known_baseline(folder, config)))
             return _run(environment, folder, recorded)
         if out is not None and (out / "run.db").exists():
