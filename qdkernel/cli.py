@@ -32,6 +32,10 @@ Overrides = Annotated[
     typer.Option("--set", metavar="PATH=VALUE", help="Override a configuration entry, e.g. budget.minutes=1."),
 ]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder made by evolve.")]
+Trust = Annotated[
+    bool,
+    typer.Option("--trust", help="Accept any compiler, flags and library that a run folder's configuration names."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
 
@@ -67,12 +71,13 @@ def evolve(
         Path | None,
         typer.Option(metavar="RUN", help="Evaluate again what RUN proposed, from its stored replies; asks no model."),
     ] = None,
+    trust: Trust = False,
 ) -> int:
     """Breed kernels into an archive until the budget is spent."""
     from qdkernel.commands.evolve import dry_run as show_plan
     from qdkernel.commands.evolve import evolve as run
 
-    return show_plan(config, set_ or []) if dry_run else run(config, out, resume, set_ or [], replay)
+    return show_plan(config, set_ or []) if dry_run else run(config, out, resume, set_ or [], replay, trust)
 
 
 @app.command()
@@ -139,11 +144,12 @@ def bench(
     ] = 2,
     set_: Overrides = None,
     as_json: AsJson = False,
+    trust: Trust = False,
 ) -> int:
     """Time elites against the baseline again, in fresh processes, with confidence intervals."""
     from qdkernel.commands.bench import bench as run
 
-    return run(target, problem, top, cell, repeats, set_ or [], as_json)
+    return run(target, problem, top, cell, repeats, set_ or [], as_json, trust)
 
 
 @app.command()

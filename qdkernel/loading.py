@@ -14,7 +14,7 @@ from typing import Any
 import cffi
 import numpy as np
 
-from qdkernel.config import load_config
+from qdkernel.config import check_foreign, load_config
 from qdkernel.core import Array, ArrayArgument, Kernel, Problem, cell_name, parse_cell, parse_prototype, within_bound
 from qdkernel.errors import QdkernelError, RunFolderError
 from qdkernel.evaluators.pipeline import CompileSpec, EvaluationContext, EvaluationSpec, verify_only
@@ -108,23 +108,31 @@ class _Copy:
         self.function: Callable[..., None] = partial(module.lib.qd_call, module.ffi.cast("void *", address))
 
 
-def load(run: str | os.PathLike[str], cell: str | None = None, *, per_thread: bool = False) -> LoadedKernel:
+def load(
+    run: str | os.PathLike[str], cell: str | None = None, *, per_thread: bool = False, trust: bool = False
+) -> LoadedKernel:
     """The best elite of a run, or the elite of one cell, compiled and verified again on this machine.
 
-    It is verified in the contained child before it is loaded into this process, where it runs uncontained.
+    It is verified in the contained child before it is loaded into this process, where it runs uncontained: loading an
+    elite runs its code, with the rights of this process. Load only from folders that you made or trust.
 
     Args:
         run: a run folder.
         cell: e.g. ``packed/512/static/none``.
         per_thread: load a copy for each thread that calls it, so that calls need not wait for each other.
+        trust: accept whatever compiler, flags and library the folder names; otherwise gcc or cc by name and harmless
+            flags only.
 
     Raises:
         RunFolderError: no such run or elite.
-        ConfigError: the run is for an instruction-set level that this machine has not.
+        ConfigError: the run is for an instruction-set level that this machine has not, or the folder names a compiler,
+            a flag or a library that only ``trust`` accepts.
         QdkernelError: the kernel does not pass here, e.g. for want of an instruction set.
     """
     with RunFolder.open(Path(run)) as folder:
         config = load_config(folder.path / "config.yaml", files_must_exist=False)
+        if not trust:
+            check_foreign(config, (), folder.path)
         holders = elites(folder.evaluations())
     if not holders:
         raise RunFolderError(f"{run} has no elite to load; let it run longer")

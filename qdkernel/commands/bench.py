@@ -11,7 +11,7 @@ from typing import Any
 
 from qdkernel.analysis import ratio_to_baseline
 from qdkernel.commands.kernel_file import problem_config, read_kernel
-from qdkernel.config import Config, load_config
+from qdkernel.config import Config, check_foreign, load_config
 from qdkernel.core import (
     Cell,
     Evaluation,
@@ -48,15 +48,23 @@ class Entrant:
 
 
 def bench(
-    target: Path, problem: str | None, top: int, cell: str | None, repeats: int, overrides: Sequence[str], as_json: bool
+    target: Path,
+    problem: str | None,
+    top: int,
+    cell: str | None,
+    repeats: int,
+    overrides: Sequence[str],
+    as_json: bool,
+    trust: bool = False,
 ) -> int:
     """Times a run's elites, or a kernel file, against the baseline.
 
     Each is timed ``repeats`` times with all the others between, and the measurement with the highest ratio counts: what
-    disturbs a shared host lasts for tens of seconds and only slows a kernel down.
+    disturbs a shared host lasts for tens of seconds and only slows a kernel down. ``trust`` accepts the compiler, flags
+    and library of a run folder whatever they are.
     """
     if target.is_dir():
-        config, entrants, known = _from_run(target, top, cell, overrides)
+        config, entrants, known = _from_run(target, top, cell, overrides, trust)
     elif problem is None:
         raise QdkernelError(f"{target} is not a run folder; to time a kernel file, add --problem NAME")
     else:
@@ -95,11 +103,13 @@ def _best(repeats: Sequence[Evaluation]) -> Evaluation:
 
 
 def _from_run(
-    path: Path, top: int, cell: str | None, overrides: Sequence[str]
+    path: Path, top: int, cell: str | None, overrides: Sequence[str], trust: bool
 ) -> tuple[Config, list[Entrant], tuple[float, ...]]:
     """What to time, and the baseline's speeds that the run's objectives refer to (none if they do not apply here)."""
     with RunFolder.open(path) as folder:
         config = load_config(folder.path / "config.yaml", overrides, files_must_exist=False)
+        if not trust:
+            check_foreign(config, overrides, path)
         held = elites(folder.evaluations())
         known = recorded_baseline(folder.machine, config)
     if not held:

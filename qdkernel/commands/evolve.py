@@ -11,7 +11,15 @@ from pathlib import Path
 from types import FrameType
 
 from qdkernel.commands.seed_watch import SeedWatch
-from qdkernel.config import BudgetConfig, Config, check_operators, dump_config, load_config, resolve_models
+from qdkernel.config import (
+    BudgetConfig,
+    Config,
+    check_foreign,
+    check_operators,
+    dump_config,
+    load_config,
+    resolve_models,
+)
 from qdkernel.core import RunStatus, StopReason, one_line
 from qdkernel.errors import RunFolderError
 from qdkernel.evaluators.pipeline import check_integers
@@ -47,7 +55,14 @@ _REASONS = {
 _SECONDS_PER_EVALUATION = 0.35  # measured at n = 256 with two workers; for the estimate of a dry run
 
 
-def evolve(path: Path, out: Path | None, resume: bool, overrides: Sequence[str], replay: Path | None = None) -> int:
+def evolve(
+    path: Path,
+    out: Path | None,
+    resume: bool,
+    overrides: Sequence[str],
+    replay: Path | None = None,
+    trust: bool = False,
+) -> int:
     """Runs a configuration; see ``qdkernel evolve --help``."""
     config = sound_config(path, overrides)
     with contextlib.ExitStack() as stack:
@@ -56,6 +71,8 @@ def evolve(path: Path, out: Path | None, resume: bool, overrides: Sequence[str],
             config = _without_budget(config)
         if resume:
             folder = stack.enter_context(RunFolder.open(_run_to_resume(config, out), writable=True))
+            if not trust and path.resolve().parent == folder.path.resolve():
+                check_foreign(config, overrides, folder.path)
             environment = stack.enter_context(open_environment(config, say, _known_baseline(folder, config)))
             return _run(environment, folder, recorded)
         if out is not None and (out / "run.db").exists():

@@ -1,6 +1,7 @@
 """Configuration: YAML to typed settings, with file and line in every message."""
 
 from qdkernel.config.environment import resolve_models
+from qdkernel.config.foreign import check_foreign
 from qdkernel.config.llm import LlmConfig, ModelConfig
 from qdkernel.config.load import config_schema, dump_config, load_config
 from qdkernel.config.model import BudgetConfig, Config, MachineConfig, SelectionConfig
@@ -16,6 +17,7 @@ __all__ = [
     "SelectionConfig",
     "StageConfig",
     "StageOrder",
+    "check_foreign",
     "check_operators",
     "config_schema",
     "dump_config",

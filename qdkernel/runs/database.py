@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+from qdkernel.core import printable
 from qdkernel.errors import RunFolderError
 
 SCHEMA_VERSION = 5
@@ -158,6 +159,7 @@ def _connect(uri: str) -> sqlite3.Connection:
     # Several threads use it, one at a time: the store's lock sees to that.
     connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
     connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA trusted_schema = OFF")  # the file may be from somebody else
     return connection
 
 
@@ -192,6 +194,7 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> None:
         )
     if application != APPLICATION_ID:
         raise RunFolderError(f"{path} is an SQLite database, but not that of a run; give a folder made by `evolve`")
+    _refuse_programs(connection, path)
     if version > SCHEMA_VERSION:
         raise RunFolderError(
             f"{path} was made by a newer qdkernel (schema {version}; this one reads {SCHEMA_VERSION}); "
@@ -201,6 +204,18 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> None:
         raise RunFolderError(
             f"{path} was made by an earlier development version of qdkernel (schema {version}; this one reads "
             f"{SCHEMA_VERSION}) and cannot be read by this one; start a new run, or use the version that made it"
+        )
+
+
+def _refuse_programs(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuses a schema that would run statements of its own when the run is read or written."""
+    found = connection.execute(
+        "SELECT type, name FROM sqlite_schema WHERE type IN ('trigger', 'view') OR sql LIKE 'CREATE VIRTUAL%'"
+    ).fetchone()
+    if found is not None:
+        raise RunFolderError(
+            f"{path} has the {found['type']} {printable(found['name'])!r}, which no run has: somebody "
+            "changed it; use a copy that was not changed"
         )
 
 

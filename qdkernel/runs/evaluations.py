@@ -157,7 +157,7 @@ class EvaluationLog(RunStore):
         rows = self._rows("SELECT source FROM kernels WHERE id = ?", (kernel_id,))
         if not rows:
             raise UnknownName(f"no kernel {kernel_id!r} in {self.path}; ids are 64 hexadecimal digits")
-        return kernel_of(rows[0]["source"])
+        return kernel_of(rows[0]["source"], kernel_id)
 
     def _remeasurements(self, after: int, until: int) -> Mapping[int, Remeasurements]:
         rows = self._rows(

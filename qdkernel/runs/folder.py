@@ -55,6 +55,7 @@ class RunFolder(EvaluationLog, ConversationLog):
         meta = {"problem": problem, "created_at": now(), "harness": installed_version()}
         try:
             path = _exact_folder(root) if exact else _new_folder(root, problem)
+            _refuse_links(path)
             lock = WriterLock(path / "run.lock")
             try:
                 _must_hold_no_run(path)  # another process may have made one there a moment ago
@@ -94,6 +95,7 @@ class RunFolder(EvaluationLog, ConversationLog):
             )
         if not writable:
             return cls(path, open_readonly(database), None)
+        _refuse_links(path)
         lock = WriterLock(path / "run.lock")
         try:
             return cls(path, open_writable(database), lock)
@@ -171,6 +173,16 @@ def _exact_folder(path: Path) -> Path:
     _must_hold_no_run(path)
     path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def _refuse_links(path: Path) -> None:
+    """Refuses symbolic links where a writer would follow them out of the folder."""
+    for name in ("run.db", "run.db-journal", "run.lock", "elites", "plots"):
+        if (path / name).is_symlink():
+            raise RunFolderError(
+                f"{path / name} is a symbolic link; expected a file or folder of the run itself: replace it by what it "
+                "refers to, if that is yours"
+            )
 
 
 def _must_hold_no_run(path: Path) -> None:

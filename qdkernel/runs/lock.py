@@ -20,7 +20,9 @@ class WriterLock:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._file = path.open("a+", encoding="utf-8")
+            # a lock that is a link would let whoever made the folder empty another file
+            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+            self._file = os.fdopen(os.open(path, flags, 0o666), "a+", encoding="utf-8")
         except OSError as error:
             raise RunFolderError(
                 f"{path}: cannot be written ({error.strerror}); copy the run folder to where you may write"

@@ -27,6 +27,7 @@ from qdkernel.core import (
     VerificationResult,
     geometric_mean,
 )
+from qdkernel.errors import RunFolderError
 
 RECORD_QUERY = """
     SELECT e.*, p.operator, p.idea, p.parents, p.target, p.notes, p.proposed_at, p.conversation_id, p.arm_operator,
@@ -129,9 +130,19 @@ def source_bytes(kernel: Kernel) -> bytes:
     return kernel.source.encode("utf-8", "surrogateescape")
 
 
-def kernel_of(source: bytes) -> Kernel:
-    """The kernel with these bytes."""
-    return Kernel(source.decode("utf-8", "surrogateescape"))
+def kernel_of(source: bytes, kernel_id: str) -> Kernel:
+    """The kernel with these bytes.
+
+    Raises:
+        RunFolderError: they are not what ``kernel_id`` is the hash of.
+    """
+    kernel = Kernel(bytes(source).decode("utf-8", "surrogateescape"))
+    if kernel.id != kernel_id:
+        raise RunFolderError(
+            f"the source stored for kernel {kernel_id[:12]} is that of {kernel.id[:12]}: run.db was changed or is "
+            "damaged; take a copy from a backup"
+        )
+    return kernel
 
 
 def proposal_row(proposal: Proposal) -> dict[str, Any]:  # Any: what SQLite stores
@@ -175,7 +186,7 @@ def _provenance_of(row: sqlite3.Row) -> Provenance:
 def proposal_of(row: sqlite3.Row) -> Proposal:
     """The proposal in a row that has the kernel's source beside the columns of ``proposals``."""
     return Proposal(
-        kernel=kernel_of(row["source"]),
+        kernel=kernel_of(row["source"], row["kernel_id"]),
         operator=row["operator"],
         idea=row["idea"],
         parents=tuple(KernelId(parent) for parent in json.loads(row["parents"])),

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from qdkernel.core import Kernel, Outcome
-from qdkernel.evaluators.pipeline import EvaluationSpec, EvaluationTask, perform
+from qdkernel.evaluators.pipeline import EvaluationSpec, EvaluationTask, SharedScratch, perform
 from qdkernel.evaluators.pipeline.worker import _drop_context
 from qdkernel.evaluators.toolchain import CompileLimits
 from tests.conftest import compiled_with, make_spec, run_with, timed_with
@@ -61,6 +61,25 @@ def test_a_cheat_is_stopped_as_its_header_says(path: Path, spec: EvaluationSpec)
     assert found.outcome in expected(path), f"{found.outcome}: {found.detail}"
     assert found.objective is None
     assert found.detail
+
+
+@pytest.mark.parametrize("name", ["crashes_as_incumbent", "hangs_as_incumbent"])
+def test_an_incumbent_cannot_tell_its_duel_from_its_evaluation(name: str, spec: EvaluationSpec) -> None:
+    sizes = tuple({"m": size, "n": size, "k": size} for size in (72, 80))
+    spec = timed_with(spec, sizes=sizes, baseline_gflops=(1e-3, 1e-3), threads=1)
+    incumbent = Kernel(source(TESTS / "cheats" / "duel" / f"{name}.c"))
+    found = perform(EvaluationTask(spec, incumbent))
+    assert found.outcome is Outcome.OK, found.detail
+    assert found.cell is not None
+    scratch = SharedScratch(Path(spec.scratch))
+    scratch.set_incumbent(found.cell, incumbent, 1e-9)
+    try:
+        challenger = perform(EvaluationTask(spec, Kernel(incumbent.source + "/* again */")))
+    finally:
+        scratch.remove_incumbent(found.cell)
+    assert challenger.outcome is Outcome.OK, challenger.detail
+    assert challenger.duel is not None
+    assert challenger.duel.fault is None
 
 
 FAST_ALGORITHMS = {"strassen", "strassen_equilibrated_scored", "strassen_scored"}

@@ -9,6 +9,7 @@ from qdkernel.evaluators.measurement.buffers import (
     TimingRule,
     WrongResult,
 )
+from qdkernel.evaluators.measurement.generators import new_generator
 from qdkernel.evaluators.measurement.paired import (
     Busy,
     CpuPlacement,
@@ -18,6 +19,7 @@ from qdkernel.evaluators.measurement.paired import (
     time_with_late_inputs,
 )
 from qdkernel.evaluators.measurement.peaks import MachinePeaks, load_or_measure_peaks
+from qdkernel.evaluators.measurement.unannounced import check_unannounced
 
 __all__ = [
     "Baseline",
@@ -32,8 +34,10 @@ __all__ = [
     "TimingBuffers",
     "TimingRule",
     "WrongResult",
+    "check_unannounced",
     "kernel_environment",
     "load_or_measure_peaks",
+    "new_generator",
     "prepare_baseline",
     "probe",
     "time_pairs",

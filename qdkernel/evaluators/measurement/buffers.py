@@ -11,8 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from qdkernel.core import Problem
-from qdkernel.evaluators.sandbox import BufferAlignment, Child, ChildFailed, Layout, MemoryFile, Region, poison
+from qdkernel.core import Array, Arrays, Problem
+from qdkernel.evaluators.measurement.generators import new_generator
+from qdkernel.evaluators.measurement.unannounced_cases import near_case, respelled_case
+from qdkernel.evaluators.sandbox import (
+    BufferAlignment,
+    Child,
+    ChildFailed,
+    Layout,
+    MemoryFile,
+    PlacedCall,
+    Region,
+    poison,
+)
 
 _INPUT_THREADS = 2  # make fresh inputs
 _WARM_BELOW_S = 5e-3  # calls shorter than this are preceded by an untimed one: waking a pool costs up to 0.1 ms
@@ -129,12 +140,15 @@ def _warm_calls(call_s: float) -> int:
 class TimingBuffers:
     """Memory for the timed calls of all scored sizes: one input file, one output file per kernel.
 
+    Attributes:
+        near: indices of one call near each scored size (see ``unannounced``).
+        respelled: indices of one call at each scored size, with other scalars, strides and alignment.
+
     Args:
         problem: what is computed.
         sizes: the scored sizes.
         expected_s: a guess of one call's time for each size; decides how many calls make a block.
         rule: how long blocks should be.
-        rng: secret; makes the inputs and the checks.
     """
 
     _CALLS_MAX = 16  # more would push the working set of a block out of the last-level cache
@@ -145,11 +159,10 @@ class TimingBuffers:
         sizes: Sequence[Mapping[str, int]],
         expected_s: Sequence[float],
         rule: TimingRule,
-        rng: np.random.Generator,
     ) -> None:
         self.problem = problem
         # Made before a benchmark confines its thread to one core: fresh inputs come from two cores, between blocks.
-        self._rngs = rng.spawn(_INPUT_THREADS)
+        self._secret_rngs = tuple(new_generator() for _ in range(_INPUT_THREADS))
         self._hands = ThreadPoolExecutor(_INPUT_THREADS)
         everybody = threading.Barrier(_INPUT_THREADS)
         for _ in self._hands.map(lambda _: everybody.wait(), range(_INPUT_THREADS)):
@@ -172,7 +185,11 @@ class TimingBuffers:
             )
         self.sizes = tuple(scored)
         calls = [(problem.scored_case(s.size), BufferAlignment.FRONT) for s in scored for _ in s.calls]
-        self.layout = Layout(problem, calls)
+        rng = new_generator()
+        others = [make(problem, s.size, rng) for make in (near_case, respelled_case) for s in scored]
+        self.near = range(len(calls), len(calls) + len(scored))
+        self.respelled = range(self.near.stop, self.near.stop + len(scored))
+        self.layout = Layout(problem, [*calls, *((case, BufferAlignment.SHIFTED) for case in others)])
         self.inputs = MemoryFile("timed-inputs", self.layout.input_bytes)
         self._outputs: dict[str, MemoryFile] = {}
         self._sketches: dict[int, Any] = {}  # Any: private to the problem
@@ -183,32 +200,65 @@ class TimingBuffers:
             self._outputs[process] = MemoryFile(f"timed-outputs-{process}", self.layout.output_bytes)
         return self._outputs[process]
 
-    def refresh(self, calls: range, racers: Sequence[str], unchecked: int = 0) -> None:
-        """Fresh random inputs for ``calls``, initial outputs for each kernel, and the sketches to check them by.
+    def refresh(self, calls: range, processes: Sequence[str], unchecked: int = 0) -> None:
+        """Fresh random inputs for ``calls``, initial outputs for each process, and the sketches to check them by.
 
         The first ``unchecked`` calls get no sketch: they only warm up, nothing is claimed of them.
         """
-        outputs = [self.outputs(process) for process in racers]
+        outputs = [self.outputs(process) for process in processes]
 
         def share(hand: int) -> None:
+            shown_rng = new_generator()
             for index in calls[hand::_INPUT_THREADS]:
-                self._refresh_call(index, outputs, self._rngs[hand], checked=index >= calls.start + unchecked)
+                arrays = self._refresh_call(index, outputs, shown_rng)
+                if index >= calls.start + unchecked:
+                    case = self.layout.calls[index].case
+                    self._sketches[index] = self.problem.sketch(case, arrays, self._secret_rngs[hand])
 
         for _ in self._hands.map(share, range(_INPUT_THREADS)):
-            pass  # waits, and raises what a hand raised
+            pass  # waits, and raises what a thread raised
 
-    def _refresh_call(self, index: int, outputs: Sequence[MemoryFile], rng: np.random.Generator, checked: bool) -> None:
+    def _refresh_call(
+        self, index: int, outputs: Sequence[MemoryFile], shown_rng: np.random.Generator
+    ) -> dict[str, Array]:
         call = self.layout.calls[index]
-        arrays = self.problem.make_inputs("uniform", call.case, rng)
+        arrays = self.problem.make_inputs("uniform", call.case, shown_rng)
+        self._write(call, arrays, outputs, shown_rng)
+        return arrays
+
+    def _write(
+        self, call: PlacedCall, arrays: Arrays, outputs: Sequence[MemoryFile], shown_rng: np.random.Generator
+    ) -> None:
         for placed in call.arrays:
             for file in [self.inputs] if placed.region is Region.INPUT else outputs:
-                contents = arrays[placed.argument.name] if placed.argument.is_read else poison(placed.dtype, rng)
+                contents = arrays[placed.argument.name] if placed.argument.is_read else poison(placed.dtype, shown_rng)
                 self.layout.view(file, placed)[...] = contents
-        if checked:
-            self._sketches[index] = self.problem.sketch(call.case, arrays, rng)
 
-    def check(self, calls: range, process: str) -> None:
-        """Compares the outputs of a kernel with the sketches.
+    def refresh_one(self, index: int, process: str) -> dict[str, Array]:
+        """Like ``refresh`` for one call; returns what the arrays that a kernel reads hold."""
+        arrays = self._refresh_call(index, [self.outputs(process)], new_generator())
+        self._sketches[index] = self.problem.sketch(self.layout.calls[index].case, arrays, self._secret_rngs[0])
+        return arrays
+
+    def change_in_place(self, index: int, process: str, arrays: dict[str, Array]) -> None:
+        """Changes one element of each floating-point input of a call, off the edges, and prepares the call again.
+
+        Args:
+            index: of the call.
+            process: whose outputs get their initial contents.
+            arrays: what ``refresh_one`` returned; changed.
+        """
+        call, rng = self.layout.calls[index], new_generator()
+        for array in (arrays[placed.argument.name] for placed in call.arrays if placed.argument.is_read):
+            if array.dtype.kind == "f" and array.size:
+                at = tuple(int(rng.integers(1, n - 1)) if n > 2 else int(rng.integers(n)) for n in array.shape)
+                if not np.isnan(array[at]):  # NaN marks what is not read
+                    array[at] = rng.uniform(2.0, 3.0)  # larger than all others, so that an old result shows
+        self._write(call, arrays, [self.outputs(process)], rng)
+        self._sketches[index] = self.problem.sketch(call.case, arrays, self._secret_rngs[0])
+
+    def check(self, calls: range, process: str, what: str = "a timed call") -> None:
+        """Compares what a kernel left in its outputs with the sketches; ``what`` names the calls in the message.
 
         Raises:
             WrongResult: a call's result is wrong.
@@ -223,9 +273,13 @@ class TimingBuffers:
             }
             error = self.problem.sketch_error(call.case, arrays, self._sketches[index], self.problem.error_limit)
             if not error <= 1.0:
-                size = ", ".join(f"{name}={call.case[name]}" for name in self.problem.size_names)
+                case = ", ".join(
+                    f"{name}={value:g}"
+                    for name, value in call.case.items()
+                    if index >= self.near.start or name in self.problem.size_names
+                )
                 raise WrongResult(
-                    f"the result of a timed call ({size}) is wrong: {error:.3g} times the error allowed", process
+                    f"the result of {what} ({case}) is wrong: {error:.3g} times the error allowed", process
                 )
 
     def close(self) -> None:

@@ -63,15 +63,24 @@ def probe(buffers: TimingBuffers, scored: ScoredSize, process: TimedProcess, pla
         WrongResult: its result is wrong.
         ChildFailed: it died or was late.
     """
-    calls = range(scored.first, scored.first + 1)
-    buffers.refresh(calls, [process.name])
+    buffers.refresh(range(scored.first, scored.first + 1), [process.name])
+    return timed_call(buffers, scored.first, process, placement)
+
+
+def timed_call(
+    buffers: TimingBuffers, index: int, process: TimedProcess, placement: CpuPlacement, what: str = "a timed call"
+) -> float:
+    """Nanoseconds of one checked call whose inputs are in place; ``what`` names it in messages.
+
+    Raises:
+        WrongResult: its result is wrong.
+        ChildFailed: it died or was late.
+    """
     with process.attributing_failures():
         process.child.go_on()
-        elapsed = process.child.run(
-            calls.start, 1, placement.timeout_s, cpu=placement.cpu, spin=placement.spin, freeze=True
-        )
+        elapsed = process.child.run(index, 1, placement.timeout_s, cpu=placement.cpu, spin=placement.spin, freeze=True)
         process.child.stop()
-    buffers.check(calls, process.name)
+    buffers.check(range(index, index + 1), process.name, what)
     return float(elapsed)
 
 

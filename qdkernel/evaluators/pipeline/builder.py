@@ -18,13 +18,14 @@ from qdkernel.evaluators.sandbox import (
     PrecomputationDetected,
 )
 
-_FAILURES = {
+FAILURES = {
     ChildCrashed: Outcome.CRASHED,
     ChildStartFailed: Outcome.CRASHED,
     ChildTimeout: Outcome.TIMEOUT,
     CpuTimeExceeded: Outcome.IMPLAUSIBLE,
     PrecomputationDetected: Outcome.IMPLAUSIBLE,
 }
+"""How an evaluation ends when its child failed."""
 
 
 class Stop(Exception):
@@ -97,7 +98,7 @@ def outcomes(where: Callable[[int], str]) -> Iterator[None]:
     except ChildFailed as error:
         if error.process == "baseline":
             raise  # not a fact about the kernel; the worker makes a new context
-        raise Stop(_FAILURES[type(error)], f"{error}{where(error.finished)}") from None
+        raise Stop(FAILURES[type(error)], f"{error}{where(error.finished)}") from None
     except WrongResult as error:
         raise Stop(Outcome.WRONG, str(error)) from None
     except Busy as error:

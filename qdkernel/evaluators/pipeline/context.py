@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-import secrets
 import tempfile
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-
-from qdkernel.evaluators.measurement import Baseline, TimingBuffers, kernel_environment, prepare_baseline
+from qdkernel.evaluators.measurement import Baseline, TimingBuffers, kernel_environment, new_generator, prepare_baseline
 from qdkernel.evaluators.pipeline.scratch import SharedScratch
 from qdkernel.evaluators.pipeline.spec import EvaluationSpec
 from qdkernel.evaluators.pipeline.timer import Timer
@@ -44,12 +41,10 @@ class EvaluationContext:
         self.problem = find_problem(spec.problem, spec.accuracy)
         self.scratch = SharedScratch(Path(spec.scratch))
         self.lock = CoreLock()
-        # Secret, so that no kernel can predict its inputs. SFC64 is the fastest, and fresh inputs cost time.
-        self.rng = np.random.Generator(np.random.SFC64(secrets.randbits(128)))
         self.toolchain = find_toolchain(spec.compile.command, spec.compile.flags)
         self.built = build_native(self.toolchain, self.problem)
         self.native = Native(load_module(self.toolchain, "_qd_supervisor", DECLARATIONS, '#include "supervisor.c"\n'))
-        self.suite = VerificationSuite(self.problem, self.rng)
+        self.suite = VerificationSuite(self.problem, new_generator())
         self._cores = tuple(sorted(os.sched_getaffinity(0)))
 
     @cached_property
@@ -59,7 +54,7 @@ class EvaluationContext:
         if timing is None:
             raise ValueError("expected a spec with timing to time kernels, got one for verification only")
         cores, run_s = self._cores, self.spec.run.run_s
-        return Timer(timing, self.problem, self.lock, self.rng, cores, run_s, self.start, self._start_timed_baseline)
+        return Timer(timing, self.problem, self.lock, cores, run_s, self.start, self._start_timed_baseline)
 
     @property
     def verify_threads(self) -> tuple[int, ...]:

@@ -62,7 +62,7 @@ def evaluate(context: EvaluationContext, kernel: Kernel, accept: Accept | None =
                     raise Stop(Outcome.OUTSIDE_STAGE, reason)
                 with builder.step("verify"):
                     verify(context, builder, made)
-            time_challenger(context, builder, made, cell)
+            time_challenger(context, builder, made, builder.behaviour)
             shutil.move(made, context.scratch.object_path(kernel.id))
     except Stop as stop:
         return builder.finish(stop.outcome, stop.detail, stop.duplicate_of)

@@ -62,6 +62,8 @@ def _compare(context: EvaluationContext, challenger: Kernel, reference: Kernel) 
     with timer.alone():
         process = timer.start("challenger", made)
         with process.child, outcomes(lambda _: " while being timed"):
-            first_call_ns = first_timing(timer, process, None)
-            measured = duel(timer, process, first_call_ns, Incumbent(reference.id, 0.0), reference_made)
+            _, first_call_ns = first_timing(timer, process, None)
+            measured = duel(
+                timer, context.scratch, process, first_call_ns, Incumbent(reference.id, 0.0), reference_made
+            )
     return Comparison(measured, Outcome.OK)

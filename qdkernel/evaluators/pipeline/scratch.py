@@ -6,6 +6,8 @@ so workers read the latest state and tasks stay small.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import shutil
 import tempfile
@@ -15,6 +17,7 @@ from pathlib import Path
 from qdkernel.core import Cell, Kernel, KernelId
 
 _PREFIX = "qdkernel-"
+_LOCK = "lock"  # held as long as the folder is in use
 
 
 @dataclass(frozen=True)
@@ -26,22 +29,29 @@ class Incumbent:
 
 
 class SharedScratch:
-    """A scratch folder; one process writes, its workers read."""
+    """A scratch folder; one process writes, its workers read, and count the incumbents that were stopped in duels."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for name in ("known", "incumbents", "kernels"):
+        self._lock_fd: int | None = None
+        for name in ("known", "incumbents", "kernels", "stopped"):
             (folder / name).mkdir(exist_ok=True)
 
     @classmethod
     def make(cls) -> SharedScratch:
         """A new scratch folder in the temporary folder; those that killed runs left behind are removed."""
         _sweep(Path(tempfile.gettempdir()))
-        return cls(Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")))
+        made = cls(Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")))
+        made._lock_fd = os.open(made.folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(made._lock_fd, fcntl.LOCK_EX)  # workers that are forked hold it as well, until the last has ended
+        return made
 
     def remove(self) -> None:
         """Deletes the folder with everything in it."""
         shutil.rmtree(self.folder, ignore_errors=True)
+        if self._lock_fd is not None:
+            os.close(self._lock_fd)
+            self._lock_fd = None
 
     def add_known(self, code: str, kernel_id: KernelId) -> None:
         """Records that a hash of source or machine code belongs to a kernel; the first one stays."""
@@ -90,6 +100,20 @@ class SharedScratch:
         """The source of an incumbent."""
         return (self.folder / "kernels" / f"{kernel_id}.c").read_bytes().decode()  # CR LF stay, and so does the id
 
+    def count_stopped(self, kernel_id: KernelId) -> int:
+        """Counts a duel in which a kernel was stopped as the incumbent; returns how many there were in a row.
+
+        Workers call it, with the cores held for a benchmark, so two never count at once.
+        """
+        with (self.folder / "stopped" / kernel_id).open("ab") as file:
+            file.write(b".")
+            file.flush()
+            return file.tell()
+
+    def forget_stopped(self, kernel_id: KernelId) -> None:
+        """Sets the count of ``count_stopped`` back, after a duel that came to its end."""
+        (self.folder / "stopped" / kernel_id).unlink(missing_ok=True)
+
     def object_path(self, kernel_id: KernelId) -> Path:
         """Where the shared object of a kernel is kept."""
         return self.folder / "kernels" / f"{kernel_id}.so"
@@ -98,6 +122,7 @@ class SharedScratch:
         """Drops source and object of a kernel that holds no cell."""
         for suffix in (".c", ".so"):
             (self.folder / "kernels" / f"{kernel_id}{suffix}").unlink(missing_ok=True)
+        self.forget_stopped(kernel_id)
 
     def _incumbent_path(self, cell: Cell) -> Path:
         return self.folder / "incumbents" / "-".join(map(str, cell))
@@ -109,14 +134,29 @@ class SharedScratch:
 
 
 def _sweep(parent: Path) -> None:
-    """Removes this user's scratch folders whose process is gone."""
+    """Removes this user's scratch folders that no process uses.
+
+    A process that cannot be seen may live in another container or on another host that shares the folder, so a scratch
+    folder only goes when its lock can be taken as well; one without a lock stays.
+    """
     for folder in parent.glob(f"{_PREFIX}[0-9]*-*"):
         pid = folder.name.removeprefix(_PREFIX).split("-")[0]
         try:
             mine = folder.is_dir() and not folder.is_symlink() and folder.stat().st_uid == os.getuid()
             os.kill(int(pid), 0)
         except ProcessLookupError:
-            if mine:
+            if mine and _unlocked(folder / _LOCK):
                 shutil.rmtree(folder, ignore_errors=True)
         except (OSError, ValueError):
             continue
+
+
+def _unlocked(path: Path) -> bool:
+    with contextlib.suppress(OSError):
+        lock_fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        finally:
+            os.close(lock_fd)
+    return False

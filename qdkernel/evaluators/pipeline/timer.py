@@ -18,6 +18,7 @@ from qdkernel.evaluators.measurement import (
     TimedProcess,
     TimingBuffers,
     TimingRule,
+    new_generator,
     time_pairs,
 )
 from qdkernel.evaluators.pipeline.spec import TimingSpec
@@ -35,7 +36,6 @@ class Timer:
         spec: how kernels are timed.
         problem: what they compute.
         lock: keeps benchmarks of this host apart.
-        rng: draws inputs and orders.
         cores: processors of this process.
         timeout_s: deadline of a block of calls.
         start: starts the child of a kernel.
@@ -47,15 +47,14 @@ class Timer:
         spec: TimingSpec,
         problem: Problem,
         lock: CoreLock,
-        rng: np.random.Generator,
         cores: tuple[int, ...],
         timeout_s: float,
         start: Start,
         start_baseline: Callable[[TimingBuffers], tuple[Baseline, Child]],
     ) -> None:
         self.spec = spec
-        self.rng = rng
-        self.buffers = TimingBuffers(problem, spec.sizes, _expected_s(problem, spec), spec.rule, rng)
+        self.rng = new_generator()  # orders of blocks, resampling; inputs and checks have generators of their own
+        self.buffers = TimingBuffers(problem, spec.sizes, _expected_s(problem, spec), spec.rule)
         self._lock, self._cores, self._start = lock, cores, start
         self._start_baseline = start_baseline
         self._baseline: tuple[Baseline, TimedProcess] | None = None

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from qdkernel.core import (
-    Cell,
+    Behaviour,
     Duel,
     Fault,
     Kernel,
@@ -19,6 +19,7 @@ from qdkernel.core import (
     Timing,
     geometric_mean,
     median_ratio,
+    size_text,
     worth_a_duel,
 )
 from qdkernel.evaluators.measurement import (
@@ -26,26 +27,30 @@ from qdkernel.evaluators.measurement import (
     TimedProcess,
     TimingRule,
     WrongResult,
+    check_unannounced,
     probe,
     time_pairs,
     time_with_late_inputs,
 )
-from qdkernel.evaluators.pipeline.builder import EvaluationBuilder, Stop, outcomes
+from qdkernel.evaluators.pipeline.builder import FAILURES, EvaluationBuilder, Stop, outcomes
 from qdkernel.evaluators.pipeline.context import EvaluationContext
-from qdkernel.evaluators.pipeline.scratch import Incumbent
+from qdkernel.evaluators.pipeline.scratch import Incumbent, SharedScratch
 from qdkernel.evaluators.pipeline.timer import Timer
 from qdkernel.evaluators.sandbox import ChildCrashed, ChildFailed, ChildStartFailed
 
 _REMEASURE_BUDGETS = 2  # heuristic: budgets of a first timing that a remeasurement may take
+_STOPPED_DUELS = 2  # in which an incumbent may be stopped before it loses its cell
 PEAK_MARGIN = 1.02
 """Best window of the peak benchmark against a median: 2 % above it is no measurement error."""
+_SLOW_FIRST = 10  # times the later calls, beyond which a first call is reported
+_FIRST_NS = 5e6  # that a first call may take on top: it starts threads, maps buffers (measured: below 2 ms)
 _TRIAD_MARGIN = 1.25  # triad itself varies by 20 % between runs, and other mixes of reads and writes can beat it
 
 
-def time_challenger(context: EvaluationContext, builder: EvaluationBuilder, made: Path, cell: Cell) -> None:
+def time_challenger(context: EvaluationContext, builder: EvaluationBuilder, made: Path, behaviour: Behaviour) -> None:
     """Steps 7 and 8: timing against the baseline and, if it may win, against the incumbent; plausibility."""
     timer = context.timer
-    incumbent = context.scratch.incumbent(cell)
+    incumbent = context.scratch.incumbent(behaviour.cell)
     if incumbent and incumbent.kernel_id == builder.kernel.id:
         incumbent = None  # evaluated again: it cannot challenge itself
     incumbent_object = (
@@ -55,17 +60,20 @@ def time_challenger(context: EvaluationContext, builder: EvaluationBuilder, made
     with builder.holding(timer.alone()), builder.step("time"):
         process = timer.start("challenger", made)
         with process.child, outcomes(lambda _: " while being timed"):
-            first_call_ns = first_timing(timer, process, incumbent)
+            first_ns, first_call_ns = first_timing(timer, process, incumbent)
             if incumbent and _clearly_slower(timer, first_call_ns, incumbent):
                 timings = tuple(_rough_timing(timer, i, ns) for i, ns in enumerate(first_call_ns))
                 builder.detail = "dropped after two calls: clearly slower than the incumbent of its cell"
             else:
                 rule = timer.spec.rule
                 timings = tuple(time_size(timer, i, process, ns, baseline, rule) for i, ns in enumerate(first_call_ns))
+                evidence = {**behaviour.evidence, **_slow_first_calls(first_ns, timings)}
+                builder.behaviour = replace(behaviour, evidence=evidence)
+                check_unannounced(timer.buffers, process, timer.placement, timer.rng)
             measured = builder.measured = _measured(timings)
             check_plausible(timer, timings)
             if incumbent and incumbent_object and worth_a_duel(measured.objective, timings, incumbent.objective):
-                found = duel(timer, process, first_call_ns, incumbent, incumbent_object)
+                found = duel(timer, context.scratch, process, first_call_ns, incumbent, incumbent_object)
                 builder.measured = replace(measured, duel=found)
 
 
@@ -79,7 +87,7 @@ def remeasure_timing(context: EvaluationContext, builder: EvaluationBuilder, eli
         process = timer.start("challenger", made)
         with process.child, outcomes(lambda _: " while being timed"):
             try:
-                first_call_ns = first_timing(timer, process, None)
+                _, first_call_ns = first_timing(timer, process, None)
                 timings = tuple(time_size(timer, i, process, ns, baseline, rule) for i, ns in enumerate(first_call_ns))
             except ChildCrashed as error:
                 if error.process == process.name and _fault(timer, error, made) is None:
@@ -102,8 +110,8 @@ def object_of(context: EvaluationContext, builder: EvaluationBuilder, elite: Ker
     return path
 
 
-def first_timing(timer: Timer, process: TimedProcess, incumbent: Incumbent | None) -> list[float]:
-    """Nanoseconds of one call at each scored size; the faster of two calls where the first is clearly slower.
+def first_timing(timer: Timer, process: TimedProcess, incumbent: Incumbent | None) -> tuple[list[float], list[float]]:
+    """Nanoseconds of the first call at each scored size, and of the faster of two where the first is clearly slower.
 
     The first call also creates the kernel's threads and touches its buffers, so it alone decides nothing.
     """
@@ -111,8 +119,18 @@ def first_timing(timer: Timer, process: TimedProcess, incumbent: Incumbent | Non
     first_call_ns = [probe(timer.buffers, scored, process, timer.placement) for scored in sizes]
     if incumbent and _clearly_slower(timer, first_call_ns, incumbent):
         again = [probe(timer.buffers, scored, process, timer.placement) for scored in sizes]
-        first_call_ns = [min(pair) for pair in zip(first_call_ns, again, strict=True)]
-    return first_call_ns
+        return first_call_ns, [min(pair) for pair in zip(first_call_ns, again, strict=True)]
+    return first_call_ns, first_call_ns
+
+
+def _slow_first_calls(first_ns: list[float], timings: tuple[Timing, ...]) -> dict[str, str]:
+    """An entry of the evidence when first calls, which no speed counts, took many times the later ones."""
+    told = [
+        f"{size_text(timing.size)}: {first * 1e-6:.3g} ms, later {float(np.median(timing.kernel_ns)) * 1e-6:.3g} ms"
+        for first, timing in zip(first_ns, timings, strict=True)
+        if first > _SLOW_FIRST * float(np.median(timing.kernel_ns)) + _FIRST_NS
+    ]
+    return {"first call": "; ".join(told)} if told else {}
 
 
 def _clearly_slower(timer: Timer, first_call_ns: list[float], incumbent: Incumbent) -> bool:
@@ -169,6 +187,7 @@ def _timing(timer: Timer, index: int, timed: int, samples: PairedSamples) -> Tim
 
 def duel(
     timer: Timer,
+    scratch: SharedScratch,
     process: TimedProcess,
     first_call_ns: list[float],
     incumbent: Incumbent,
@@ -177,16 +196,18 @@ def duel(
     """The challenger against the incumbent of its cell, interleaved, over all scored sizes.
 
     Duels take place between kernels of similar speed, so the blocks of both have the same number of calls. The
-    incumbent is called once first, as the challenger was: a first call creates threads and touches memory, and would
-    cost the incumbent a tenth in the first round. An incumbent that crashes or is wrong in the duel loses it.
+    incumbent is first called once at each size, as the challenger was: a first call creates threads and touches memory,
+    and would cost the incumbent a tenth in the first round; and no kernel can tell from its first calls which of the
+    two it is. An incumbent that crashes or is wrong in the duel loses it, and so does one that was stopped in the
+    duel before as well, whatever the reason.
     """
     incumbent_process = timer.start("incumbent", incumbent_object)
     rule = timer.spec.duel_rule
     with incumbent_process.child:
         samples = []
         try:
+            first_timing(timer, incumbent_process, None)
             for scored, call_ns in zip(timer.sizes, first_call_ns, strict=True):
-                probe(timer.buffers, scored, incumbent_process, timer.placement)
                 challenger, reference = (
                     scored.timed_case(each, call_ns, rule) for each in (process, incumbent_process)
                 )
@@ -198,12 +219,30 @@ def duel(
                 raise
             process.child.close()  # its threads and memory may be what the incumbent lacked
             incumbent_process.child.close()
-            if fault := _fault(timer, error, incumbent_object):
+            fault = _fault(timer, error, incumbent_object)
+            if fault := fault or _repeated(scratch, incumbent, incumbent_process, error):
                 return Duel(incumbent.kernel_id, math.inf, math.inf, math.inf, fault=fault)
             raise Stop(Outcome.LOST, f"the incumbent of its cell was stopped in their duel: {error}") from None
+    scratch.forget_stopped(incumbent.kernel_id)
     found = median_ratio([lap.ratios for lap in samples], timer.rng)
     kernel_ns, incumbent_ns = zip(*((lap.kernel_ns, lap.reference_ns) for lap in samples), strict=True)
     return Duel(incumbent.kernel_id, found.median, found.low, found.high, kernel_ns, incumbent_ns)
+
+
+def _repeated(
+    scratch: SharedScratch, incumbent: Incumbent, process: TimedProcess, error: ChildFailed | WrongResult
+) -> Fault | None:
+    """The fault of an incumbent that was stopped in ``_STOPPED_DUELS`` duels in a row; ``None`` before that.
+
+    A child that did not start, or that somebody else killed, says nothing about its kernel.
+    """
+    if isinstance(error, WrongResult | ChildStartFailed):
+        return None
+    if isinstance(error, ChildCrashed) and process.child.was_killed:
+        return None
+    if scratch.count_stopped(incumbent.kernel_id) < _STOPPED_DUELS:
+        return None
+    return Fault(FAILURES[type(error)], f"it was stopped in {_STOPPED_DUELS} duels in a row: {error}")
 
 
 def _fault(timer: Timer, error: ChildFailed | WrongResult, made: Path) -> Fault | None:

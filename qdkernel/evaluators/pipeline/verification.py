@@ -26,7 +26,9 @@ class Verdict:
 
 
 class VerificationSuite:
-    """The cases a kernel must get right, with the answers; made once per worker from a secret generator.
+    """The cases a kernel must get right, with the answers; made once per worker.
+
+    All that is drawn for it is shown to kernels in the end, so the generator is used for nothing else.
 
     Everything in the input file that is not an input is NaN or the largest integer, everything in the output file that
     is not an output is a canary: what a kernel reads or writes beside its arrays shows. Arrays that are only written
@@ -34,7 +36,7 @@ class VerificationSuite:
 
     Args:
         problem: what is computed.
-        rng: secret; the child never sees it.
+        rng: seeded for this suite alone; draws sizes, inputs, poison and canaries.
     """
 
     def __init__(self, problem: Problem, rng: np.random.Generator) -> None:

@@ -146,6 +146,44 @@ def test_an_incumbent_that_is_only_late_in_a_duel_keeps_its_cell(tmp_path: Path)
     assert "the incumbent of its cell was stopped in their duel: not done after 0.5 s" in found.detail
 
 
+def test_an_incumbent_that_is_late_in_two_duels_has_lost_its_cell(tmp_path: Path) -> None:
+    context = EvaluationContext(run_with(make_spec(tmp_path), run_s=0.5))
+    try:
+        found = evaluate(context, Kernel(naive()))
+        assert found.cell is not None
+        incumbent = Kernel(HEAD + "\n{\n    volatile int x = 1;\n    while (x) {}\n}\n")
+        context.scratch.set_incumbent(found.cell, incumbent, 1e-9)
+        first, second = (evaluate(context, Kernel(f"{naive()}/* {n} */")) for n in range(2))
+    finally:
+        context.close()
+    assert first.outcome is Outcome.LOST
+    assert second.outcome is Outcome.OK, second.detail
+    assert second.duel is not None
+    assert (second.duel.incumbent, second.duel.low) == (incumbent.id, math.inf)
+    assert second.duel.fault is not None
+    assert second.duel.fault.outcome is Outcome.TIMEOUT
+    assert second.duel.fault.detail.startswith("it was stopped in 2 duels in a row: not done after 0.5 s")
+
+
+@pytest.mark.parametrize(("wait", "told"), [("", False), ("for (volatile long x = 0; x < 100000000; x++) ;", True)])
+def test_a_first_call_that_takes_many_times_the_later_ones_is_told(
+    wait: str, told: bool, context: EvaluationContext
+) -> None:
+    once = f"{{ static int called; if (m == 48 && n == 48 && k == 48 && !called++) {{ {wait} }} "
+    found = evaluate(context, Kernel(naive().replace("{", once, 1)))
+    assert found.outcome is Outcome.OK, found.detail
+    assert ("first call" in found.evidence) is told
+    assert not told or found.evidence["first call"].startswith("m=48 n=48 k=48: ")
+
+
+def test_a_path_that_is_wrong_beside_the_scored_sizes_is_named_with_its_case(context: EvaluationContext) -> None:
+    guard = "if (m > 48 && m < 60 && n > 48 && n < 60 && k > 48 && k < 60)\n        k--;\n"
+    found = evaluate(context, Kernel(naive().replace("{", "{\n    " + guard, 1)))
+    assert found.outcome is Outcome.WRONG, found.detail
+    assert "a call beside the scored ones (m=" in found.detail
+    assert ", alpha=" in found.detail
+
+
 def test_a_baseline_that_was_killed_is_nobodys_fault_and_the_next_kernel_has_a_new_one(tmp_path: Path) -> None:
     spec = make_spec(tmp_path)
     try:

@@ -1,0 +1,39 @@
+"""Calls that a kernel must get right beside the scored ones, in the process in which it was timed.
+
+The verification suite has small sizes only, and timed calls have the scored sizes, one choice of scalars, aligned
+arrays and no padding. A path that is taken for large sizes alone would never be seen with anything else. So sizes
+around the scored ones, scalars and padding are drawn once per process, and a timed kernel is called with them:
+
+- once near each scored size: each extent grows by 1 to 37, an eighth at most, to an odd one; the largest lies
+  beyond all scored ones;
+- once at a scored size, but with other scalars, padded rows and arrays aligned to nothing but their element;
+- twice at a scored size as it is timed, where one element of each input changes in place between the two calls.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from qdkernel.evaluators.measurement.buffers import TimedProcess, TimingBuffers
+from qdkernel.evaluators.measurement.paired import CpuPlacement, timed_call
+
+
+def check_unannounced(
+    buffers: TimingBuffers, process: TimedProcess, placement: CpuPlacement, rng: np.random.Generator
+) -> int:
+    """Makes the calls in an order drawn from ``rng`` and returns their number.
+
+    Raises:
+        WrongResult: a result is wrong.
+        ChildFailed: the kernel died or was late.
+    """
+    chosen = [*buffers.near, int(rng.choice(buffers.respelled))]
+    for index in rng.permutation(chosen):
+        buffers.refresh(range(index, index + 1), [process.name])
+        timed_call(buffers, int(index), process, placement, "a call beside the scored ones")
+    scored = buffers.sizes[rng.integers(len(buffers.sizes))]
+    arrays = buffers.refresh_one(scored.first, process.name)
+    timed_call(buffers, scored.first, process, placement)
+    buffers.change_in_place(scored.first, process.name, arrays)
+    timed_call(buffers, scored.first, process, placement, "a call after elements of its inputs changed in place")
+    return len(chosen) + 2

@@ -1,0 +1,92 @@
+"""What a kernel sees of the judge's random numbers tells nothing of the others."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from qdkernel.evaluators.measurement import TimingBuffers, TimingRule, buffers, new_generator
+from qdkernel.problems import find_problem
+from qdkernel.problems.gemm.sketch import GemmSketch
+
+SIZE = {"m": 40, "n": 40, "k": 40}
+
+
+class Recorded:
+    """The generators that were made, in order."""
+
+    def __init__(self) -> None:
+        self.made: list[np.random.Generator] = []
+
+    def __call__(self) -> np.random.Generator:
+        self.made.append(new_generator())
+        return self.made[-1]
+
+
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch) -> Recorded:
+    found = Recorded()
+    monkeypatch.setattr(buffers, "new_generator", found)
+    return found
+
+
+@pytest.fixture
+def made(recorded: Recorded) -> Iterator[TimingBuffers]:
+    found = TimingBuffers(find_problem("dgemm"), [SIZE], [1e-3], TimingRule())
+    yield found
+    found.close()
+
+
+def test_the_state_behind_the_inputs_of_a_call_tells_neither_its_check_nor_later_inputs(
+    made: TimingBuffers, recorded: Recorded
+) -> None:
+    before = len(recorded.made)
+    arrays = made.refresh_one(0, "challenger")
+    [shown] = recorded.made[before:]
+    solved = copy.deepcopy(shown)  # what a kernel knows that has solved the state
+    case, secret = made.layout.calls[0].case, made._sketches[0]
+    assert isinstance(secret, GemmSketch)
+    guessed = made.problem.sketch(case, arrays, copy.deepcopy(solved))
+    assert not np.any(guessed.vectors == secret.vectors)
+    later = made.refresh_one(0, "challenger")
+    predicted = made.problem.make_inputs("uniform", case, solved)
+    assert not np.any(predicted["A"] == later["A"])
+
+
+def test_every_refresh_has_generators_of_its_own_and_checks_never_draw_from_them(
+    made: TimingBuffers, recorded: Recorded
+) -> None:
+    before = list(recorded.made)
+    made.refresh(made.sizes[0].calls, ["challenger"])
+    first = recorded.made[len(before) :]
+    made.refresh(made.sizes[0].calls, ["challenger"])
+    second = recorded.made[len(before) + len(first) :]
+    assert len(first) == len(second) == 2
+    assert not {id(each) for each in first} & {id(each) for each in (*second, *made._secret_rngs)}
+    states = [str(each.bit_generator.state) for each in (*recorded.made, *made._secret_rngs[:0])]
+    assert len(set(states)) == len(states)
+
+
+def test_a_change_in_place_touches_one_element_of_each_input_that_is_read(made: TimingBuffers) -> None:
+    arrays = made.refresh_one(0, "challenger")
+    before = {name: array.copy() for name, array in arrays.items()}
+    made.change_in_place(0, "challenger", arrays)
+    changed = {name: int(np.sum((array != before[name]) & ~np.isnan(before[name]))) for name, array in arrays.items()}
+    assert changed == {"A": 1, "B": 1, "C": 0}
+
+
+@pytest.mark.parametrize("problem", ["dgemm", "sgemm", "jacobi2d", "stencil3d7", "daxpy"])
+def test_sizes_beside_the_scored_ones_are_larger_in_each_extent(problem: str) -> None:
+    found = find_problem(problem)
+    size = found.size_from_int(64)
+    made = TimingBuffers(found, [size], [1e-3], TimingRule())
+    try:
+        near, respelled = (made.layout.calls[index].case for index in (made.near[0], made.respelled[0]))
+    finally:
+        made.close()
+    assert all(size[name] < near[name] <= size[name] + 37 for name in found.size_names)
+    assert {name: respelled[name] for name in found.size_names} == size
+    assert respelled != found.scored_case(size)
