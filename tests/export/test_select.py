@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,10 +23,16 @@ OTHER = parse_cell("cache/256/serial/none")
 
 
 def add(
-    folder: RunFolder, made: Kernel, gflops: float, cell: Cell = CELL, placement: str = "not_added", **more: str
+    folder: RunFolder, made: Kernel, gflops: float, cell: Cell = CELL, placement: str = "not_added", same: str = ""
 ) -> None:
+    """Adds a correct kernel; ``same`` names a hash that it shares with others so added."""
     number = folder.add_proposal(Proposal(made, "tune", "an idea", target=cell))
-    folder.add_evaluation(number, dataclasses.replace(ok(made, cell, gflops), **more), placement, {})  # type: ignore[arg-type]
+    evaluation = ok(made, cell, gflops)
+    if same == "object_hash":
+        evaluation = dataclasses.replace(evaluation, object_hash="x")
+    elif same == "assembly_hash":
+        evaluation = dataclasses.replace(evaluation, assembly_hash="x")
+    folder.add_evaluation(number, evaluation, placement, {})
 
 
 def add_failure(folder: RunFolder, made: Kernel, outcome: Outcome = Outcome.WRONG) -> None:
@@ -38,7 +45,9 @@ def read(folder: RunFolder) -> list[ExportRecord]:
         return list(source.records)
 
 
-def pairs_of(folder: RunFolder, failure_share: float = 0.3) -> list[tuple[int, int, float]]:
+def pairs_of(
+    folder: RunFolder, failure_share: float = 0.3
+) -> list[tuple[int, int, Any]]:  # Any: compared with pytest.approx
     with open_source([folder.path]) as source:
         found = preference_pairs(source.records, dict(source.templates), failure_share)
     return [(pair.chosen.evaluation, pair.rejected.evaluation, pair.margin) for pair in found]
@@ -58,8 +67,8 @@ def test_elites_and_improvements_are_chosen_by_what_the_archive_did(tmp_path: Pa
 @pytest.mark.parametrize("same", ["object_hash", "assembly_hash"])
 def test_of_kernels_with_equal_code_the_fastest_stays(tmp_path: Path, same: str) -> None:
     with new_run(tmp_path) as folder:
-        add(folder, kernel("a"), 10.0, **{same: "x"})
-        add(folder, kernel("b"), 20.0, **{same: "x"})
+        add(folder, kernel("a"), 10.0, same=same)
+        add(folder, kernel("b"), 20.0, same=same)
         add(folder, kernel("c"), 15.0)
         records = read(folder)
     assert [one.evaluation for one in without_near_duplicates(records)] == [2, 3]
@@ -104,8 +113,8 @@ def test_pairs_differ_beyond_their_intervals_and_the_margin_is_log2_of_the_speed
 
 def test_kernels_with_equal_code_or_very_different_length_are_no_pair(tmp_path: Path) -> None:
     with new_run(tmp_path) as folder:
-        add(folder, kernel("a"), 10.0, object_hash="x")
-        add(folder, kernel("b"), 40.0, object_hash="x")
+        add(folder, kernel("a"), 10.0, same="object_hash")
+        add(folder, kernel("b"), 40.0, same="object_hash")
         add(folder, kernel("c" * 1000), 90.0)
         records = read(folder)
         assert set(code_keys(records[0])) & set(code_keys(records[1]))
