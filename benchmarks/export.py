@@ -3,8 +3,8 @@
     python benchmarks/export.py [--evaluations 10000] [--out export.json]
 
 The run is synthetic (tests/fake_runs.py: kernels that were never compiled, with made-up timings), because the time of
-an export depends on the number and length of records only. Each format is exported once, from opening the run to the last
-file; the numbers include the reading of the run. Raw seconds go to ``--out``.
+an export depends on the number and length of records only. Each format is exported once, from opening the run to the
+last file; the numbers include the reading of the run. Raw seconds go to ``--out``.
 """
 
 from __future__ import annotations
@@ -39,7 +39,10 @@ def main() -> None:
             with open_source([run.path]) as source:
                 files = made.write(source, Path(folder) / f"{name}{FILES.get(name, '')}")
             seconds[name] = time.perf_counter() - began
-            print(f"{name:15s} {seconds[name]:6.2f} s, {sum(path.stat().st_size for path in files) / 1e6:8.1f} MB")
+            print(
+                f"{name:15s} {seconds[name]:6.2f} s, {sum(path.stat().st_size for path in files) / 1e6:8.1f} MB",
+                flush=True,
+            )
     if arguments.out:
         arguments.out.write_text(json.dumps({"evaluations": arguments.evaluations, "seconds": seconds}, indent=1))
 

@@ -45,9 +45,7 @@ def read(folder: RunFolder) -> list[ExportRecord]:
         return list(source.records)
 
 
-def pairs_of(
-    folder: RunFolder, failure_share: float = 0.3
-) -> list[tuple[int, int, Any]]:  # Any: compared with pytest.approx
+def pairs_of(folder: RunFolder, failure_share: float = 0.3) -> list[tuple[int, int, Any]]:  # Any: an approx is compared
     with open_source([folder.path]) as source:
         found = preference_pairs(source.records, dict(source.templates), failure_share)
     return [(pair.chosen.evaluation, pair.rejected.evaluation, pair.margin) for pair in found]
