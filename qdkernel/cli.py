@@ -12,9 +12,10 @@ import io
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated, Any, Literal, TextIO
 
 import typer
+from typer.core import TyperCommand
 
 from qdkernel.errors import QdkernelError
 
@@ -201,18 +202,44 @@ def watch(
     return command(folder, port)
 
 
-@app.command()
-def export(
-    run: RunArgument,
-    to: Annotated[str, typer.Option(metavar="FORMAT", help="jsonl: a record per evaluation; c: elites as files.")],
-    out: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="File (jsonl; default: standard output) or folder (c).")
-    ] = None,
-) -> int:
-    """Write a run's evaluations or elites for other programs."""
-    from qdkernel.commands.export import export as command
+class _ListsFormats(TyperCommand):
+    """Ends its help with the export formats, which are imported only then."""
 
-    return command(run, to, out)
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # Any: click's own, which typer may or may not vendor
+        from qdkernel.commands.export import formats_text
+
+        self.epilog = formats_text()
+        super().format_help(ctx, formatter)
+
+
+@app.command(cls=_ListsFormats)
+def export(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders; several become one export.")],
+    to: Annotated[str, typer.Option(metavar="FORMAT", help="One of the formats below.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="File or folder; default of jsonl: standard output.")
+    ] = None,
+    only: Annotated[
+        Literal["elites", "improvements", "all"] | None,
+        typer.Option(help="Which kernels; default: what the format is for."),
+    ] = None,
+    split: Annotated[
+        float | None, typer.Option(min=0.01, max=0.99, help="Share for training; whole lineages are held out.")
+    ] = None,
+    max_chars: Annotated[int | None, typer.Option(min=1, help="Longest prompt and completion together.")] = None,
+    failure_share: Annotated[
+        float, typer.Option(min=0, max=1, help="Largest share of preference pairs whose rejected kernel failed.")
+    ] = 0.3,
+    stages: Annotated[
+        Path | None, typer.Option(metavar="CONFIG", help="Prompts for every stage and cell of this configuration.")
+    ] = None,
+    license_: Annotated[str, typer.Option("--license", help="Of the data, for the dataset card.")] = "other",
+) -> int:
+    """Write the evaluations or elites of runs for trainers and other programs."""
+    from qdkernel.commands.export import export as command
+    from qdkernel.export import Selection
+
+    return command(runs, to, out, Selection(only, split, max_chars, failure_share, license_), stages)
 
 
 @app.command()

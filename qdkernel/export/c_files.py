@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import textwrap
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from qdkernel.analysis import MAX_ANCESTORS, first_records, lineage, ratio_to_baseline
 from qdkernel.core import AXES, Cell, cell_name, size_text, write_atomically
-from qdkernel.errors import RunFolderError
+from qdkernel.errors import ConfigError, RunFolderError
+from qdkernel.export.contract import Source
 from qdkernel.runs import MachineFacts, Record, RunFolder, elites, format_accuracy, source_bytes
 
 _WIDTH = 118
@@ -134,3 +136,27 @@ def write_elites(folder: RunFolder) -> list[Path]:
         RunFolderError: the folder cannot be written.
     """
     return write_elite_files(folder.evaluations(), folder.facts, folder.path / "elites")
+
+
+@dataclass(frozen=True)
+class CFormat:
+    """The elites of a run as C files in a folder; of several runs in a folder each."""
+
+    name: str = "c"
+    help: str = "Elites as C files, one for each filled cell."
+
+    def write(self, source: Source, out: Path | None) -> list[Path]:
+        """Writes the files; see ``Format``."""
+        if out is None:
+            raise ConfigError("export --to c writes a folder of files; name it with --out")
+        if source.selection.only not in (None, "elites"):
+            raise ConfigError(f"export --to c writes elites; --only {source.selection.only} does not go with it")
+        several = len(source.folders) > 1
+        written: list[Path] = []
+        for folder in source.folders:
+            place = out / folder.path.resolve().name if several else out
+            written += write_elite_files(folder.evaluations(), folder.facts, place)
+        return written
+
+
+C_FILES = (CFormat(),)

@@ -1,0 +1,103 @@
+"""The dataset card: a README.md whose YAML head the ``datasets`` library reads."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import yaml
+
+from qdkernel.export.contract import Selection
+from qdkernel.export.files import CARD_MARK
+from qdkernel.export.record import ExportRecord
+
+Tables = Mapping[str, Mapping[str, tuple[str, int]]]
+"""File and number of rows by table and split."""
+
+
+def card_text(name: str, tables: Tables, records: Sequence[ExportRecord], selection: Selection) -> str:
+    """The card of an export.
+
+    Args:
+        name: of the format.
+        tables: what was written.
+        records: the runs' whole logs.
+        selection: what was asked for.
+    """
+    configs = [
+        {
+            "config_name": table,
+            "data_files": [{"split": split, "path": path} for split, (path, _) in files.items()],
+            **({"default": True} if number == 0 else {}),
+        }
+        for number, (table, files) in enumerate(tables.items())
+    ]
+    head = {
+        "license": selection.license,
+        "task_categories": ["text-generation"],
+        "language": ["code"],
+        "tags": ["code", "c", "kernels", "qdkernel", name],
+        "configs": configs,
+    }
+    yaml_head = yaml.safe_dump(head, sort_keys=False, allow_unicode=True)
+    rows = "\n".join(
+        f"| {table} | {split} | {path} | {count} |"
+        for table, files in tables.items()
+        for split, (path, count) in files.items()
+    )
+    return (
+        f"---\n{yaml_head}---\n\n# C kernels, format {name}\n\n{CARD_MARK} from {_runs(records)}.\n\n"
+        f"| table | split | file | rows |\n|---|---|---|---|\n{rows}\n\n"
+        f"## Held out\n\n{_held_out(selection)}\n\n{_machines(records)}\n{_MEASURED}\n{_counts(records)}"
+    )
+
+
+def _runs(records: Sequence[ExportRecord]) -> str:
+    runs = Counter(f"{_cell(record.run)} ({_cell(record.task)})" for record in records)
+    return ", ".join(f"{run}: {count} evaluations" for run, count in runs.items())
+
+
+def _held_out(selection: Selection) -> str:
+    if selection.split is None:
+        return "Nothing: there is one split."
+    return (
+        "`test` holds whole lineages of a problem, never single rows, up to "
+        f"{100 * (1 - selection.split):.0f} % of the kernels: "
+        "no kernel there has a parent, a child or equal code in `train`, the seed kernels apart."
+    )
+
+
+def _machines(records: Sequence[ExportRecord]) -> str:
+    lines = dict.fromkeys(
+        f"| {_cell(r.hardware.cpu)} | {r.hardware.threads} | {_cell(r.compiler)} | {_cell(r.flags)} "
+        f"| {_cell(r.timing.ref)} | {r.hardware.fingerprint} |"
+        for r in records
+    )
+    head = "| CPU | threads | compiler | flags | baseline | fingerprint |\n|---|---|---|---|---|---|\n"
+    return f"## Machines\n\n{head}" + "\n".join(lines) + "\n"
+
+
+_MEASURED = """## How it was measured
+
+Every kernel was compiled and run in a contained process, verified on fresh random inputs against a reference in higher
+precision, and timed from outside in blocks interleaved with the baseline. GFLOP/s are those of the median ratio to the
+baseline, times its calibrated speed; intervals are 95 % bootstrap intervals over the blocks. Behavior (the cell) was
+read from machine code. Near-duplicates (equal machine code or equal -O0 assembly) are dropped from tables for training.
+"""
+
+
+def _counts(records: Sequence[ExportRecord]) -> str:
+    outcomes = Counter(record.outcome.value for record in records)
+    cells = Counter(record.cell for record in records if record.elite)
+    parts = [("outcome", "evaluations", outcomes), ("cell", "elites", cells)]
+    tables = []
+    for what, unit, counts in parts:
+        lines = "\n".join(f"| {name} | {count} |" for name, count in sorted(counts.items()))
+        tables.append(f"| {what} | {unit} |\n|---|---|\n{lines}\n")
+    return "## Counts of the runs\n\n" + "\n".join(tables)
+
+
+def _cell(text: str) -> str:
+    """``text`` as part of one line of a table: run names and machine facts come from outside."""
+    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return "".join(f"\\{char}" if char in "\\`|<>[]*_" else char for char in line)

@@ -1,0 +1,97 @@
+"""The contract of export formats, and what a format is given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from qdkernel.core import Cell
+from qdkernel.export.record import ExportRecord
+from qdkernel.runs import RunFolder
+
+Json = dict[str, Any]  # Any: JSON values
+Only = Literal["elites", "improvements", "all"]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which evaluations are exported, and how they are divided.
+
+    Attributes:
+        only: ``elites`` of the archives, ``improvements`` (all that ever took a cell), or ``all``; ``None`` for the
+            format's own choice.
+        split: share of the rows for training; the rest is held out by lineage and problem. ``None`` for no split.
+        max_chars: longest prompt and completion together, in characters; longer ones are left out.
+        failure_share: largest share of preference pairs whose rejected kernel failed.
+        license: of the data, as the dataset card states it; an SPDX identifier or ``other``.
+    """
+
+    only: Only | None = None
+    split: float | None = None
+    max_chars: int | None = None
+    failure_share: float = 0.3
+    license: str = "other"
+
+
+@dataclass(frozen=True)
+class PromptRow:
+    """A prompt to train on by reward.
+
+    Attributes:
+        messages: of the chat.
+        stage: name of the stage that the reward enforces; empty for none.
+        task: problem.
+        target: the cell asked for.
+        best_gflops: the fastest kernel known in that cell on this machine; 0 when there is none.
+    """
+
+    messages: list[dict[str, str]]
+    stage: str
+    task: str
+    target: Cell
+    best_gflops: float
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a format writes from.
+
+    Attributes:
+        folders: the runs, open for reading.
+        records: their evaluations, all of them, run by run.
+        templates: the prompt from the templates for each record, by run and evaluation.
+        prompts: for formats that train by reward: by stage and target cell.
+        selection: what of them is wanted.
+    """
+
+    folders: Sequence[RunFolder]
+    records: Sequence[ExportRecord]
+    templates: Mapping[tuple[str, int], list[dict[str, str]]]
+    prompts: Sequence[PromptRow]
+    selection: Selection = field(default_factory=Selection)
+
+
+class Format(Protocol):
+    """One export format."""
+
+    @property
+    def name(self) -> str:
+        """As given to ``--to``."""
+
+    @property
+    def help(self) -> str:
+        """One sentence for ``--help`` and the documentation."""
+
+    def write(self, source: Source, out: Path | None) -> list[Path]:
+        """Writes the export and returns the files.
+
+        Args:
+            source: runs, records and what is wanted of them.
+            out: file or folder; ``None`` for standard output, where the format allows it.
+
+        Raises:
+            ConfigError: the format cannot do what the selection or ``out`` asks for, or nothing is left to write.
+            RunFolderError: the place cannot be written, or holds something else.
+        """

@@ -1,0 +1,131 @@
+"""Prompts for kernels that no model wrote, from the templates of the language-model operators."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from qdkernel.config import Config, load_config
+from qdkernel.core import Cell, Kernel, Problem, Stage, cell_name, reachable_cells
+from qdkernel.errors import QdkernelError
+from qdkernel.machine import Machine
+from qdkernel.mutators import Brief, Elite, ReferenceSpeeds
+from qdkernel.mutators.llm.prompts import PromptPool, compose
+from qdkernel.problems import find_problem
+from qdkernel.runs import MachineFacts, RunFolder
+from qdkernel.search import plan_of
+
+Messages = list[dict[str, str]]
+
+_NAIVE: Cell = (0, 0, 0, 0)
+
+
+class PromptMaker:
+    """Prompts of one run: each asks for a whole kernel in a target cell, starting from the problem's naive kernel.
+
+    The prompt depends on problem, machine, stage and target only, so kernels of equal ones share it and can be paired.
+    A problem that this installation does not have, or a machine that ``machine.json`` does not describe, gives a plain
+    sentence instead of the templates.
+    """
+
+    def __init__(self, folder: RunFolder, stages: Sequence[Stage] | None = None) -> None:
+        self._facts = folder.facts
+        self._machine = _machine(folder.machine)
+        self._problem = _problem(self._facts)
+        config = _config(folder)
+        self._stages = {stage.name: stage for stage in (stages if stages is not None else _stages(config))}
+        self._prompt_tokens = config.llm.prompt_tokens if config else Brief.prompt_tokens
+        self._reachable = sorted(reachable_cells(self._facts.simd_widths))
+        self._made: dict[tuple[str, Cell | None], Messages] = {}
+
+    def permitted(self, stage: str) -> list[Cell]:
+        """The reachable cells that a stage permits; all of them for a name that the configuration does not have."""
+        known = self._stages.get(stage)
+        return sorted(known.cells(self._reachable)) if known else self._reachable
+
+    def prompt(self, stage: str, target: Cell | None) -> Messages:
+        """The messages for a stage (empty for none) and a target cell; equal arguments give the same list."""
+        key = (stage, target)
+        if key not in self._made:
+            self._made[key] = self._composed(stage, target)
+        return self._made[key]
+
+    def _composed(self, stage: str, target: Cell | None) -> Messages:
+        if self._problem is None or self._machine is None:
+            aim = f" It should behave as {cell_name(target)}." if target else ""
+            text = f"Write a fast C kernel for the problem {self._facts.problem} on {self._facts.cpu}.{aim}"
+            return [{"role": "user", "content": text}]
+        rng = np.random.default_rng(0)
+        assignment = compose(
+            "rewrite", self._brief(self._problem, self._machine, stage, target), PromptPool().choose(rng), 1, rng
+        )
+        assert assignment is not None  # it has a parent
+        return [{"role": message.role, "content": message.content} for message in assignment.messages]
+
+    def _brief(self, problem: Problem, machine: Machine, stage: str, target: Cell | None) -> Brief:
+        facts = self._facts
+        source = problem.seed_source(problem.seeds[0])
+        parent = Elite(Kernel(source), _NAIVE, 0.0, "seed", "the naive seed kernel", {})
+        return Brief(
+            problem,
+            machine,
+            facts.threads,
+            tuple(speed.size for speed in facts.baseline),
+            {_NAIVE: parent},
+            parent,
+            target,
+            stage=stage,
+            permitted=frozenset(self.permitted(stage)) if stage in self._stages else None,
+            reference_speeds=_reference_speeds(facts),
+            prompt_tokens=self._prompt_tokens,
+        )
+
+
+def completion_of(source: str, idea: str) -> str:
+    """A kernel as the reply that the templates ask for: the idea on one line, then the code."""
+    return f"IDEA: {idea}\n```c\n{source.rstrip()}\n```\n"
+
+
+def _reference_speeds(facts: MachineFacts) -> ReferenceSpeeds:
+    return ReferenceSpeeds(
+        baseline=facts.baseline_name,
+        baseline_gflops=tuple(speed.gflops for speed in facts.baseline),
+        peak_gflops=facts.peak_gflops or 0.0,
+        peaks=dict(sorted(facts.peaks.items(), key=lambda item: item[1])),
+        triad_gbytes_per_s=facts.triad_gbytes_per_s or 0.0,
+        compiler=f"{facts.compiler.get('version') or ''} {' '.join(facts.flags)}".strip(),
+    )
+
+
+def _machine(data: Mapping[str, Any]) -> Machine | None:  # Any: JSON values
+    found = data.get("machine")
+    if not isinstance(found, Mapping):
+        return None
+    known = {field.name for field in fields(Machine)}
+    try:
+        machine = Machine(**{key: value for key, value in found.items() if key in known})
+    except TypeError:  # a fact is missing
+        return None
+    return machine
+
+
+def _problem(facts: MachineFacts) -> Problem | None:
+    try:
+        return find_problem(facts.problem, facts.accuracy)
+    except QdkernelError:
+        return None
+
+
+def _config(folder: RunFolder) -> Config | None:
+    try:
+        return load_config(folder.path / "config.yaml", files_must_exist=False)
+    except QdkernelError:
+        return None
+
+
+def _stages(config: Config | None) -> Sequence[Stage]:
+    plan = plan_of(config.stages, config.stage_order) if config else None
+    return plan.stages if plan else ()

@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from tests.export.conformance import runs
+
+__all__ = ["runs"]
