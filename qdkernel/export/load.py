@@ -42,13 +42,12 @@ def open_source(
         templates: dict[tuple[str, int], list[dict[str, str]]] = {}
         prompts: dict[tuple[str, str, str, Cell], PromptRow] = {}
         for folder in folders:
-            maker = PromptMaker(folder, plan)
-            own = list(run_records(folder, PromptMaker(folder)))
+            maker = PromptMaker(folder)
+            own = list(run_records(folder, maker))
             records += own
-            plain = PromptMaker(folder)
             for record in own:
-                templates[record.run, record.evaluation] = plain.prompt(record.stage, _aim(record))
-            for row in _prompt_rows(maker, own, plan):
+                templates[record.run, record.evaluation] = maker.prompt(record.stage, _aim(record))
+            for row in _prompt_rows(PromptMaker(folder, plan) if plan else maker, own, plan):
                 key = (row.task, folder.facts.fingerprint, row.stage, row.target)
                 if key not in prompts or prompts[key].best_gflops < row.best_gflops:
                     prompts[key] = row

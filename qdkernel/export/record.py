@@ -157,6 +157,7 @@ class ExportRecord(_Model):
     normal_hash: str = Field(description="hash of the token-normal form")
     parent_ids: Hashes
     inspiration_ids: Hashes = Field(description="other kernels that the prompt showed")
+    repair_of: MaybeHash = Field(description="the failing kernel that the same conversation brought before")
     operator: str = Field(description="mutator")
     idea: str = Field(description="one line")
     target: str = Field(description="the cell aimed at, e.g. packed/512/static/near")

@@ -48,8 +48,8 @@ class RowFormat:
         made = {table: rows for table, make in self.tables.items() if any((rows := make(source)).values())}
         if not made:
             raise ConfigError(
-                f"--to {self.name}: expected kernels that differ beyond the noise, but the runs hold none; "
-                "give more runs, or try --only all"
+                f"--to {self.name}: the runs hold no row for it (preference pairs need kernels that differ beyond "
+                "the noise, repairs a model); give more runs, or try --only all"
             )
         named = {
             table: {split: f"{table}-{split}.{self.ending}" for split, rows in splits.items() if rows}

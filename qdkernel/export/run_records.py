@@ -42,8 +42,9 @@ def run_records(folder: RunFolder, prompts: PromptMaker) -> Iterator[ExportRecor
         prompts: makes the prompts of kernels that no model wrote.
     """
     run = _Run(folder, prompts)
-    held = {record.number for record in elites(folder.evaluations()).values()}
-    for record in folder.evaluations():
+    records = list(folder.evaluations())
+    held = {record.number for record in elites(records).values()}
+    for record in records:
         yield ExportRecord.model_validate(run.record(record, record.number in held))
 
 
@@ -100,6 +101,7 @@ class _Run:
         return {
             "parent_ids": " ".join(self._id(parent) for parent in proposal.parents),
             "inspiration_ids": " ".join(self._id(kernel) for kernel in proposal.provenance.shown),
+            "repair_of": self._id(proposal.provenance.repair_of) if proposal.provenance.repair_of else "",
             "operator": _utf8(proposal.operator),
             "idea": _utf8(proposal.idea),
             "target": _cell(proposal.target),

@@ -88,7 +88,7 @@ for files in (sys.argv[2:], sys.argv[:1:-1]):
     command = [sys.executable, "-c", script, str(tmp_path / "cache"), *files]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["126", "2"] * 2
+    assert done.stdout.split() == ["130", "2"] * 2
 
 
 def test_trl_columns(runs: list[Path], tmp_path: Path) -> None:
@@ -133,6 +133,13 @@ def test_openai_and_axolotl_and_nemo_and_openrlhf_columns(runs: list[Path], tmp_
     openrlhf = export(runs, "openrlhf", tmp_path / "openrlhf")
     assert set(rows(openrlhf / "sft-train.jsonl")[0]) == {"input", "output"}
     assert "stage" in json.loads(rows(openrlhf / "prompts-train.jsonl")[0]["label"])
+
+
+def test_repairs_are_conversations_whose_last_kernel_passed(runs: list[Path], tmp_path: Path) -> None:
+    found = rows(export(runs, "repairs", tmp_path / "repairs") / "repairs-train.jsonl")
+    assert len(found) == 4
+    assert all(set(row) == {"messages", "rounds"} and is_chat(row["messages"]) for row in found)
+    assert all(row["messages"][-1]["role"] == "assistant" for row in found)
 
 
 def test_verl_columns(runs: list[Path], tmp_path: Path) -> None:

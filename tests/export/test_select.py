@@ -162,7 +162,7 @@ def test_what_cannot_be_exported_gets_one_message(tmp_path: Path) -> None:
             (tmp_path / "a.jsonl").write_text('{"mine": 1}\n')
             with pytest.raises(RunFolderError, match="exists and is not an export"):
                 FORMATS["jsonl"].write(source, tmp_path / "a.jsonl")
-            with pytest.raises(ConfigError, match="--to trl-dpo: expected kernels that differ beyond the noise"):
+            with pytest.raises(ConfigError, match="--to trl-dpo: the runs hold no row for it"):
                 FORMATS["trl-dpo"].write(source, tmp_path / "dpo")
 
 
