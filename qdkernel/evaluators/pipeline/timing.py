@@ -58,10 +58,12 @@ def time_challenger(context: EvaluationContext, builder: EvaluationBuilder, made
                     time_size(timer, i, process, ns, baseline, rule) for i, ns in enumerate(first_call_ns)
                 )
                 builder.evidence = {**builder.evidence, **_slow_first_calls(first_ns, builder.timings)}
-                check_unannounced(timer.buffers, process, timer.placement, timer.rng)
             check_plausible(timer, builder.timings)
             objective = geometric_mean([timing.gflops for timing in builder.timings])
-            if incumbent and incumbent_object and worth_a_duel(objective, builder.timings, incumbent.objective):
+            may_win = incumbent is None or worth_a_duel(objective, builder.timings, incumbent.objective)
+            if may_win:
+                check_unannounced(timer.buffers, process, timer.placement, timer.rng)
+            if may_win and incumbent and incumbent_object:
                 builder.duel = duel(timer, context.scratch, process, first_call_ns, incumbent, incumbent_object)
 
 
