@@ -67,7 +67,7 @@ def test_a_cheat_is_stopped_as_its_header_says(path: Path, spec: EvaluationSpec)
 def test_an_incumbent_cannot_tell_its_duel_from_its_evaluation(name: str, spec: EvaluationSpec) -> None:
     sizes = tuple({"m": size, "n": size, "k": size} for size in (72, 80))
     spec = timed_with(spec, sizes=sizes, baseline_gflops=(1e-3, 1e-3), threads=1)
-    incumbent = Kernel(source(TESTS / "cheats" / "duel" / f"{name}.c"))
+    incumbent = Kernel(source(TESTS / "evaluators" / "duels" / f"{name}.c"))
     found = perform(EvaluationTask(spec, incumbent))
     assert found.outcome is Outcome.OK, found.detail
     assert found.cell is not None

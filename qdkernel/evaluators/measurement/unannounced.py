@@ -23,15 +23,19 @@ def check_unannounced(
 ) -> int:
     """Makes the calls in an order drawn from ``rng`` and returns their number.
 
+    The two kinds at a scored size use one that is drawn for each kernel, a large one as seldom as its calls are long.
+
     Raises:
         WrongResult: a result is wrong.
         ChildFailed: the kernel died or was late.
     """
-    chosen = [*buffers.near, int(rng.choice(buffers.respelled))]
+    share = 1 / np.array([scored.flops for scored in buffers.sizes])
+    drawn, at = rng.choice(len(buffers.sizes), 2, p=share / share.sum())
+    chosen = [*buffers.near, buffers.respelled[drawn]]
     for index in rng.permutation(chosen):
         buffers.refresh(range(index, index + 1), [process.name])
         timed_call(buffers, int(index), process, placement, "a call beside the scored ones")
-    scored = buffers.sizes[rng.integers(len(buffers.sizes))]
+    scored = buffers.sizes[at]
     arrays = buffers.refresh_one(scored.first, process.name)
     timed_call(buffers, scored.first, process, placement)
     buffers.change_in_place(scored.first, process.name, arrays)

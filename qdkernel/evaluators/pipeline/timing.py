@@ -69,10 +69,12 @@ def time_challenger(context: EvaluationContext, builder: EvaluationBuilder, made
                 timings = tuple(time_size(timer, i, process, ns, baseline, rule) for i, ns in enumerate(first_call_ns))
                 evidence = {**behaviour.evidence, **_slow_first_calls(first_ns, timings)}
                 builder.behaviour = replace(behaviour, evidence=evidence)
-                check_unannounced(timer.buffers, process, timer.placement, timer.rng)
             measured = builder.measured = _measured(timings)
             check_plausible(timer, timings)
-            if incumbent and incumbent_object and worth_a_duel(measured.objective, timings, incumbent.objective):
+            may_win = incumbent is None or worth_a_duel(measured.objective, timings, incumbent.objective)
+            if may_win:
+                check_unannounced(timer.buffers, process, timer.placement, timer.rng)
+            if may_win and incumbent and incumbent_object:
                 found = duel(timer, context.scratch, process, first_call_ns, incumbent, incumbent_object)
                 builder.measured = replace(measured, duel=found)
 
