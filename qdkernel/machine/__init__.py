@@ -4,6 +4,7 @@ from qdkernel.machine.affinity import running_on
 from qdkernel.machine.core_lock import CoreLock
 from qdkernel.machine.cpu import Machine, fingerprint, this_machine
 from qdkernel.machine.isa import LEVELS, flags_of
+from qdkernel.machine.scaling import scaled_to_threads
 
 __all__ = [
     "LEVELS",
@@ -12,5 +13,6 @@ __all__ = [
     "fingerprint",
     "flags_of",
     "running_on",
+    "scaled_to_threads",
     "this_machine",
 ]
