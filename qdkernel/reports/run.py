@@ -19,6 +19,7 @@ from qdkernel.core import (
     Outcome,
     VerificationResult,
     cell_name,
+    geometric_mean_or_none,
     one_line,
     printable,
     reachable_cells,
@@ -27,7 +28,7 @@ from qdkernel.core import (
 from qdkernel.errors import UnknownName
 from qdkernel.reports.models import arms_table, conversation_line, failures_table, spending_lines
 from qdkernel.reports.repetition import repetition_view
-from qdkernel.runs import EventKind, MachineFacts, Record, RunFolder, elites, format_accuracy, geometric_mean
+from qdkernel.runs import EventKind, MachineFacts, Record, RunFolder, elites, format_accuracy
 
 PLAIN_WIDTH = 160  # columns of a table that nobody's window limits
 TOP_CELLS = 15
@@ -214,7 +215,7 @@ def _speed(evaluation: Evaluation, facts: MachineFacts) -> list[str]:
 
 def gbytes_per_s(evaluation: Evaluation) -> float | None:
     """Streamed GB/s, geometric mean over the scored sizes."""
-    return geometric_mean([timing.gbytes_per_s for timing in evaluation.timings])
+    return geometric_mean_or_none([timing.gbytes_per_s for timing in evaluation.timings])
 
 
 def _cells_table(summary: Summary, top: int) -> Table:

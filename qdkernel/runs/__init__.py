@@ -10,7 +10,7 @@ from qdkernel.runs.conversation_records import (
     StoredConversation,
 )
 from qdkernel.runs.folder import RunFolder
-from qdkernel.runs.machine_facts import MachineFacts, format_accuracy, geometric_mean
+from qdkernel.runs.machine_facts import MachineFacts, format_accuracy
 from qdkernel.runs.machine_record import (
     BaselineRecord,
     CompilerRecord,
@@ -42,7 +42,6 @@ __all__ = [
     "StoredConversation",
     "elites",
     "format_accuracy",
-    "geometric_mean",
     "read_machine_record",
     "source_bytes",
     "write_machine_record",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from qdkernel.core import geometric_mean_or_none
 from qdkernel.machine import fingerprint, scaled_to_threads
 from qdkernel.runs.machine_record import MachineRecord, SizeSpeed
 
@@ -57,7 +57,7 @@ class MachineFacts:
     @property
     def baseline_gflops(self) -> float | None:
         """Geometric mean over the baseline's sizes, comparable with an objective."""
-        return geometric_mean([speed.gflops for speed in self.baseline])
+        return geometric_mean_or_none([speed.gflops for speed in self.baseline])
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -73,13 +73,6 @@ class MachineFacts:
 def format_accuracy(accuracy: str) -> str:
     """``, accuracy normwise`` where results were not judged by the usual rule; otherwise nothing."""
     return "" if accuracy == "componentwise" else f", accuracy {accuracy}"
-
-
-def geometric_mean(values: list[float]) -> float | None:
-    """Geometric mean of positive numbers; ``None`` when there is none, or one is not positive."""
-    if not values or any(not value > 0 for value in values):
-        return None
-    return math.exp(sum(math.log(value) for value in values) / len(values))
 
 
 def machine_facts(record: MachineRecord) -> MachineFacts:

@@ -13,9 +13,9 @@ from typing import Any
 
 import yaml
 
-from qdkernel.core import Arm, Behaviour, Kernel, KernelId, Measured, Timing
+from qdkernel.core import Arm, Behaviour, Kernel, KernelId, Measured, Timing, geometric_mean_or_none
 from qdkernel.errors import RunFolderError
-from qdkernel.runs import Bill, Event, EventKind, MachineFacts, Record, RunFolder, StoredConversation, geometric_mean
+from qdkernel.runs import Bill, Event, EventKind, MachineFacts, Record, RunFolder, StoredConversation
 
 _REREAD_SHARE = 1 / 300  # most of the time that reading a whole log again may take, see RunReader
 _DETAIL_LIMIT = 4096  # characters kept of the message of a kernel that took no cell
@@ -203,7 +203,7 @@ def _baseline_sample(record: Record, speeds: Mapping[tuple[tuple[str, int], ...]
     timings = record.evaluation.timings
     ratios = [_relative(timing, speeds.get(tuple(timing.size.items()))) for timing in timings]
     known = [ratio for ratio in ratios if ratio is not None]
-    relative = geometric_mean(known)
+    relative = geometric_mean_or_none(known)
     if relative is None:
         return None
     return BaselineSample(record.elapsed_s, relative, all(timing.quiet for timing in timings))
