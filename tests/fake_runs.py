@@ -21,6 +21,7 @@ from qdkernel.core import (
     Kernel,
     Measured,
     Outcome,
+    Placement,
     Proposal,
     Timing,
     VerificationResult,
@@ -30,7 +31,7 @@ from qdkernel.core import (
 from qdkernel.llm import Completion, Message
 from qdkernel.mutators.llm import Assignment
 from qdkernel.mutators.llm.assignment import Expect
-from qdkernel.runs import RunFolder
+from qdkernel.runs import End, EventKind, MachineRecord, RunFolder
 
 SIZES = ({"m": 256, "n": 256, "k": 256}, {"m": 768, "n": 768, "k": 768})
 BASELINE = (88.0, 96.0)
@@ -61,7 +62,16 @@ MACHINE: dict[str, Any] = {
     "dtype": "float64",
     "problem": "dgemm",
     "bandwidth_bound": False,
+    "accuracy": "componentwise",
     "compiler": {"command": "gcc", "version": "gcc 12.2.0", "flags": ["-O3", "-march=native", "-fopenmp"]},
+}
+
+
+RECORD = MachineRecord.model_validate(MACHINE)
+UNMEASURED: dict[str, Any] = {
+    **MACHINE,
+    "peaks": {"peak_gflops": {}, "triad_gbytes_per_s": {}},
+    "baseline": {"name": "baseline", "gflops": []},
 }
 
 
@@ -124,7 +134,7 @@ def add_elite(folder: RunFolder, cell: Cell, gflops: float, **origin: Any) -> Ke
     made = kernel(f"{cell_name(cell)} at {gflops}")
     origin = {"operator": "schedule", "idea": "pack B into panels of 24 columns", "target": cell, **origin}
     number = folder.add_proposal(Proposal(made, **origin))
-    folder.add_evaluation(number, ok(made, cell, gflops), "new", {"rng": {"state": number}})
+    folder.add_evaluation(number, ok(made, cell, gflops), Placement.NEW, {"rng": {"state": number}})
     return made
 
 
@@ -148,7 +158,7 @@ def add_by_model(
     operator: str = "edit",
     tokens: int = 1000,
     cost: float = 0.01,
-    placement: str = "new",
+    placement: Placement = Placement.NEW,
     **origin: Any,  # Any: fields of Proposal
 ) -> Kernel:
     """A kernel that a model wrote in its first reply, a tenth of the tokens in it."""
@@ -156,7 +166,7 @@ def add_by_model(
     reply = Completion(f"idea: pack B\n```c\n{made.source}```\n", "stop", tokens - tokens // 10, tokens // 10, 1, cost)
     conversation = ask(folder, assignment(operator), model, reply)
     proposal = Proposal(made, operator, **{"idea": "pack B", "target": cell, **origin})
-    number = folder.end_conversation(conversation, "proposal", proposal=proposal).proposal_number
+    number = folder.end_conversation(conversation, End.PROPOSAL, proposal=proposal).proposal_number
     assert number is not None
     folder.add_evaluation(number, ok(made, cell, gflops), placement, {})
     return made
@@ -185,18 +195,20 @@ def breed(folder: RunFolder, evaluations: int, seed: int = 1, simd_widths: tuple
         if number and rng.random() < 0.3:
             outcome = failures[int(rng.integers(len(failures)))]
             bad = Evaluation(made.id, outcome, detail=f"{outcome}: made up", step_s={"compile": 0.1})
-            folder.add_evaluation(proposal, bad, "none", {})
+            folder.add_evaluation(proposal, bad, Placement.NONE, {})
             continue
         gflops = believable_gflops(cell, rng)
-        placement = "new" if cell not in holders else "improved" if gflops > holders[cell][0] else "not_added"
-        if placement != "not_added":
+        placement = Placement.NEW
+        if cell in holders:
+            placement = Placement.IMPROVED if gflops > holders[cell][0] else Placement.NOT_ADDED
+        if placement.placed:
             holders[cell] = (gflops, made)
         folder.add_evaluation(proposal, ok(made, cell, gflops), placement, {"rng": number})
-    folder.add_event("stop", f"{evaluations} evaluations spent")
+    folder.add_event(EventKind.STOPPED, f"{evaluations} evaluations spent")
 
 
 def new_run(root: Path, machine: Mapping[str, Any] = MACHINE) -> RunFolder:
-    return RunFolder.create(root, "dgemm", CONFIG, machine)
+    return RunFolder.create(root, "dgemm", CONFIG, MachineRecord.model_validate(machine))
 
 
 def level(axis: int, name: str) -> int:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from qdkernel.core import Evaluation
-from qdkernel.runs import geometric_mean
+from qdkernel.core import Evaluation, geometric_mean_or_none
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,7 @@ class Ratio:
 def ratio_to_baseline(evaluation: Evaluation) -> Ratio | None:
     """The kernel's speed relative to the baseline; ``None`` when it was not timed."""
     timings = evaluation.timings
-    median = geometric_mean([timing.ratio for timing in timings])
-    low = geometric_mean([timing.ratio_low for timing in timings])
-    high = geometric_mean([timing.ratio_high for timing in timings])
+    median = geometric_mean_or_none([timing.ratio for timing in timings])
+    low = geometric_mean_or_none([timing.ratio_low for timing in timings])
+    high = geometric_mean_or_none([timing.ratio_high for timing in timings])
     return None if median is None or low is None or high is None else Ratio(median, low, high)

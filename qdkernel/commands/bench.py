@@ -129,7 +129,7 @@ def _rows(results: list[tuple[Entrant, Evaluation]]) -> Iterator[tuple[Entrant, 
 
 def _report(environment: RunEnvironment, results: list[tuple[Entrant, Evaluation]]) -> dict[str, Any]:  # Any: JSON
     """Ratios are medians of elite over baseline, interleaved; over several sizes their geometric mean."""
-    facts = environment.facts()
+    facts = environment.facts().model_dump(mode="json")
     rows = []
     for entrant, evaluation in _rows(results):
         cell = entrant.cell or evaluation.cell

@@ -6,7 +6,7 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from qdkernel.config import BudgetConfig, Config, dump_config, load_config
+from qdkernel.config import BudgetConfig, Config, load_config
 from qdkernel.core import Kernel
 from qdkernel.errors import ConfigError, QdkernelError
 from qdkernel.evaluators.source import SIZE_LIMIT
@@ -47,14 +47,9 @@ def problem_config(problem: str, overrides: Sequence[str]) -> Config:
         UnknownName: no such problem.
         ConfigError: an override that does not fit.
     """
-    import tempfile
-
     find_problem(problem)
     for override in overrides:
         if override.startswith("problem="):
             raise ConfigError(f"--set {override}: the problem is given by --problem")
     default = Config(problem=problem, budget=BudgetConfig(evaluations=1))
-    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
-        file.write(dump_config(default))
-        file.flush()
-        return load_config(Path(file.name), overrides)
+    return load_config(default.model_dump(mode="json"), overrides)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from qdkernel.config import Config, dump_config, load_config
 from qdkernel.errors import ConfigError, QdkernelError, RunFolderError
-from qdkernel.runs import RunFolder
+from qdkernel.runs import RunFolder, read_machine_record, write_machine_record
 from qdkernel.search import RunEnvironment, check_names, open_environment, recorded_baseline
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def serve(
         stack.callback(book.close)
         folder = stack.enter_context(_open_archive(archive)) if archive and (archive / "run.db").exists() else None
         environment = stack.enter_context(open_environment(config, _say, _known_baseline(config, book, folder)))
-        book.set_meta({"facts": json.dumps(environment.facts())})
+        book.set_meta({"facts": write_machine_record(environment.facts())})
         if folder is None and archive is not None:
             folder = stack.enter_context(_new_archive(archive, config, environment))
         recorder = RunRecorder(environment, folder) if folder is not None else None
@@ -98,7 +97,7 @@ def _known_baseline(config: Config, journal: Journal, folder: RunFolder | None) 
         RunFolderError: journal or archive are of another machine, problem, size or number of threads.
     """
     stored = journal.meta("facts")
-    sources = [(str(journal.path), json.loads(stored))] if stored else []
+    sources = [(str(journal.path), read_machine_record(stored))] if stored else []
     if folder is not None:
         sources.insert(0, (str(folder.path), folder.machine))
     known: tuple[float, ...] = ()

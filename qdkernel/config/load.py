@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import json
 import operator
@@ -60,13 +61,15 @@ AFTER_THE_FILE = MAX_BYTES + 1  # more lines than a file can have: mistakes in -
 SHIPPED = Path(__file__).resolve().parents[2] / "configs"  # of a checkout; a wheel has none
 
 
-def load_config(path: Path, overrides: Sequence[str] = (), *, files_must_exist: bool = True) -> Config:
-    """The configuration in a YAML file with ``--set`` values applied, its paths made absolute.
+def load_config(
+    given: Path | Mapping[str, Plain], overrides: Sequence[str] = (), *, files_must_exist: bool = True
+) -> Config:
+    """The configuration in a YAML file, or in plain values, with ``--set`` values applied, its paths made absolute.
 
-    Relative paths in the file count from the file's folder, those in ``overrides`` from the current one.
+    Relative paths in a file count from the file's folder, all others from the current one.
 
     Args:
-        path: the YAML file.
+        given: the YAML file, or what such a file would hold.
         overrides: ``path=value`` texts, applied in order, e.g. ``budget.minutes=1``.
         files_must_exist: whether seeds and the baseline library must be there; read-only commands need neither.
 
@@ -74,7 +77,7 @@ def load_config(path: Path, overrides: Sequence[str] = (), *, files_must_exist: 
         ConfigError: the file cannot be read, is not YAML, or does not fit; one line per mistake, each with its file
             and line (or ``--set`` text), the entry's path, what was expected and what came.
     """
-    source = _read_source(path)
+    source = _read_source(given) if isinstance(given, Path) else _Source(None, copy.deepcopy(dict(given)), {(): 1})
     for text in overrides:
         source.override(text)
     try:
@@ -104,7 +107,7 @@ def config_schema() -> dict[str, Any]:  # Any: JSON
 class _Source:
     """The plain data of a configuration, where each part came from, and the mistakes met so far, with their lines."""
 
-    file: Path
+    file: Path | None
     data: dict[str, Plain]
     lines: Mapping[EntryPath, int]
     faulty: set[EntryPath] = field(default_factory=set)
@@ -134,7 +137,7 @@ class _Source:
             return  # its value is a placeholder for text that could not be read
         else:
             line = self._line(entry)
-            where = f"{self.file}:{line}"
+            where = f"{self.file}:{line}" if self.file else ""
         self.mistakes.append((line, _join(where, path_text(entry), text)))
 
     def _line(self, entry: EntryPath) -> int:
@@ -144,7 +147,9 @@ class _Source:
 
     def folder(self, entry: EntryPath) -> Path:
         """What a relative path at ``entry`` counts from."""
-        return Path.cwd() if self.overriding_text(entry) is not None else self.file.absolute().parent
+        if self.file is None or self.overriding_text(entry) is not None:
+            return Path.cwd()
+        return self.file.absolute().parent
 
 
 def _join(*parts: str) -> str:

@@ -36,7 +36,7 @@ from qdkernel.core.problem import (
 from qdkernel.core.proposal import Arm, Notes, Proposal, Provenance
 from qdkernel.core.prototype import check_prototype, parse_prototype, prototype_header, trampoline
 from qdkernel.core.stage import Stage
-from qdkernel.core.statistics import geometric_mean, median_ratio
+from qdkernel.core.statistics import geometric_mean, geometric_mean_or_none, median_ratio
 from qdkernel.core.status import RunStatus, StopReason
 
 __all__ = [
@@ -77,6 +77,7 @@ __all__ = [
     "cell_name",
     "check_prototype",
     "geometric_mean",
+    "geometric_mean_or_none",
     "median_ratio",
     "neighbours",
     "one_line",

@@ -74,3 +74,8 @@ def tail(samples: int) -> float:
 def geometric_mean(values: Sequence[float]) -> float:
     """Geometric mean of positive numbers."""
     return float(np.exp(np.mean(np.log(values))))
+
+
+def geometric_mean_or_none(values: Sequence[float]) -> float | None:
+    """Geometric mean of positive numbers; ``None`` when there is none, or one is not positive."""
+    return geometric_mean(values) if values and all(value > 0 for value in values) else None

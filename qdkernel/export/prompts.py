@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -27,13 +25,12 @@ class PromptMaker:
     """Prompts of one run: each asks for a whole kernel in a target cell, starting from the problem's naive kernel.
 
     The prompt depends on problem, machine, stage and target only, so kernels of equal ones share it and can be paired.
-    A problem that this installation does not have, or a machine that ``machine.json`` does not describe, gives a plain
-    sentence instead of the templates.
+    A problem that this installation does not have gives a plain sentence instead of the templates.
     """
 
     def __init__(self, folder: RunFolder, stages: Sequence[Stage] | None = None) -> None:
         self._facts = folder.facts
-        self._machine = _machine(folder.machine)
+        self._machine = folder.machine.machine
         self._problem = _problem(self._facts)
         config = _config(folder)
         self._stages = {stage.name: stage for stage in (stages if stages is not None else _stages(config))}
@@ -54,7 +51,7 @@ class PromptMaker:
         return self._made[key]
 
     def _composed(self, stage: str, target: Cell | None) -> Messages:
-        if self._problem is None or self._machine is None:
+        if self._problem is None:
             aim = f" It should behave as {cell_name(target)}." if target else ""
             text = f"Write a fast C kernel for the problem {self._facts.problem} on {self._facts.cpu}.{aim}"
             return [{"role": "user", "content": text}]
@@ -98,18 +95,6 @@ def _reference_speeds(facts: MachineFacts) -> ReferenceSpeeds:
         triad_gbytes_per_s=facts.triad_gbytes_per_s or 0.0,
         compiler=f"{facts.compiler.get('version') or ''} {' '.join(facts.flags)}".strip(),
     )
-
-
-def _machine(data: Mapping[str, Any]) -> Machine | None:  # Any: JSON values
-    found = data.get("machine")
-    if not isinstance(found, Mapping):
-        return None
-    known = {field.name for field in fields(Machine)}
-    try:
-        machine = Machine(**{key: value for key, value in found.items() if key in known})
-    except TypeError:  # a fact is missing
-        return None
-    return machine
 
 
 def _problem(facts: MachineFacts) -> Problem | None:

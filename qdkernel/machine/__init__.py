@@ -5,6 +5,7 @@ from qdkernel.machine.core_lock import CoreLock
 from qdkernel.machine.cpu import Machine, fingerprint, this_machine
 from qdkernel.machine.isa import LEVELS, flags_of
 from qdkernel.machine.memory import free_bytes
+from qdkernel.machine.scaling import scaled_to_threads
 
 __all__ = [
     "LEVELS",
@@ -14,5 +15,6 @@ __all__ = [
     "flags_of",
     "free_bytes",
     "running_on",
+    "scaled_to_threads",
     "this_machine",
 ]

@@ -19,6 +19,7 @@ from qdkernel.core import (
     Outcome,
     VerificationResult,
     cell_name,
+    geometric_mean_or_none,
     one_line,
     printable,
     reachable_cells,
@@ -27,7 +28,7 @@ from qdkernel.core import (
 from qdkernel.errors import UnknownName
 from qdkernel.reports.models import arms_table, conversation_line, failures_table, spending_lines
 from qdkernel.reports.repetition import repetition_view
-from qdkernel.runs import MachineFacts, Record, RunFolder, elites, format_accuracy, geometric_mean
+from qdkernel.runs import EventKind, MachineFacts, Record, RunFolder, elites, format_accuracy
 
 PLAIN_WIDTH = 160  # columns of a table that is not shown in a terminal
 TOP_CELLS = 15
@@ -78,14 +79,14 @@ class Summary:
 def summarize(folder: RunFolder) -> Summary:
     """The run's numbers; reads the whole log."""
     facts, events = folder.facts, folder.events()
-    stops = [event.text for event in events if event.kind in ("stop", "stopped")]
+    stops = [event.text for event in events if event.kind is EventKind.STOPPED]
     return Summary(
         facts=facts,
         evaluations=folder.num_evaluations(),
         elapsed_s=folder.elapsed_s,
         stop_reason=stops[-1] if stops else "",
         outcomes=folder.counts_by_outcome(),
-        num_retracted=sum(event.kind == "retracted" for event in events),
+        num_retracted=sum(event.kind is EventKind.RETRACTED for event in events),
         held=elites(folder.evaluations()),
         num_reachable=len(set(reachable_cells(facts.simd_widths))),
         spending=tuple(spending_lines(folder)),
@@ -214,7 +215,7 @@ def _speed(evaluation: Evaluation, facts: MachineFacts) -> list[str]:
 
 def gbytes_per_s(evaluation: Evaluation) -> float | None:
     """Streamed GB/s, geometric mean over the scored sizes."""
-    return geometric_mean([timing.gbytes_per_s for timing in evaluation.timings])
+    return geometric_mean_or_none([timing.gbytes_per_s for timing in evaluation.timings])
 
 
 def _cells_table(summary: Summary, top: int) -> Table:

@@ -1,24 +1,50 @@
 """The run folder: database, records, machine facts, resume."""
 
-from qdkernel.runs.conversation_records import Bill, End, FailureCount, Spending, StoredCall, StoredConversation
+from qdkernel.runs.conversation_records import (
+    Bill,
+    CallFailure,
+    End,
+    FailureCount,
+    Spending,
+    StoredCall,
+    StoredConversation,
+)
 from qdkernel.runs.folder import RunFolder
 from qdkernel.runs.inspection import foreign_content
-from qdkernel.runs.machine_facts import MachineFacts, format_accuracy, geometric_mean
-from qdkernel.runs.records import Record, elites, source_bytes
+from qdkernel.runs.machine_facts import MachineFacts, format_accuracy
+from qdkernel.runs.machine_record import (
+    BaselineRecord,
+    CompilerRecord,
+    MachineRecord,
+    PeaksRecord,
+    SizeSpeed,
+    read_machine_record,
+    write_machine_record,
+)
+from qdkernel.runs.records import Event, EventKind, Record, elites, source_bytes
 
 __all__ = [
+    "BaselineRecord",
     "Bill",
+    "CallFailure",
+    "CompilerRecord",
     "End",
+    "Event",
+    "EventKind",
     "FailureCount",
     "MachineFacts",
+    "MachineRecord",
+    "PeaksRecord",
     "Record",
     "RunFolder",
+    "SizeSpeed",
     "Spending",
     "StoredCall",
     "StoredConversation",
     "elites",
     "foreign_content",
     "format_accuracy",
-    "geometric_mean",
+    "read_machine_record",
     "source_bytes",
+    "write_machine_record",
 ]

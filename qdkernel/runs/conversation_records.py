@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from qdkernel.llm import Message
+from qdkernel.llm import FailureKind, Message
 from qdkernel.mutators.llm import Assignment
 from qdkernel.runs.records import to_json
 from qdkernel.runs.store import now
@@ -33,6 +33,14 @@ class End(enum.StrEnum):
 
 
 @dataclass(frozen=True)
+class CallFailure:
+    """Why a call brought no usable reply; ``text`` comes from outside, so it may hold anything."""
+
+    kind: FailureKind
+    text: str
+
+
+@dataclass(frozen=True)
 class StoredCall:
     """One request of a conversation and what came back.
 
@@ -48,7 +56,7 @@ class StoredCall:
         cost: US dollars.
         asked: how often it was asked; more than once when a run was stopped before the answer came.
         attempts: HTTP requests sent; the one that may be under way counts.
-        failure: ``kind: text`` of a call that brought no usable reply; ``None`` otherwise.
+        failure: why the call brought no usable reply; ``None`` otherwise.
         asked_at: UTC, ISO 8601, the last time.
         answered_at: when reply or failure came; ``None`` while there is neither.
         latency_s: seconds from asking to reply or failure; ``None`` while there is neither.
@@ -65,7 +73,7 @@ class StoredCall:
     cost: float
     asked: int
     attempts: int
-    failure: str | None
+    failure: CallFailure | None
     asked_at: str
     answered_at: str | None
     latency_s: float | None
@@ -173,13 +181,13 @@ class FailureCount:
 
     Attributes:
         model: its name.
-        kind: a ``FailureKind``.
+        kind: in which.
         calls: that failed so; conversations for unreadable replies.
         text: of the last one; from outside, so it may hold anything.
     """
 
     model: str
-    kind: str
+    kind: FailureKind
     calls: int
     text: str
 
@@ -239,7 +247,7 @@ def call_of(row: sqlite3.Row) -> StoredCall:
         cost=row["cost"],
         asked=row["asked"],
         attempts=row["attempts"],
-        failure=row["failure"],
+        failure=None if row["failure_kind"] is None else CallFailure(FailureKind(row["failure_kind"]), row["failure"]),
         asked_at=row["asked_at"],
         answered_at=row["answered_at"],
         latency_s=row["latency_s"],

@@ -91,13 +91,13 @@ class ConversationLog(RunStore):
         if failure.kind is FailureKind.CANCELLED:
             self._settle(call_id, failure.attempts, failure.usage, None)
         else:
-            text = f"{failure.kind}: {storable(str(failure))}"
-            self._settle(call_id, failure.attempts, failure.usage, {"failure": text})
+            found = {"failure_kind": failure.kind, "failure": storable(str(failure))}
+            self._settle(call_id, failure.attempts, failure.usage, found)
 
     def end_conversation(
         self,
         conversation_id: int,
-        how: str,
+        how: End,
         reason: str = "",
         proposal: Proposal | None = None,
         next_ones: Sequence[tuple[Assignment, str]] = (),
@@ -107,7 +107,7 @@ class ConversationLog(RunStore):
 
         Args:
             conversation_id: from ``add_conversation``.
-            how: a value of ``End``.
+            how: what it ended with.
             reason: why it brought nothing.
             proposal: what it brought; in flight until it is evaluated. With ``how`` ``proposal`` only.
             next_ones: the conversations that follow, e.g. one per strategy of a plan, each with its model.
@@ -116,15 +116,15 @@ class ConversationLog(RunStore):
         Raises:
             ValueError: no such conversation, one that has ended, or ``how`` and ``proposal`` do not fit.
         """
-        if how not in set(End):
-            raise ValueError(f"a conversation ends in one of {', '.join(End)}; got {how!r}")
-        if (how == End.PROPOSAL) != (proposal is not None):
-            raise ValueError(f"a conversation ends in {End.PROPOSAL.value!r} exactly when it brings one; got {how!r}")
+        if (how is End.PROPOSAL) != (proposal is not None):
+            raise ValueError(
+                f"a conversation ends in {End.PROPOSAL.value!r} exactly when it brings one; got {how.value!r}"
+            )
         with self._transaction() as database:
             self._check_open(conversation_id)
             database.execute(
                 "UPDATE conversations SET ended = ?, ended_at = ?, reason = ? WHERE id = ?",
-                (str(how), now(), storable(reason), conversation_id),
+                (how, now(), storable(reason), conversation_id),
             )
             number = None if proposal is None else insert_proposal(database, proposal, conversation_id)
             following = tuple(
@@ -167,7 +167,7 @@ class ConversationLog(RunStore):
             """SELECT c.model, sum(m.attempts) AS requests, sum(m.prompt_tokens) AS prompt_tokens,
             sum(m.completion_tokens) AS completion_tokens, sum(m.cost) AS cost,
             sum(m.estimated_tokens) AS estimated_tokens,
-            count(m.answered_at) - count(m.failure) AS replies, count(m.failure) AS failures
+            count(m.answered_at) - count(m.failure_kind) AS replies, count(m.failure_kind) AS failures
             FROM model_calls m JOIN conversations c ON c.id = m.conversation_id GROUP BY c.model ORDER BY c.model"""
         )
         found = [dict(row) for row in rows]
@@ -177,7 +177,7 @@ class ConversationLog(RunStore):
         """What each answered call cost, failed ones included, in the order in which the answers came."""
         rows = self._rows(
             """SELECT m.elapsed_s, m.prompt_tokens + m.completion_tokens AS tokens, m.cost, m.latency_s, c.model,
-            m.failure IS NOT NULL AS failed FROM model_calls m JOIN conversations c ON c.id = m.conversation_id
+            m.failure_kind IS NOT NULL AS failed FROM model_calls m JOIN conversations c ON c.id = m.conversation_id
             WHERE m.answered_at IS NOT NULL ORDER BY m.elapsed_s, m.id"""
         )
         return [
@@ -192,13 +192,12 @@ class ConversationLog(RunStore):
         """
         rows = self._rows(
             f"""SELECT model, kind, count(*) AS calls, text, max(id) FROM (
-            SELECT c.model, substr(m.failure, 1, instr(m.failure, ': ') - 1) AS kind,
-            substr(m.failure, instr(m.failure, ': ') + 2) AS text, m.id FROM model_calls m
-            JOIN conversations c ON c.id = m.conversation_id WHERE m.failure IS NOT NULL
+            SELECT c.model, m.failure_kind AS kind, m.failure AS text, m.id FROM model_calls m
+            JOIN conversations c ON c.id = m.conversation_id WHERE m.failure_kind IS NOT NULL
             UNION ALL SELECT model, '{FailureKind.UNREADABLE}', reason, id FROM conversations
             WHERE ended = '{End.NOTHING}') GROUP BY model, kind ORDER BY calls DESC, model, kind"""
         )
-        return [FailureCount(row["model"], row["kind"], row["calls"], row["text"]) for row in rows]
+        return [FailureCount(row["model"], FailureKind(row["kind"]), row["calls"], row["text"]) for row in rows]
 
     def counts_by_ending(self) -> dict[Arm, Counter[str]]:
         """For each operator and model, how many conversations ended how; those under way count under ``''``."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from qdkernel.core import printable
 from qdkernel.errors import RunFolderError
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 APPLICATION_ID = 0x51444B52  # "QDKR"; tells a run's database from any other SQLite file
 
 # A reader holds its lock for one page of rows, so a wait this long means a stopped or hung process.
@@ -34,7 +34,7 @@ TABLES = (
         prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, cost REAL NOT NULL,
         estimated_tokens INTEGER NOT NULL,
         asked_at TEXT NOT NULL, answered_at TEXT, latency_s REAL, elapsed_s REAL,
-        failure TEXT, reply TEXT, request TEXT NOT NULL, UNIQUE (conversation_id, turn))""",
+        failure_kind TEXT, failure TEXT, reply TEXT, request TEXT NOT NULL, UNIQUE (conversation_id, turn))""",
     """CREATE TABLE proposals (
         id INTEGER PRIMARY KEY, kernel_id TEXT NOT NULL REFERENCES kernels, operator TEXT NOT NULL, idea TEXT NOT NULL,
         parents TEXT NOT NULL, target TEXT, notes TEXT NOT NULL, proposed_at TEXT NOT NULL,

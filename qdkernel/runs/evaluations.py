@@ -11,6 +11,7 @@ from qdkernel.core import Evaluation, Fault, Kernel, KernelId, Outcome, Placemen
 from qdkernel.errors import UnknownName
 from qdkernel.runs.records import (
     RECORD_QUERY,
+    EventKind,
     Record,
     Remeasurements,
     evaluation_row,
@@ -40,7 +41,7 @@ class EvaluationLog(RunStore):
         self,
         proposal_id: int,
         evaluation: Evaluation,
-        placement: str,
+        placement: Placement,
         state: Mapping[str, Any],  # Any: JSON values
     ) -> int:
         """Commits an evaluation with its samples and the state that follows from it, all or nothing.
@@ -50,7 +51,7 @@ class EvaluationLog(RunStore):
         Args:
             proposal_id: from ``add_proposal``.
             evaluation: of the proposal's kernel.
-            placement: what the archive did with it: ``new``, ``improved``, ``not_added`` or ``none``.
+            placement: what the archive did with it.
             state: JSON values to keep for a resume, by key, e.g. the random generator's.
 
         Raises:
@@ -59,7 +60,7 @@ class EvaluationLog(RunStore):
         row = {
             **evaluation_row(evaluation),
             "proposal_id": proposal_id,
-            "placement": str(placement),
+            "placement": placement,
             "finished_at": now(),
             "elapsed_s": self.elapsed_s,
         }
@@ -223,4 +224,6 @@ def _retract(database: sqlite3.Connection, kernel_id: KernelId, fault: Fault, el
         (str(fault.outcome), storable(detail), str(Placement.NONE), kernel_id, str(Outcome.OK)),
     )
     if changed.rowcount:  # not when two duels at once found the same
-        insert_event(database, "retracted", f"kernel {kernel_id[:12]} is {fault.outcome}: it {detail}", elapsed_s)
+        insert_event(
+            database, EventKind.RETRACTED, f"kernel {kernel_id[:12]} is {fault.outcome}: it {detail}", elapsed_s
+        )

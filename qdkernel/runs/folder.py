@@ -16,7 +16,6 @@ import datetime
 import json
 import os
 import secrets
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,8 @@ from qdkernel.runs.database import create_database, open_readonly, open_writable
 from qdkernel.runs.evaluations import EvaluationLog
 from qdkernel.runs.lock import WriterLock
 from qdkernel.runs.machine_facts import MachineFacts, machine_facts
-from qdkernel.runs.records import Event
+from qdkernel.runs.machine_record import MachineRecord, read_machine_record, write_machine_record
+from qdkernel.runs.records import Event, EventKind
 from qdkernel.runs.store import insert_event, now, put_state
 
 
@@ -41,7 +41,7 @@ class RunFolder(EvaluationLog, ConversationLog):
 
     @classmethod
     def create(
-        cls, root: Path, problem: str, config_yaml: str, machine: Mapping[str, Any], exact: bool = False
+        cls, root: Path, problem: str, config_yaml: str, machine: MachineRecord, exact: bool = False
     ) -> RunFolder:
         """A new folder ``<root>/<problem>-YYYYMMDD-HHMM-xxxx`` (local time), open for writing.
 
@@ -49,7 +49,7 @@ class RunFolder(EvaluationLog, ConversationLog):
             root: made when missing.
             problem: registry name.
             config_yaml: the resolved configuration.
-            machine: JSON values; what the views read of it is in ``MachineFacts``.
+            machine: what the run's numbers depend on; what the views read of it is in ``MachineFacts``.
             exact: make the run in ``root`` itself; it may exist, but not hold a run.
         """
         meta = {"problem": problem, "created_at": now(), "harness": installed_version()}
@@ -62,7 +62,7 @@ class RunFolder(EvaluationLog, ConversationLog):
                 (path / "elites").mkdir(exist_ok=True)
                 (path / "plots").mkdir(exist_ok=True)
                 write_atomically(path / "config.yaml", config_yaml.encode())
-                write_atomically(path / "machine.json", (json.dumps(dict(machine), indent=2) + "\n").encode())
+                write_atomically(path / "machine.json", write_machine_record(machine).encode())
                 return cls(path, create_database(path / "run.db", meta), lock)
             except BaseException:
                 lock.release()
@@ -109,31 +109,28 @@ class RunFolder(EvaluationLog, ConversationLog):
         return self._text("config.yaml")
 
     @property
-    def machine(self) -> dict[str, Any]:
-        """``machine.json`` as it stands."""
+    def machine(self) -> MachineRecord:
+        """What ``machine.json`` holds."""
         try:
-            data = json.loads(self._text("machine.json"))
+            return read_machine_record(self._text("machine.json"))
         except ValueError as error:
-            raise RunFolderError(f"{self.path / 'machine.json'}: expected JSON, but {error}") from error
-        if not isinstance(data, dict):
-            raise RunFolderError(f"{self.path / 'machine.json'}: expected a JSON object, got {type(data).__name__}")
-        return data
+            raise RunFolderError(
+                f"{self.path / 'machine.json'}: expected the record of a run's machine (schema 1), but {error}; put "
+                "back the file that the run wrote, or start a new run"
+            ) from error
 
     @property
     def facts(self) -> MachineFacts:
         """What the views read of ``machine.json``."""
-        try:
-            return machine_facts(self.machine)
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
-            raise RunFolderError(f"{self.path / 'machine.json'}: a value of an unexpected kind: {error}") from error
+        return machine_facts(self.machine)
 
     @property
     def meta(self) -> dict[str, str]:
         """``problem``, ``created_at`` (UTC, ISO 8601) and ``harness``, the version of qdkernel that measured."""
         return {row["key"]: row["value"] for row in self._rows("SELECT key, value FROM meta ORDER BY key")}
 
-    def add_event(self, kind: str, text: str) -> None:
-        """Commits something that happened to the run itself, e.g. ``stop`` with the reason."""
+    def add_event(self, kind: EventKind, text: str) -> None:
+        """Commits something that happened to the run itself, e.g. that it stopped, with the reason."""
         with self._transaction() as database:
             insert_event(database, kind, text, self.elapsed_s)
 
@@ -150,7 +147,7 @@ class RunFolder(EvaluationLog, ConversationLog):
     def events(self) -> list[Event]:
         """What happened to the run itself, oldest first."""
         rows = self._rows("SELECT at, kind, text, elapsed_s FROM events ORDER BY id")
-        return [Event(row["at"], row["kind"], row["text"], row["elapsed_s"]) for row in rows]
+        return [Event(row["at"], EventKind(row["kind"]), row["text"], row["elapsed_s"]) for row in rows]
 
     def _text(self, name: str) -> str:
         try:

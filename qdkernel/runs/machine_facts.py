@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-Json = Mapping[str, Any]  # Any: JSON values
-
-
-@dataclass(frozen=True)
-class SizeSpeed:
-    """GFLOP/s at one scored size."""
-
-    size: Mapping[str, int]
-    gflops: float
+from qdkernel.core import geometric_mean_or_none
+from qdkernel.machine import fingerprint, scaled_to_threads
+from qdkernel.runs.machine_record import MachineRecord, SizeSpeed
 
 
 @dataclass(frozen=True)
 class MachineFacts:
-    """The run's machine, peaks and baseline; whatever the file does not tell is empty or ``None``.
+    """The run's machine, peaks and baseline; what was not measured is empty or ``None``.
 
     Attributes:
         problem: registry name.
@@ -66,7 +57,7 @@ class MachineFacts:
     @property
     def baseline_gflops(self) -> float | None:
         """Geometric mean over the baseline's sizes, comparable with an objective."""
-        return geometric_mean([speed.gflops for speed in self.baseline])
+        return geometric_mean_or_none([speed.gflops for speed in self.baseline])
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -84,65 +75,32 @@ def format_accuracy(accuracy: str) -> str:
     return "" if accuracy == "componentwise" else f", accuracy {accuracy}"
 
 
-def geometric_mean(values: list[float]) -> float | None:
-    """Geometric mean of positive numbers; ``None`` when there is none, or one is not positive."""
-    if not values or any(not value > 0 for value in values):
-        return None
-    return math.exp(sum(math.log(value) for value in values) / len(values))
-
-
-def machine_facts(data: Json) -> MachineFacts:
-    """The facts in a parsed ``machine.json``; unknown keys are ignored and missing ones left at their defaults."""
-    machine, peaks, baseline = (_object(data.get(key)) for key in ("machine", "peaks", "baseline"))
-    compiler = _object(data.get("compiler"))
-    threads = int(data.get("threads") or 1)
-    dtype = str(data.get("dtype") or "")
-    widths = machine.get("simd_widths")
+def machine_facts(record: MachineRecord) -> MachineFacts:
+    """The facts in a run's ``machine.json``, with the peaks for its dtype and number of threads."""
+    machine, peaks, threads = record.machine, record.peaks, record.threads
     return MachineFacts(
-        problem=str(data.get("problem") or MachineFacts.problem),
-        dtype=dtype,
+        problem=record.problem,
+        dtype=record.dtype,
         threads=threads,
-        accuracy=str(data.get("accuracy") or MachineFacts.accuracy),
-        bandwidth_bound=bool(data.get("bandwidth_bound")),
-        cpu=str(machine.get("cpu") or MachineFacts.cpu),
-        cores=machine.get("cores"),
-        hypervisor=machine.get("hypervisor"),
-        simd_widths=MachineFacts.simd_widths if widths is None else tuple(int(width) for width in widths),
-        peaks=_peaks(_object(_object(peaks.get("peak_gflops")).get(dtype)), threads),
-        triad_gbytes_per_s=_at(_object(peaks.get("triad_gbytes_per_s")), threads),
-        baseline_name=str(baseline.get("name") or MachineFacts.baseline_name),
-        baseline=tuple(
-            SizeSpeed(dict(entry["size"]), float(entry["gflops"])) for entry in baseline.get("gflops") or ()
-        ),
-        compiler=compiler,
-        fingerprint=str(data.get("fingerprint") or _fingerprint(machine, compiler)),
+        accuracy=record.accuracy,
+        bandwidth_bound=record.bandwidth_bound,
+        cpu=machine.cpu,
+        cores=machine.cores,
+        hypervisor=machine.hypervisor,
+        simd_widths=machine.simd_widths,
+        peaks=_peaks(peaks.peak_gflops.get(record.dtype, {}), threads),
+        triad_gbytes_per_s=scaled_to_threads(peaks.triad_gbytes_per_s, threads),
+        baseline_name=record.baseline.name,
+        baseline=record.baseline.gflops,
+        compiler=record.compiler.model_dump(mode="json"),
+        fingerprint=fingerprint(machine, record.compiler.version),
     )
 
 
-def _object(value: Any) -> Json:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _peaks(by_threads: Json, threads: int) -> dict[str, float]:
+def _peaks(by_threads: Mapping[int, Mapping[str, float]], threads: int) -> dict[str, float]:
     levels = {level for peaks in by_threads.values() for level in peaks}
-    found = {level: _at({n: peaks.get(level) for n, peaks in by_threads.items()}, threads) for level in levels}
+    found = {
+        level: scaled_to_threads({n: peaks[level] for n, peaks in by_threads.items() if level in peaks}, threads)
+        for level in levels
+    }
     return {level: gflops for level, gflops in found.items() if gflops is not None}
-
-
-def _at(by_threads: Json, threads: int) -> float | None:
-    """The peak for a thread count; between the measured counts the smaller one scaled, but no more than the larger.
-
-    A simplification: peaks are measured for one thread and for all cores only.
-    """
-    measured = {int(count): float(value) for count, value in by_threads.items() if value}
-    below = [count for count in measured if count <= threads]
-    above = [measured[count] for count in measured if count >= threads]
-    if threads in measured or not below:
-        return measured.get(threads)
-    scaled = measured[max(below)] * threads / max(below)
-    return min([scaled, *above]) if above else measured[max(below)]
-
-
-def _fingerprint(machine: Json, compiler: Json) -> str:
-    facts = json.dumps([dict(machine), compiler.get("version")], sort_keys=True)
-    return hashlib.sha256(facts.encode()).hexdigest()[:16]

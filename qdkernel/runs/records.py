@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
@@ -46,7 +47,7 @@ class Record:
         proposal_id: the proposal's number in its run.
         proposal: the kernel with its origin.
         evaluation: what happened to it; when remeasured, objective and timings of the best measurement.
-        placement: the archive's answer: ``new``, ``improved``, ``not_added`` or ``none``.
+        placement: the archive's answer.
         proposed_at: UTC, ISO 8601.
         finished_at: UTC, ISO 8601.
         elapsed_s: seconds the run had been active, pauses between sessions left out.
@@ -59,7 +60,7 @@ class Record:
     proposal_id: int
     proposal: Proposal
     evaluation: Evaluation
-    placement: str
+    placement: Placement
     proposed_at: str
     finished_at: str
     elapsed_s: float
@@ -75,7 +76,7 @@ class Record:
     @property
     def placed(self) -> bool:
         """Whether the kernel took its cell."""
-        return Placement(self.placement).placed
+        return self.placement.placed
 
 
 @dataclass(frozen=True)
@@ -105,12 +106,29 @@ def elites(records: Iterable[Record]) -> dict[Cell, Record]:
     return dict(sorted(holders.items()))
 
 
+class EventKind(enum.StrEnum):
+    """What happened to a run itself."""
+
+    STOPPED = "stopped"
+    """A session ended; the text is the reason."""
+    RETRACTED = "retracted"
+    """A kernel that had ended ``ok`` failed when it was timed again."""
+    STAGE = "stage"
+    """Another stage began, or was skipped."""
+    REMEASURE = "remeasure"
+    """An elite that was timed again ended in a way that changes nothing."""
+    REPLAY = "replay"
+    """What a replayed conversation did not have."""
+    MODEL = "model"
+    """A model backs off, answers again, or is not asked any more."""
+
+
 @dataclass(frozen=True)
 class Event:
-    """Something worth telling that happened to the run itself, e.g. kind ``stop`` with the reason."""
+    """Something that happened to the run itself, e.g. ``stopped`` with the reason; ``at`` is UTC, ISO 8601."""
 
     at: str
-    kind: str
+    kind: EventKind
     text: str
     elapsed_s: float
 
@@ -283,7 +301,7 @@ def record_of(row: sqlite3.Row, timings: Sequence[Timing], remeasurements: Remea
         proposal_id=row["proposal_id"],
         proposal=proposal_of(row),
         evaluation=evaluation_of(row, tuple(timings), objective),
-        placement=row["placement"],
+        placement=Placement(row["placement"]),
         proposed_at=row["proposed_at"],
         finished_at=row["finished_at"],
         elapsed_s=row["elapsed_s"],

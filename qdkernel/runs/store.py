@@ -16,7 +16,7 @@ from qdkernel.core import Proposal
 from qdkernel.errors import RunFolderError
 from qdkernel.runs.database import transaction, translated
 from qdkernel.runs.lock import WriterLock
-from qdkernel.runs.records import insert, proposal_row, source_bytes, storable, to_json
+from qdkernel.runs.records import EventKind, insert, proposal_row, source_bytes, storable, to_json
 
 # Whatever is committed carries the run's active time; the latest tells where the next session's clock goes on.
 _LAST_ELAPSED = """
@@ -89,7 +89,7 @@ def insert_proposal(database: sqlite3.Connection, proposal: Proposal, conversati
     return insert_row(database, "proposals", row)
 
 
-def insert_event(database: sqlite3.Connection, kind: str, text: str, elapsed_s: float) -> None:
+def insert_event(database: sqlite3.Connection, kind: EventKind, text: str, elapsed_s: float) -> None:
     """Inserts something that happened to the run itself."""
     row = (now(), kind, storable(text), elapsed_s)
     database.execute("INSERT INTO events (at, kind, text, elapsed_s) VALUES (?, ?, ?, ?)", row)

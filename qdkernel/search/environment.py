@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from qdkernel.config import Config, MachineConfig
 from qdkernel.core import Problem
@@ -29,6 +28,7 @@ from qdkernel.evaluators.pipeline import (
 from qdkernel.evaluators.toolchain import CompileLimits, Toolchain, check_flags, find_toolchain
 from qdkernel.machine import CoreLock, Machine, flags_of, free_bytes, this_machine
 from qdkernel.problems import find_problem
+from qdkernel.runs import BaselineRecord, CompilerRecord, MachineRecord, PeaksRecord, SizeSpeed
 
 
 @dataclass(frozen=True)
@@ -66,37 +66,28 @@ class RunEnvironment:
         """Worker processes."""
         return self.machine.cores if self.config.workers == "all" else int(self.config.workers)
 
-    def facts(self) -> dict[str, Any]:  # Any: JSON
+    def facts(self) -> MachineRecord:
         """What ``machine.json`` holds: all that the run's numbers depend on."""
-        peaks: dict[str, dict[str, dict[str, float]]] = {}
+        peaks: dict[str, dict[int, dict[str, float]]] = {}
         for peak in self.peaks.peaks:
-            peaks.setdefault(peak.dtype, {}).setdefault(str(peak.threads), {})[peak.simd] = peak.gflops
+            peaks.setdefault(peak.dtype, {}).setdefault(peak.threads, {})[peak.simd] = peak.gflops
+        triads = {triad.threads: triad.best for triad in self.peaks.triads}
         speeds = zip(self.timing.sizes, self.timing.baseline_gflops, strict=True)
-        return {
-            "problem": self.problem.name,
-            "dtype": self.problem.dtype.name,
-            "bandwidth_bound": self.problem.bandwidth_bound,
-            "threads": self.timing.threads,
-            "accuracy": self.spec.accuracy,
-            "machine": {
-                **vars(self.machine),
-                "simd_widths": list(self.machine.simd_widths),
-                "caches": dict(self.machine.caches),
-            },
-            "peaks": {
-                "peak_gflops": peaks,
-                "triad_gbytes_per_s": {str(triad.threads): triad.best for triad in self.peaks.triads},
-            },
-            "compiler": {
-                "command": self.toolchain.command,
-                "version": self.toolchain.version,
-                "flags": list(self.toolchain.flags),
-            },
-            "baseline": {
-                "name": self.baseline,
-                "gflops": [{"size": dict(size), "gflops": gflops} for size, gflops in speeds],
-            },
-        }
+        return MachineRecord(
+            problem=self.problem.name,
+            dtype=self.problem.dtype.name,
+            bandwidth_bound=self.problem.bandwidth_bound,
+            threads=self.timing.threads,
+            accuracy=self.spec.accuracy,
+            machine=self.machine,
+            peaks=PeaksRecord(peak_gflops=peaks, triad_gbytes_per_s=triads),
+            compiler=CompilerRecord(
+                command=self.toolchain.command, version=self.toolchain.version, flags=self.toolchain.flags
+            ),
+            baseline=BaselineRecord(
+                name=self.baseline, gflops=tuple(SizeSpeed(size=dict(size), gflops=speed) for size, speed in speeds)
+            ),
+        )
 
 
 @contextlib.contextmanager
@@ -207,7 +198,7 @@ def resolve_sizes(config: Config, problem: Problem, machine: Machine) -> tuple[M
     return tuple(sizes)
 
 
-def recorded_baseline(facts: Mapping[str, Any], config: Config) -> tuple[float, ...] | None:  # Any: JSON
+def recorded_baseline(facts: MachineRecord, config: Config) -> tuple[float, ...] | None:
     """The baseline's speeds in a run's ``machine.json``; ``None`` when they do not apply here and now.
 
     A run's objectives are ratios times these speeds, so they compare only on the same CPU at the same
@@ -215,14 +206,13 @@ def recorded_baseline(facts: Mapping[str, Any], config: Config) -> tuple[float, 
     """
     problem, machine = find_problem(config.problem), this_machine(config.machine.isa)
     here = (machine.cpu, machine.isa, resolve_threads(config, machine), config.problem, config.accuracy)
-    there = (facts["machine"]["cpu"], facts["machine"].get("isa"), facts["threads"])
-    if here != (*there, facts["problem"], facts["accuracy"]):
+    if here != (facts.machine.cpu, facts.machine.isa, facts.threads, facts.problem, facts.accuracy):
         return None
-    recorded = facts["baseline"]["gflops"]
+    recorded = facts.baseline.gflops
     sizes = [dict(size) for size in resolve_sizes(config, problem, machine)]
-    if sizes != [entry["size"] for entry in recorded]:
+    if sizes != [dict(entry.size) for entry in recorded]:
         return None
-    return tuple(float(entry["gflops"]) for entry in recorded)
+    return tuple(entry.gflops for entry in recorded)
 
 
 def _spec(

@@ -12,7 +12,7 @@ from qdkernel.backends import Backend, make_backend
 from qdkernel.core import Evaluation, KernelId, Outcome, Placement, RunStatus, StopReason
 from qdkernel.evaluators.pipeline import EvaluationTask, perform
 from qdkernel.machine import CoreLock
-from qdkernel.runs import RunFolder
+from qdkernel.runs import EventKind, RunFolder
 from qdkernel.search.archive_fold import ArchiveFold
 from qdkernel.search.environment import RunEnvironment
 from qdkernel.search.remeasure import Remeasurement
@@ -76,7 +76,7 @@ class Evolution:
             reason = self._search(backend)
             if config.timing.remeasure and reason is not StopReason.INTERRUPTED:
                 self._remeasure(backend)
-        self._folder.add_event("stopped", reason.value)
+        self._folder.add_event(EventKind.STOPPED, reason.value)
         return reason
 
     def _search(self, backend: Evaluations) -> StopReason:
@@ -154,7 +154,7 @@ class Evolution:
             gain = self._fold.add(pending.proposal, evaluation, placement, before)
             self._source.evaluated(number, pending, evaluation, placement, gain, self._cost(evaluation))
         self._update_status()
-        record = self._folder.add_evaluation(number, evaluation, placement.value, self._source.state())
+        record = self._folder.add_evaluation(number, evaluation, placement, self._source.state())
         self._fold.committed(record, pending.proposal, evaluation, placement)
         return False
 
@@ -185,7 +185,7 @@ class Evolution:
         """Rebuilds everything from the run's log: the archive is a fold over it."""
         for record in self._folder.evaluations():
             self._fold.restore(record)
-            self._source.recorded(record.proposal, record.evaluation, Placement(record.placement))
+            self._source.recorded(record.proposal, record.evaluation, record.placement)
         self.status.session_evaluations = 0
         self._source.restore()
 

@@ -22,7 +22,7 @@ from qdkernel.core import (
 )
 from qdkernel.evaluators.pipeline import Accept
 from qdkernel.mutators import MUTATORS, Brief, Mutator
-from qdkernel.runs import RunFolder
+from qdkernel.runs import EventKind, RunFolder
 from qdkernel.search.briefs import BriefFactory
 from qdkernel.search.credit import PlayLedger
 from qdkernel.search.environment import RunEnvironment, seed_files
@@ -121,7 +121,7 @@ class Proposer:
         if self._stages and proposal.provenance.stage:
             begun = self._stages.record(proposal.provenance.stage, placement.placed, self._history.elites)
             if begun:
-                self._folder.add_event("stage", f"stage {begun.name} begins")
+                self._folder.add_event(EventKind.STAGE, f"stage {begun.name} begins")
         if pending.play:
             pending.play.settle(gain, cost + pending.cost)
         if self._session:

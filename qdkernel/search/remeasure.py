@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from qdkernel.backends import Backend
 from qdkernel.core import Cell, Evaluation, Outcome, RunStatus, cell_name
 from qdkernel.evaluators.pipeline import EvaluationTask
-from qdkernel.runs import RunFolder
+from qdkernel.runs import EventKind, RunFolder
 from qdkernel.search.archive_fold import ArchiveFold
 from qdkernel.search.environment import RunEnvironment
 
@@ -106,7 +106,7 @@ class Remeasurement:
             self._fold.retract(cell, evaluation)
         elif outcome is not Outcome.LOST:
             text = f"{cell_name(cell)}: timed again, its kernel ended {outcome}: {evaluation.detail}"
-            self._folder.add_event("remeasure", text)
+            self._folder.add_event(EventKind.REMEASURE, text)
 
 
 def _agree(objectives: list[float]) -> bool:

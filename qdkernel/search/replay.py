@@ -8,7 +8,7 @@ from typing import Any
 from qdkernel.core import Evaluation, Placement, Proposal, RunStatus, StopReason
 from qdkernel.llm import CallFailed
 from qdkernel.mutators.llm import converse
-from qdkernel.runs import RunFolder, StoredConversation
+from qdkernel.runs import End, EventKind, RunFolder, StoredConversation
 from qdkernel.search.llm import answer_of
 from qdkernel.search.source import PendingProposal
 
@@ -110,10 +110,10 @@ class Replay:
                 self._folder.answer_call(copied, answer_of(call))
             except CallFailed as failure:
                 self._folder.fail_call(copied, failure)
-        number = self._folder.end_conversation(conversation, "proposal", proposal=proposal).proposal_number
+        number = self._folder.end_conversation(conversation, End.PROPOSAL, proposal=proposal).proposal_number
         assert number is not None
         return number
 
     def _tell(self, text: str) -> None:
         self._say(text)
-        self._folder.add_event("replay", text)
+        self._folder.add_event(EventKind.REPLAY, text)

@@ -53,7 +53,7 @@ class RunRecorder:
         if number is None:
             notes: dict[str, Any] = {"stage": stage} if stage else {}  # Any: JSON
             number = self._folder.add_proposal(Proposal(kernel, OPERATOR, "", notes=notes))
-        self._folder.add_evaluation(number, evaluation, placement.value, {})
+        self._folder.add_evaluation(number, evaluation, placement, {})
         if placement.placed:
             self._place(kernel, evaluation)
         return False

@@ -9,7 +9,7 @@ from typing import Any
 
 from qdkernel.analysis import coverage, operator_and_model, operator_stats, qd_score, ratio_to_baseline
 from qdkernel.core import AXES, Arm, Cell, Outcome, cell_name, one_line, printable, reachable_cells, size_text
-from qdkernel.runs import MachineFacts, Record, elites, format_accuracy
+from qdkernel.runs import EventKind, MachineFacts, Record, elites, format_accuracy
 from qdkernel.web.curves import curves
 from qdkernel.web.noise import noise_bins
 from qdkernel.web.pictures import duration
@@ -44,7 +44,7 @@ def run_view(run: RunData, now: datetime.datetime | None = None) -> RunView:
     held = elites(run.records)
     facts = run.facts
     cells = tuple(_cell_views(run, held))
-    stages = [event.text for event in run.events if event.kind == "stage"]
+    stages = [event.text for event in run.events if event.kind is EventKind.STAGE]
     status, reason = _status(run, now or datetime.datetime.now(datetime.UTC))
     return RunView(
         schema=SCHEMA,
@@ -79,7 +79,7 @@ def run_view(run: RunData, now: datetime.datetime | None = None) -> RunView:
 
 def _status(run: RunData, now: datetime.datetime) -> tuple[str, str]:
     last = run.records[-1].elapsed_s if run.records else 0.0
-    stops = [event for event in run.events if event.kind == "stopped" and event.elapsed_s >= last]
+    stops = [event for event in run.events if event.kind is EventKind.STOPPED and event.elapsed_s >= last]
     if stops:
         return "stopped", stops[-1].text
     at = run.records[-1].finished_at if run.records else run.created_at
@@ -161,7 +161,7 @@ def _budgets(run: RunData) -> tuple[Budget, ...]:
 
 def _cell_views(run: RunData, held: Mapping[Cell, Record]) -> list[CellView]:
     reachable = set(reachable_cells(run.facts.simd_widths))
-    failed = {word for event in run.events if event.kind == "retracted" for word in event.text.split()[1:2]}
+    failed = {word for event in run.events if event.kind is EventKind.RETRACTED for word in event.text.split()[1:2]}
     retracted = {r.evaluation.cell for r in run.records if failed and r.evaluation.kernel_id[:12] in failed}
     every = list(reachable_cells([128, 256, 512]))
     every += sorted(set(held) - set(every))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from qdkernel.analysis import ratio_to_baseline
-from qdkernel.core import AXES, Evaluation, KernelId, cell_name, one_line, printable, size_text
+from qdkernel.core import AXES, Evaluation, KernelId, Placement, cell_name, one_line, printable, size_text
 from qdkernel.runs import MachineFacts, Record, StoredConversation
 from qdkernel.web.reading import RunData, RunReader
 
@@ -94,7 +94,7 @@ class DetailSource:
 
 def _facts(record: Record, machine: MachineFacts) -> list[list[str]]:
     evaluation = record.evaluation
-    rows = [["outcome", f"{evaluation.outcome.value}, {_placement(record.placement)}"]]
+    rows = [["outcome", f"{evaluation.outcome.value}, {_PLACEMENTS[record.placement]}"]]
     if evaluation.objective is not None:
         peak = f", {evaluation.objective / machine.peak_gflops:.0%} of peak" if machine.peak_gflops else ""
         rows.append(["speed", f"{evaluation.objective:.2f} GFLOP/s{peak}"])
@@ -117,15 +117,13 @@ def _facts(record: Record, machine: MachineFacts) -> list[list[str]]:
     return [*rows, *([["steps", steps]] if steps else []), ["kernel id", evaluation.kernel_id]]
 
 
-def _placement(placement: str) -> str:
-    words = {
-        "new": "first kernel of its cell",
-        "improved": "took its cell",
-        "not_added": "not faster than the elite of its cell",
-        "none": "not placed",
-        "contested": "to be timed again",
-    }
-    return words.get(placement, one_line(placement))
+_PLACEMENTS = {
+    Placement.NEW: "first kernel of its cell",
+    Placement.IMPROVED: "took its cell",
+    Placement.NOT_ADDED: "not faster than the elite of its cell",
+    Placement.NONE: "not placed",
+    Placement.CONTESTED: "to be timed again",
+}
 
 
 def _levels(evaluation: Evaluation) -> list[list[str]]:
@@ -189,7 +187,7 @@ def _conversation(conversation: StoredConversation) -> Json:
             turns.append({"role": "reply", "text": _turn(call.reply), "note": cost})
             shown += 1
         if call.failure:
-            turns.append({"role": "failure", "text": _turn(call.failure)})
+            turns.append({"role": "failure", "text": _turn(f"{call.failure.kind}: {call.failure.text}")})
     return {
         "model": one_line(conversation.model),
         "ended": "under way" if conversation.ended is None else conversation.ended.value,

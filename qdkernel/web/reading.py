@@ -13,22 +13,12 @@ from typing import Any
 
 import yaml
 
-from qdkernel.core import Arm, Behaviour, Kernel, KernelId, Measured, Timing
+from qdkernel.core import Arm, Behaviour, Kernel, KernelId, Measured, Timing, geometric_mean_or_none
 from qdkernel.errors import RunFolderError
-from qdkernel.runs import Bill, MachineFacts, Record, RunFolder, StoredConversation, geometric_mean
+from qdkernel.runs import Bill, Event, EventKind, MachineFacts, Record, RunFolder, StoredConversation
 
 _REREAD_SHARE = 1 / 300  # most of the time that reading a whole log again may take, see RunReader
 _DETAIL_LIMIT = 4096  # characters kept of the message of a kernel that took no cell
-
-
-@dataclass(frozen=True)
-class RunEvent:
-    """Something that happened to the run itself."""
-
-    at: str
-    kind: str
-    text: str
-    elapsed_s: float
 
 
 @dataclass(frozen=True)
@@ -73,7 +63,7 @@ class RunData:
     config: Mapping[str, Any]  # Any: YAML
     records: tuple[Record, ...] = ()
     baseline: tuple[BaselineSample, ...] = ()
-    events: tuple[RunEvent, ...] = ()
+    events: tuple[Event, ...] = ()
     bills: tuple[Bill, ...] = ()
     endings: Mapping[Arm, Counter[str]] = dataclasses.field(default_factory=dict)
     bandit: tuple[Mapping[str, Any], ...] = ()  # Any: JSON
@@ -104,9 +94,9 @@ class RunReader:
     def read(self) -> RunData:
         """The run as it stands."""
         with RunFolder.open(self.path) as folder:
-            events = tuple(RunEvent(e.at, e.kind, e.text, e.elapsed_s) for e in folder.events())
+            events = tuple(folder.events())
             facts = folder.facts
-            self._read_records(folder, facts, sum(event.kind == "retracted" for event in events))
+            self._read_records(folder, facts, sum(event.kind is EventKind.RETRACTED for event in events))
             meta = folder.meta
             return RunData(
                 name=self.path.absolute().name,
@@ -213,7 +203,7 @@ def _baseline_sample(record: Record, speeds: Mapping[tuple[tuple[str, int], ...]
     timings = record.evaluation.timings
     ratios = [_relative(timing, speeds.get(tuple(timing.size.items()))) for timing in timings]
     known = [ratio for ratio in ratios if ratio is not None]
-    relative = geometric_mean(known)
+    relative = geometric_mean_or_none(known)
     if relative is None:
         return None
     return BaselineSample(record.elapsed_s, relative, all(timing.quiet for timing in timings))

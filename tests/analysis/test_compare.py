@@ -14,12 +14,23 @@ import pytest
 from qdkernel.analysis import CellResult, OperatorStats, compare
 from qdkernel.analysis.compare import Cost, History, compare_histories, fold_to_cost, history
 from qdkernel.commands.diff import diff
-from qdkernel.core import Cell, Evaluation, Outcome, Proposal, parse_cell
+from qdkernel.core import Cell, Evaluation, Outcome, Placement, Proposal, parse_cell
 from qdkernel.errors import RunFolderError, UnknownName
 from qdkernel.reports import report, show_diff
 from qdkernel.reports.run import view_text
 from qdkernel.runs import Bill, RunFolder
-from tests.fake_runs import CONFIG, MACHINE, add_by_model, add_elite, breed, kernel, new_run, timed_as
+from tests.fake_runs import (
+    CONFIG,
+    MACHINE,
+    RECORD,
+    UNMEASURED,
+    add_by_model,
+    add_elite,
+    breed,
+    kernel,
+    new_run,
+    timed_as,
+)
 
 CELL = parse_cell("packed/512/static/near")
 OTHER = parse_cell("none/scalar/serial/none")
@@ -180,7 +191,7 @@ def test_who_is_faster_is_said_beyond_the_tie_width_only(
 
 
 def test_runs_of_different_problems_are_refused(tmp_path: Path) -> None:
-    with RunFolder.create(tmp_path, "saxpy", CONFIG, MACHINE) as other:
+    with RunFolder.create(tmp_path, "saxpy", CONFIG, RECORD) as other:
         add_elite(other, CELL, 5.0)
     with (
         RunFolder.open(run_of(tmp_path, [(CELL, 5.0)])) as a,
@@ -250,10 +261,10 @@ def test_the_command_prints_tables_or_json(tmp_path: Path, capsys: pytest.Captur
 def test_runs_without_an_elite_or_a_baseline_are_shown(tmp_path: Path) -> None:
     paths = []
     for seed in (1, 2):
-        with new_run(tmp_path, machine={}) as folder:
+        with new_run(tmp_path, machine=UNMEASURED) as folder:
             made = kernel(str(seed))
             number = folder.add_proposal(Proposal(made, "schedule", ""))
-            folder.add_evaluation(number, Evaluation(made.id, Outcome.WRONG), "none", {})
+            folder.add_evaluation(number, Evaluation(made.id, Outcome.WRONG), Placement.NONE, {})
             paths.append(folder.path)
     with RunFolder.open(paths[0]) as a, RunFolder.open(paths[1]) as b:
         comparison = compare(a, b)

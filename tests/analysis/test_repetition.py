@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from qdkernel.analysis import Groups, Repetition, compare, operator_and_model, repetition
-from qdkernel.core import Arm, CodeHashes, Evaluation, Kernel, Outcome, Proposal, parse_cell
+from qdkernel.core import Arm, CodeHashes, Evaluation, Kernel, Outcome, Placement, Proposal, parse_cell
 from qdkernel.reports import show_diff, show_run
 from qdkernel.reports.run import view_text
 from qdkernel.runs import RunFolder
@@ -19,7 +19,7 @@ CELL = parse_cell("packed/512/static/near")
 
 def add(folder: RunFolder, subject: Kernel, evaluation: Evaluation, operator: str = "tune") -> None:
     number = folder.add_proposal(Proposal(subject, operator, ""))
-    folder.add_evaluation(number, evaluation, "none", {})
+    folder.add_evaluation(number, evaluation, Placement.NONE, {})
 
 
 def add_equal(folder: RunFolder, tag: str, original: Kernel, operator: str = "tune") -> Kernel:

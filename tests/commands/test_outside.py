@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from qdkernel.runs import RunFolder, foreign_content
-from tests.fake_runs import CONFIG, MACHINE, add_elite
+from tests.fake_runs import CONFIG, RECORD, add_elite
 from tests.paths import CASES
 
 KERNEL = str(CASES / "kernels" / "h00_quoted.c")
@@ -21,7 +21,7 @@ SMALL = "--problem dgemm --set 'sizes=[48]' --set timing.disturbed=1000"
 
 def make_run(parent: Path) -> Path:
     """A run folder with three elites."""
-    with RunFolder.create(parent / "run", "dgemm", CONFIG, MACHINE, exact=True) as folder:
+    with RunFolder.create(parent / "run", "dgemm", CONFIG, RECORD, exact=True) as folder:
         for level, gflops in enumerate((10.0, 20.0, 30.0)):
             add_elite(folder, (level, level, 0, 0), gflops)
         return folder.path

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -409,3 +410,15 @@ def test_no_text_breaks_the_loader(tmp_path: Path, text: str) -> None:
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
     with pytest.raises(ConfigError):
         load_config(path, [text])
+
+
+def test_plain_values_are_a_configuration_as_a_file_is_and_stay_as_they_were() -> None:
+    values: dict[str, Any] = {"problem": "dgemm", "budget": {"evaluations": 1}}
+    config = load_config(values, ["budget.evaluations=5"])
+    assert (config.problem, config.budget.evaluations) == ("dgemm", 5)
+    assert values == {"problem": "dgemm", "budget": {"evaluations": 1}}
+
+
+def test_a_mistake_in_plain_values_is_told_without_a_file() -> None:
+    with pytest.raises(ConfigError, match=r"^budget\.evaluations: expected .*got 'many'"):
+        load_config({"problem": "dgemm", "budget": {"evaluations": "many"}})

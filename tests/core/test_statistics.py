@@ -5,7 +5,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from qdkernel.core import geometric_mean, median_ratio
+from qdkernel.core import geometric_mean, geometric_mean_or_none, median_ratio
 from qdkernel.core.statistics import Interval, tail
 
 
@@ -54,3 +54,8 @@ def test_a_duel_that_is_looked_at_again_and_again_is_seldom_won_by_luck() -> Non
                 break
         won += found.low > 1 and found.median > 1.015
     assert won / 2000 < 0.025 + 3 * (0.025 / 2000) ** 0.5
+
+
+def test_no_geometric_mean_of_nothing_or_of_what_is_not_positive() -> None:
+    assert geometric_mean_or_none([2.0, 8.0]) == pytest.approx(4.0)
+    assert [geometric_mean_or_none(values) for values in ([], [1.0, 0.0], [1.0, float("nan")])] == [None] * 3

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from qdkernel.core import Provenance, parse_cell
+from qdkernel.core import Placement, Provenance, parse_cell
 from qdkernel.errors import QdkernelError, RunFolderError
 from qdkernel.export import Format, open_source
 from tests.fake_runs import add_by_model, breed, kernel, new_run
@@ -27,7 +27,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
             add_by_model(spoken, TARGET, speed, parents=(kernel("number 1").id,))
         for speed in (35.0, 36.0, 37.0, 38.0):
             repaired = Provenance(repair_of=kernel(f"broken {speed}").id, repairs=1)
-            add_by_model(spoken, TARGET, speed, placement="not_added", provenance=repaired)
+            add_by_model(spoken, TARGET, speed, placement=Placement.NOT_ADDED, provenance=repaired)
     return [plain.path, spoken.path]
 
 

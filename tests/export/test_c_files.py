@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from qdkernel.analysis import lineage, ratio_to_baseline
-from qdkernel.core import Proposal, parse_cell
+from qdkernel.core import Placement, Proposal, parse_cell
 from qdkernel.errors import RunFolderError
 from qdkernel.export import write_elites
 from qdkernel.runs import RunFolder, elites
@@ -105,7 +105,7 @@ def test_lineage_lists_every_ancestor_once_and_parents_first(tmp_path: Path) -> 
         parents = {a: (d.id,), b: (a.id,), c: (a.id,), d: (b.id, c.id, "f" * 64)}  # a circle, as after a re-evaluation
         for subject in made:
             number = folder.add_proposal(Proposal(subject, "cross", "", tuple(parents[subject])))  # type: ignore[arg-type]
-            folder.add_evaluation(number, ok(subject, OTHER, 2.0), "improved", {})
+            folder.add_evaluation(number, ok(subject, OTHER, 2.0), Placement.IMPROVED, {})
         origins = {record.proposal.kernel.id: record for record in folder.evaluations()}
         [incumbent] = elites(folder.evaluations()).values()
     assert [record.proposal.kernel for record in lineage(incumbent, origins)] == [b, c, a]

@@ -19,6 +19,7 @@ from qdkernel.core import (
     Kernel,
     KernelId,
     Outcome,
+    Placement,
     Proposal,
     Provenance,
     VerificationResult,
@@ -31,8 +32,8 @@ from qdkernel.export.run_records import FAILURE_REWARDS, record_id
 from qdkernel.llm import CallFailed, Completion, FailureKind, Message
 from qdkernel.reports import show_cell
 from qdkernel.reports.run import view_text
-from qdkernel.runs import RunFolder
-from tests.fake_runs import add_by_model, add_elite, ask, assignment, breed, kernel, new_run, ok
+from qdkernel.runs import End, RunFolder
+from tests.fake_runs import UNMEASURED, add_by_model, add_elite, ask, assignment, breed, kernel, new_run, ok
 from tests.paths import ROOT
 
 CELL = parse_cell("packed/512/static/near")
@@ -101,10 +102,10 @@ def test_a_record_tells_the_whole_evaluation(tmp_path: Path) -> None:
     parent, child = kernel("parent"), kernel("child")
     with new_run(tmp_path) as folder:
         first = folder.add_proposal(Proposal(parent, "seed", "by the definition"))
-        folder.add_evaluation(first, ok(parent, CELL, 40.0), "new", {})
+        folder.add_evaluation(first, ok(parent, CELL, 40.0), Placement.NEW, {})
         second = folder.add_proposal(Proposal(child, "tune", "kc 384", (parent.id,), CELL))
         evaluation = ok(child, CELL, 80.0, duel=Duel(parent.id, 2.0, 1.9, 2.1, ((5e8,),), ((1e9,),)))
-        folder.add_evaluation(second, evaluation, "improved", {})
+        folder.add_evaluation(second, evaluation, Placement.IMPROVED, {})
         old, new = records(folder)
     assert new["schema"] == "qdkernel.record/2"
     assert new["id"] == record_id(child.id, evaluation.hashes.normal, ("-O3", "-march=native", "-fopenmp"))
@@ -152,7 +153,7 @@ def test_a_models_kernel_comes_with_what_was_said_and_what_it_cost(tmp_path: Pat
             cost=0.25,
             provenance=origin,
         )
-        add_by_model(folder, CELL, 40.0, "unheard of", placement="not_added")
+        add_by_model(folder, CELL, 40.0, "unheard of", placement=Placement.NOT_ADDED)
         folder.add_remeasurement(1, ok(made, CELL, 52.0))
         known, other = records(folder)
     jsonschema.validate(known, record_schema())
@@ -195,9 +196,9 @@ def test_the_prompt_is_that_of_the_reply_which_brought_the_kernel(tmp_path: Path
         more = (*opening.messages, Message("assistant", "prose only"), Message("user", "code, please"))
         folder.answer_call(folder.add_call(number, 1, more), Completion("int x; \udce9", "stop", 30, 4, 1, 0.25))
         folder.fail_call(folder.add_call(number, 2, more), CallFailed(FailureKind.SERVER, "500", 3))
-        ended = folder.end_conversation(number, "proposal", proposal=Proposal(made, "edit", ""))
+        ended = folder.end_conversation(number, End.PROPOSAL, proposal=Proposal(made, "edit", ""))
         assert ended.proposal_number is not None
-        folder.add_evaluation(ended.proposal_number, ok(made, CELL, 5.0), "new", {})
+        folder.add_evaluation(ended.proposal_number, ok(made, CELL, 5.0), Placement.NEW, {})
         [record] = records(folder)
     jsonschema.validate(record, record_schema())
     assert [message["role"] for message in record["prompt"]] == ["system", "user", "assistant", "user"]
@@ -215,9 +216,9 @@ def test_a_duel_that_the_incumbent_failed_has_no_ratio(tmp_path: Path) -> None:
     won = ok(winner, CELL, 80.0, duel=duel)
     with new_run(tmp_path) as folder:
         folder.add_evaluation(
-            folder.add_proposal(Proposal(incumbent, "seed", "")), ok(incumbent, CELL, 90.0), "new", {}
+            folder.add_proposal(Proposal(incumbent, "seed", "")), ok(incumbent, CELL, 90.0), Placement.NEW, {}
         )
-        folder.add_evaluation(folder.add_proposal(Proposal(winner, "tune", "")), won, "improved", {})
+        folder.add_evaluation(folder.add_proposal(Proposal(winner, "tune", "")), won, Placement.IMPROVED, {})
         old, new = records(folder)
         text = view_text(show_cell(folder, CELL))
     for record in (old, new):
@@ -242,7 +243,7 @@ def test_a_failure_has_its_reason_and_its_tier(tmp_path: Path, outcome: Outcome)
             verification=VerificationResult(math.inf, 16.0, "componentwise", 63),
             duplicate_of=earlier,
         )
-        folder.add_evaluation(number, failed, "none", {})
+        folder.add_evaluation(number, failed, Placement.NONE, {})
         [record] = records(folder)
     jsonschema.validate(record, record_schema())
     assert record["detail"] == "because"
@@ -266,12 +267,12 @@ def test_a_failure_has_its_reason_and_its_tier(tmp_path: Path, outcome: Outcome)
     assert record["sizes"] == "[[256,256,256],[768,768,768]]"
 
 
-def test_a_run_on_an_unknown_machine_and_odd_bytes_still_fit_the_schema(tmp_path: Path) -> None:
+def test_a_run_on_an_unmeasured_machine_and_odd_bytes_still_fit_the_schema(tmp_path: Path) -> None:
     subject = Kernel(b"/* caf\xe9 */".decode("utf-8", "surrogateescape"))
-    with new_run(tmp_path, machine={}) as folder:
+    with new_run(tmp_path, machine=UNMEASURED) as folder:
         (folder.path / "config.yaml").write_text("just text\n")
         number = folder.add_proposal(Proposal(subject, "llm", ""))
-        folder.add_evaluation(number, Evaluation(subject.id, Outcome.POLICY_VIOLATION, "not UTF-8"), "none", {})
+        folder.add_evaluation(number, Evaluation(subject.id, Outcome.POLICY_VIOLATION, "not UTF-8"), Placement.NONE, {})
         [record] = records(folder)
     jsonschema.validate(record, record_schema())
     assert record["source"] == "/* caf\ufffd */"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from qdkernel.core import Cell, CodeHashes, Evaluation, Kernel, Outcome, Proposal, parse_cell
+from qdkernel.core import Cell, CodeHashes, Evaluation, Kernel, Outcome, Placement, Proposal, parse_cell
 from qdkernel.errors import ConfigError, RunFolderError
 from qdkernel.export import FORMATS, ExportRecord, Selection, open_source
 from qdkernel.export.pairs import preference_pairs
@@ -23,7 +23,12 @@ OTHER = parse_cell("cache/256/serial/none")
 
 
 def add(
-    folder: RunFolder, made: Kernel, gflops: float, cell: Cell = CELL, placement: str = "not_added", same: str = ""
+    folder: RunFolder,
+    made: Kernel,
+    gflops: float,
+    cell: Cell = CELL,
+    placement: Placement = Placement.NOT_ADDED,
+    same: str = "",
 ) -> None:
     """Adds a correct kernel; ``same`` names a hash that it shares with others so added."""
     number = folder.add_proposal(Proposal(made, "tune", "an idea", target=cell))
@@ -37,7 +42,7 @@ def add(
 
 def add_failure(folder: RunFolder, made: Kernel, outcome: Outcome = Outcome.WRONG) -> None:
     number = folder.add_proposal(Proposal(made, "tune", "an idea", target=CELL))
-    folder.add_evaluation(number, Evaluation(made.id, outcome, "made up"), "none", {})
+    folder.add_evaluation(number, Evaluation(made.id, outcome, "made up"), Placement.NONE, {})
 
 
 def read(folder: RunFolder) -> list[ExportRecord]:
@@ -53,8 +58,8 @@ def pairs_of(folder: RunFolder, failure_share: float = 0.3) -> list[tuple[int, i
 
 def test_elites_and_improvements_are_chosen_by_what_the_archive_did(tmp_path: Path) -> None:
     with new_run(tmp_path) as folder:
-        add(folder, kernel("a"), 10.0, placement="new")
-        add(folder, kernel("b"), 20.0, placement="improved")
+        add(folder, kernel("a"), 10.0, placement=Placement.NEW)
+        add(folder, kernel("b"), 20.0, placement=Placement.IMPROVED)
         add(folder, kernel("c"), 5.0)
         records = read(folder)
     assert [one.evaluation for one in chosen(records, "elites")] == [2]

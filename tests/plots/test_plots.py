@@ -24,7 +24,7 @@ from qdkernel.plots.roofline import Point, draw_roofline
 from qdkernel.plots.run_pictures import picture
 from qdkernel.plots.style import speed_text
 from qdkernel.runs import RunFolder
-from tests.fake_runs import MACHINE, PEAKS, add_elite, breed, new_run
+from tests.fake_runs import MACHINE, PEAKS, UNMEASURED, add_elite, breed, new_run
 
 BEST = parse_cell("packed/512/static/near")
 WORSE = parse_cell("packed/512/static/far")
@@ -63,8 +63,8 @@ def test_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
 
 
-def test_a_machine_file_that_tells_nothing_is_enough(tmp_path: Path) -> None:
-    with new_run(tmp_path, machine={}) as folder:
+def test_a_machine_without_measured_peaks_and_baseline_is_enough(tmp_path: Path) -> None:
+    with new_run(tmp_path, machine=UNMEASURED) as folder:
         add_elite(folder, BEST, 50.0)
         assert [path.name for path in plot_run(folder)] == NAMES
 

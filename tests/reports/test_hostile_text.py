@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from qdkernel.core import Evaluation, Outcome, Proposal, RunStatus, parse_cell
+from qdkernel.core import Evaluation, Outcome, Placement, Proposal, RunStatus, parse_cell
 from qdkernel.reports import show_cell, show_run
 from qdkernel.reports.progress import _LivePanel, _PlainLines
 from qdkernel.reports.run import view_text
+from qdkernel.runs import EventKind
 from tests.fake_runs import add_by_model, kernel, new_run
 
 CELL = parse_cell("packed/512/static/near")
@@ -44,8 +45,8 @@ def test_show_prints_hostile_operators_models_ideas_and_sources_as_text(tmp_path
         add_by_model(folder, CELL, 90.0, model=ATTACK, operator=ATTACK, idea=ATTACK)
         bad = kernel("bad \x1b[2J")
         number = folder.add_proposal(Proposal(bad, ATTACK, ATTACK))
-        folder.add_evaluation(number, Evaluation(bad.id, Outcome.COMPILE_ERROR, ATTACK), "none", {})
-        folder.add_event("stopped", ATTACK)
+        folder.add_evaluation(number, Evaluation(bad.id, Outcome.COMPILE_ERROR, ATTACK), Placement.NONE, {})
+        folder.add_event(EventKind.STOPPED, ATTACK)
         views = view_text(show_run(folder)) + view_text(show_cell(folder, CELL))
     assert SHOWN in views
     assert obeyed(views) == []

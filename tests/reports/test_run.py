@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from qdkernel.core import Duel, Evaluation, Outcome, Proposal, parse_cell
+from qdkernel.core import Duel, Evaluation, Outcome, Placement, Proposal, parse_cell
 from qdkernel.errors import UnknownName
 from qdkernel.llm import CallFailed, Completion, FailureKind, TokenUsage
 from qdkernel.reports import print_view, show_cell, show_run
 from qdkernel.reports.run import summarize, view_text
-from tests.fake_runs import MACHINE, add_by_model, add_elite, ask, assignment, breed, kernel, new_run, ok
+from qdkernel.runs import End, EventKind
+from tests.fake_runs import MACHINE, UNMEASURED, add_by_model, add_elite, ask, assignment, breed, kernel, new_run, ok
 
 CELL = parse_cell("packed/512/static/near")
 OTHER = parse_cell("none/scalar/serial/none")
@@ -23,8 +24,8 @@ def test_a_run_shows_machine_budget_outcomes_and_its_cells_fastest_first(tmp_pat
         add_elite(folder, OTHER, 1.0, operator="seed", idea="by the definition")
         best = add_elite(folder, CELL, 90.0)
         number = folder.add_proposal(Proposal(kernel("bad"), "tune", ""))
-        folder.add_evaluation(number, Evaluation(kernel("bad").id, Outcome.WRONG), "none", {})
-        folder.add_event("stopped", "3 evaluations spent")
+        folder.add_evaluation(number, Evaluation(kernel("bad").id, Outcome.WRONG), Placement.NONE, {})
+        folder.add_event(EventKind.STOPPED, "3 evaluations spent")
         text = view_text(show_run(folder))
     assert f"run       {folder.path.name}\n" in text
     assert "problem   dgemm (float64)\nmachine   Imaginary 9000, 2 threads, gcc 12.2.0\n" in text
@@ -50,7 +51,7 @@ def test_a_run_shows_machine_budget_outcomes_and_its_cells_fastest_first(tmp_pat
 
 
 def test_a_run_that_has_nothing_yet_is_shown(tmp_path: Path) -> None:
-    with new_run(tmp_path, machine={}) as folder:
+    with new_run(tmp_path, machine=UNMEASURED) as folder:
         text = view_text(show_run(folder))
     assert "outcomes  none yet" in text
     assert "cells     0 of 320 reachable filled (0%)" in text
@@ -92,7 +93,7 @@ def test_a_cell_shows_source_lineage_and_timings(tmp_path: Path) -> None:
         made = kernel("winner")
         number = folder.add_proposal(Proposal(made, "tune", "kc 384", (naive.id,)))
         evaluation = ok(made, CELL, 90.0, duel=Duel(naive.id, 1.05, 1.03, 1.07))
-        folder.add_evaluation(number, evaluation, "improved", {})
+        folder.add_evaluation(number, evaluation, Placement.IMPROVED, {})
         text = view_text(show_cell(folder, CELL))
     assert f"kernel      {made.id}\n" in text
     assert "simd        512: 512-bit FMA x24 in dgemm\n" in text
@@ -107,13 +108,13 @@ def test_a_run_with_models_shows_what_they_cost_and_what_each_operator_earned(tm
     with new_run(tmp_path) as folder:
         add_elite(folder, OTHER, 1.0, operator="seed")
         add_by_model(folder, CELL, 50.0, "big", tokens=3000, cost=0.25)
-        add_by_model(folder, CELL, 60.0, "big", tokens=1000, cost=0.25, placement="improved")
-        add_by_model(folder, OTHER, 0.5, "small", tokens=500, cost=0.0, placement="not_added")
+        add_by_model(folder, CELL, 60.0, "big", tokens=1000, cost=0.25, placement=Placement.IMPROVED)
+        add_by_model(folder, OTHER, 0.5, "small", tokens=500, cost=0.0, placement=Placement.NOT_ADDED)
         unread = ask(folder, assignment("edit"), "small", Completion("prose", "stop", 90, 10))
-        folder.end_conversation(unread, "nothing", "no code")
+        folder.end_conversation(unread, End.NOTHING, "no code")
         failed = folder.add_conversation(assignment("plan"), "big")
         folder.fail_call(folder.add_call(failed, 0, ()), CallFailed(FailureKind.SERVER, "500", 4))
-        folder.end_conversation(failed, "failed", "500")
+        folder.end_conversation(failed, End.FAILED, "500")
         lines = view_text(show_run(folder)).splitlines()
     at = next(number for number, line in enumerate(lines) if line.startswith("models"))
     assert [" ".join(line.split()) for line in lines[at : at + 3]] == [

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from qdkernel.core import Proposal, parse_cell
+from qdkernel.core import Placement, Proposal, parse_cell
 from qdkernel.errors import RunFolderError
 from qdkernel.llm import CallFailed, Completion, FailureKind, Message, TokenUsage
 from qdkernel.mutators.llm import Assignment
 from qdkernel.mutators.llm.assignment import Expect
-from qdkernel.runs import Bill, End, RunFolder, Spending
+from qdkernel.runs import Bill, CallFailure, End, RunFolder, Spending
 from qdkernel.runs.conversation_records import Ended
 from tests.fake_runs import add_elite, ask, assignment, kernel, new_run, ok
 from tests.paths import ROOT as REPOSITORY
@@ -55,7 +55,11 @@ def test_a_conversation_comes_back_with_everything_said(tmp_path: Path) -> None:
     assert (answered.id, answered.turn, answered.messages, answered.reply) == (first, 0, opening.messages, REPLY.text)
     assert (answered.finish_reason, answered.prompt_tokens, answered.completion_tokens) == ("stop", 900, 120)
     assert (answered.attempts, answered.cost, answered.failure, answered.asked) == (2, 0.0125, None, 1)
-    assert (failed.messages, failed.reply, failed.failure) == (more, None, "timeout: no answer in 60 s")
+    assert (failed.messages, failed.reply, failed.failure) == (
+        more,
+        None,
+        CallFailure(FailureKind.TIMEOUT, "no answer in 60 s"),
+    )
     assert (failed.attempts, failed.answered) == (3, True)
     assert answered.asked_at <= (answered.answered_at or "")
     assert answered.latency_s is not None
@@ -67,18 +71,21 @@ def test_what_ends_a_conversation_is_committed_with_all_that_follows(tmp_path: P
     with new_run(tmp_path) as folder:
         plan = folder.add_conversation(assignment("plan"), "big")
         ended = folder.end_conversation(
-            plan, "plan", next_ones=[(assignment("program"), "big"), (assignment("program"), "small")], state={"arm": 3}
+            plan,
+            End.PLAN,
+            next_ones=[(assignment("program"), "big"), (assignment("program"), "small")],
+            state={"arm": 3},
         )
         assert ended == Ended(None, (2, 3))
         assert [(c.id, c.model, c.calls) for c in folder.unended_conversations()] == [(2, "big", ()), (3, "small", ())]
         assert folder.get_state("arm") == 3
-        proposal = folder.end_conversation(2, "proposal", proposal=made).proposal_number
+        proposal = folder.end_conversation(2, End.PROPOSAL, proposal=made).proposal_number
         assert proposal is not None
         assert folder.unfinished() == [(proposal, made)]
         found = folder.conversation_of(proposal)
         assert found is not None
         assert (found.id, found.ended) == (2, End.PROPOSAL)
-        folder.add_evaluation(proposal, ok(made.kernel, CELL, 50.0), "new", {})
+        folder.add_evaluation(proposal, ok(made.kernel, CELL, 50.0), Placement.NEW, {})
         add_elite(folder, CELL, 60.0)
         by_model, built_in = folder.evaluations()
         assert (by_model.conversation_id, by_model.model) == (2, "big")
@@ -95,21 +102,19 @@ def test_an_ending_that_does_not_fit_leaves_nothing_behind(tmp_path: Path) -> No
     made = Proposal(kernel("made"), "edit", "")
     with new_run(tmp_path) as folder:
         number = folder.add_conversation(assignment("edit"), "big")
-        with pytest.raises(ValueError, match=r"ends in one of proposal, plan, text, .*; got 'well'"):
-            folder.end_conversation(number, "well")
         with pytest.raises(ValueError, match=r"ends in 'proposal' exactly when it brings one; got 'nothing'"):
-            folder.end_conversation(number, "nothing", proposal=made)
+            folder.end_conversation(number, End.NOTHING, proposal=made)
         with pytest.raises(ValueError, match=r"ends in 'proposal' exactly when it brings one; got 'proposal'"):
-            folder.end_conversation(number, "proposal")
+            folder.end_conversation(number, End.PROPOSAL)
         with pytest.raises(ValueError, match=r"expected the number of a conversation of this run, got 9"):
-            folder.end_conversation(9, "nothing")
+            folder.end_conversation(9, End.NOTHING)
         with pytest.raises(TypeError, match="expected a JSON value, got object"):
-            folder.end_conversation(number, "proposal", proposal=made, state={"bad": object()})
+            folder.end_conversation(number, End.PROPOSAL, proposal=made, state={"bad": object()})
         assert folder.unfinished() == []
         assert [c.ended for c in folder.conversations()] == [None]
-        folder.end_conversation(number, "nothing", "prose only")
+        folder.end_conversation(number, End.NOTHING, "prose only")
         with pytest.raises(ValueError, match=r"conversation 1 has ended already \(nothing\)"):
-            folder.end_conversation(number, "nothing")
+            folder.end_conversation(number, End.NOTHING)
         with pytest.raises(ValueError, match=r"conversation 1 has ended already"):
             folder.add_call(number, 0, ())
 
@@ -183,12 +188,12 @@ def test_whatever_a_model_says_is_kept_to_the_character(tmp_path: Path, text: st
         number = folder.add_conversation(opening, "big")
         folder.answer_call(folder.add_call(number, 0, opening.messages), Completion(text))
         folder.fail_call(folder.add_call(number, 1, ()), CallFailed(FailureKind.GARBLED, text))
-        folder.end_conversation(number, "nothing", reason=text)
+        folder.end_conversation(number, End.NOTHING, reason=text)
         [stored] = folder.conversations()
     assert stored.assignment == opening
     assert (stored.calls[0].messages, stored.calls[0].reply) == (opening.messages, text)
     assert stored.calls[1].failure is not None
-    assert stored.calls[1].failure.startswith("garbled: ")
+    assert stored.calls[1].failure.kind is FailureKind.GARBLED
 
 
 def test_conversations_come_in_order_across_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,7 +237,7 @@ def _converse(folder: RunFolder, worker: int, turns: int) -> list[int]:
         number = folder.add_conversation(assignment("edit", name), f"model {worker}")
         call = folder.add_call(number, 0, assignment("edit", name).messages)
         folder.answer_call(call, Completion(f"reply {name} " * 500, prompt_tokens=10, completion_tokens=1, cost=0.5))
-        ended = folder.end_conversation(number, "proposal", proposal=Proposal(kernel(name), "edit", name))
+        ended = folder.end_conversation(number, End.PROPOSAL, proposal=Proposal(kernel(name), "edit", name))
         assert ended.proposal_number is not None
         proposals.append(ended.proposal_number)
         assert folder.conversation(number).calls[0].reply == f"reply {name} " * 500
@@ -262,6 +267,7 @@ ASKER = """
 import sys, threading
 from pathlib import Path
 from qdkernel.llm import Completion
+from qdkernel.runs import End
 from tests.fake_runs import assignment, new_run
 folder = new_run(Path(sys.argv[1]))
 def converse(worker):
@@ -270,7 +276,7 @@ def converse(worker):
         call = folder.add_call(number, 0, assignment("edit").messages)
         folder.answer_call(call, Completion(f"{worker} {turn}" * 1000))
         print(call, flush=True)
-        folder.end_conversation(number, "nothing", "prose")
+        folder.end_conversation(number, End.NOTHING, "prose")
 print(folder.path, flush=True)
 for worker in range(4):
     threading.Thread(target=converse, args=(worker,)).start()

@@ -17,14 +17,15 @@ from qdkernel.core import (
     Kernel,
     KernelId,
     Outcome,
+    Placement,
     Proposal,
     Provenance,
     VerificationResult,
     parse_cell,
 )
 from qdkernel.errors import RunFolderError, UnknownName
-from qdkernel.runs import RunFolder, elites
-from tests.fake_runs import CONFIG, MACHINE, add_elite, breed, kernel, new_run, ok
+from qdkernel.runs import EventKind, RunFolder, elites
+from tests.fake_runs import CONFIG, RECORD, add_elite, breed, kernel, new_run, ok
 
 CELL = parse_cell("packed/512/static/near")
 
@@ -35,7 +36,7 @@ def test_a_new_folder_is_named_after_problem_and_time_and_holds_config_and_machi
         assert folder.path.name.startswith("dgemm-20")
         assert len(folder.path.name.split("-")) == 4
         assert folder.config_yaml == CONFIG
-        assert folder.machine == MACHINE
+        assert folder.machine == RECORD
         assert (folder.path / "elites").is_dir()
         assert (folder.path / "plots").is_dir()
         assert folder.meta["problem"] == "dgemm"
@@ -43,10 +44,10 @@ def test_a_new_folder_is_named_after_problem_and_time_and_holds_config_and_machi
 
 def test_a_run_can_be_made_in_a_folder_of_the_users_choice_but_only_one(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
-    with RunFolder.create(tmp_path / "mine", "dgemm", CONFIG, MACHINE, exact=True) as folder:
+    with RunFolder.create(tmp_path / "mine", "dgemm", CONFIG, RECORD, exact=True) as folder:
         assert folder.path == tmp_path / "mine"
     with pytest.raises(RunFolderError, match=r"mine already holds a run; resume that one, or choose another folder"):
-        RunFolder.create(tmp_path / "mine", "dgemm", CONFIG, MACHINE, exact=True)
+        RunFolder.create(tmp_path / "mine", "dgemm", CONFIG, RECORD, exact=True)
 
 
 def test_everything_of_a_record_comes_back_as_it_went_in(tmp_path: Path) -> None:
@@ -61,7 +62,7 @@ def test_everything_of_a_record_comes_back_as_it_went_in(tmp_path: Path) -> None
     )
     with new_run(tmp_path) as folder:
         number = folder.add_proposal(proposal)
-        folder.add_evaluation(number, evaluation, "improved", {"rng": {"state": 2**127 + 1}})
+        folder.add_evaluation(number, evaluation, Placement.IMPROVED, {"rng": {"state": 2**127 + 1}})
     with RunFolder.open(folder.path) as reader:
         [record] = reader.evaluations()
         assert record.proposal == proposal
@@ -79,7 +80,7 @@ def test_records_come_in_the_order_of_their_commit_across_pages(
     with new_run(tmp_path) as folder:
         numbers = [folder.add_proposal(Proposal(kernel(str(i)), "schedule", "")) for i in range(8)]
         for number in reversed(numbers):
-            folder.add_evaluation(number, ok(kernel(str(number - 1)), CELL, number), "not_added", {})
+            folder.add_evaluation(number, ok(kernel(str(number - 1)), CELL, number), Placement.NOT_ADDED, {})
         assert [record.proposal_id for record in folder.evaluations()] == numbers[::-1]
         assert [len(record.evaluation.timings) for record in folder.evaluations()] == [2] * 8
 
@@ -90,7 +91,7 @@ def test_numpy_numbers_are_stored_as_plain_ones(tmp_path: Path) -> None:
     evaluation = dataclasses.replace(ok(subject, cell, np.float64(50.0)), step_s={"time": float(np.float64(0.5))})
     with new_run(tmp_path) as folder:
         number = folder.add_proposal(Proposal(subject, "schedule", "", notes={"kc": np.int64(256)}, target=cell))
-        folder.add_evaluation(number, evaluation, "new", {"draws": np.int64(3)})
+        folder.add_evaluation(number, evaluation, Placement.NEW, {"draws": np.int64(3)})
         [record] = folder.evaluations()
         assert evaluation.behaviour is not None
         plain = dataclasses.replace(evaluation.behaviour, cell=CELL)
@@ -103,7 +104,9 @@ def test_bytes_that_are_not_utf8_survive_in_a_source_and_do_not_stop_a_run_elsew
     subject = Kernel(b"/* caf\xe9 */\x00".decode("utf-8", "surrogateescape"))
     with new_run(tmp_path) as folder:
         number = folder.add_proposal(Proposal(subject, "llm", "idea \ud800", notes={"said": "\udce9"}))
-        folder.add_evaluation(number, Evaluation(subject.id, Outcome.POLICY_VIOLATION, "byte \udce9"), "none", {})
+        folder.add_evaluation(
+            number, Evaluation(subject.id, Outcome.POLICY_VIOLATION, "byte \udce9"), Placement.NONE, {}
+        )
         [record] = folder.evaluations()
     assert record.proposal.kernel == subject
     assert record.proposal.kernel.id == record.evaluation.kernel_id
@@ -115,7 +118,7 @@ def test_a_proposal_without_an_evaluation_is_in_flight(tmp_path: Path) -> None:
     first, second = Proposal(kernel("a"), "schedule", "first"), Proposal(kernel("b"), "tune", "second")
     with new_run(tmp_path) as folder:
         done, open_number = folder.add_proposal(first), folder.add_proposal(second)
-        folder.add_evaluation(done, ok(first.kernel, CELL, 3.0), "new", {})
+        folder.add_evaluation(done, ok(first.kernel, CELL, 3.0), Placement.NEW, {})
     with RunFolder.open(folder.path, writable=True) as again:
         assert again.unfinished() == [(open_number, second)]
 
@@ -131,12 +134,12 @@ def test_an_evaluation_that_does_not_fit_is_refused_and_leaves_nothing_behind(tm
     with new_run(tmp_path) as folder:
         number = folder.add_proposal(Proposal(kernel("a"), "schedule", ""))
         with pytest.raises(ValueError, match=r"expected the number of a proposal of this run, got 99"):
-            folder.add_evaluation(99, ok(kernel("a"), CELL, 1.0), "new", {"rng": 1})
+            folder.add_evaluation(99, ok(kernel("a"), CELL, 1.0), Placement.NEW, {"rng": 1})
         with pytest.raises(ValueError, match=r"proposal 1 is of kernel \w{12}, but the evaluation is of \w{12}"):
-            folder.add_evaluation(number, ok(kernel("b"), CELL, 1.0), "new", {"rng": 1})
-        folder.add_evaluation(number, ok(kernel("a"), CELL, 1.0), "new", {"rng": 2})
+            folder.add_evaluation(number, ok(kernel("b"), CELL, 1.0), Placement.NEW, {"rng": 1})
+        folder.add_evaluation(number, ok(kernel("a"), CELL, 1.0), Placement.NEW, {"rng": 2})
         with pytest.raises(ValueError, match=r"proposal 1 was evaluated already \(evaluation 1\)"):
-            folder.add_evaluation(number, ok(kernel("a"), CELL, 1.0), "new", {"rng": 3})
+            folder.add_evaluation(number, ok(kernel("a"), CELL, 1.0), Placement.NEW, {"rng": 3})
         assert folder.get_state("rng") == 2
         assert folder.num_evaluations() == 1
 
@@ -145,7 +148,7 @@ def test_an_evaluation_and_its_state_are_committed_together_or_not_at_all(tmp_pa
     with new_run(tmp_path) as folder:
         number = folder.add_proposal(Proposal(kernel("a"), "schedule", ""))
         with pytest.raises(TypeError, match="expected a JSON value, got object"):
-            folder.add_evaluation(number, ok(kernel("a"), CELL, 1.0), "new", {"fine": 1, "bad": object()})
+            folder.add_evaluation(number, ok(kernel("a"), CELL, 1.0), Placement.NEW, {"fine": 1, "bad": object()})
         assert folder.num_evaluations() == 0
         assert folder.get_state("fine", "absent") == "absent"
         assert [n for n, _ in folder.unfinished()] == [number]
@@ -155,10 +158,10 @@ def test_elites_are_the_last_to_take_each_cell(tmp_path: Path) -> None:
     with new_run(tmp_path) as folder:
         other = parse_cell("none/scalar/serial/none")
         for gflops, cell, placement in [
-            (5.0, CELL, "new"),
-            (9.0, CELL, "improved"),
-            (8.0, CELL, "not_added"),
-            (1.0, other, "new"),
+            (5.0, CELL, Placement.NEW),
+            (9.0, CELL, Placement.IMPROVED),
+            (8.0, CELL, Placement.NOT_ADDED),
+            (1.0, other, Placement.NEW),
         ]:
             subject = kernel(f"{gflops}")
             folder.add_evaluation(
@@ -179,7 +182,9 @@ def test_a_kernel_timed_again_goes_by_its_best_look(tmp_path: Path, monkeypatch:
     slower = ok(kernel("c"), CELL, 65.0)
     with new_run(tmp_path) as folder:
         for evaluation, name in zip(own, "abc", strict=True):
-            folder.add_evaluation(folder.add_proposal(Proposal(kernel(name), "s", "")), evaluation, "improved", {})
+            folder.add_evaluation(
+                folder.add_proposal(Proposal(kernel(name), "s", "")), evaluation, Placement.IMPROVED, {}
+            )
         assert [folder.add_remeasurement(1, measurement) for measurement in (faster, fastest, faster)] == [1, 2, 3]
         assert folder.add_remeasurement(3, slower) == 1
     with RunFolder.open(folder.path) as reader:
@@ -197,7 +202,7 @@ def test_a_look_that_does_not_fit_is_refused(tmp_path: Path) -> None:
         for name in "ab":
             number = folder.add_proposal(Proposal(kernel(name), "s", ""))
             done = measurement if name == "a" else Evaluation(kernel("b").id, Outcome.WRONG)
-            folder.add_evaluation(number, done, "new" if name == "a" else "none", {})
+            folder.add_evaluation(number, done, Placement.NEW if name == "a" else Placement.NONE, {})
         with pytest.raises(ValueError, match=r"expected the number of a record of this run, got 3"):
             folder.add_remeasurement(3, measurement)
         with pytest.raises(ValueError, match=r"record 2 ended wrong; only a kernel that was ok is timed again"):
@@ -231,7 +236,7 @@ def test_who_failed_in_a_duel_is_retracted_with_the_winners_commit(tmp_path: Pat
         incumbent, winner = add_elite(folder, CELL, 5.0), kernel("winner")
         duel = Duel(incumbent.id, math.inf, math.inf, math.inf, fault=Fault(Outcome.WRONG, "off by one"))
         won = ok(winner, CELL, 4.0, duel=duel)
-        folder.add_evaluation(folder.add_proposal(Proposal(winner, "tune", "")), won, "improved", {})
+        folder.add_evaluation(folder.add_proposal(Proposal(winner, "tune", "")), won, Placement.IMPROVED, {})
         first, second = folder.evaluations()
     assert first.evaluation.outcome is Outcome.WRONG
     assert second.evaluation.duel == duel
@@ -249,7 +254,7 @@ def test_outcomes_are_counted_in_their_order(tmp_path: Path) -> None:
 
 def test_active_time_goes_on_where_the_last_session_stopped(tmp_path: Path) -> None:
     with new_run(tmp_path) as folder:
-        folder.add_event("stop", "interrupted")
+        folder.add_event(EventKind.STOPPED, "interrupted")
         stopped = folder.events()[0].elapsed_s
     with RunFolder.open(folder.path) as reader:
         assert reader.elapsed_s == stopped
@@ -269,6 +274,6 @@ def test_the_provenance_of_a_proposal_comes_back_before_and_after_its_evaluation
         with new_run(tmp_path) as folder:
             number = folder.add_proposal(proposal)
             assert folder.unfinished() == [(number, proposal)]
-            folder.add_evaluation(number, ok(proposal.kernel, CELL, 5.0), "new", {})
+            folder.add_evaluation(number, ok(proposal.kernel, CELL, 5.0), Placement.NEW, {})
             [record] = folder.evaluations()
         assert record.proposal == proposal

@@ -16,8 +16,8 @@ import pytest
 
 from qdkernel.core import parse_cell
 from qdkernel.errors import RunFolderError
-from qdkernel.runs import RunFolder
-from tests.fake_runs import CONFIG, MACHINE, add_elite, breed, new_run
+from qdkernel.runs import EventKind, RunFolder
+from tests.fake_runs import CONFIG, RECORD, add_elite, breed, new_run
 from tests.paths import ROOT as REPOSITORY
 
 CELL = parse_cell("packed/512/static/near")
@@ -28,7 +28,7 @@ def test_a_reader_finds_the_database_of_a_new_run_whole_or_not_at_all(tmp_path: 
 
     def make() -> None:
         for run in runs:
-            RunFolder.create(run, "dgemm", CONFIG, MACHINE, exact=True).close()
+            RunFolder.create(run, "dgemm", CONFIG, RECORD, exact=True).close()
 
     maker = threading.Thread(target=make)
     maker.start()
@@ -43,7 +43,7 @@ def test_a_reader_finds_the_database_of_a_new_run_whole_or_not_at_all(tmp_path: 
 
 def test_a_start_that_was_killed_is_begun_again(tmp_path: Path) -> None:
     (tmp_path / ".run.db.new").write_bytes(b"SQLite format 3\0 and no more")
-    with RunFolder.create(tmp_path, "dgemm", CONFIG, MACHINE, exact=True) as folder:
+    with RunFolder.create(tmp_path, "dgemm", CONFIG, RECORD, exact=True) as folder:
         assert folder.num_evaluations() == 0
     assert {path.name for path in tmp_path.iterdir()} == {
         *("config.yaml", "machine.json", "run.db", "run.lock", "elites", "plots")
@@ -53,10 +53,10 @@ def test_a_start_that_was_killed_is_begun_again(tmp_path: Path) -> None:
 def test_of_two_that_make_a_run_in_one_folder_the_second_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with RunFolder.create(tmp_path, "dgemm", CONFIG, MACHINE, exact=True):
+    with RunFolder.create(tmp_path, "dgemm", CONFIG, RECORD, exact=True):
         monkeypatch.setattr(Path, "exists", lambda path: False)  # the second looked before the first was done
         with pytest.raises(RunFolderError, match="is being written by process"):
-            RunFolder.create(tmp_path, "dgemm", "problem: another\n", MACHINE, exact=True)
+            RunFolder.create(tmp_path, "dgemm", "problem: another\n", RECORD, exact=True)
     assert (tmp_path / "config.yaml").read_text() == CONFIG
 
 
@@ -76,7 +76,7 @@ def test_a_reader_may_not_write(tmp_path: Path) -> None:
         RunFolder.open(path) as reader,
         pytest.raises(RunFolderError, match="opened for reading; open it with writable"),
     ):
-        reader.add_event("note", "no")
+        reader.add_event(EventKind.MODEL, "no")
 
 
 def test_readers_and_the_writer_do_not_wait_for_each_other(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def _someone_elses(path: Path) -> None:
         (_not_a_database, r"expected the SQLite database of a run, got another kind of file"),
         (_cut_short, r"damaged or cut short; take a copy from a backup"),
         (_cut_in_the_header, r"expected the SQLite database of a run|damaged or cut short"),
-        (_newer, r"made by a newer qdkernel \(schema 99; this one reads 5\); install that version"),
+        (_newer, r"made by a newer qdkernel \(schema 99; this one reads 6\); install that version"),
         (
             _older,
             r"made by an earlier development version of qdkernel \(schema 1; .* cannot be read by this one; start",
@@ -183,15 +183,17 @@ def test_what_is_not_a_folder_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "expected JSON, but"),
-        ("[]", "expected a JSON object, got list"),
-        ('{"threads": "many"}', "unexpected kind"),
+        ("{", "but the file: Invalid JSON"),
+        ("[]", "but the file: Input should be an object, got "),
+        ('{"threads": "many"}', r"threads: Input should be a valid integer.*, got 'many'"),
     ],
 )
 def test_a_broken_machine_file_is_told(tmp_path: Path, text: str, message: str) -> None:
     with new_run(tmp_path) as folder:
         (folder.path / "machine.json").write_text(text)
-        with pytest.raises(RunFolderError, match=rf"machine.json: .*{message}"):
+        with pytest.raises(
+            RunFolderError, match=rf"(?s)machine.json: expected the record .*{message}.*; put back the file"
+        ):
             _ = folder.facts
 
 
@@ -238,7 +240,7 @@ def test_a_half_finished_write_in_a_read_only_folder_says_what_to_do(
 WRITER = """
 import sys
 from pathlib import Path
-from qdkernel.core import Proposal, parse_cell
+from qdkernel.core import Placement, Proposal, parse_cell
 from tests.fake_runs import kernel, new_run, ok
 folder = new_run(Path(sys.argv[1]))
 print(folder.path, flush=True)
@@ -246,7 +248,7 @@ for number in range(1_000_000):
     subject = kernel(str(number))
     proposal = folder.add_proposal(Proposal(subject, "schedule", f"idea {number}"))
     done = ok(subject, parse_cell("packed/512/static/near"), 1.0 + number)
-    print(folder.add_evaluation(proposal, done, "not_added", {"number": number}), flush=True)
+    print(folder.add_evaluation(proposal, done, Placement.NOT_ADDED, {"number": number}), flush=True)
 """
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from qdkernel.errors import RunFolderError
 from qdkernel.runs import RunFolder, elites
-from tests.fake_runs import CONFIG, MACHINE, breed, new_run
+from tests.fake_runs import CONFIG, RECORD, breed, new_run
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_a_run_is_not_made_in_a_folder_whose_lock_is_a_link(tmp_path: Path) -> N
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "run.lock").symlink_to(tmp_path / "mine")
     with pytest.raises(RunFolderError, match="is a symbolic link"):
-        RunFolder.create(tmp_path / "run", "dgemm", CONFIG, MACHINE, exact=True)
+        RunFolder.create(tmp_path / "run", "dgemm", CONFIG, RECORD, exact=True)
     assert (tmp_path / "mine").read_text() == "mine"
 
 

@@ -1,16 +1,25 @@
-"""``machine.json`` is read tolerantly: what is missing stays unknown."""
+"""What views read of ``machine.json``: peaks for the run's own type and threads, speeds, compiler."""
 
 from __future__ import annotations
 
+import copy
+from typing import Any
+
 import pytest
 
-from qdkernel.runs import MachineFacts
+from qdkernel.runs import MachineRecord
 from qdkernel.runs.machine_facts import machine_facts
-from tests.fake_runs import BASELINE, MACHINE, PEAKS, SIZES
+from tests.fake_runs import BASELINE, MACHINE, PEAKS, RECORD, SIZES
 
 
-def test_all_facts_of_a_whole_file_are_read() -> None:
-    facts = machine_facts(MACHINE)
+def changed(part: str, **values: Any) -> MachineRecord:  # Any: JSON values
+    machine = copy.deepcopy(MACHINE)
+    machine[part].update(values)
+    return MachineRecord.model_validate(machine)
+
+
+def test_all_facts_of_a_record_are_read() -> None:
+    facts = machine_facts(RECORD)
     assert (facts.problem, facts.dtype, facts.threads, facts.cpu, facts.cores) == (
         "dgemm",
         "float64",
@@ -27,28 +36,21 @@ def test_all_facts_of_a_whole_file_are_read() -> None:
     assert facts.compile_command == "gcc -O3 -march=native -fopenmp"
 
 
-def test_an_empty_file_leaves_everything_unknown() -> None:
-    facts = machine_facts({})
-    assert facts == MachineFacts(fingerprint=facts.fingerprint)
-    assert (facts.peak_gflops, facts.baseline_gflops, facts.triad_gbytes_per_s) == (None, None, None)
+def test_a_type_without_measured_peaks_has_none() -> None:
+    facts = machine_facts(RECORD.model_copy(update={"dtype": "float32"}))
+    assert (facts.peaks, facts.peak_gflops) == ({}, None)
 
 
 @pytest.mark.parametrize(("threads", "peak"), [(1, 50.0), (3, 150.0), (7, 300.0), (8, 300.0), (99, 300.0)])
 def test_peaks_between_the_measured_thread_counts_are_scaled(threads: int, peak: float) -> None:
-    peaks = {"peak_gflops": {"float64": {"1": {"512": 50.0}, "8": {"512": 300.0}}}}
-    facts = machine_facts({"threads": threads, "dtype": "float64", "peaks": peaks})
-    assert facts.peak_gflops == peak
+    record = changed("peaks", peak_gflops={"float64": {"1": {"512": 50.0}, "8": {"512": 300.0}}})
+    assert machine_facts(record.model_copy(update={"threads": threads})).peak_gflops == peak
 
 
 def test_a_machine_without_vectors_reaches_scalar_cells_only() -> None:
-    assert machine_facts({"machine": {"simd_widths": []}}).simd_widths == ()
+    assert machine_facts(changed("machine", simd_widths=[])).simd_widths == ()
 
 
 def test_the_fingerprint_changes_with_machine_and_compiler() -> None:
-    prints = [
-        machine_facts(MACHINE).fingerprint,
-        machine_facts({**MACHINE, "compiler": {"version": "gcc 13"}}).fingerprint,
-        machine_facts({**MACHINE, "machine": {"cpu": "other"}}).fingerprint,
-    ]
-    assert len(set(prints)) == 3
-    assert machine_facts({**MACHINE, "fingerprint": "abc"}).fingerprint == "abc"
+    records = [RECORD, changed("compiler", version="gcc 13"), changed("machine", cpu="other")]
+    assert len({machine_facts(record).fingerprint for record in records}) == 3

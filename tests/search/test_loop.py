@@ -13,9 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from qdkernel.core import Kernel, Outcome, Proposal, parse_cell
+from qdkernel.core import Kernel, Outcome, Placement, Proposal, parse_cell
 from qdkernel.evaluators.toolchain import cache_dir
-from qdkernel.runs import RunFolder, elites
+from qdkernel.runs import EventKind, RunFolder, elites
 from tests.conftest import naive
 from tests.fake_runs import ok
 from tests.forked import forked, run_forked
@@ -158,7 +158,7 @@ def test_an_elite_that_a_further_look_finds_wrong_gives_its_cell_back(tmp_path: 
         for number, cell in enumerate((taken, empty)):  # as if these had been right whenever they were looked at
             wrong = Kernel(f"/* {number} */\n{HEAD} {{}}\n")
             proposal = folder.add_proposal(Proposal(wrong, "tune", "does nothing"))
-            folder.add_evaluation(proposal, ok(wrong, cell, 1e3), "improved", {})
+            folder.add_evaluation(proposal, ok(wrong, cell, 1e3), Placement.IMPROVED, {})
         assert list(elites(folder.evaluations())) == sorted({*before, empty})
     done = evolve("gemm.yaml", run, *settings, more=["--resume"])
     with read(run) as folder:
@@ -167,7 +167,7 @@ def test_an_elite_that_a_further_look_finds_wrong_gives_its_cell_back(tmp_path: 
             cell: record.number for cell, record in before.items()
         }
         *_, first, second = folder.evaluations()
-        assert [event.kind for event in folder.events()].count("retracted") == 2
+        assert [event.kind for event in folder.events()].count(EventKind.RETRACTED) == 2
     for record in (first, second):
         assert (record.evaluation.outcome, record.evaluation.objective) == (Outcome.WRONG, None)
         assert "ended ok, then failed when it was timed again: the result of a timed call" in record.evaluation.detail

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from qdkernel.core import Outcome, Proposal
-from qdkernel.runs import End, Record, RunFolder
+from qdkernel.runs import End, EventKind, Record, RunFolder
 from tests.forked import forked, run_forked
 from tests.llm_server import FAILURES, INJECTION, REPLIES, Answer, ModelServer, by_operator, in_turn, transcripts
 from tests.model_runs import KEY, ONLY_REWRITE, command, environment, evolve, kernel, model, reply
@@ -366,7 +366,7 @@ def test_a_replay_proposes_the_same_and_asks_nobody(tmp_path: Path) -> None:
     assert len(by_model(second)) >= len(by_model(first)) > 0
     with RunFolder.open(second) as folder:
         assert folder.events()[-1].text == "replayed"
-        assert not [event for event in folder.events() if event.kind == "replay"]
+        assert not [event for event in folder.events() if event.kind is EventKind.REPLAY]
 
 
 @pytest.mark.slow

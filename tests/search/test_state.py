@@ -10,7 +10,7 @@ import pytest
 from qdkernel.errors import RunFolderError
 from qdkernel.runs import RunFolder
 from qdkernel.search.state import PromptState, SearchState, load_state
-from tests.fake_runs import CONFIG, MACHINE, new_run
+from tests.fake_runs import CONFIG, RECORD, new_run
 from tests.search.offline import configured, search
 from tests.search.test_determinism import STAGES, proposed
 
@@ -42,7 +42,7 @@ def test_the_state_is_committed_with_every_evaluation(folder: RunFolder) -> None
 def test_a_resume_from_the_same_log_and_state_proposes_the_same(tmp_path: Path, folder: RunFolder) -> None:
     logs = []
     for name in ("one", "other"):
-        with RunFolder.create(tmp_path / name, "dgemm", CONFIG, MACHINE) as copy:
+        with RunFolder.create(tmp_path / name, "dgemm", CONFIG, RECORD) as copy:
             for record in folder.evaluations():
                 copy.add_evaluation(copy.add_proposal(record.proposal), record.evaluation, record.placement, {})
             copy.set_state("search", folder.get_state("search"))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from qdkernel.core import Behaviour, Duel, Evaluation, Kernel, Outcome, Proposal, parse_cell
+from qdkernel.core import Behaviour, Duel, Evaluation, Kernel, Outcome, Placement, Proposal, parse_cell
 from qdkernel.llm import Completion
-from qdkernel.runs import RunFolder
+from qdkernel.runs import End, EventKind, MachineRecord, RunFolder
 from tests.fake_runs import MACHINE, SIZES, add_elite, ask, assignment, breed, kernel, new_run, ok
 
 CELL = parse_cell("packed/512/static/near")
@@ -47,16 +47,16 @@ def hostile_run(root: Path) -> Path:
     machine = {**MACHINE, "machine": {**MACHINE["machine"], "cpu": HOSTILE}}
     machine |= {
         "baseline": {**MACHINE["baseline"], "name": HOSTILE},
-        "compiler": {"command": "gcc", "version": HOSTILE},
+        "compiler": {"command": "gcc", "version": HOSTILE, "flags": []},
     }
     config = f"problem: dgemm\nseed: 7\nnote: {HOSTILE!r}\n"
-    with RunFolder.create(root, "dgemm", config, machine) as folder:
+    with RunFolder.create(root, "dgemm", config, MachineRecord.model_validate(machine)) as folder:
         parent = Kernel(f"/* {HOSTILE} */\nvoid dgemm(void) {{ }}\n")
         number = folder.add_proposal(Proposal(parent, HOSTILE, HOSTILE))
         folder.add_evaluation(
             number,
             dataclasses.replace(ok(parent, OTHER, 20.0), behaviour=Behaviour(OTHER, {"simd": HOSTILE})),
-            "new",
+            Placement.NEW,
             {},
         )
         child = Kernel(f"// {HOSTILE}\nvoid dgemm(void) {{ int a; }}\n")
@@ -65,9 +65,9 @@ def hostile_run(root: Path) -> Path:
             bad = kernel(f"{HOSTILE} {outcome}")
             number = folder.add_proposal(Proposal(bad, HOSTILE, HOSTILE, (parent.id,)))
             failed = Evaluation(bad.id, outcome, f"{HOSTILE}\n{'x' * 100_000}", step_s={HOSTILE: 0.1})
-            folder.add_evaluation(number, failed, "none", {})
-        folder.add_event("stage", HOSTILE)
-        folder.add_event("stopped", HOSTILE)
+            folder.add_evaluation(number, failed, Placement.NONE, {})
+        folder.add_event(EventKind.STAGE, HOSTILE)
+        folder.add_event(EventKind.STOPPED, HOSTILE)
         folder.set_state("portfolio", {"arms": [{"arm": [HOSTILE, HOSTILE], "plays": 1.0}]})
         return folder.path
 
@@ -77,9 +77,9 @@ def _by_conversation(folder: RunFolder, child: Kernel, text: str, parent: Kernel
     reply = Completion(f"IDEA: {text}\n```c\n{child.source}```\n", "stop", 900, 100, 1, 0.01)
     conversation = ask(folder, assignment("edit", text), text[:200], reply)
     proposal = Proposal(child, "edit", text, (parent.id,), CELL)
-    number = folder.end_conversation(conversation, "proposal", proposal=proposal).proposal_number
+    number = folder.end_conversation(conversation, End.PROPOSAL, proposal=proposal).proposal_number
     assert number is not None
     times = tuple((1e6, 1.02e6, 0.99e6) for _ in SIZES)
     slower = tuple(tuple(1.1 * time for time in row) for row in times)
     duel = Duel(parent.id, 1.1, 1.05, 1.15, times, slower)
-    folder.add_evaluation(number, ok(child, CELL, 95.0, duel=duel), "improved", {})
+    folder.add_evaluation(number, ok(child, CELL, 95.0, duel=duel), Placement.IMPROVED, {})

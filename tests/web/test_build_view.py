@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from qdkernel.core import CodeHashes, Fault, Outcome, Proposal, parse_cell
-from qdkernel.runs import RunFolder
+from qdkernel.core import CodeHashes, Fault, Outcome, Placement, Proposal, parse_cell
+from qdkernel.runs import EventKind, RunFolder
 from qdkernel.web import RunReader, RunView, run_view
-from tests.fake_runs import MACHINE, add_by_model, add_elite, breed, kernel, new_run, ok, timed_as
+from tests.fake_runs import MACHINE, RECORD, UNMEASURED, add_by_model, add_elite, breed, kernel, new_run, ok, timed_as
 
 A, B = parse_cell("packed/512/static/none"), parse_cell("none/scalar/serial/none")
 
@@ -26,7 +26,7 @@ def test_a_run_is_running_then_interrupted_unless_it_said_why_it_stopped(tmp_pat
         add_elite(folder, A, 50.0)
         assert viewed(folder.path).status == "running"
         assert viewed(folder.path, later_s=3600).status == "interrupted"
-        folder.add_event("stopped", "evaluations")
+        folder.add_event(EventKind.STOPPED, "evaluations")
         view = viewed(folder.path, later_s=3600)
         assert (view.status, view.stop_reason) == ("stopped", "evaluations")
         add_elite(folder, B, 1.0)  # resumed
@@ -34,9 +34,9 @@ def test_a_run_is_running_then_interrupted_unless_it_said_why_it_stopped(tmp_pat
 
 
 def test_budgets_show_what_is_used_and_left(tmp_path: Path) -> None:
-    with RunFolder.create(tmp_path, "dgemm", "budget:\n  evaluations: 40\n  usd: 0.02\n", MACHINE) as folder:
+    with RunFolder.create(tmp_path, "dgemm", "budget:\n  evaluations: 40\n  usd: 0.02\n", RECORD) as folder:
         for number in range(10):
-            add_by_model(folder, A, 10.0 + number, placement="improved")
+            add_by_model(folder, A, 10.0 + number, placement=Placement.IMPROVED)
         view = viewed(folder.path)
     assert [(b.name, b.used, b.limit, b.share) for b in view.budgets] == [
         ("evaluations", 10.0, 40.0, 0.25),
@@ -73,7 +73,7 @@ def test_the_replays_last_step_is_the_archive(tmp_path: Path) -> None:
 def test_curves_end_where_the_run_ends_and_never_fall(tmp_path: Path) -> None:
     with new_run(tmp_path) as folder:
         breed(folder, 150)
-        add_by_model(folder, A, 500.0, placement="improved")
+        add_by_model(folder, A, 500.0, placement=Placement.IMPROVED)
         view = viewed(folder.path)
     assert [curve.by for curve in view.curves] == ["evaluations", "minutes", "tokens", "usd"]
     for curve in view.curves:
@@ -92,7 +92,9 @@ def test_a_timeline_puts_what_ran_at_the_same_time_into_lanes(tmp_path: Path) ->
             times = {"compile": began, "assembly": began + 0.1, "verify": began + 0.2, "time": began + 0.4}
             steps = {"compile": 0.1, "assembly": 0.1, "verify": 0.1, "time": 0.2}
             evaluation = dataclasses.replace(ok(made, A, 1.0 + number), began_s=times, step_s=steps)
-            folder.add_evaluation(folder.add_proposal(Proposal(made, "schedule", "")), evaluation, "improved", {})
+            folder.add_evaluation(
+                folder.add_proposal(Proposal(made, "schedule", "")), evaluation, Placement.IMPROVED, {}
+            )
         found = viewed(folder.path).timeline
     assert [(bar.number, bar.lane, bar.phase) for bar in found.bars] == [
         (number, lane, phase) for number, lane in ((1, 0), (2, 1), (3, 0)) for phase in ("compile", "verify", "time")
@@ -110,7 +112,7 @@ def test_the_baselines_speed_is_relative_to_its_start(tmp_path: Path) -> None:
             for timing in evaluation.timings
         )
         number = folder.add_proposal(Proposal(made, "schedule", ""))
-        folder.add_evaluation(number, timed_as(evaluation, slow), "new", {})
+        folder.add_evaluation(number, timed_as(evaluation, slow), Placement.NEW, {})
         [found] = viewed(folder.path).noise
     assert (found.median, found.low, found.high, found.loud) == pytest.approx((0.5, 0.5, 0.5, 1.0))
 
@@ -125,7 +127,7 @@ def test_groups_of_equal_code_count_the_duplicates(tmp_path: Path) -> None:
                 ok(made, A, 1.0), outcome=Outcome.DUPLICATE, measured=None, hashes=CodeHashes(form),
                 duplicate_of=original.id,
             )  # fmt: skip
-            folder.add_evaluation(folder.add_proposal(Proposal(made, "tune", "")), again, "none", {})
+            folder.add_evaluation(folder.add_proposal(Proposal(made, "tune", "")), again, Placement.NONE, {})
         [group] = viewed(folder.path).groups
     assert (group.size, group.number, group.operators) == (4, 1, ("schedule", "tune"))
 
@@ -133,5 +135,5 @@ def test_groups_of_equal_code_count_the_duplicates(tmp_path: Path) -> None:
 def test_a_run_that_has_nothing_yet_has_a_page(tmp_path: Path) -> None:
     from qdkernel.web import report_html
 
-    with new_run(tmp_path, machine={}) as folder:
+    with new_run(tmp_path, machine=UNMEASURED) as folder:
         assert "No kernel holds a cell yet." in report_html([folder.path])

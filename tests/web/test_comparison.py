@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from qdkernel.core import Cell, Proposal, parse_cell
+from qdkernel.core import Cell, Placement, Proposal, parse_cell
 from qdkernel.errors import RunFolderError
-from qdkernel.runs import RunFolder
+from qdkernel.runs import MachineRecord, RunFolder
 from qdkernel.web import RunReader, report_html
 from qdkernel.web.comparison import ComparisonView, compare_runs
-from tests.fake_runs import CONFIG, MACHINE, kernel, ok
+from tests.fake_runs import CONFIG, MACHINE, RECORD, kernel, ok
 
 A, B, C = (parse_cell(f"packed/512/static/{level}") for level in ("none", "near", "far"))
 
@@ -22,11 +22,11 @@ A, B, C = (parse_cell(f"packed/512/static/{level}") for level in ("none", "near"
 def make(
     root: Path, name: str, speeds: Mapping[Cell, float], config: str = CONFIG, machine: Mapping[str, Any] = MACHINE
 ) -> Path:
-    with RunFolder.create(root / name, "dgemm", config, machine, exact=True) as folder:
+    with RunFolder.create(root / name, "dgemm", config, MachineRecord.model_validate(machine), exact=True) as folder:
         for cell, gflops in speeds.items():
             made = kernel(f"{name} {cell}")
             folder.add_evaluation(
-                folder.add_proposal(Proposal(made, "schedule", "")), ok(made, cell, gflops), "new", {}
+                folder.add_proposal(Proposal(made, "schedule", "")), ok(made, cell, gflops), Placement.NEW, {}
             )
         return folder.path
 
@@ -90,9 +90,9 @@ def test_other_machines_are_compared_by_ratio_and_the_page_says_so(tmp_path: Pat
 
 def test_runs_of_different_problems_are_refused(tmp_path: Path) -> None:
     first = make(tmp_path, "first", {A: 50.0})
-    with RunFolder.create(tmp_path / "second", "sgemm", CONFIG, MACHINE, exact=True) as folder:
+    with RunFolder.create(tmp_path / "second", "sgemm", CONFIG, RECORD, exact=True) as folder:
         made = kernel("x")
-        folder.add_evaluation(folder.add_proposal(Proposal(made, "schedule", "")), ok(made, A, 1.0), "new", {})
+        folder.add_evaluation(folder.add_proposal(Proposal(made, "schedule", "")), ok(made, A, 1.0), Placement.NEW, {})
     with pytest.raises(RunFolderError, match=r"expected runs of one problem, got dgemm \(first\) and sgemm \(second\)"):
         compared(first, tmp_path / "second")
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from qdkernel.errors import ToolchainError
 from qdkernel.evaluators.toolchain import NATIVE, Toolchain, cache_dir, write_atomically
-from qdkernel.machine import Machine, fingerprint, flags_of
+from qdkernel.machine import Machine, fingerprint, flags_of, scaled_to_threads
 
 SOURCE = NATIVE / "peaks.c"
 
@@ -146,9 +146,10 @@ def _best(peaks: list[Peak], threads: int) -> float:
 
 
 def _scaled(by_threads: dict[int, float], threads: int) -> float:
-    if threads in by_threads:
-        return by_threads[threads]
-    return min(threads * by_threads[1], by_threads[max(by_threads)]) if len(by_threads) > 1 else by_threads[1]
+    speed = scaled_to_threads(by_threads, threads)
+    if speed is None:
+        raise KeyError(f"no peak measured for {threads} threads or fewer")
+    return speed
 
 
 def load_or_measure_peaks(

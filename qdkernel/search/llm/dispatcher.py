@@ -284,8 +284,7 @@ def answer_of(call: StoredCall) -> Completion:
     """
     usage = TokenUsage(call.prompt_tokens, call.completion_tokens, call.cost, call.estimated_tokens)
     if call.failure is not None:
-        kind, _, text = call.failure.partition(": ")
-        raise CallFailed(FailureKind(kind), text, call.attempts, usage)
+        raise CallFailed(call.failure.kind, call.failure.text, call.attempts, usage)
     if call.reply is None:
         raise QdkernelError(f"call {call.id} was never answered")
     return Completion(

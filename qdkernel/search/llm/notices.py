@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 
 from qdkernel.llm import FailureKind
-from qdkernel.runs import RunFolder
+from qdkernel.runs import EventKind, RunFolder
 
 
 class Notices:
@@ -42,4 +42,4 @@ class Notices:
     def announce(self, text: str) -> None:
         """Shows a notice and commits it as an event."""
         self._say(text)
-        self._folder.add_event("model", text)
+        self._folder.add_event(EventKind.MODEL, text)

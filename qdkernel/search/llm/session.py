@@ -14,7 +14,7 @@ from qdkernel.llm import FailureKind
 from qdkernel.mutators import Elite
 from qdkernel.mutators.llm import Assignment, Strategy
 from qdkernel.mutators.llm.prompts import compose, compose_program
-from qdkernel.runs import RunFolder, StoredCall
+from qdkernel.runs import End, RunFolder, StoredCall
 from qdkernel.search.briefs import BriefFactory
 from qdkernel.search.credit import Play, PlayLedger
 from qdkernel.search.history import SearchHistory
@@ -136,7 +136,7 @@ class LLMSession:
             if left.model in self._dispatcher.models:
                 self._hold(left.id, left.assignment, left.calls)
             else:
-                self._folder.end_conversation(left.id, "cancelled", f"no model {left.model} any more")
+                self._folder.end_conversation(left.id, End.CANCELLED, f"no model {left.model} any more")
 
     def close(self, patience_s: float) -> None:
         """Waits at most so many seconds for replies under way, commits them, and ends the rest."""
@@ -189,20 +189,20 @@ class LLMSession:
         if finished.failure is FailureKind.CANCELLED:
             # Stays open in the folder, so that a resume asks what was not answered; unless nothing was asked at all.
             if not self._folder.conversation(number).calls:
-                self._folder.end_conversation(number, "cancelled", f"never asked: {ending.reason}")
+                self._folder.end_conversation(number, End.CANCELLED, f"never asked: {ending.reason}")
         elif finished.failure is not None:
-            self._folder.end_conversation(number, "failed", f"{finished.failure.value}: {ending.reason}")
+            self._folder.end_conversation(number, End.FAILED, f"{finished.failure.value}: {ending.reason}")
         elif ending.plan:
             self._hand_out(finished, ending.plan)
         elif ending.text:
             self.prompts.accept(finished.assignment, ending.text)
-            self._folder.end_conversation(number, "text", state=stored(self.prompts.state()))
+            self._folder.end_conversation(number, End.TEXT, state=stored(self.prompts.state()))
         else:
-            self._folder.end_conversation(number, "nothing", ending.reason)
+            self._folder.end_conversation(number, End.NOTHING, ending.reason)
 
     def _keep(self, finished: FinishedConversation, proposal: Proposal, play: Play) -> None:
         """Commits a proposal, which then waits for an evaluator."""
-        ended = self._folder.end_conversation(finished.number, "proposal", proposal=proposal)
+        ended = self._folder.end_conversation(finished.number, End.PROPOSAL, proposal=proposal)
         play.hold()
         pending = PendingProposal(proposal, ended.proposal_number, play=play, cost=finished.cost)
         self._ready.setdefault(play.arm, deque()).append(pending)
@@ -218,7 +218,7 @@ class LLMSession:
             task = compose_program(brief, self.prompts.sections(self._rng), strategy, self._rng)
             tasks.append(_of_play(task, arm, parent.cell))
         next_ones = [(task, arm.model) for task in tasks]
-        ended = self._folder.end_conversation(finished.number, "plan", next_ones=next_ones)
+        ended = self._folder.end_conversation(finished.number, End.PLAN, next_ones=next_ones)
         for number, task in zip(ended.conversations, tasks, strict=True):
             self._hold(number, task)
 

@@ -1,0 +1,29 @@
+"""The record of a run's machine: what was written comes back, and anything else is refused with its place."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from qdkernel.runs import read_machine_record, write_machine_record
+from tests.fake_runs import MACHINE, RECORD
+
+
+def test_a_written_record_comes_back_equal() -> None:
+    text = write_machine_record(RECORD)
+    assert json.loads(text)["schema_version"] == 1
+    assert read_machine_record(text) == RECORD
+
+
+def test_every_mistake_is_named_with_its_place_and_what_came() -> None:
+    foreign = {**MACHINE, "threads": 0, "schema_version": 2, "owner": "me"}
+    with pytest.raises(ValueError, match=r"threads: Input should be greater than 0, got 0") as caught:
+        read_machine_record(json.dumps(foreign))
+    assert "schema_version: Input should be 1, got 2" in str(caught.value)
+    assert "owner: Extra inputs are not permitted, got 'me'" in str(caught.value)
+
+
+def test_a_file_cut_short_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"the file: Invalid JSON: EOF while parsing"):
+        read_machine_record(write_machine_record(RECORD)[:100])
