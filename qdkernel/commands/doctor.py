@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from qdkernel.config import BudgetConfig, Config, resolve_models
+from qdkernel.core import Cell
 from qdkernel.errors import ContainmentError, QdkernelError
 from qdkernel.evaluators.measurement import load_or_measure_peaks
 from qdkernel.evaluators.pipeline import EvaluationContext, EvaluationSpec, only_by, run_trials
@@ -157,8 +158,8 @@ def _name(layer: Layers) -> str:
     return str(layer.name).lower()
 
 
-def _no_behaviour(*_: object) -> tuple[tuple[int, ...], dict[str, str]]:
-    return (), {}
+def _no_behaviour(*_: object) -> tuple[Cell, dict[str, str]]:
+    return Cell(0, 0, 0, 0), {}
 
 
 def _text(found: dict[str, Any]) -> str:  # Any: JSON

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from qdkernel.config import Config, load_config
-from qdkernel.core import Kernel, reachable_cells
+from qdkernel.core import Cell, Kernel, reachable_cells
 from qdkernel.errors import unknown
 from qdkernel.machine import this_machine
 from qdkernel.mutators import MODEL_OPERATORS, Brief, Elite, ReferenceSpeeds
@@ -44,7 +44,7 @@ def prompt(path: Path, show: bool, operator: str | None, run: Path | None, overr
 
 def _brief(config: Config, run: Path | None, rng: np.random.Generator) -> Brief:
     problem, machine = find_problem(config.problem, config.accuracy), this_machine()
-    held: dict[tuple[int, ...], Elite] = {}
+    held: dict[Cell, Elite] = {}
     reference_speeds, lessons = ReferenceSpeeds(), ""
     if run is not None:
         with RunFolder.open(run) as folder:
@@ -56,7 +56,8 @@ def _brief(config: Config, run: Path | None, rng: np.random.Generator) -> Brief:
             reference_speeds, lessons = _yardstick(folder.facts), folder.get_state("lessons", "")
     if not held:  # before the first evaluation: the naive seed, not timed yet
         seed = Kernel(problem.seed_source(problem.seeds[0]))
-        held = {(0, 0, 0, 0): Elite(seed, (0, 0, 0, 0), 0.0, "seed", "the naive seed kernel", {})}
+        plain = Cell(0, 0, 0, 0)
+        held = {plain: Elite(seed, plain, 0.0, "seed", "the naive seed kernel", {})}
     reachable = frozenset(reachable_cells(machine.simd_widths))
     choice = Selector(reachable, config.selection.explore, config.selection.improve).choose(held, rng)
     threads, sizes = resolve_threads(config, machine), resolve_sizes(config, problem, machine)

@@ -1,7 +1,21 @@
 """Terms that all rooms share: problem, kernel, evaluation, cell, proposal, statistics. Imports errors only."""
 
 from qdkernel.core.atomic_file import write_atomically
-from qdkernel.core.cells import AXES, BEHAVIOUR_VERSION, Axis, Cell, cell_name, neighbours, parse_cell, reachable_cells
+from qdkernel.core.axes import (
+    AXES,
+    BEHAVIOUR_VERSION,
+    BLOCKING,
+    PREFETCH,
+    SIMD,
+    THREADING,
+    Axis,
+    Blocking,
+    Level,
+    PrefetchLevel,
+    Simd,
+    Threading,
+)
+from qdkernel.core.cells import Cell, cell_name, neighbours, parse_cell, reachable_cells
 from qdkernel.core.evaluation import (
     Duel,
     Evaluation,
@@ -36,10 +50,15 @@ from qdkernel.core.status import RunStatus, StopReason
 __all__ = [
     "AXES",
     "BEHAVIOUR_VERSION",
+    "BLOCKING",
+    "PREFETCH",
+    "SIMD",
+    "THREADING",
     "Array",
     "ArrayArgument",
     "Arrays",
     "Axis",
+    "Blocking",
     "Case",
     "Cell",
     "Duel",
@@ -49,17 +68,21 @@ __all__ = [
     "Kernel",
     "KernelBaseline",
     "KernelId",
+    "Level",
     "LibraryBaseline",
     "Notes",
     "Outcome",
     "Placement",
+    "PrefetchLevel",
     "Problem",
     "Proposal",
     "Role",
     "RunStatus",
     "Scalar",
+    "Simd",
     "Stage",
     "StopReason",
+    "Threading",
     "Timing",
     "VerificationResult",
     "cell_name",

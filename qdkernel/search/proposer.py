@@ -154,7 +154,7 @@ class Proposer:
             paid = self.session.paid(number) if self.session else 0.0
             self._portfolio.settle(arm_of(proposal.notes), gain, cost + paid)
         if "from" in proposal.notes:
-            self._parents.settle(tuple(proposal.notes["from"]), gain)
+            self._parents.settle(Cell(*proposal.notes["from"]), gain)
         if self.session:
             self.session.evaluated(number, proposal, evaluation, gain)
         if placement.placed:

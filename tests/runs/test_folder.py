@@ -9,7 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qdkernel.core import Duel, Evaluation, Fault, Kernel, KernelId, Outcome, Proposal, VerificationResult, parse_cell
+from qdkernel.core import (
+    Cell,
+    Duel,
+    Evaluation,
+    Fault,
+    Kernel,
+    KernelId,
+    Outcome,
+    Proposal,
+    VerificationResult,
+    parse_cell,
+)
 from qdkernel.errors import RunFolderError, UnknownName
 from qdkernel.runs import RunFolder, elites
 from tests.fake_runs import CONFIG, MACHINE, add_elite, breed, kernel, new_run, ok
@@ -75,7 +86,7 @@ def test_records_come_in_the_order_of_their_commit_across_pages(
 
 def test_numpy_numbers_are_stored_as_plain_ones(tmp_path: Path) -> None:
     subject = kernel("numpy")
-    cell = tuple(np.array(CELL))
+    cell = Cell(*np.array(CELL))
     evaluation = dataclasses.replace(ok(subject, cell, np.float64(50.0)), step_s={"time": float(np.float64(0.5))})
     with new_run(tmp_path) as folder:
         number = folder.add_proposal(Proposal(subject, "schedule", "", notes={"kc": np.int64(256)}, target=cell))

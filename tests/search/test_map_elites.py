@@ -12,7 +12,7 @@ def elite(cell: Cell, gflops: float) -> Elite:
 
 
 REACHABLE = frozenset(reachable_cells([128, 256, 512]))
-CORNER: Cell = (0, 0, 0, 0)
+CORNER: Cell = Cell(0, 0, 0, 0)
 
 
 def test_an_empty_archive_gives_no_parent_and_no_target() -> None:
@@ -35,14 +35,14 @@ def test_unreachable_cells_are_never_aimed_at() -> None:
 
 def test_a_cell_aimed_at_in_vain_becomes_less_likely() -> None:
     selector, rng = Selector(REACHABLE, 1.0, 0.0), np.random.default_rng(0)
-    selector.aimed[(1, 0, 0, 0)] = 50
+    selector.aimed[Cell(1, 0, 0, 0)] = 50
     targets = [selector.choose({CORNER: elite(CORNER, 1.0)}, rng).target for _ in range(40)]
-    assert targets.count((1, 0, 0, 0)) <= 2
+    assert targets.count(Cell(1, 0, 0, 0)) <= 2
 
 
 def test_improving_prefers_cells_far_below_their_neighbours() -> None:
     selector, rng = Selector(REACHABLE, 0.0, 1.0), np.random.default_rng(0)
-    slow, fast = (0, 1, 0, 0), (0, 2, 0, 0)
+    slow, fast = Cell(0, 1, 0, 0), Cell(0, 2, 0, 0)
     elites = {CORNER: elite(CORNER, 9.0), slow: elite(slow, 1.0), fast: elite(fast, 10.0)}
     first = [Selector(REACHABLE, 0.0, 1.0).choose(elites, rng).target for _ in range(100)]
     assert first.count(slow) > 60
@@ -51,7 +51,7 @@ def test_improving_prefers_cells_far_below_their_neighbours() -> None:
 
 def test_what_is_left_over_picks_any_elite_the_faster_the_likelier() -> None:
     rng = np.random.default_rng(0)
-    other = (4, 3, 1, 0)
+    other = Cell(4, 3, 1, 0)
     elites = {CORNER: elite(CORNER, 1.0), other: elite(other, 90.0)}
     parents = [Selector(REACHABLE, 0.0, 0.0).choose(elites, rng).parent for _ in range(200)]
     assert parents.count(elites[other]) > parents.count(elites[CORNER]) > 0

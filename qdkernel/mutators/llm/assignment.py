@@ -67,7 +67,7 @@ class Assignment:
             expects=Expect(data["expects"]),
             base=data["base"],
             parents=tuple(KernelId(parent) for parent in data["parents"]),
-            target=None if data["target"] is None else tuple(data["target"]),
+            target=None if data["target"] is None else Cell(*data["target"]),
             notes=data["notes"],
         )
 
