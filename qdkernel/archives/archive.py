@@ -99,7 +99,7 @@ class KernelArchive:
         """All entries, ordered by cell."""
         data = self._grid.data(["solution", "objective", "measures"], return_type="dict")
         found = [
-            Entry(tuple(int(level) for level in measures), kernel_id, float(objective))
+            Entry(Cell(*(int(level) for level in measures)), kernel_id, float(objective))
             for kernel_id, objective, measures in zip(
                 data["solution"], data["objective"], data["measures"], strict=True
             )

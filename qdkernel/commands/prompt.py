@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from qdkernel.config import Config, load_config
-from qdkernel.core import Kernel, reachable_cells
+from qdkernel.core import Cell, Kernel, reachable_cells
 from qdkernel.errors import unknown
 from qdkernel.machine import this_machine
 from qdkernel.mutators import MODEL_OPERATORS, Brief, Elite, ReferenceSpeeds
@@ -53,7 +53,7 @@ def first_assignment(config: Config) -> Assignment:
 
 def _brief(config: Config, run: Path | None, rng: np.random.Generator) -> Brief:
     problem, machine = find_problem(config.problem, config.accuracy), this_machine(config.machine.isa)
-    held: dict[tuple[int, ...], Elite] = {}
+    held: dict[Cell, Elite] = {}
     reference_speeds, lessons = ReferenceSpeeds(), ""
     if run is not None:
         with RunFolder.open(run) as folder:
@@ -65,7 +65,8 @@ def _brief(config: Config, run: Path | None, rng: np.random.Generator) -> Brief:
             reference_speeds, lessons = _yardstick(folder.facts), recorded_lessons(folder)
     if not held:  # before the first evaluation: the naive seed, not timed yet
         seed = Kernel(problem.seed_source(problem.seeds[0]))
-        held = {(0, 0, 0, 0): Elite(seed, (0, 0, 0, 0), 0.0, "seed", "the naive seed kernel", {})}
+        plain = Cell(0, 0, 0, 0)
+        held = {plain: Elite(seed, plain, 0.0, "seed", "the naive seed kernel", {})}
     reachable = frozenset(reachable_cells(machine.simd_widths))
     policy = POLICIES[config.search](reachable, config.selection)
     for elite in held.values():

@@ -1,68 +1,26 @@
-"""The four axes of the archive and their ordered levels, version ``behaviour/1``."""
+"""Cells of the archive: one level of each axis."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
+from qdkernel.core.axes import AXES, SIMD
 from qdkernel.errors import UnknownName, unknown
 
-BEHAVIOUR_VERSION = "behaviour/1"
 
+class Cell(NamedTuple):
+    """A cell of the archive: an index into the levels of each axis, in the order of ``AXES``.
 
-@dataclass(frozen=True)
-class Axis:
-    """A named dimension of the archive; ``levels`` in order, ``meanings`` one sentence each."""
+    It equals the plain tuple of its indices, which is how JSON and arrays hold it; the enumerations of
+    ``qdkernel.core.axes`` name the indices.
+    """
 
-    name: str
-    levels: tuple[str, ...]
-    meanings: tuple[str, ...]
-
-
-AXES: tuple[Axis, ...] = (
-    Axis(
-        "blocking",
-        ("none", "register", "cache", "cache+register", "packed"),
-        (
-            "plain loops",
-            "several accumulators live in the innermost loop",
-            "tiled loops",
-            "tiled loops around a register tile",
-            "tiled loops around a register tile, operands copied into contiguous panels",
-        ),
-    ),
-    Axis(
-        "simd",
-        ("scalar", "128", "256", "512"),
-        (
-            "scalar floating-point arithmetic in the hot loop",
-            "128-bit vectors in the hot loop",
-            "256-bit vectors in the hot loop",
-            "512-bit vectors in the hot loop",
-        ),
-    ),
-    Axis(
-        "threading",
-        ("serial", "static", "dynamic", "nested"),
-        (
-            "one thread",
-            "a parallel loop with static shares",
-            "a parallel loop with dynamic or guided shares",
-            "nested parallelism, a 2-D partition, or tasks",
-        ),
-    ),
-    Axis(
-        "prefetch",
-        ("none", "near", "far", "both"),
-        (
-            "no prefetch instruction inside a loop",
-            "prefetch to L1 inside a loop",
-            "prefetch to L2 or L3, or non-temporal stores, inside a loop",
-            "near and far prefetch inside loops",
-        ),
-    ),
-)
+    blocking: int
+    simd: int
+    threading: int
+    prefetch: int
 
 
 def cell_name(cell: Cell) -> str:
@@ -85,14 +43,15 @@ def parse_cell(text: str) -> Cell:
         if part not in axis.levels:
             raise unknown(f"{axis.name} level", part, axis.levels)
         cell.append(axis.levels.index(part))
-    return tuple(cell)
+    return Cell(*cell)
 
 
 def reachable_cells(simd_widths: Sequence[int]) -> Iterator[Cell]:
     """Every cell that a machine with these SIMD widths (bits) can hold; scalar is always reachable."""
     widths = {"scalar", *(str(width) for width in simd_widths)}
-    for cell in itertools.product(*(range(len(axis.levels)) for axis in AXES)):
-        if AXES[1].levels[cell[1]] in widths:
+    for levels in itertools.product(*(range(len(axis.levels)) for axis in AXES)):
+        cell = Cell(*levels)
+        if SIMD.levels[cell.simd] in widths:
             yield cell
 
 
@@ -101,8 +60,4 @@ def neighbours(cell: Cell) -> Iterator[Cell]:
     for axis, spec in enumerate(AXES):
         for level in (cell[axis] - 1, cell[axis] + 1):
             if 0 <= level < len(spec.levels):
-                yield (*cell[:axis], level, *cell[axis + 1 :])
-
-
-Cell = tuple[int, ...]
-"""One level index per axis of the archive."""
+                yield cell._replace(**{spec.name: level})

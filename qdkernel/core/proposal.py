@@ -64,7 +64,7 @@ class Provenance:
         """The inverse of ``to_json``."""
         return cls(
             arm=None if data["arm"] is None else Arm(*data["arm"]),
-            parent_cell=None if data["parent_cell"] is None else tuple(data["parent_cell"]),
+            parent_cell=None if data["parent_cell"] is None else Cell(*data["parent_cell"]),
             stage=data["stage"],
             repair_of=None if data["repair_of"] is None else KernelId(data["repair_of"]),
             repairs=data["repairs"],

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from qdkernel.core.cells import AXES, Cell
+from qdkernel.core.axes import AXES
+from qdkernel.core.cells import Cell
 
 Levels = Mapping[str, frozenset[str]]
 """Names of levels by the name of their axis; an axis left out permits all its levels."""

@@ -60,7 +60,9 @@ def write_elite_files(records: Iterable[Record], facts: MachineFacts, out_dir: P
 def stale_files(out_dir: Path, current: Sequence[Path]) -> list[Path]:
     """C files named after a cell that is not among ``current``; a user's own files are none of them."""
     cells = itertools.product(*(range(len(axis.levels)) for axis in AXES))
-    return [path for path in (out_dir / file_name(cell) for cell in cells) if path.exists() and path not in current]
+    return [
+        path for path in (out_dir / file_name(Cell(*cell)) for cell in cells) if path.exists() and path not in current
+    ]
 
 
 def _what(record: Record, facts: MachineFacts) -> list[str]:

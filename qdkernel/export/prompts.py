@@ -18,7 +18,7 @@ from qdkernel.search import plan_of
 
 Messages = list[dict[str, str]]
 
-_NAIVE: Cell = (0, 0, 0, 0)
+_NAIVE = Cell(0, 0, 0, 0)
 
 
 class PromptMaker:

@@ -68,7 +68,8 @@ def draw_archive(
     ]
     mapping = cell_colors(cells.values())
     squares = [
-        Square(a * wide + c, b * high + d, cells.get((a, b, c, d)), (a, b, c, d) in reachable) for a, b, c, d in every
+        Square(a * wide + c, b * high + d, cells.get(Cell(a, b, c, d)), Cell(a, b, c, d) in reachable)
+        for a, b, c, d in every
     ]
     draw_squares(ax, squares, mapping)
     ax.set_xlim(-0.1, columns * wide - _GAP + 0.1)

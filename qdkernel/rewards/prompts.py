@@ -14,7 +14,7 @@ from qdkernel.mutators.llm.prompts import PromptPool, compose
 from qdkernel.problems import find_problem
 from qdkernel.search import plan_of, resolve_sizes, resolve_threads
 
-_SEED_CELL: Cell = (0, 0, 0, 0)
+_SEED_CELL = Cell(0, 0, 0, 0)
 
 
 def prompt_rows(config: Config, count: int, seed: int = 0) -> list[dict[str, Any]]:

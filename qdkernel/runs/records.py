@@ -334,7 +334,7 @@ def _cell_json(cell: Cell | None) -> str | None:
 
 
 def _cell_of(text: str | None) -> Cell | None:
-    return None if text is None else tuple(json.loads(text))
+    return None if text is None else Cell(*json.loads(text))
 
 
 def _plain(value: Any) -> Any:

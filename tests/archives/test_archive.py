@@ -24,7 +24,7 @@ from qdkernel.core import (
 )
 from qdkernel.errors import UnknownName
 
-CELL: Cell = (4, 3, 1, 0)
+CELL: Cell = Cell(4, 3, 1, 0)
 
 
 def ok(name: str, gflops: float, cell: Cell = CELL, duel: Duel | None = None) -> Evaluation:
@@ -64,7 +64,7 @@ def test_a_tie_or_an_insignificant_win_does_not_take_the_cell(ratio: float, low:
 
 def test_the_winner_of_a_duel_holds_the_cell_even_if_it_was_measured_lower() -> None:
     archive = KernelArchive([CELL])
-    archive.offer(ok("other", 5.0, cell=(0, 0, 0, 0)))
+    archive.offer(ok("other", 5.0, cell=Cell(0, 0, 0, 0)))
     archive.offer(ok("a", 2.0))
     assert archive.offer(ok("b", 1.98, duel=won("a"))) is Placement.IMPROVED
     entry = archive.get(CELL)
@@ -87,7 +87,7 @@ def test_coverage_never_falls_and_every_entry_is_its_last_winner(offers: list[tu
     expected: dict[Cell, float] = {}
     covered = 0.0
     for number, (level, gflops) in enumerate(offers):
-        cell = (0, 0, level, 0)
+        cell = Cell(0, 0, level, 0)
         incumbent = archive.get(cell)
         duel = won(incumbent.kernel_id) if incumbent and number % 2 else None
         if archive.offer(ok(str(number), gflops, cell, duel)) in (Placement.NEW, Placement.IMPROVED):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from qdkernel.core import Cell
 from qdkernel.runs import RunFolder, foreign_content
 from tests.fake_runs import CONFIG, RECORD, add_elite
 from tests.paths import CASES
@@ -23,7 +24,7 @@ def make_run(parent: Path) -> Path:
     """A run folder with three elites."""
     with RunFolder.create(parent / "run", "dgemm", CONFIG, RECORD, exact=True) as folder:
         for level, gflops in enumerate((10.0, 20.0, 30.0)):
-            add_elite(folder, (level, level, 0, 0), gflops)
+            add_elite(folder, Cell(level, level, 0, 0), gflops)
         return folder.path
 
 

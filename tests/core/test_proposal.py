@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import json
 
-from qdkernel.core import Arm, KernelId, Provenance
+from qdkernel.core import Arm, Cell, KernelId, Provenance
 
 FULL = Provenance(
-    Arm("edit", "large"), (4, 3, 1, 2), "one thread", KernelId("a" * 64), 2, {"pitfalls": 3}, (KernelId("b" * 64),)
+    Arm("edit", "large"), Cell(4, 3, 1, 2), "one thread", KernelId("a" * 64), 2, {"pitfalls": 3}, (KernelId("b" * 64),)
 )
 
 

@@ -26,7 +26,10 @@ MACHINE = Machine(
 )
 
 
-def elite(source: str, cell: Cell = (0, 0, 0, 0), notes: Notes | None = None) -> Elite:
+PLAIN = Cell(0, 0, 0, 0)
+
+
+def elite(source: str, cell: Cell = PLAIN, notes: Notes | None = None) -> Elite:
     return Elite(Kernel(source), cell, 1.0, "test", "an idea", notes or {})
 
 
@@ -72,7 +75,7 @@ def printed(genome: str, cell: str, gflops: float) -> Elite:
 
 NAIVE_DGEMM = Elite(
     Kernel(find_problem("dgemm").seed_source("dgemm_naive.c")),
-    (0, 0, 0, 0),
+    Cell(0, 0, 0, 0),
     0.912,
     "seed",
     "seed kernel dgemm_naive.c",

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from qdkernel.core import Kernel
+from qdkernel.core import Cell, Kernel
 from qdkernel.mutators import MODEL_OPERATORS, MUTATORS, OPERATORS, Elite
 from qdkernel.mutators.schedule import TEMPLATES
 from tests.mutators.briefs import brief, sized_brief
@@ -13,7 +13,7 @@ from tests.mutators.conformance import ModelOperatorConformance, MutatorConforma
 START = {"dgemm": brief("dgemm"), "jacobi2d": sized_brief("jacobi2d", {"n": 1024, "t": 4})}
 
 
-def scheduled(problem: str, count: int = 6) -> dict[tuple[int, ...], Elite]:
+def scheduled(problem: str, count: int = 6) -> dict[Cell, Elite]:
     """Elites as the schedule operator leaves them, each in the cell that its genome predicts."""
     template, generator = TEMPLATES[problem], np.random.default_rng(1)
     found = {}

@@ -11,6 +11,7 @@ import pytest
 
 from qdkernel.core import (
     Arm,
+    Cell,
     Duel,
     Evaluation,
     Fault,
@@ -87,7 +88,7 @@ def test_records_come_in_the_order_of_their_commit_across_pages(
 
 def test_numpy_numbers_are_stored_as_plain_ones(tmp_path: Path) -> None:
     subject = kernel("numpy")
-    cell = tuple(np.array(CELL))
+    cell = Cell(*np.array(CELL))
     evaluation = dataclasses.replace(ok(subject, cell, np.float64(50.0)), step_s={"time": float(np.float64(0.5))})
     with new_run(tmp_path) as folder:
         number = folder.add_proposal(Proposal(subject, "schedule", "", notes={"kc": np.int64(256)}, target=cell))

@@ -17,8 +17,8 @@ TUNE = Arm("tune")
 EDIT = Arm("edit", "small")
 ARMS = (SCHEDULE, TUNE, EDIT)
 EQUAL = dict.fromkeys(ARMS, 1.0)
-LEFT: Cell = (0, 0, 0, 0)
-RIGHT: Cell = (4, 3, 1, 2)
+LEFT: Cell = Cell(0, 0, 0, 0)
+RIGHT: Cell = Cell(4, 3, 1, 2)
 
 
 def play(

@@ -18,7 +18,7 @@ from tests.llm_server import REPLIES, Answer, ModelServer
 from tests.model_runs import kernel, reply
 from tests.search.offline import configured, search
 
-CELL: Cell = (0, 0, 0, 0)
+CELL = Cell(0, 0, 0, 0)
 REWRITE, TUNE = Arm("rewrite", "scripted"), Arm("tune")
 
 

@@ -69,13 +69,13 @@ def test_a_refusal_names_axis_level_evidence_and_what_would_do(cell: str, reason
 def test_a_level_that_is_required_but_not_permitted_gives_one_reason() -> None:
     stage = Stage("odd", {"simd": frozenset({"scalar", "128"})}, {"simd": frozenset({"128", "256"})})
     assert stage.cells(REACHABLE) == {cell for cell in REACHABLE if cell[1] == 1}
-    refused = stage.refusal((0, 2, 0, 0), {})
+    refused = stage.refusal(Cell(0, 2, 0, 0), {})
     assert refused == "outside stage 'odd': simd is 256, but the stage permits scalar or 128"
 
 
 def test_a_stage_can_be_sent_to_a_worker() -> None:
     refusal = pickle.loads(pickle.dumps(SIMD.refusal))
-    assert refusal((4, 2, 1, 0), EVIDENCE) == SIMD.refusal((4, 2, 1, 0), EVIDENCE)
+    assert refusal(Cell(4, 2, 1, 0), EVIDENCE) == SIMD.refusal(Cell(4, 2, 1, 0), EVIDENCE)
 
 
 def test_a_stage_ends_after_its_evaluations() -> None:

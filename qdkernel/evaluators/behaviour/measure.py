@@ -51,7 +51,7 @@ def describe(
         "threading": threading_level(disassembly, graph),
         "prefetch": _prefetch(disassembly, graph),
     }
-    cell = tuple(axis.levels.index(found[axis.name][0]) for axis in AXES)
+    cell = Cell(*(axis.levels.index(found[axis.name][0]) for axis in AXES))
     return cell, {name: sentence for name, (_, sentence) in found.items()}
 
 

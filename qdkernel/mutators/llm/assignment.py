@@ -70,7 +70,7 @@ class Assignment:
             expects=Expect(data["expects"]),
             base=data["base"],
             parents=tuple(KernelId(parent) for parent in data["parents"]),
-            target=None if data["target"] is None else tuple(data["target"]),
+            target=None if data["target"] is None else Cell(*data["target"]),
             notes=data["notes"],
             provenance=Provenance.from_json(data["provenance"]),
         )

@@ -8,6 +8,7 @@ import numpy as np
 
 from qdkernel.config import LlmConfig
 from qdkernel.core import Proposal
+from qdkernel.mutators import BUILT_IN
 from qdkernel.mutators.llm import Assignment
 from qdkernel.mutators.llm.prompts import LogLine, PromptPool, compose_reflect, compose_revise
 from qdkernel.mutators.llm.prompts.pool import Section
@@ -16,7 +17,6 @@ from qdkernel.search.briefs import BriefFactory
 from qdkernel.search.history import SearchHistory
 from qdkernel.search.state import PromptState, load_state
 
-BUILT_IN = frozenset({"seed", "schedule", "tune"})
 _LEAST_LOG = 8  # evaluations before there is anything to reflect on
 
 

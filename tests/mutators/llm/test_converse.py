@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from qdkernel.core import Kernel, KernelId, Proposal
+from qdkernel.core import Cell, Kernel, KernelId, Proposal
 from qdkernel.llm import CallFailed, Completion, FailureKind, Message
 from qdkernel.mutators.llm import Assignment, Ending, converse
 from qdkernel.mutators.llm.assignment import Expect
@@ -25,7 +25,7 @@ MISS = EDIT.replace("g(n);", "g(m);")
 
 
 def assignment(expects: Expect = Expect.EDITS, base: str = BASE) -> Assignment:
-    return Assignment("edit", OPENING, expects, base, (KernelId("p" * 64),), (4, 3, 1, 1), {"stage": "one"})
+    return Assignment("edit", OPENING, expects, base, (KernelId("p" * 64),), Cell(4, 3, 1, 1), {"stage": "one"})
 
 
 class Model:
@@ -66,7 +66,7 @@ def test_a_kernel_or_edits_end_as_a_proposal(expects: Expect, reply: str) -> Non
             operator="edit",
             idea="call h",
             parents=(KernelId("p" * 64),),
-            target=(4, 3, 1, 1),
+            target=Cell(4, 3, 1, 1),
             notes={"stage": "one"},
         ),
         messages=(*OPENING, Message("assistant", reply.replace("\r\n", "\n").strip())),

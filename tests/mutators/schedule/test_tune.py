@@ -73,7 +73,7 @@ def test_the_idea_names_the_constants() -> None:
 
 def test_when_every_value_is_known_nothing_is_offered() -> None:
     parent = elite("#define TILE 64 /* tune: 32, 64 */\n")
-    known: dict[Cell, Elite] = {(1, 0, 0, 0): elite("#define TILE 32 /* tune: 32, 64 */\n")}
+    known: dict[Cell, Elite] = {Cell(1, 0, 0, 0): elite("#define TILE 32 /* tune: 32, 64 */\n")}
     assert TuneMutator().propose(brief("jacobi2d", parent, others=known), np.random.default_rng(0)) is None
 
 

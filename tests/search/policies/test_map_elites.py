@@ -9,7 +9,7 @@ from qdkernel.search.policies.map_elites import MapElites
 from tests.search.policies.conformance import elite
 
 REACHABLE = frozenset(reachable_cells([128, 256, 512]))
-CORNER: Cell = (0, 0, 0, 0)
+CORNER = Cell(0, 0, 0, 0)
 
 
 def policy(explore: float, improve: float, reachable: frozenset[Cell] = REACHABLE) -> MapElites:
@@ -38,12 +38,12 @@ def test_a_cell_aimed_at_in_vain_becomes_less_likely() -> None:
     selector, rng = policy(1.0, 0.0), np.random.default_rng(0)
     selector.restore({"aimed": {"register/scalar/serial/none": 50}})
     targets = [selector.choose(Situation({CORNER: elite(CORNER, 1.0)}), rng).target for _ in range(40)]
-    assert targets.count((1, 0, 0, 0)) <= 2
+    assert targets.count(Cell(1, 0, 0, 0)) <= 2
 
 
 def test_improving_prefers_cells_far_below_their_neighbours() -> None:
     selector, rng = policy(0.0, 1.0), np.random.default_rng(0)
-    slow, fast = (0, 1, 0, 0), (0, 2, 0, 0)
+    slow, fast = Cell(0, 1, 0, 0), Cell(0, 2, 0, 0)
     elites = {CORNER: elite(CORNER, 9.0), slow: elite(slow, 1.0), fast: elite(fast, 10.0)}
     first = [policy(0.0, 1.0).choose(Situation(elites), rng).target for _ in range(100)]
     assert first.count(slow) > 60
@@ -52,7 +52,7 @@ def test_improving_prefers_cells_far_below_their_neighbours() -> None:
 
 def test_what_is_left_over_picks_any_elite_the_faster_the_likelier() -> None:
     rng = np.random.default_rng(0)
-    other = (4, 3, 1, 0)
+    other = Cell(4, 3, 1, 0)
     elites = {CORNER: elite(CORNER, 1.0), other: elite(other, 90.0)}
     parents = [policy(0.0, 0.0).choose(Situation(elites), rng).parent for _ in range(200)]
     assert parents.count(elites[other]) > parents.count(elites[CORNER]) > 0

@@ -209,7 +209,7 @@ def _crossed(brief: Brief, parent: Cell, mate: Cell, rng: np.random.Generator) -
     most = min(2, max(1, len(differing) - 1))
     for count in (int(rng.integers(1, most + 1)), 1):
         taken = differing[:count]
-        cell = tuple(mate[axis] if axis in taken else parent[axis] for axis in range(len(AXES)))
+        cell = Cell(*(mate[axis] if axis in taken else parent[axis] for axis in range(len(AXES))))
         if taken and _open(brief, cell):
             return cell
     return None

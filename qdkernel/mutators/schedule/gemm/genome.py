@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from qdkernel.core import AXES, Cell
+from qdkernel.core import BLOCKING, Cell, Threading
 from qdkernel.mutators.schedule.json_fields import all_fields
 
-BLOCKINGS, SIMD, THREADING, PREFETCH = (axis.levels for axis in AXES)
+BLOCKINGS = BLOCKING.levels
 
 ORDERS = ("ijk", "ikj", "jik", "jki", "kij", "kji")
 WIDTHS = (0, 128, 256, 512)
@@ -133,7 +133,7 @@ def cell_of(genome: Genome) -> Cell:
     prefetches = [p for p in (genome.prefetch_a, genome.prefetch_b, genome.prefetch_c) if p is not None]
     near = any(p.locality == 3 for p in prefetches)
     far = any(p.locality < 3 for p in prefetches)
-    return (
+    return Cell(
         BLOCKINGS.index(genome.blocking),
         WIDTHS.index(genome.width),
         _threading_level(genome),
@@ -143,10 +143,10 @@ def cell_of(genome: Genome) -> Cell:
 
 def _threading_level(genome: Genome) -> int:
     if genome.threads == "serial":
-        return 0
+        return Threading.SERIAL.value
     if genome.threads == "grid":
-        return 3
-    return 1 if genome.schedule == "static" else 2
+        return Threading.NESTED.value
+    return (Threading.STATIC if genome.schedule == "static" else Threading.DYNAMIC).value
 
 
 def repaired(genome: Genome, element_bytes: int) -> Genome:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from qdkernel.core import Cell
+from qdkernel.core import Cell, PrefetchLevel, Threading
 from qdkernel.mutators.contract import Brief
 from qdkernel.mutators.schedule.draw import pick
 from qdkernel.mutators.schedule.gemm.genome import (
@@ -117,15 +117,15 @@ def _even(extent: int, tile: int, unit: int, parts: int) -> int:
 
 def towards(genome: Genome, target: Cell, setting: TuningContext, rng: np.random.Generator) -> Genome:
     """The genome with just those knobs turned that make it aim at ``target``."""
-    blocking, width = BLOCKINGS[target[0]], WIDTHS[target[1]]
+    blocking, width = BLOCKINGS[target.blocking], WIDTHS[target.simd]
     moved = replace(genome, blocking=blocking, width=width)
     if moved.registers and (not genome.registers or width != genome.width):
         rows, vectors = pick(_SHAPES[width], rng)
         moved = replace(moved, rows=rows, vectors=vectors)
     if blocking == "packed" and genome.packing == "none":
         moved = replace(moved, packing=pick(("ab", "ab", "b"), rng))
-    moved = _towards_threading(moved, target[2], rng)
-    moved = _towards_prefetch(moved, target[3], rng)
+    moved = _towards_threading(moved, target.threading, rng)
+    moved = _towards_prefetch(moved, target.prefetch, rng)
     same = ("blocking", "width", "threads", "rows", "vectors")
     if moved.tiled and any(getattr(moved, name) != getattr(genome, name) for name in same):
         return fitted(moved, setting, rng)
@@ -133,17 +133,17 @@ def towards(genome: Genome, target: Cell, setting: TuningContext, rng: np.random
 
 
 def _towards_threading(genome: Genome, level: int, rng: np.random.Generator) -> Genome:
-    if level in (0, 3):
-        return replace(genome, threads="serial" if level == 0 else "grid")
+    if level in (Threading.SERIAL, Threading.NESTED):
+        return replace(genome, threads="serial" if level == Threading.SERIAL else "grid")
     threads = genome.threads if genome.threads in ("rows", "columns") else pick(("rows", "columns"), rng)
-    wanted = ("static",) if level == 1 else ("dynamic", "guided")
+    wanted = ("static",) if level == Threading.STATIC else ("dynamic", "guided")
     schedule = genome.schedule if genome.schedule in wanted else pick(wanted, rng)
     return replace(genome, threads=threads, schedule=schedule)
 
 
 def _towards_prefetch(genome: Genome, level: int, rng: np.random.Generator) -> Genome:
     """Drops prefetches of an unwanted kind, and adds one of each kind that is missing."""
-    near, far = bool(level & 1), bool(level & 2)
+    near, far = bool(level & PrefetchLevel.NEAR), bool(level & PrefetchLevel.FAR)
     kept: dict[str, Prefetch | None] = {}
     for name in _OPERANDS:
         choice: Prefetch | None = getattr(genome, name)
@@ -218,13 +218,13 @@ def _move_threads(genome: Genome, setting: TuningContext, rng: np.random.Generat
 
 
 def _move_blocking(genome: Genome, setting: TuningContext, rng: np.random.Generator) -> Genome:
-    level = (pick(range(len(BLOCKINGS)), rng), *cell_of(genome)[1:])
-    return towards(genome, level, setting, rng)
+    target = cell_of(genome)._replace(blocking=pick(range(len(BLOCKINGS)), rng))
+    return towards(genome, target, setting, rng)
 
 
 def _move_width(genome: Genome, setting: TuningContext, rng: np.random.Generator) -> Genome:
-    cell = cell_of(genome)
-    return towards(genome, (cell[0], WIDTHS.index(pick(setting.widths, rng)), *cell[2:]), setting, rng)
+    target = cell_of(genome)._replace(simd=WIDTHS.index(pick(setting.widths, rng)))
+    return towards(genome, target, setting, rng)
 
 
 Move = Callable[[Genome, TuningContext, np.random.Generator], Genome]

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from qdkernel.core import AXES, Cell
+from qdkernel.core import BLOCKING, Cell, Threading
 from qdkernel.mutators.schedule.json_fields import all_fields
 
-BLOCKINGS = AXES[0].levels
+BLOCKINGS = BLOCKING.levels
 WIDTHS = (0, 128, 256, 512)
 THREADS = ("serial", "loop", "grid", "tasks")
 SCHEDULES = ("static", "dynamic", "guided")
@@ -123,9 +123,10 @@ def changed(genome: Genome, values: Mapping[str, Any]) -> Genome:  # Any: the fi
 
 def cell_of(genome: Genome) -> Cell:
     """The archive's cell that the genome aims at; the evaluator measures where its kernel lands."""
-    threading = {"serial": 0, "loop": 1 if genome.schedule == "static" else 2, "grid": 3, "tasks": 3}[genome.threads]
+    looped = Threading.STATIC if genome.schedule == "static" else Threading.DYNAMIC
+    threading = {"serial": Threading.SERIAL, "loop": looped}.get(genome.threads, Threading.NESTED).value
     prefetch = (genome.near > 0) + 2 * (genome.far > 0 or genome.stream)
-    return BLOCKINGS.index(genome.blocking), WIDTHS.index(genome.width), threading, prefetch
+    return Cell(BLOCKINGS.index(genome.blocking), WIDTHS.index(genome.width), threading, prefetch)
 
 
 def repaired(genome: Genome, dimensions: int, most_sweeps: int) -> Genome:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from qdkernel.core import Cell
+from qdkernel.core import Cell, PrefetchLevel, Threading
 from qdkernel.mutators.contract import Brief
 from qdkernel.mutators.schedule.draw import pick
 from qdkernel.mutators.schedule.stencil.genome import (
@@ -117,28 +117,28 @@ def _bounded(genome: Genome, context: TuningContext) -> Genome:
 
 def towards(genome: Genome, target: Cell, context: TuningContext, rng: np.random.Generator) -> Genome:
     """The genome with just those choices changed that make it aim at ``target``."""
-    blocking, width = BLOCKINGS[target[0]], WIDTHS[target[1]]
+    blocking, width = BLOCKINGS[target.blocking], WIDTHS[target.simd]
     moved = replace(genome, blocking=blocking, width=width)
-    moved = _towards_prefetch(_towards_threading(moved, target[2], rng), target[3], rng)
+    moved = _towards_prefetch(_towards_threading(moved, target.threading, rng), target.prefetch, rng)
     if moved.tiled and not genome.tiled:
         return fitted(moved, context, rng)
     return _bounded(moved, context)
 
 
 def _towards_threading(genome: Genome, level: int, rng: np.random.Generator) -> Genome:
-    if level == 0:
+    if level == Threading.SERIAL:
         return replace(genome, threads="serial")
-    if level == 3:
+    if level == Threading.NESTED:
         known = genome.threads in ("grid", "tasks")
         return genome if known else replace(genome, threads=pick(("grid", "grid", "tasks"), rng))
-    wanted = ("static",) if level == 1 else ("dynamic", "guided")
+    wanted = ("static",) if level == Threading.STATIC else ("dynamic", "guided")
     schedule = genome.schedule if genome.schedule in wanted else pick(wanted, rng)
     return replace(genome, threads="loop", schedule=schedule)
 
 
 def _towards_prefetch(genome: Genome, level: int, rng: np.random.Generator) -> Genome:
     """Drops what fetches into an unwanted level, and adds what is missing."""
-    near, far = bool(level & 1), bool(level & 2)
+    near, far = bool(level & PrefetchLevel.NEAR), bool(level & PrefetchLevel.FAR)
     if not near:
         genome = replace(genome, near=0)
     elif not genome.near:

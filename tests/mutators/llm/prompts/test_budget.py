@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from qdkernel.core import Kernel, parse_cell
+from qdkernel.core import Cell, Kernel, parse_cell
 from qdkernel.mutators import Elite
 from qdkernel.mutators.llm.prompts import compose_program, compose_reflect, estimate_tokens
 from qdkernel.mutators.llm.prompts.budget import PROMPT_TOKENS, fill, fit, fits, template
@@ -59,7 +59,7 @@ def test_default_prompts_stay_under_six_thousand_tokens() -> None:
 def test_parts_are_dropped_in_the_order_of_their_importance() -> None:
     def shown(room: int) -> tuple[bool, ...]:
         parent = dataclasses.replace(ARCHIVE[1], kernel=Kernel("x" * int(3.2 * (PROMPT_TOKENS - room))))
-        near = dataclasses.replace(ARCHIVE[0], kernel=Kernel("int near;"), cell=(4, 3, 1, 2))
+        near = dataclasses.replace(ARCHIVE[0], kernel=Kernel("int near;"), cell=Cell(4, 3, 1, 2))
         text = user(compose_edit(prompt_brief(parent, elites=(parent, near)), (), rng()))
         headings = ("## Source of the first", "## Recent failures", "## Lessons", "## Results", "## Other elites")
         assert "## Answer" in text

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from qdkernel.core import AXES, Outcome, parse_cell, reachable_cells
+from qdkernel.core import AXES, Cell, Outcome, parse_cell, reachable_cells
 from qdkernel.mutators import RecentFailure
 from qdkernel.mutators.llm import Strategy
 from qdkernel.mutators.llm.assignment import Expect
@@ -89,8 +89,8 @@ def test_the_sweep_shows_its_best_rows_first_and_at_most_twelve() -> None:
 
 
 def test_the_near_elite_has_what_the_target_asks_for_and_is_shown_with_its_source() -> None:
-    parent, wanted = elite("int parent;", (1, 3, 0, 0)), elite("int wanted;", (1, 3, 1, 0))
-    incumbent_object, far = elite("int rival;", (1, 2, 0, 0)), elite("int far;", (4, 0, 3, 3))
+    parent, wanted = elite("int parent;", Cell(1, 3, 0, 0)), elite("int wanted;", Cell(1, 3, 1, 0))
+    incumbent_object, far = elite("int rival;", Cell(1, 2, 0, 0)), elite("int far;", Cell(4, 0, 3, 3))
     made_brief = prompt_brief(parent, "register/512/static/none", elites=(parent, wanted, incumbent_object, far))
     shown = [user(compose_edit(made_brief, SECTIONS, rng(seed))) for seed in range(12)]
     assert sum("int wanted;" in text for text in shown) > sum("int rival;" in text for text in shown)
@@ -191,7 +191,7 @@ def test_a_rewrite_expects_a_kernel() -> None:
 
 
 def test_a_cross_shows_both_sources_and_descends_from_both() -> None:
-    one, two = elite("int one;", (2, 3, 0, 0)), elite("int two;", (0, 3, 1, 1))
+    one, two = elite("int one;", Cell(2, 3, 0, 0)), elite("int two;", Cell(0, 3, 1, 1))
     assignment = made(compose_cross(prompt_brief(one, "cache/512/serial/near", elites=(one, two)), (), rng()))
     text = user(assignment)
     assert "int one;" in text
@@ -202,7 +202,7 @@ def test_a_cross_shows_both_sources_and_descends_from_both() -> None:
 
 
 def test_a_cross_without_a_target_aims_between_the_two() -> None:
-    one, two = elite("int one;", (2, 3, 0, 0)), elite("int two;", (0, 3, 1, 1))
+    one, two = elite("int one;", Cell(2, 3, 0, 0)), elite("int two;", Cell(0, 3, 1, 1))
     for seed in range(20):
         target = made(compose_cross(prompt_brief(one, elites=(one, two)), (), rng(seed))).target
         assert target is not None
@@ -211,17 +211,17 @@ def test_a_cross_without_a_target_aims_between_the_two() -> None:
 
 
 def test_a_cross_aims_at_nothing_that_its_stage_forbids() -> None:
-    one, two = elite("int one;", (2, 3, 0, 0)), elite("int two;", (0, 3, 1, 1))
+    one, two = elite("int one;", Cell(2, 3, 0, 0)), elite("int two;", Cell(0, 3, 1, 1))
     made_brief = prompt_brief(one, elites=(one, two), permitted=frozenset({one.cell, two.cell, (2, 3, 1, 0)}))
     targets = {made(compose_cross(made_brief, (), rng(seed))).target for seed in range(20)}
     assert targets <= {(2, 3, 1, 0), None}
 
 
 def test_a_cross_needs_a_second_elite_whose_source_fits() -> None:
-    one, huge = elite("int one;"), elite("x" * 4 * PROMPT_TOKENS, (0, 3, 1, 1))
+    one, huge = elite("int one;"), elite("x" * 4 * PROMPT_TOKENS, Cell(0, 3, 1, 1))
     assert compose_cross(prompt_brief(one, elites=(one,)), (), rng()) is None
     assert compose_cross(prompt_brief(one, elites=(one, huge)), (), rng()) is None
-    small = elite("int small;", (1, 1, 1, 1))
+    small = elite("int small;", Cell(1, 1, 1, 1))
     assert "int small;" in user(compose_cross(prompt_brief(one, elites=(one, huge, small)), (), rng()))
 
 
@@ -240,7 +240,7 @@ def test_a_plan_numbers_its_kernels_and_keeps_which_they_are() -> None:
 
 def test_a_plan_shows_empty_cells_only_where_the_stage_and_the_machine_allow() -> None:
     machine = dataclasses.replace(MACHINE, simd_widths=(128, 256))
-    parent = elite("int a;", (4, 2, 1, 0))
+    parent = elite("int a;", Cell(4, 2, 1, 0))
     permitted = frozenset({(4, 2, 1, 1), (4, 3, 1, 0), (3, 2, 1, 0)})
     made_brief = prompt_brief(parent, elites=(parent,), machine=machine, permitted=permitted)
     text = user(compose_plan(made_brief, (), 2, rng()))
@@ -282,7 +282,7 @@ def test_words_of_others_stay_one_harmless_line() -> None:
 
 
 def test_hostile_ideas_lessons_and_failures_open_no_fence_and_no_heading() -> None:
-    bad = dataclasses.replace(elite("int bad;", (1, 1, 1, 1)), idea=HOSTILE)
+    bad = dataclasses.replace(elite("int bad;", Cell(1, 1, 1, 1)), idea=HOSTILE)
     parent = dataclasses.replace(elite("int a;"), idea=HOSTILE, evidence={"simd": HOSTILE})
     made_brief = prompt_brief(
         parent,

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from qdkernel.core import Behaviour, Evaluation, Kernel, Measured, Outcome, Proposal
+from qdkernel.core import Behaviour, Cell, Evaluation, Kernel, Measured, Outcome, Proposal
 from qdkernel.mutators.llm.assignment import Expect
 from qdkernel.mutators.llm.prompts import LogLine, compose_reflect, compose_revise, log_line
 from qdkernel.mutators.llm.prompts.budget import PROMPT_TOKENS
@@ -10,7 +10,9 @@ from tests.mutators.llm.prompts.texts import LOG, SECTIONS, rng, tokens, user
 
 def test_a_log_line_takes_what_the_evaluation_says() -> None:
     proposal = Proposal(Kernel("int a;"), "edit", "an idea")
-    measured = Evaluation(proposal.kernel.id, Outcome.OK, behaviour=Behaviour((4, 3, 1, 1)), measured=Measured(71.2))
+    measured = Evaluation(
+        proposal.kernel.id, Outcome.OK, behaviour=Behaviour(Cell(4, 3, 1, 1)), measured=Measured(71.2)
+    )
     assert log_line(proposal, measured, 0.1) == LogLine(
         "edit", "an idea", Outcome.OK, 0.1, "packed, 512-bit, static loop, prefetch near", 71.2
     )

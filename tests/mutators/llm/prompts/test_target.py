@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from qdkernel.core import cell_name, parse_cell, reachable_cells
+from qdkernel.core import Cell, cell_name, parse_cell, reachable_cells
 from qdkernel.mutators.llm.prompts.target import parse_target_cell
 from qdkernel.mutators.llm.prompts.wording import format_cell
 
@@ -19,8 +19,8 @@ def read(text: str, parent: str = PARENT) -> str | None:
 @pytest.mark.parametrize("write", [format_cell, cell_name])
 def test_every_cell_in_the_words_of_a_prompt_is_read_back(write: object) -> None:
     for cell in reachable_cells((128, 256, 512)):
-        assert parse_target_cell(write(cell), (0, 0, 0, 0)) == cell  # type: ignore[operator]
-        assert parse_target_cell(write(cell), (4, 3, 3, 3)) == cell  # type: ignore[operator]
+        assert parse_target_cell(write(cell), Cell(0, 0, 0, 0)) == cell  # type: ignore[operator]
+        assert parse_target_cell(write(cell), Cell(4, 3, 3, 3)) == cell  # type: ignore[operator]
 
 
 @pytest.mark.parametrize(
@@ -66,4 +66,4 @@ def test_words_that_name_no_level_give_nothing(text: str) -> None:
 
 def test_long_hostile_words_are_read_quickly() -> None:
     for piece in ("register cache ", "prefetch to ", "no no ", "/", "packed/", "cache "):
-        parse_target_cell(json.dumps(piece * 5000), (0, 0, 0, 0))
+        parse_target_cell(json.dumps(piece * 5000), Cell(0, 0, 0, 0))
