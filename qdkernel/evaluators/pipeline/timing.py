@@ -9,7 +9,19 @@ from pathlib import Path
 
 import numpy as np
 
-from qdkernel.core import Duel, Fault, Kernel, Outcome, Timing, geometric_mean, median_ratio, worth_a_duel
+from qdkernel.core import (
+    AXES,
+    Cell,
+    Duel,
+    Fault,
+    Kernel,
+    Outcome,
+    Timing,
+    geometric_mean,
+    median_ratio,
+    size_text,
+    worth_a_duel,
+)
 from qdkernel.evaluators.measurement import (
     PairedSamples,
     TimedProcess,
@@ -28,6 +40,7 @@ from qdkernel.evaluators.sandbox import ChildCrashed, ChildFailed, ChildStartFai
 _REMEASURE_BUDGETS = 2  # heuristic: budgets of a first timing that a remeasurement may take
 PEAK_MARGIN = 1.02
 """Best window of the peak benchmark against a median: 2 % above it is no measurement error."""
+_LEVEL_MARGIN = 1.1  # the peak of a narrow level is no limit of the machine; by thought
 _TRIAD_MARGIN = 1.25  # triad itself varies by 20 % between runs, and other mixes of reads and writes can beat it
 
 
@@ -55,6 +68,7 @@ def time_challenger(context: EvaluationContext, builder: EvaluationBuilder, made
                     time_size(timer, i, process, ns, baseline, rule) for i, ns in enumerate(first_call_ns)
                 )
             check_plausible(timer, builder.timings)
+            check_level(timer, builder.cell, builder.timings)
             objective = geometric_mean([timing.gflops for timing in builder.timings])
             if incumbent and incumbent_object and worth_a_duel(objective, builder.timings, incumbent.objective):
                 builder.duel = duel(timer, process, first_call_ns, incumbent, incumbent_object)
@@ -242,4 +256,19 @@ def check_plausible(timer: Timer, timings: tuple[Timing, ...]) -> None:
             raise Stop(
                 Outcome.IMPLAUSIBLE,
                 f"{gbytes:.1f} GB/s at {size} is above the measured triad of {timer.spec.triad_gbytes_per_s:.1f}",
+            )
+
+
+def check_level(timer: Timer, cell: Cell, timings: tuple[Timing, ...]) -> None:
+    """A kernel faster than the peak of its SIMD level is not stored there: its behaviour was read wrongly."""
+    axis = next(i for i, axis in enumerate(AXES) if axis.name == "simd")
+    level = AXES[axis].levels[cell[axis]]
+    peak = timer.spec.simd_gflops.get(level, math.inf)
+    for timing, scored in zip(timings, timer.sizes, strict=True):
+        gflops = scored.least_flops / float(np.median(timing.kernel_ns))
+        if gflops > _LEVEL_MARGIN * peak:
+            raise Stop(
+                Outcome.IMPLAUSIBLE,
+                f"{gflops:.1f} GFLOP/s at {size_text(scored.size)} is above the {peak:.1f} that {level} code reaches "
+                "here, so the loop that does the work was not recognized; write it as a loop of its own",
             )
