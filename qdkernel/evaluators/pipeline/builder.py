@@ -107,7 +107,8 @@ def outcomes(where: Callable[[int], str]) -> Iterator[None]:
     except ChildFailed as error:
         if error.process == "baseline":
             raise  # says nothing about the kernel; whoever holds the bench makes a new one
-        raise Stop(_FAILURES[type(error)], f"{error}{where(error.finished)}") from None
+        at = f" at {error.size}" if error.size else ""
+        raise Stop(_FAILURES[type(error)], f"{error}{where(error.finished)}{at}") from None
     except WrongResult as error:
         raise Stop(Outcome.WRONG, str(error)) from None
     except Busy as error:

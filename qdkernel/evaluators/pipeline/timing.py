@@ -57,7 +57,7 @@ def time_challenger(context: EvaluationContext, builder: EvaluationBuilder, made
     baseline = timer.baseline_process  # started outside the exclusive lock
     with builder.holding(timer.alone()), builder.step("time"):
         process = timer.start("challenger", made)
-        with process.child, outcomes(lambda _: " while being timed"):
+        with process.child, outcomes(lambda _: ", while being timed"):
             first_call_ns = first_timing(timer, process, incumbent)
             if incumbent and _clearly_slower(timer, first_call_ns, incumbent):
                 builder.timings = tuple(_rough_timing(timer, i, ns) for i, ns in enumerate(first_call_ns))
@@ -82,7 +82,7 @@ def remeasure_timing(context: EvaluationContext, builder: EvaluationBuilder, eli
     rule = replace(timer.spec.rule, budget_s=_REMEASURE_BUDGETS * timer.spec.rule.budget_s)
     with builder.holding(timer.alone()), builder.step("time"):
         process = timer.start("challenger", made)
-        with process.child, outcomes(lambda _: " while being timed"):
+        with process.child, outcomes(lambda _: ", while being timed"):
             try:
                 first_call_ns = first_timing(timer, process, None)
                 builder.timings = tuple(
