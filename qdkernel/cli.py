@@ -109,6 +109,14 @@ def diff(
 
 
 @app.command()
+def problems(as_json: AsJson = False) -> int:
+    """List the problems: what each computes, its sizes, its baseline, and what its kernels must keep to."""
+    from qdkernel.commands.problems import problems as command
+
+    return command(as_json)
+
+
+@app.command()
 def doctor(
     as_json: AsJson = False,
     containment: Annotated[

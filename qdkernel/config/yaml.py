@@ -138,6 +138,11 @@ class _NodeReader:
     def _mapping(self, node: yaml.MappingNode, path: EntryPath) -> dict[str, Plain]:
         result: dict[str, Plain] = {}
         for key_node, value_node in node.value:
+            if node.flow_style and _lacks_blank(key_node, value_node):
+                key, _, value = key_node.value.partition(":")
+                text = f"{key_node.value!r} is one word to YAML; write a blank after the colon: {{{key}: {value}}}"
+                self.faults.append(Fault(_line(key_node), path, text))
+                continue
             line = _line(key_node)
             key = key_node.value
             if not isinstance(key_node, yaml.ScalarNode) or key_node.tag != _STR:
@@ -187,3 +192,9 @@ def _excerpt(node: yaml.Node) -> str:
         shown = "a mapping" if isinstance(node, yaml.MappingNode) else "a list"
     usual = (_NULL, _BOOL, _INT, _FLOAT, _STR, _SEQ, _MAP)
     return shown if node.tag in usual else f"{shown} with the tag {node.tag!r}"
+
+
+def _lacks_blank(key: yaml.Node, value: yaml.Node) -> bool:
+    """Whether a key such as ``m:64`` of a flow mapping, which has no value, was meant as a key and its value."""
+    plain = isinstance(key, yaml.ScalarNode) and key.style is None and ":" in key.value[1:-1]
+    return plain and bool(value.start_mark.index == value.end_mark.index)

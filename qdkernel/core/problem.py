@@ -170,6 +170,7 @@ class Problem:
         error_words: what an error is relative to, for models.
         normwise: the same problem judged by a looser rule that fast algorithms can meet; ``None`` when there is none.
         bandwidth_bound: views report GB/s and the share of triad beside GFLOP/s.
+        contract: what honest kernels fail on first, as a sentence for complaints; may be empty.
     """
 
     name: str
@@ -198,6 +199,7 @@ class Problem:
     least_flops: Callable[[Case], float] | None = None
     normwise: Problem | None = None
     bandwidth_bound: bool = False
+    contract: str = ""
 
     @property
     def arrays(self) -> tuple[ArrayArgument, ...]:

@@ -241,6 +241,7 @@ def _spec(
             peak_gflops=peaks.plausible_gflops(problem.dtype.name, threads),
             triad_gbytes_per_s=peaks.triad_gbytes_per_s(threads),
             llc_bytes=machine.last_level_bytes,
+            simd_gflops=peaks.plausible_by_simd(problem.dtype.name, threads),
             baseline=BaselineChoice(None if baseline is None else str(baseline), config.baseline.symbol),
             rule=TimingRule(
                 block_ms=timing.block_ms,

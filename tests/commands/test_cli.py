@@ -100,6 +100,20 @@ def test_every_shipped_configuration_is_sound(config: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_problems_lists_each_with_its_sizes_baseline_and_contract() -> None:
+    done = run("problems")
+    assert done.returncode == 0, done.stderr
+    for words in (
+        "dgemm: C = alpha A B + beta C",
+        "m=512 n=512 k=512",
+        "OpenBLAS",
+        "with alpha = 0",
+        "jacobi2d",
+    ):
+        assert words in done.stdout
+    assert {"dgemm", "daxpy"} <= {each["name"] for each in json.loads(run("problems", "--json").stdout)}
+
+
 def test_doctor_names_each_layer_and_the_peaks() -> None:
     done = run("doctor", "--json")
     found = json.loads(done.stdout)

@@ -87,3 +87,14 @@ def test_a_run_whose_own_seed_fails_stops_with_exit_code_1(tmp_path: Path) -> No
     assert done.returncode == 1, done.stderr
     assert "the seed dgemm_naive.c ended as timeout" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_wide_intrinsics_on_a_machine_without_them_are_one_line() -> None:
+    file = str(CASES / "kernels" / "g02_mm_malloc_avx512.c")
+    done = run("check", file, "--problem", "dgemm", "--set", "sizes=[48]", QDKERNEL_ISA="avx2")
+    assert done.returncode == 1
+    assert (
+        "compile_error\nerror: line 10: _mm512_setzero_pd needs 512-bit vectors, which this machine lacks"
+        in done.stdout
+    )
+    assert done.stdout.count("error:") == 1

@@ -215,6 +215,7 @@ def linked(code: bytes, constants: bytes = b"") -> SharedObject:
         frozenset(),
         (),
         False,
+        False,
         sections,
         (function,),
         {0x300000: "omp_get_thread_num"},

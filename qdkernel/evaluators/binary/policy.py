@@ -106,10 +106,48 @@ def _size(so: SharedObject) -> str | None:
 def _imports(so: SharedObject) -> str | None:
     for name in so.imports:
         if name not in IMPORTS and not _RUNTIME.fullmatch(name):
-            return f"the object calls {name}, which kernels may not use; allowed are libm, memory and OpenMP functions"
+            return _import_reason(name)
     if so.needed:
         return f"the object asks for the library {so.needed[0]}; kernels link to none"
     return None
+
+
+_INSTEAD = (
+    (
+        re.compile(r"__cpu_(?:model|indicator_init|features2?)"),
+        "the kernel asks for the CPU's features (__builtin_cpu_supports, __builtin_cpu_is or __builtin_cpu_init), "
+        "which kernels may not: they are compiled for this CPU; use #ifdef __AVX512F__ and the like",
+    ),
+    (
+        re.compile(r"omp_set_(?!\w*lock)\w+"),
+        "the kernel calls {name}, which changes settings beyond the call; the run sets the threads: write "
+        "num_threads(...) or schedule(...) at the pragma, or leave it out",
+    ),
+    (
+        re.compile(r"omp_get_wtime|omp_get_wtick|clock\w*|time|gettimeofday|times"),
+        "the kernel calls {name}; kernels may not read clocks: remove it",
+    ),
+    (
+        re.compile(r"\w*print\w*|puts|putchar|fputs|fputc|fwrite|write|perror|stdout|stderr"),
+        "the kernel calls {name}; kernels may not print: remove it",
+    ),
+    (re.compile(r"__assert\w*"), "the kernel calls assert; kernels may not print: remove it"),
+    (
+        re.compile(r"omp_\w+"),
+        "the kernel calls {name}; of OpenMP's functions those that ask for threads and levels, and locks, are allowed",
+    ),
+)
+"""What those who wrote a call see of it, and what to do instead; the first that matches counts."""
+
+
+def _import_reason(name: str) -> str:
+    for pattern, reason in _INSTEAD:
+        if pattern.fullmatch(name):
+            return reason.format(name=name)
+    return (
+        f"the object calls {name}, which kernels may not use; allowed are libm, memory functions, and those of OpenMP "
+        "that ask for threads"
+    )
 
 
 def _loading(so: SharedObject) -> str | None:
@@ -126,6 +164,11 @@ def _loading(so: SharedObject) -> str | None:
 
 
 def _writable_code(so: SharedObject) -> str | None:
+    if so.executable_stack:
+        return (
+            "the object needs an executable stack, as pointers to functions inside functions do (GCC's nested "
+            "functions); write them at file level and hand over what they use"
+        )
     if so.writable_code or any(s.writable and s.executable for s in so.sections.values()):
         return "the object has memory that is both writable and executable; kernels do not change their code"
     return None

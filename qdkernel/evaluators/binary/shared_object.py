@@ -61,6 +61,7 @@ class SharedObject:
         dynamic_tags: names of its dynamic entries, e.g. ``DT_INIT_ARRAY``.
         ifuncs: symbols that a resolver would choose while the object is loaded.
         writable_code: whether a segment is both writable and executable.
+        executable_stack: whether it asks for a stack that holds code.
         sections: those that occupy memory, by name.
         functions: by ascending address.
         got: address of a relocated pointer -> the imported symbol it will hold.
@@ -76,6 +77,7 @@ class SharedObject:
     dynamic_tags: frozenset[str]
     ifuncs: tuple[str, ...]
     writable_code: bool
+    executable_stack: bool
     sections: Mapping[str, Section]
     functions: tuple[CodeFunction, ...]
     got: Mapping[int, str]
@@ -158,6 +160,9 @@ def _read(data: bytes) -> SharedObject:
         dynamic_tags=frozenset(str(tag.entry.d_tag) for tag in tags),
         ifuncs=_ifuncs(all_symbols, relocations),
         writable_code=_writable_code(elf),
+        executable_stack=any(
+            segment["p_type"] == "PT_GNU_STACK" and segment["p_flags"] & _PF_EXEC for segment in elf.iter_segments()
+        ),
         sections=sections,
         functions=_functions(all_symbols, sections),
         got={r.offset: r.symbol for r in relocations if r.symbol},

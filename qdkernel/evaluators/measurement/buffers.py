@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from qdkernel.core import Array, Arrays, Problem
+from qdkernel.core import Array, Arrays, Problem, size_text
 from qdkernel.evaluators.measurement.generators import new_generator
 from qdkernel.evaluators.measurement.unannounced_cases import near_case, respelled_case
 from qdkernel.evaluators.sandbox import (
@@ -72,12 +72,12 @@ class TimedProcess:
     trusted: bool = False
 
     @contextlib.contextmanager
-    def attributing_failures(self) -> Iterator[None]:
-        """Adds this kernel's name to a failure of its child."""
+    def attributing_failures(self, size: Mapping[str, int]) -> Iterator[None]:
+        """Adds this kernel's name, and the size that is being timed, to a failure of its child."""
         try:
             yield
         except ChildFailed as error:
-            error.process = self.name
+            error.process, error.size = self.name, size_text(size)
             raise
 
 

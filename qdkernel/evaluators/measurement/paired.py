@@ -76,7 +76,8 @@ def timed_call(
         WrongResult: its result is wrong.
         ChildFailed: it died or was late.
     """
-    with process.attributing_failures():
+    case = buffers.layout.calls[index].case
+    with process.attributing_failures({name: int(case[name]) for name in buffers.problem.size_names}):
         process.child.go_on()
         elapsed = process.child.run(index, 1, placement.timeout_s, cpu=placement.cpu, spin=placement.spin, freeze=True)
         process.child.stop()
@@ -94,7 +95,7 @@ def time_with_late_inputs(
         ChildFailed: it died or was late.
     """
     process, calls = timed_case.process, range(scored.first, scored.first + timed_case.timed)
-    with process.attributing_failures():
+    with process.attributing_failures(scored.size):
         process.child.go_on()
         elapsed = process.child.run_on(
             lambda: buffers.refresh(calls, [process.name]),
@@ -189,7 +190,7 @@ def _time_block(scored: ScoredSize, timed_case: TimedCase, placement: CpuPlaceme
     their inputs are in place. The runner wakes a kernel's threads instead.
     """
     child, first = timed_case.process.child, scored.first + timed_case.warm
-    with timed_case.process.attributing_failures():
+    with timed_case.process.attributing_failures(scored.size):
         child.go_on()
         if timed_case.warm and timed_case.process.trusted:
             child.run(scored.first, timed_case.warm, placement.timeout_s, cpu=placement.cpu, spin=placement.spin)
@@ -220,7 +221,7 @@ def _confirm(
             return
     slower = f"{fastest_ns / claimed_ns:.1f} times slower when its inputs come while it is stopped"
     if fastest_ns > 2 * claimed_ns + _WAKING_NS / timed_case.timed:
-        with timed_case.process.attributing_failures():
+        with timed_case.process.attributing_failures(scored.size):
             raise PrecomputationDetected(f"computes before the clock runs: it is {slower}", 0)
     raise Busy(f"a kernel was {slower}")
 

@@ -111,6 +111,14 @@ class MachinePeaks:
             raise KeyError(f"no {dtype} peak measured")
         return threads * max(per_core)
 
+    def plausible_by_simd(self, dtype: str, threads: int) -> dict[str, float]:
+        """GFLOP/s that no code of a SIMD width passes, by width; otherwise as ``plausible_gflops``."""
+        found: dict[str, float] = {}
+        for peak in self.peaks:
+            if peak.dtype == dtype:
+                found[peak.simd] = max(found.get(peak.simd, 0.0), threads * peak.gflops / peak.threads)
+        return found
+
     def triad_gbytes_per_s(self, threads: int) -> float:
         """GB/s of the best triad with ``threads`` threads, scaled between the measured counts like the peak."""
         return _scaled({triad.threads: triad.best for triad in self.triads}, threads)

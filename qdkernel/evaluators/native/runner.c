@@ -17,9 +17,53 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <ucontext.h>
 #include <xmmintrin.h>
 
 static struct qd_control *control;
+
+static uintptr_t stack_low, stack_high; /* of the first thread */
+
+/* Leaves what the access was that kills the process. The handler is used up by then: the instruction is executed again,
+ * and its second fault is fatal. All that it writes, a kernel could write itself; the parent repeats it in words only. */
+static void note_fault(int number, siginfo_t *info, void *context)
+{
+    const greg_t *registers = ((const ucontext_t *)context)->uc_mcontext.gregs;
+    const uintptr_t address = (uintptr_t)info->si_addr, stack = (uintptr_t)registers[REG_RSP];
+    const int known = info->si_code > 0 && info->si_code != SI_KERNEL;
+    const int beyond = stack_low <= stack_high && stack < stack_low && stack_low - stack < (uintptr_t)1 << 40;
+    const int close = address - stack + 65536 < 131072; /* any other thread's: where a push, call or probe goes */
+    uint32_t fault = QD_FAULT;
+    (void)number;
+    if (known && (registers[REG_ERR] & 2))
+        fault |= QD_FAULT_WRITE;
+    if (known && (registers[REG_ERR] & 16))
+        fault |= QD_FAULT_CODE;
+    else if (known && (close || (beyond && address < stack_high)))
+        fault |= QD_FAULT_STACK;
+    if (!known)
+        fault |= QD_FAULT_PROTECTION;
+    control->fault_address = known ? address : 0;
+    __atomic_store_n(&control->fault, fault, __ATOMIC_RELEASE);
+}
+
+static void watch_faults(void)
+{
+    const size_t bytes = 16384; /* a full stack cannot hold the handler's frame */
+    void *stack = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    const stack_t other = {.ss_sp = stack, .ss_size = bytes};
+    struct sigaction action = {.sa_sigaction = note_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND};
+    struct rlimit limit;
+    stack_high = (uintptr_t)__builtin_frame_address(0);
+    if (getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur < stack_high) {
+        stack_low = stack_high - limit.rlim_cur;
+        control->stack_kib = (uint32_t)(limit.rlim_cur >> 10);
+    }
+    if (stack == MAP_FAILED || sigaltstack(&other, NULL))
+        return; /* then a crash has no description */
+    sigaction(SIGSEGV, &action, NULL);
+    sigaction(SIGBUS, &action, NULL);
+}
 
 static void fail(const char *what, const char *why)
 {
@@ -46,6 +90,7 @@ static char **map_segments(const struct qd_plan *plan, const int *region_fd)
         total += segment[i].bytes + page;
     char *next = mmap(NULL, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     char **address = calloc(plan->segments + 1, sizeof *address);
+    control->base = (uint64_t)(uintptr_t)next;
     if (next == MAP_FAILED || !address)
         fail("reserving address space", NULL);
     for (uint32_t i = 0; i < plan->segments; i++) {
@@ -168,6 +213,8 @@ int main(int argc, char **argv)
     const char *object = argv[10];
 
     close(data_fd[0]), close(data_fd[1]), close(control_fd), close(plan_fd);
+    if (layers) /* a kernel; a library may have handlers of its own. Later no handler can be installed */
+        watch_faults();
     if (layers & QD_LIMITS) {
         prctl(PR_SET_DUMPABLE, 0);
         enter_limits(strtoul(argv[7], NULL, 10), strtoul(argv[8], NULL, 10));

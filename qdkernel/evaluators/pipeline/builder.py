@@ -98,7 +98,8 @@ def outcomes(where: Callable[[int], str]) -> Iterator[None]:
     except ChildFailed as error:
         if error.process == "baseline":
             raise  # not a fact about the kernel; the worker makes a new context
-        raise Stop(FAILURES[type(error)], f"{error}{where(error.finished)}") from None
+        at = f" at {error.size}" if error.size else ""
+        raise Stop(FAILURES[type(error)], f"{error}{where(error.finished)}{at}") from None
     except WrongResult as error:
         raise Stop(Outcome.WRONG, str(error)) from None
     except Busy as error:

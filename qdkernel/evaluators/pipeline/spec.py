@@ -57,6 +57,7 @@ class TimingSpec:
         peak_gflops: measured peak at ``threads`` threads.
         triad_gbytes_per_s: measured STREAM triad at ``threads`` threads.
         llc_bytes: size of the last-level cache; traffic is bounded by triad only for data beyond it.
+        simd_gflops: the most that code of each SIMD level can reach with ``threads`` threads, by level.
         baseline: the user's choice of baseline.
         baseline_gflops: the baseline's calibrated GFLOP/s per scored size; empty until calibrated.
         rule: how long a kernel is timed against the baseline.
@@ -69,6 +70,7 @@ class TimingSpec:
     peak_gflops: float
     triad_gbytes_per_s: float
     llc_bytes: int
+    simd_gflops: Mapping[str, float] = field(default_factory=dict)
     baseline: BaselineChoice = field(default_factory=BaselineChoice)
     baseline_gflops: tuple[float, ...] = ()
     rule: TimingRule = field(default_factory=TimingRule)

@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from qdkernel.core import (
+    SIMD,
     Behaviour,
+    Cell,
     Duel,
     Fault,
     Kernel,
@@ -44,6 +46,7 @@ PEAK_MARGIN = 1.02
 """Best window of the peak benchmark against a median: 2 % above it is no measurement error."""
 _SLOW_FIRST = 10  # times the later calls, beyond which a first call is reported
 _FIRST_NS = 5e6  # that a first call may take on top: it starts threads, maps buffers (measured: below 2 ms)
+_LEVEL_MARGIN = 1.1  # heuristic: the peak of a narrow level is no limit of the machine
 _TRIAD_MARGIN = 1.25  # triad itself varies by 20 % between runs, and other mixes of reads and writes can beat it
 
 
@@ -59,7 +62,7 @@ def time_challenger(context: EvaluationContext, builder: EvaluationBuilder, made
     baseline = timer.baseline_process  # started outside the exclusive lock
     with builder.holding(timer.alone()), builder.step("time"):
         process = timer.start("challenger", made)
-        with process.child, outcomes(lambda _: " while being timed"):
+        with process.child, outcomes(lambda _: ", while being timed"):
             first_ns, first_call_ns = first_timing(timer, process, incumbent)
             if incumbent and _clearly_slower(timer, first_call_ns, incumbent):
                 timings = tuple(_rough_timing(timer, i, ns) for i, ns in enumerate(first_call_ns))
@@ -71,6 +74,7 @@ def time_challenger(context: EvaluationContext, builder: EvaluationBuilder, made
                 builder.behaviour = replace(behaviour, evidence=evidence)
             measured = builder.measured = _measured(timings)
             check_plausible(timer, timings)
+            check_level(timer, behaviour.cell, timings)
             may_win = incumbent is None or worth_a_duel(measured.objective, timings, incumbent.objective)
             if may_win:
                 check_unannounced(timer.buffers, process, timer.placement, timer.rng)
@@ -87,7 +91,7 @@ def remeasure_timing(context: EvaluationContext, builder: EvaluationBuilder, eli
     rule = replace(timer.spec.rule, budget_s=_REMEASURE_BUDGETS * timer.spec.rule.budget_s)
     with builder.holding(timer.alone()), builder.step("time"):
         process = timer.start("challenger", made)
-        with process.child, outcomes(lambda _: " while being timed"):
+        with process.child, outcomes(lambda _: ", while being timed"):
             try:
                 _, first_call_ns = first_timing(timer, process, None)
                 timings = tuple(time_size(timer, i, process, ns, baseline, rule) for i, ns in enumerate(first_call_ns))
@@ -295,4 +299,18 @@ def check_plausible(timer: Timer, timings: tuple[Timing, ...]) -> None:
             raise Stop(
                 Outcome.IMPLAUSIBLE,
                 f"{gbytes:.1f} GB/s at {size} is above the measured triad of {timer.spec.triad_gbytes_per_s:.1f}",
+            )
+
+
+def check_level(timer: Timer, cell: Cell, timings: tuple[Timing, ...]) -> None:
+    """A kernel faster than the peak of its SIMD level is not stored there: its behaviour was read wrongly."""
+    level = SIMD.levels[cell.simd]
+    peak = timer.spec.simd_gflops.get(level, math.inf)
+    for timing, scored in zip(timings, timer.sizes, strict=True):
+        gflops = scored.least_flops / float(np.median(timing.kernel_ns))
+        if gflops > _LEVEL_MARGIN * peak:
+            raise Stop(
+                Outcome.IMPLAUSIBLE,
+                f"{gflops:.1f} GFLOP/s at {size_text(scored.size)} is above the {peak:.1f} that {level} code reaches "
+                "here, so the loop that does the work was not recognized; write it as a loop of its own",
             )

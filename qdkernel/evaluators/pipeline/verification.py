@@ -125,7 +125,8 @@ class VerificationSuite:
         else:
             what = f"memory beside {name} ({' x '.join(map(str, array.shape)) or 'one value'}) was written"
         more = f" (about {num_wrong} elements are wrong in all cases together)" if num_wrong > 1 else ""
-        return f"{what}{more} in case {_words(call.case)}"
+        told = np.issubdtype(type(got), np.floating) and np.isnan(got) and self.problem.contract
+        return f"{what}{more} in case {_words(call.case)}" + (f"; {self.problem.contract}" if told else "")
 
 
 class _Image:

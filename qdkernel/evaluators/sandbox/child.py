@@ -22,6 +22,7 @@ import numpy as np
 from qdkernel.errors import ContainmentError
 from qdkernel.evaluators.sandbox.cpu_accounting import CpuTimeMonitor
 from qdkernel.evaluators.sandbox.failures import ChildCrashed, ChildStartFailed, ChildTimeout
+from qdkernel.evaluators.sandbox.faults import Fault, describe_fault
 from qdkernel.evaluators.sandbox.memory import PAGE, Layout, MemoryFile
 from qdkernel.evaluators.sandbox.native_supervisor import Native
 from qdkernel.machine import running_on
@@ -29,6 +30,7 @@ from qdkernel.machine import running_on
 _CONTROL = np.dtype(
     [(name, "u4") for name in ("command", "armed", "start", "done", "first", "count", "state", "progress")]
     + [("float_control", "u4"), ("layers", "u4"), ("message", "S256"), ("thawed", "u4"), ("awake", "u4")]
+    + [("base", "u8"), ("fault_address", "u8"), ("fault", "u4"), ("stack_kib", "u4")]
 )
 _FAILED = 3
 _LATE, _GONE, _GONE_UNARMED = -1, -2, -3
@@ -104,8 +106,9 @@ class Child:
         limits: Limits,
     ) -> None:
         self._native = native
+        self._layout = layout
         self._control = MemoryFile("control", PAGE)
-        self._block = self._count = 0
+        self._block = self._first = self._count = 0
         plan = MemoryFile("plan", len(layout.plan))
         plan.bytes[: len(layout.plan)] = np.frombuffer(layout.plan, np.uint8)
         data_mb = (inputs.num_bytes + outputs.num_bytes) >> 20
@@ -152,7 +155,7 @@ class Child:
             CpuTimeExceeded: by the time it was stopped it had used more processors than it was given.
             ContainmentError: a layer that should contain it could not be put in force.
         """
-        block, pid, wait_ns = self._next_block(count), self._process.pid, int(timeout_s * 1e9)
+        block, pid, wait_ns = self._next_block(first, count), self._process.pid, int(timeout_s * 1e9)
         code = self._native.block(self._control, pid, block, first, count, wait_ns, cpu, spin, freeze)
         self._check(code, timeout_s)
         if freeze:
@@ -179,7 +182,7 @@ class Child:
         Raises:
             ChildFailed: see ``run``.
         """
-        block, pid, wait_ns = self._next_block(count), self._process.pid, int(timeout_s * 1e9)
+        block, pid, wait_ns = self._next_block(first, count), self._process.pid, int(timeout_s * 1e9)
         self._check(self._native.freeze(self._control, pid, block, first, count, wait_ns, cpu), timeout_s)
         self._account.pause()
         inputs()
@@ -189,8 +192,8 @@ class Child:
         self._account.pause()
         return code
 
-    def _next_block(self, count: int) -> int:
-        self._block, self._count = self._block + 1, count
+    def _next_block(self, first: int, count: int) -> int:
+        self._block, self._first, self._count = self._block + 1, first, count
         return self._block
 
     def _check(self, code: int, timeout_s: float) -> None:
@@ -262,8 +265,15 @@ class Child:
         return message
 
     def _exit_description(self) -> str:
-        """How the child ended, in words; of what a kernel may have written only a number is repeated."""
-        return f"{self._end()} {self._progress()}"
+        """How the child ended, in words; of what a kernel may have written only numbers are used."""
+        how = f"{self._end()} {self._progress()}"
+        if self._process.returncode not in (-signal.SIGSEGV, -signal.SIGBUS):
+            return how
+        control = self._read_control()
+        away = (int(control["fault_address"]) - int(control["base"])) % (1 << 64)
+        fault, stack_kib = Fault(int(control["fault"]) & 31), int(control["stack_kib"])
+        what = describe_fault(fault, away, stack_kib, self._layout, self._first + self._finished)
+        return f"{how}: {what}" if what else how
 
     def _end(self) -> str:
         code = self._process.wait()

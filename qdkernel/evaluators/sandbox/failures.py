@@ -6,13 +6,13 @@ from __future__ import annotations
 class ChildFailed(Exception):
     """A block that was not done; ``finished`` calls of it were, by the child's own unproven word.
 
-    ``process`` names the kernel when several are timed.
+    ``process`` names the kernel when several are timed, ``size`` the scored size that was being timed.
     """
 
     def __init__(self, message: str, finished: int) -> None:
         super().__init__(message)
         self.finished = finished
-        self.process = ""
+        self.process = self.size = ""
 
 
 class ChildCrashed(ChildFailed):

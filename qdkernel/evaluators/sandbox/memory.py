@@ -173,6 +173,11 @@ class Layout:
         """Size of the output file."""
         return self._size[Region.OUTPUT]
 
+    @property
+    def segment_bytes(self) -> tuple[int, ...]:
+        """Sizes of the segments in the order in which a child maps them, an unmapped page before and after each."""
+        return tuple(num_bytes for _, _, num_bytes in self._segments)
+
     def ranges(self, region: Region) -> list[tuple[np.dtype[Any], slice]]:
         """(dtype, bytes of the file) of all arrays of one dtype, their surroundings included, whole pages each."""
         return [(dtype, span) for each, dtype, span in self._ranges if each is region]

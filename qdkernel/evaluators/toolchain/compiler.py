@@ -202,4 +202,30 @@ def _diagnostic(words: Path, status: int) -> str:
     if not text.strip():
         how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"left with status {status}"
         text = f"the compiler {how} (it may have run out of memory or processor time)"
-    return text.strip()
+    return _without_instruction_set(text) or text.strip()
+
+
+_LACKING = re.compile(
+    r"inlining failed in call to 'always_inline' '(?P<name>\w+)'.*: target specific option mismatch|"
+    r"needs isa option (?P<flag>-m[\w.-]+)"
+)
+_CALLED_FROM = re.compile(r"^kernel\.c:(\d+):\d+: note: called from here", re.MULTILINE)
+
+
+def _without_instruction_set(text: str) -> str | None:
+    """One line for intrinsics of an instruction set that the flags leave out, instead of GCC's notes on inlining.
+
+    ``None`` when anything else is wrong as well.
+    """
+    errors = [line for line in text.splitlines() if " error: " in line]
+    lacking = [match for line in errors if (match := _LACKING.search(line))]
+    if not lacking or len(lacking) < len(errors):
+        return None
+    what = lacking[0]["name"] or lacking[0]["flag"]
+    place = _CALLED_FROM.search(text)
+    where = f"line {place[1]}: " if place else ""
+    lack = "512-bit vectors, which" if "512" in what else "an instruction set that"
+    return (
+        f"error: {where}{what} needs {lack} this machine lacks or the run leaves out; use narrower vectors, or guard "
+        "it with #ifdef, e.g. __AVX512F__"
+    )

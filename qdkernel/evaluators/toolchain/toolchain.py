@@ -27,7 +27,8 @@ CODE_FLAGS = (
 # After the run's flags these make the assembly by which published work groups generated code (Hayashi et al. 2026,
 # arXiv 2604.17182): the assembly of the source before any optimization, without debug lines, comments or bytecode.
 UNOPTIMISED_FLAGS = ("-O0", "-g0", "-fno-verbose-asm", "-fno-lto")
-LINK_FLAGS = ("-shared", "--gc-sections", "-z", "noexecstack", "-z", "relro", "-z", "now")
+# Without -z noexecstack, so that an object which needs an executable stack says so and is refused.
+LINK_FLAGS = ("-shared", "--gc-sections", "-z", "relro", "-z", "now")
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,10 @@ def _problem(name: str, c_type: str, dtype: np.dtype[Any]) -> Problem:
     problem = Problem(
         name=name,
         summary=f"C = alpha A B + beta C on row-major matrices of {c_type}",
+        contract=(
+            "with alpha = 0 or k = 0 neither A nor B is read, they may hold NaN: C = beta C; "
+            "with beta = 0 C is not read"
+        ),
         prototype=(
             f"void {name}(int m, int n, int k, {c_type} alpha, const {c_type} *restrict A, int lda, "
             f"const {c_type} *restrict B, int ldb, {c_type} beta, {c_type} *restrict C, int ldc)"

@@ -58,9 +58,17 @@ def test_the_gallery_is_accepted(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("before", "body", "reason"),
     [
-        ("int puts(const char *);", 'puts("");', "the object calls puts, which kernels may not use"),
-        ("void omp_set_num_threads(int);", "omp_set_num_threads(64);", "the object calls omp_set_num_threads"),
-        ("double omp_get_wtime(void);", "C[0] = omp_get_wtime();", "the object calls omp_get_wtime"),
+        ("int puts(const char *);", 'puts("");', "the kernel calls puts; kernels may not print"),
+        (
+            "void omp_set_num_threads(int);",
+            "omp_set_num_threads(64);",
+            "the kernel calls omp_set_num_threads, which changes",
+        ),
+        (
+            "double omp_get_wtime(void);",
+            "C[0] = omp_get_wtime();",
+            "the kernel calls omp_get_wtime; kernels may not read clocks",
+        ),
         (
             "void GOMP_parallel_start(void (*)(void *), void *, unsigned); static void f(void *x) {}",
             "GOMP_parallel_start(f, 0, 2);",

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from qdkernel.core import Fault, Kernel, Outcome
+from qdkernel.core import AXES, Fault, Kernel, Outcome
 from qdkernel.evaluators.measurement import TimingRule, WrongResult
 from qdkernel.evaluators.pipeline import DUEL_RULE, EvaluationContext, EvaluationTask, perform
 from qdkernel.evaluators.pipeline.evaluate import evaluate
@@ -406,3 +406,17 @@ def test_the_evidence_says_whether_threads_may_call_the_kernel_at_the_same_time(
     assert evaluate(context, Kernel(naive())).evidence["re-entrancy"].startswith("yes: no writable static data")
     kept = naive().replace("{", "{ static double kept[64]; kept[n & 63] = beta; kept[k & 63] += kept[n & 63];", 1)
     assert evaluate(context, Kernel(kept)).evidence["re-entrancy"].startswith("no: 512 bytes of writable static data")
+
+
+def test_a_speed_above_the_peak_of_its_level_is_never_stored(context: EvaluationContext) -> None:
+    found = evaluate(context, Kernel(naive()))
+    assert found.cell is not None
+    level = AXES[1].levels[found.cell[1]]
+    spec = timed_with(context.spec, simd_gflops={level: 1e-3, "other": 1e9})
+    narrow = EvaluationContext(spec)
+    try:
+        refused = evaluate(narrow, Kernel(naive()))
+    finally:
+        narrow.close()
+    assert refused.outcome is Outcome.IMPLAUSIBLE
+    assert f"is above the 0.0 that {level} code reaches here" in refused.detail
