@@ -227,7 +227,7 @@ def test_a_duel_that_the_incumbent_failed_has_no_ratio(tmp_path: Path) -> None:
     assert (new["duel"]["ratio_median"], new["duel"]["ratio_low"]) == (-1.0, -1.0)
     reason = "ended ok, then failed when it was timed again: off by one"
     assert (old["reward"]["tier"], old["reward"]["sqd"], old["correctness"]["failed"]) == ("wrong", -10.0, reason)
-    assert f"{incumbent.id[:8]}, the holder then, failed in it: off by one" in text
+    assert f"{incumbent.id[:8]}, the incumbent then, failed in it: off by one" in text
 
 
 @pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if outcome is not Outcome.OK])
