@@ -114,7 +114,7 @@ class EventKind(enum.StrEnum):
     RETRACTED = "retracted"
     """A kernel that had ended ``ok`` failed when it was timed again."""
     STAGE = "stage"
-    """Another stage began, or was skipped."""
+    """Another stage began."""
     REMEASURE = "remeasure"
     """An elite that was timed again ended in a way that changes nothing."""
     REPLAY = "replay"

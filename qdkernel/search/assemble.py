@@ -77,6 +77,8 @@ def assemble(
         replay = Replay(recorded, folder, environment.problem.name, config.llm.resamples, say)
         return Assembled(Evolution(environment, folder, archive, replay, lambda: None, show), say)
     parts = _parts(environment, reachable)
+    for name in parts.stages.skipped if parts.stages else ():
+        say(f"stage {name} is skipped: it asks for SIMD widths that this machine does not have")
     if not config.known_models:
         proposer = parts.proposer(environment, folder, None)
         return Assembled(Evolution(environment, folder, archive, proposer, lambda: None, show), say)

@@ -91,7 +91,7 @@ class StageSchedule:
     """Which stage it is.
 
     Args:
-        plan: the stages; those without a cell that the machine can reach are passed over.
+        plan: the stages; those without a cell that the machine can reach are skipped.
         reachable: the cells that this machine can reach.
 
     Raises:
@@ -103,10 +103,10 @@ class StageSchedule:
         self._cells = {stage.name: stage.cells(reachable) for stage in plan.stages}
         self._stages = [stage for stage in plan.stages if self._cells[stage.name]]
         self._until = [end for stage, end in zip(plan.stages, plan.until, strict=False) if self._cells[stage.name]]
-        self._passed_over = tuple(stage.name for stage in plan.stages if not self._cells[stage.name])
+        self._skipped = tuple(stage.name for stage in plan.stages if not self._cells[stage.name])
         if not self._stages:
             raise ConfigError(
-                f"stages: expected a stage that this machine can reach, got {', '.join(self._passed_over)}, which ask "
+                f"stages: expected a stage that this machine can reach, got {', '.join(self._skipped)}, which ask "
                 "for SIMD widths it does not have; `qdkernel doctor` lists those it has"
             )
         self._at = 0
@@ -118,9 +118,9 @@ class StageSchedule:
         return self._order == "advance"
 
     @property
-    def passed_over(self) -> tuple[str, ...]:
+    def skipped(self) -> tuple[str, ...]:
         """Names of the stages that this machine cannot reach."""
-        return self._passed_over
+        return self._skipped
 
     def stage(self, name: str) -> Stage | None:
         """The stage of that name; ``None`` when there is none, e.g. since the configuration was changed."""

@@ -1,14 +1,20 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from qdkernel.config import load_config
 from qdkernel.core import Cell, Stage, parse_cell, reachable_cells
 from qdkernel.errors import ConfigError
+from qdkernel.search.assemble import assemble
 from qdkernel.search.stages import Advance, StagePlan, StageSchedule
 from qdkernel.search.state import StageState
+from tests.fake_runs import new_run
+from tests.search.offline import environment
 
 REACHABLE = frozenset(reachable_cells([128, 256]))
 PLAIN = Stage("plain", permits={"simd": frozenset({"scalar"}), "threading": frozenset({"serial"})})
@@ -130,10 +136,10 @@ def test_the_last_stage_never_ends() -> None:
     assert [stages.record("all", False, REACHABLE) for _ in range(5)] == [None] * 5
 
 
-def test_a_stage_this_machine_cannot_reach_is_passed_over() -> None:
+def test_a_stage_this_machine_cannot_reach_is_skipped() -> None:
     wide = Stage("wide", requires={"simd": frozenset({"512"})})
     stages = clock(Advance(evaluations=1), Advance(evaluations=1), stages=(PLAIN, wide, ALL))
-    assert stages.passed_over == ("wide",)
+    assert stages.skipped == ("wide",)
     assert stages.record("plain", True, ()) == ALL
     with pytest.raises(ConfigError, match="expected a stage that this machine can reach, got wide, which ask for SIMD"):
         clock(stages=(wide,))
@@ -182,3 +188,13 @@ def test_a_plan_whose_parts_do_not_fit_is_refused() -> None:
 def test_cells_of_another_machine_are_judged_alike() -> None:
     cell: Cell = parse_cell("none/512/serial/none")
     assert SIMD.refusal(cell, {}) is None
+
+
+def test_a_user_is_told_which_stages_are_skipped(tmp_path: Path) -> None:
+    wide = {"name": "wide", "requires": {"simd": ["512"]}, "until": {"evaluations": 1}}
+    config = load_config({"problem": "dgemm", "budget": {"evaluations": 1}, "stages": [wide, {"name": "all"}]})
+    said: list[str] = []
+    with environment(config) as place, new_run(tmp_path) as folder:
+        narrow = replace(place, machine=replace(place.machine, simd_widths=(128,)))
+        assemble(narrow, folder, lambda status: None, said.append).close()
+    assert said == ["stage wide is skipped: it asks for SIMD widths that this machine does not have"]
