@@ -12,7 +12,6 @@ import os
 import signal
 import threading
 import time
-import warnings
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Generic
@@ -111,9 +110,14 @@ class WorkerPool(Generic[Task, Result]):
 
 
 def _end(executor: Any) -> None:
-    with warnings.catch_warnings(), contextlib.suppress(OSError):
-        warnings.simplefilter("ignore")  # loky warns that it kills workers with tasks under way, which is intended
-        executor.shutdown(wait=True, kill_workers=True)
+    """Kills the workers, which fails the futures of their tasks, and waits for the executor's thread.
+
+    loky's own ``shutdown(kill_workers=True)`` races with that thread when tasks are under way (KeyError, loky 3.5).
+    """
+    for pid in list(executor._processes):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    executor.shutdown(wait=True)
 
 
 def _enter_worker(parent: int) -> None:
