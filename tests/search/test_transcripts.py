@@ -54,4 +54,4 @@ def test_a_models_kernel_for_a_wider_machine_does_not_compile_here(file: Path, t
     finally:
         context.close()
     assert evaluation.outcome is Outcome.COMPILE_ERROR
-    assert "target specific option mismatch" in evaluation.detail
+    assert "this machine lacks or the run leaves out" in evaluation.detail
