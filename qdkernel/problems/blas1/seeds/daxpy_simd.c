@@ -1,10 +1,19 @@
 /* Explicit vectors, several in flight, and a prefetch of both streams; one thread. */
 #include <stddef.h>
 
-#define VECTOR_BYTES 32      /* tune: 16, 32, 64 */
+#define ASKED_BYTES 32       /* tune: 16, 32, 64 */
 #define UNROLL 4             /* tune: 1, 2, 4, 8 */
 #define PREFETCH_DOUBLES 256 /* tune: 64..1024 step 64 */
 
+#if defined(__AVX512F__)
+#define WIDEST_BYTES 64
+#elif defined(__AVX__)
+#define WIDEST_BYTES 32
+#else
+#define WIDEST_BYTES 16
+#endif
+/* Of a vector: what is asked for, as far as the machine has it. */
+#define VECTOR_BYTES (ASKED_BYTES < WIDEST_BYTES ? ASKED_BYTES : WIDEST_BYTES)
 #define LANES (VECTOR_BYTES / (int)sizeof(double))
 #define STEP (UNROLL * LANES)
 #define LINE_DOUBLES 8 /* of a 64-byte cache line */

@@ -1,9 +1,18 @@
 /* Explicit vectors over rows, with a prefetch of the only new row that a row reads, the one above; one thread. */
 #include <stddef.h>
 
-#define VECTOR_BYTES 32      /* tune: 16, 32, 64 */
+#define ASKED_BYTES 32       /* tune: 16, 32, 64 */
 #define PREFETCH_DOUBLES 128 /* tune: 32..512 step 32 */
 
+#if defined(__AVX512F__)
+#define WIDEST_BYTES 64
+#elif defined(__AVX__)
+#define WIDEST_BYTES 32
+#else
+#define WIDEST_BYTES 16
+#endif
+/* Of a vector: what is asked for, as far as the machine has it. */
+#define VECTOR_BYTES (ASKED_BYTES < WIDEST_BYTES ? ASKED_BYTES : WIDEST_BYTES)
 #define LANES (VECTOR_BYTES / (int)sizeof(double))
 #define LINE_DOUBLES 8 /* of a 64-byte cache line */
 
