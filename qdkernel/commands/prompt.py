@@ -9,15 +9,23 @@ from pathlib import Path
 import numpy as np
 
 from qdkernel.config import Config, load_config
-from qdkernel.core import Cell, Kernel, reachable_cells
+from qdkernel.core import Cell, reachable_cells
 from qdkernel.errors import unknown
 from qdkernel.machine import this_machine
 from qdkernel.mutators import MODEL_OPERATORS, Brief, Elite, ReferenceSpeeds
 from qdkernel.mutators.llm import Assignment
 from qdkernel.mutators.llm.prompts import PromptPool, compose, estimate_tokens
 from qdkernel.problems import find_problem
-from qdkernel.runs import MachineFacts, RunFolder, elites
-from qdkernel.search import check_names, elite_of, recorded_lessons, resolve_sizes, resolve_threads
+from qdkernel.runs import RunFolder, elites
+from qdkernel.search import (
+    check_names,
+    elite_of,
+    naive_elite,
+    recorded_lessons,
+    recorded_reference_speeds,
+    resolve_sizes,
+    resolve_threads,
+)
 from qdkernel.search.policies import POLICIES, Situation
 
 
@@ -62,11 +70,10 @@ def _brief(config: Config, run: Path | None, rng: np.random.Generator) -> Brief:
                 for cell, record in elites(folder.evaluations()).items()
             }
             held = {cell: elite for cell, elite in found.items() if elite is not None}
-            reference_speeds, lessons = _yardstick(folder.facts), recorded_lessons(folder)
+            reference_speeds, lessons = recorded_reference_speeds(folder.facts), recorded_lessons(folder)
     if not held:  # before the first evaluation: the naive seed, not timed yet
-        seed = Kernel(problem.seed_source(problem.seeds[0]))
-        plain = Cell(0, 0, 0, 0)
-        held = {plain: Elite(seed, plain, 0.0, "seed", "the naive seed kernel", {})}
+        seed = naive_elite(problem)
+        held = {seed.cell: seed}
     reachable = frozenset(reachable_cells(machine.simd_widths))
     policy = POLICIES[config.search](reachable, config.selection)
     for elite in held.values():
@@ -84,15 +91,4 @@ def _brief(config: Config, run: Path | None, rng: np.random.Generator) -> Brief:
         reference_speeds=reference_speeds,
         lessons=lessons,
         prompt_tokens=config.llm.prompt_tokens,
-    )
-
-
-def _yardstick(facts: MachineFacts) -> ReferenceSpeeds:
-    return ReferenceSpeeds(
-        baseline=facts.baseline_name,
-        baseline_gflops=tuple(speed.gflops for speed in facts.baseline),
-        peak_gflops=facts.peak_gflops or 0.0,
-        peaks=dict(sorted(facts.peaks.items(), key=lambda item: item[1])),
-        triad_gbytes_per_s=facts.triad_gbytes_per_s or 0.0,
-        compiler=" ".join([str(facts.compiler.get("version", "")), *facts.flags]),
     )

@@ -7,18 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from qdkernel.config import Config, load_config
-from qdkernel.core import Cell, Kernel, Problem, Stage, cell_name, reachable_cells
+from qdkernel.core import Cell, Problem, Stage, cell_name, reachable_cells
 from qdkernel.errors import QdkernelError
 from qdkernel.machine import Machine
-from qdkernel.mutators import Brief, Elite, ReferenceSpeeds
+from qdkernel.mutators import Brief
 from qdkernel.mutators.llm.prompts import PromptPool, compose
 from qdkernel.problems import find_problem
 from qdkernel.runs import MachineFacts, RunFolder
-from qdkernel.search import plan_of
+from qdkernel.search import naive_elite, plan_of, recorded_reference_speeds
 
 Messages = list[dict[str, str]]
-
-_NAIVE = Cell(0, 0, 0, 0)
 
 
 class PromptMaker:
@@ -64,19 +62,18 @@ class PromptMaker:
 
     def _brief(self, problem: Problem, machine: Machine, stage: str, target: Cell | None) -> Brief:
         facts = self._facts
-        source = problem.seed_source(problem.seeds[0])
-        parent = Elite(Kernel(source), _NAIVE, 0.0, "seed", "the naive seed kernel", {})
+        parent = naive_elite(problem)
         return Brief(
             problem,
             machine,
             facts.threads,
             tuple(speed.size for speed in facts.baseline),
-            {_NAIVE: parent},
+            {parent.cell: parent},
             parent,
             target,
             stage=stage,
             permitted=frozenset(self.permitted(stage)) if stage in self._stages else None,
-            reference_speeds=_reference_speeds(facts),
+            reference_speeds=recorded_reference_speeds(facts),
             prompt_tokens=self._prompt_tokens,
         )
 
@@ -84,17 +81,6 @@ class PromptMaker:
 def completion_of(source: str, idea: str) -> str:
     """A kernel as the reply that the templates ask for: the idea on one line, then the code."""
     return f"IDEA: {idea}\n```c\n{source.rstrip()}\n```\n"
-
-
-def _reference_speeds(facts: MachineFacts) -> ReferenceSpeeds:
-    return ReferenceSpeeds(
-        baseline=facts.baseline_name,
-        baseline_gflops=tuple(speed.gflops for speed in facts.baseline),
-        peak_gflops=facts.peak_gflops or 0.0,
-        peaks=dict(sorted(facts.peaks.items(), key=lambda item: item[1])),
-        triad_gbytes_per_s=facts.triad_gbytes_per_s or 0.0,
-        compiler=f"{facts.compiler.get('version') or ''} {' '.join(facts.flags)}".strip(),
-    )
 
 
 def _problem(facts: MachineFacts) -> Problem | None:

@@ -1,6 +1,7 @@
 """The search loop: proposer, bandit, stages, model sessions."""
 
 from qdkernel.search.assemble import Assembled, assemble, endpoint_spec
+from qdkernel.search.briefs import naive_elite, recorded_reference_speeds
 from qdkernel.search.environment import (
     RunEnvironment,
     check_names,
@@ -21,10 +22,12 @@ __all__ = [
     "check_names",
     "elite_of",
     "endpoint_spec",
+    "naive_elite",
     "open_environment",
     "plan_of",
     "recorded_baseline",
     "recorded_lessons",
+    "recorded_reference_speeds",
     "resolve_sizes",
     "resolve_threads",
     "with_isa",

@@ -6,8 +6,9 @@ from functools import cached_property
 
 import numpy as np
 
-from qdkernel.core import Cell, Stage
+from qdkernel.core import Cell, Kernel, Problem, Stage
 from qdkernel.mutators import Brief, Elite, ReferenceSpeeds
+from qdkernel.runs import MachineFacts
 from qdkernel.search.credit import PlayLedger
 from qdkernel.search.environment import RunEnvironment
 from qdkernel.search.history import SearchHistory
@@ -94,3 +95,21 @@ def reference_speeds(environment: RunEnvironment) -> ReferenceSpeeds:
         triad_gbytes_per_s=timing.triad_gbytes_per_s,
         compiler=f"{environment.toolchain.version}, {' '.join(environment.toolchain.flags)}",
     )
+
+
+def recorded_reference_speeds(facts: MachineFacts) -> ReferenceSpeeds:
+    """What speeds were compared with on the machine of a recorded run."""
+    return ReferenceSpeeds(
+        baseline=facts.baseline_name,
+        baseline_gflops=tuple(speed.gflops for speed in facts.baseline),
+        peak_gflops=facts.peak_gflops or 0.0,
+        peaks=dict(sorted(facts.peaks.items(), key=lambda item: item[1])),
+        triad_gbytes_per_s=facts.triad_gbytes_per_s or 0.0,
+        compiler=f"{facts.compiler.get('version') or ''} {' '.join(facts.flags)}".strip(),
+    )
+
+
+def naive_elite(problem: Problem) -> Elite:
+    """The problem's first seed, not timed: the parent where there is no elite."""
+    source = problem.seed_source(problem.seeds[0])
+    return Elite(Kernel(source), Cell(0, 0, 0, 0), 0.0, "seed", "the naive seed kernel", {})
