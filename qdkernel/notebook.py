@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qdkernel.analysis import lineage as ancestors_of
-from qdkernel.analysis import ratio_to_baseline
+from qdkernel.analysis import ratio_to_baseline, speed_text
 from qdkernel.core import AXES, KernelId, cell_name, size_text
 from qdkernel.errors import UnknownName
 from qdkernel.runs import MachineFacts, Record, RunFolder, elites
@@ -133,7 +133,7 @@ class Run:
         for row, line in enumerate(values):
             for column, value in enumerate(line):
                 if not math.isnan(value):
-                    ax.text(column, row, style.speed_text(value), ha="center", va="center", color="white")
+                    ax.text(column, row, speed_text(value), ha="center", va="center", color="white")
 
     def __repr__(self) -> str:
         return f"<qdkernel run {self.path.name}: {self.problem}, {len(self._records)} evaluations>"

@@ -1,11 +1,11 @@
-"""Numbers computed from runs: operators, repetition, comparison, seeds, lineage, speed."""
+"""Numbers computed from runs: operators, repetition, comparison, seeds, lineage, speed, and how a speed is written."""
 
 from qdkernel.analysis.aggregate import Aggregate, aggregate, interquartile_mean
 from qdkernel.analysis.compare import TIE, CellResult, Comparison, History, Side, compare, differences, fold_to_cost
 from qdkernel.analysis.lineage import MAX_ANCESTORS, first_records, lineage
 from qdkernel.analysis.operators import OperatorStats, coverage, operator_and_model, operator_stats, qd_score
 from qdkernel.analysis.repetition import LARGEST, Groups, Repetition, repetition
-from qdkernel.analysis.speed import ratio_to_baseline
+from qdkernel.analysis.speed import ratio_to_baseline, speed_text
 
 __all__ = [
     "LARGEST",
@@ -32,4 +32,5 @@ __all__ = [
     "qd_score",
     "ratio_to_baseline",
     "repetition",
+    "speed_text",
 ]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from qdkernel.analysis import speed_text
 from qdkernel.core import AXES, Axis, Cell, cell_name
 from qdkernel.plots import style
 
@@ -139,7 +140,7 @@ def write_numbers(ax: Axes, squares: Sequence[Square], mapping: ScalarMappable, 
         if square.value is not None:
             red, green, blue, _ = _rgba(mapping, square.value)
             ink = "white" if 0.3 * red + 0.59 * green + 0.11 * blue < 0.5 else "black"
-            text = style.speed_text(square.value)
+            text = speed_text(square.value)
             ax.text(square.x + 0.5, square.y + 0.48, text, ha="center", va="center", fontsize=size, color=ink)
 
 

@@ -44,15 +44,6 @@ def house_style() -> Iterator[None]:
         yield
 
 
-def speed_text(value: float) -> str:
-    """A speed in at most four characters, e.g. ``0.82``, ``9.6``, ``97``, ``1.2k``."""
-    if value < 0.995:
-        return f"{value:.2f}"
-    if value < 9.95:
-        return f"{value:.1f}"
-    return f"{value:.0f}" if value < 999.5 else f"{value / 1000:.2g}k"
-
-
 def write_title(figure: Figure, title: str) -> None:
     """Writes a title into the upper left corner: the first line large, the others, for details, small below it."""
     first, _, rest = title.partition("\n")

@@ -7,6 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from qdkernel.analysis import speed_text
 from qdkernel.web.curves import CostCurve
 from qdkernel.web.panels_comparison import difference_bar, difference_map, group_chart
 from qdkernel.web.pictures import (
@@ -26,7 +27,6 @@ from qdkernel.web.pictures import (
     level,
     picture,
     short,
-    speed,
     text,
 )
 from qdkernel.web.view_model import CellView, RunView
@@ -54,7 +54,7 @@ def _tile(cell: CellView, top: float) -> Tile:
         return Tile(cell.state, label, f"{cell.name}: {_WITHOUT_ELITE[cell.state]}")
     ratio = f", {cell.ratio:.3f} [{cell.low:.3f}, {cell.high:.3f}] of baseline" if cell.ratio is not None else ""
     words = f"{cell.name}: {cell.gflops:.1f} GFLOP/s{ratio}"
-    return Tile(f"v{level(cell.gflops, top)}", speed(cell.gflops), words, cell.number, cell.gflops == top)
+    return Tile(f"v{level(cell.gflops, top)}", speed_text(cell.gflops), words, cell.number, cell.gflops == top)
 
 
 def replay_data(view: RunView) -> dict[str, Any]:  # Any: JSON
@@ -67,7 +67,7 @@ def replay_data(view: RunView) -> dict[str, Any]:  # Any: JSON
             round(step.elapsed_s, 1),
             "-".join(map(str, step.cell)),
             level(step.gflops, top),
-            speed(step.gflops),
+            speed_text(step.gflops),
             level(step.ratio or 0.0, top_ratio),
             f"{step.ratio:.2f}" if step.ratio is not None else "",
         ]

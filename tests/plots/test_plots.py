@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from qdkernel.analysis import speed_text
 from qdkernel.core import AXES, parse_cell, reachable_cells
 from qdkernel.errors import RunFolderError
 from qdkernel.plots import plot_run
@@ -22,7 +23,6 @@ from qdkernel.plots.progress import Progress, draw_progress, progress_of
 from qdkernel.plots.projections import draw_projections, project
 from qdkernel.plots.roofline import Point, draw_roofline
 from qdkernel.plots.run_pictures import picture
-from qdkernel.plots.style import speed_text
 from qdkernel.runs import RunFolder
 from tests.fake_runs import MACHINE, PEAKS, UNMEASURED, add_elite, breed, new_run
 

@@ -6,7 +6,7 @@ from qdkernel.web.pictures.color_scale import DIVERGING, VIRIDIS, level
 from qdkernel.web.pictures.lines import Band, Chart, Level, Line, draw_chart
 from qdkernel.web.pictures.roofline import draw_roofline
 from qdkernel.web.pictures.svg import element, picture, text
-from qdkernel.web.pictures.ticks import duration, short, speed
+from qdkernel.web.pictures.ticks import duration, short
 
 __all__ = [
     "DIVERGING",
@@ -26,6 +26,5 @@ __all__ = [
     "level",
     "picture",
     "short",
-    "speed",
     "text",
 ]

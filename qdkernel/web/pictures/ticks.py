@@ -1,4 +1,4 @@
-"""Round numbers along an axis, and numbers as people write them."""
+"""Round numbers along an axis, and numbers and times as people write them."""
 
 from __future__ import annotations
 
@@ -31,15 +31,6 @@ def short(value: float) -> str:
         if abs(value) >= limit:
             return f"{value / (1e3 if suffix == 'k' else limit):.3g}{suffix}"
     return f"{value:.4g}" if abs(value) >= 1000 else f"{value:.3g}"
-
-
-def speed(value: float) -> str:
-    """A speed in at most four characters, e.g. ``0.82``, ``9.6``, ``97``, ``1.2k``."""
-    if value < 0.995:
-        return f"{value:.2f}"
-    if value < 9.95:
-        return f"{value:.1f}"
-    return f"{value:.0f}" if value < 999.5 else f"{value / 1000:.2g}k"
 
 
 def duration(seconds: float) -> str:
