@@ -1,15 +1,56 @@
-"""Random choice among a few items, as every template's moves use it."""
+"""Random choices as every template's moves use them: an item, a neighbour, a child of two."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from qdkernel.mutators.schedule.choices import changed
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 Item = TypeVar("Item")
+G = TypeVar("G", bound="DataclassInstance")
+C = TypeVar("C")
 
 
 def pick(items: Sequence[Item], rng: np.random.Generator) -> Item:
     """One of the items, each with the same probability."""
     return items[int(rng.integers(len(items)))]
+
+
+def neighbour(
+    genome: G,
+    moves: Sequence[tuple[float, Callable[[G, C, np.random.Generator], G]]],
+    context: C,
+    bounded: Callable[[G], G],
+    rng: np.random.Generator,
+) -> G:
+    """The genome after one move, sometimes two or three; never the genome itself.
+
+    Args:
+        genome: where to start.
+        moves: weight and function of each.
+        context: handed to the moves.
+        bounded: makes what a move returns valid.
+        rng: of all choices.
+    """
+    weights = np.array([weight for weight, _ in moves])
+    child, left = genome, int(min(3, rng.geometric(0.65)))
+    while left > 0 or child == genome:
+        left -= 1
+        move = moves[int(rng.choice(len(moves), p=weights / weights.sum()))][1]
+        child = bounded(move(child, context, rng))
+    return child
+
+
+def inherited(one: G, other: G, groups: Iterable[Sequence[str]], rng: np.random.Generator) -> G:
+    """A child that has each group of fields from one of two genomes; it may not be valid."""
+    child = one
+    for group in groups:
+        if rng.random() < 0.5:
+            child = changed(child, {name: getattr(other, name) for name in group})
+    return child

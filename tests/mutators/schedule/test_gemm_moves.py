@@ -9,23 +9,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qdkernel.core import reachable_cells
+from qdkernel.mutators.schedule.choices import BLOCKINGS, SCHEDULES, WIDTHS
 from qdkernel.mutators.schedule.gemm import Genome, Prefetch, print_gemm, repaired, summary
 from qdkernel.mutators.schedule.gemm.genome import (
-    BLOCKINGS,
     EDGES,
     ORDERS,
     PACKINGS,
-    SCHEDULES,
     SMALLS,
     THREADS,
     UNROLLS,
-    WIDTHS,
     cell_of,
     panel_bytes,
     tile_units,
 )
 from qdkernel.mutators.schedule.gemm.ideas import difference
-from qdkernel.mutators.schedule.gemm.moves import TuningContext, crossed, fitted, fresh, mutated, setting_of, towards
+from qdkernel.mutators.schedule.gemm.moves import TuningContext, context_of, crossed, fitted, fresh, mutated, towards
 from tests.mutators.briefs import brief
 
 prefetches = st.none() | st.builds(Prefetch, st.integers(-9, 99), st.integers(0, 3))
@@ -50,7 +48,7 @@ genomes = st.builds(
     small=st.sampled_from(SMALLS),
 )
 seeds = st.integers(0, 2**32)
-SETTING = setting_of(brief(), 8)
+SETTING = context_of(brief(), 8)
 
 
 def valid(genome: Genome, element_bytes: int) -> bool:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from qdkernel.mutators.schedule.choices import SCHEDULES, WIDTHS
 from qdkernel.mutators.schedule.gemm import Genome, print_gemm
-from qdkernel.mutators.schedule.gemm.genome import EDGES, PACKINGS, SCHEDULES, THREADS, WIDTHS, cell_of
+from qdkernel.mutators.schedule.gemm.genome import EDGES, PACKINGS, THREADS, cell_of
 from tests.conftest import FLAGS
 from tests.mutators.schedule.genomes import GENOMES, GOLDEN
 from tests.paths import GOLDEN as GOLDEN_FILES

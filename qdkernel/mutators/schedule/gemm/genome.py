@@ -10,17 +10,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from qdkernel.core import BLOCKING, Cell, Threading
+from qdkernel.core import Cell, Threading
+from qdkernel.mutators.schedule.choices import BLOCKINGS, REGISTERS, TILED, WIDTHS, changed
 from qdkernel.mutators.schedule.json_fields import all_fields
 
-BLOCKINGS = BLOCKING.levels
-
 ORDERS = ("ijk", "ikj", "jik", "jki", "kij", "kji")
-WIDTHS = (0, 128, 256, 512)
 PACKINGS = ("none", "b", "ab")
 EDGES = ("padded", "scalar")
 THREADS = ("serial", "rows", "columns", "grid")
-SCHEDULES = ("static", "dynamic", "guided")
 UNROLLS = (1, 2, 4, 8)
 SMALLS = (0, 4096, 32768, 262144)  # multiply-adds: cubes of 16, 32 and 64
 MAX_TILE = 2048
@@ -94,12 +91,12 @@ class Genome:
     @property
     def tiled(self) -> bool:
         """Whether the nest has cache tiles."""
-        return self.blocking in ("cache", "cache+register", "packed")
+        return self.blocking in TILED
 
     @property
     def registers(self) -> bool:
         """Whether the innermost loop keeps a register tile."""
-        return self.blocking in ("register", "cache+register", "packed")
+        return self.blocking in REGISTERS
 
     def lanes(self, element_bytes: int) -> int:
         """Elements in a vector; 1 for scalar arithmetic."""
@@ -121,11 +118,6 @@ class Genome:
             if fields.get(name) is not None:
                 fields[name] = Prefetch(**fields[name])
         return cls(**fields)
-
-
-def changed(genome: Genome, values: Mapping[str, Any]) -> Genome:  # Any: the fields' own types
-    """The genome with the named fields set; for names that are computed."""
-    return replace(genome, **values)
 
 
 def cell_of(genome: Genome) -> Cell:

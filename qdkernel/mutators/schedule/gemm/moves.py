@@ -9,22 +9,19 @@ import numpy as np
 
 from qdkernel.core import Cell, PrefetchLevel, Threading
 from qdkernel.mutators.contract import Brief
-from qdkernel.mutators.schedule.draw import pick
+from qdkernel.mutators.schedule.choices import BLOCKINGS, SCHEDULES, WIDTHS, changed, widths_of
+from qdkernel.mutators.schedule.draw import inherited, neighbour, pick
 from qdkernel.mutators.schedule.gemm.genome import (
-    BLOCKINGS,
     DEPTH_UNIT,
     EDGES,
     ORDERS,
     PACKINGS,
-    SCHEDULES,
     SMALLS,
     THREADS,
     UNROLLS,
-    WIDTHS,
     Genome,
     Prefetch,
     cell_of,
-    changed,
     repaired,
     tile_units,
 )
@@ -55,19 +52,20 @@ class TuningContext:
     k: int
 
 
-def setting_of(brief: Brief, element_bytes: int) -> TuningContext:
-    """The setting of a brief."""
+def context_of(brief: Brief, element_bytes: int) -> TuningContext:
+    """The context of a brief."""
     caches = {**_CACHES, **brief.machine.caches}
     extent = {name: max((size.get(name, 512) for size in brief.sizes), default=512) for name in "mnk"}
-    widths = tuple(width for width in WIDTHS if width == 0 or width in brief.machine.simd_widths)
-    return TuningContext(element_bytes, widths, brief.threads, caches["L1d"], caches["L2"], caches["L3"], **extent)
+    return TuningContext(
+        element_bytes, widths_of(brief.machine), brief.threads, caches["L1d"], caches["L2"], caches["L3"], **extent
+    )
 
 
-def fresh(setting: TuningContext, rng: np.random.Generator) -> Genome:
+def fresh(context: TuningContext, rng: np.random.Generator) -> Genome:
     """A packed kernel with the widest vectors and tiles from the cache sizes."""
-    width = setting.widths[-1]
+    width = context.widths[-1]
     rows, vectors = pick(_SHAPES[width], rng)
-    threads = "serial" if setting.threads == 1 else pick(("rows", "rows", "columns", "grid"), rng)
+    threads = "serial" if context.threads == 1 else pick(("rows", "rows", "columns", "grid"), rng)
     genome = Genome(
         width=width,
         rows=rows,
@@ -79,32 +77,32 @@ def fresh(setting: TuningContext, rng: np.random.Generator) -> Genome:
         packing=pick(("ab", "ab", "ab", "b"), rng),
         prefetch_c=pick((Prefetch(0, 3), Prefetch(0, 3), None), rng),
     )
-    return fitted(genome, setting, rng)
+    return fitted(genome, context, rng)
 
 
-def fitted(genome: Genome, setting: TuningContext, rng: np.random.Generator) -> Genome:
+def fitted(genome: Genome, context: TuningContext, rng: np.random.Generator) -> Genome:
     """The genome with cache tiles after Low et al. 2016, sec. 4, evened out over the scored extents and threads.
 
     A panel of B (kc x register columns) takes up to about L1, the block of A (mc x kc) half of L2, the panel of B
     (kc x nc) half of L3. Each dimension is cut into equal parts: a last tile that is nearly empty leaves a thread
     idle. At least one dimension has two tiles, or the nest would not be tiled at all.
     """
-    size = setting.element_bytes
+    size = context.element_bytes
     unit_m, unit_n = tile_units(genome, size)
     if genome.blocking == "cache":
         kc = pick((32, 64, 128), rng)
-        mc = _even(setting.m, pick((32, 64, 128), rng), unit_m, 2)
-        nc = _even(setting.n, min(pick((64, 128, 256), rng), setting.l2 // (2 * kc * size)), unit_n, 2)
-        return repaired(replace(genome, mc=mc, nc=nc, kc=min(kc, max(8, setting.k // 2))), size)
-    deepest = max(128, min(512, setting.l1 * 2 // (unit_n * size)))
-    kc = _even(setting.k, pick((deepest, deepest // 2, 256, 384), rng), DEPTH_UNIT, 1)
-    parts_m = setting.threads if genome.threads == "rows" else 1
-    parts_n = setting.threads if genome.threads == "columns" else 1
+        mc = _even(context.m, pick((32, 64, 128), rng), unit_m, 2)
+        nc = _even(context.n, min(pick((64, 128, 256), rng), context.l2 // (2 * kc * size)), unit_n, 2)
+        return repaired(replace(genome, mc=mc, nc=nc, kc=min(kc, max(8, context.k // 2))), size)
+    deepest = max(128, min(512, context.l1 * 2 // (unit_n * size)))
+    kc = _even(context.k, pick((deepest, deepest // 2, 256, 384), rng), DEPTH_UNIT, 1)
+    parts_m = context.threads if genome.threads == "rows" else 1
+    parts_n = context.threads if genome.threads == "columns" else 1
     if genome.threads == "grid" and genome.packing == "none":
-        parts_m, parts_n = setting.threads, 2
-    mc = min(setting.l2 // (2 * kc * size), max(unit_m, setting.m // 2))
-    nc = min(setting.l3 // (2 * kc * size), 2048)
-    mc, nc = _even(setting.m, mc, unit_m, parts_m), _even(setting.n, nc, unit_n, parts_n)
+        parts_m, parts_n = context.threads, 2
+    mc = min(context.l2 // (2 * kc * size), max(unit_m, context.m // 2))
+    nc = min(context.l3 // (2 * kc * size), 2048)
+    mc, nc = _even(context.m, mc, unit_m, parts_m), _even(context.n, nc, unit_n, parts_n)
     return repaired(replace(genome, mc=mc, nc=nc, kc=kc), size)
 
 
@@ -115,7 +113,7 @@ def _even(extent: int, tile: int, unit: int, parts: int) -> int:
     return max(unit, -(-extent // (blocks * unit)) * unit)
 
 
-def towards(genome: Genome, target: Cell, setting: TuningContext, rng: np.random.Generator) -> Genome:
+def towards(genome: Genome, target: Cell, context: TuningContext, rng: np.random.Generator) -> Genome:
     """The genome with just those knobs turned that make it aim at ``target``."""
     blocking, width = BLOCKINGS[target.blocking], WIDTHS[target.simd]
     moved = replace(genome, blocking=blocking, width=width)
@@ -128,8 +126,8 @@ def towards(genome: Genome, target: Cell, setting: TuningContext, rng: np.random
     moved = _towards_prefetch(moved, target.prefetch, rng)
     same = ("blocking", "width", "threads", "rows", "vectors")
     if moved.tiled and any(getattr(moved, name) != getattr(genome, name) for name in same):
-        return fitted(moved, setting, rng)
-    return repaired(moved, setting.element_bytes)
+        return fitted(moved, context, rng)
+    return repaired(moved, context.element_bytes)
 
 
 def _towards_threading(genome: Genome, level: int, rng: np.random.Generator) -> Genome:
@@ -165,42 +163,36 @@ def _towards_prefetch(genome: Genome, level: int, rng: np.random.Generator) -> G
 _OPERANDS = ("prefetch_a", "prefetch_b", "prefetch_c")
 
 
-def mutated(genome: Genome, setting: TuningContext, rng: np.random.Generator) -> Genome:
+def mutated(genome: Genome, context: TuningContext, rng: np.random.Generator) -> Genome:
     """A neighbour: one knob turned, sometimes two or three; never the genome itself."""
-    weights = np.array([weight for weight, _ in _MOVES])
-    child, turns = genome, int(min(3, rng.geometric(0.65)))
-    while turns > 0 or child == genome:
-        turns -= 1
-        move = _MOVES[int(rng.choice(len(_MOVES), p=weights / weights.sum()))][1]
-        child = repaired(move(child, setting, rng), setting.element_bytes)
-    return child
+    return neighbour(genome, _MOVES, context, lambda child: repaired(child, context.element_bytes), rng)
 
 
-def _move_tile(genome: Genome, setting: TuningContext, rng: np.random.Generator) -> Genome:
+def _move_tile(genome: Genome, context: TuningContext, rng: np.random.Generator) -> Genome:
     shapes = _SHAPES[genome.width]
     if rng.random() < 0.5:
         rows, vectors = pick(shapes, rng)
-        return fitted(replace(genome, rows=rows, vectors=vectors), setting, rng)
+        return fitted(replace(genome, rows=rows, vectors=vectors), context, rng)
     rows = genome.rows + pick((-2, -1, 1, 2), rng)
     return replace(genome, rows=max(1, rows), vectors=genome.vectors + pick((-1, 0, 0, 1), rng))
 
 
-def _move_cache(genome: Genome, setting: TuningContext, rng: np.random.Generator) -> Genome:
+def _move_cache(genome: Genome, context: TuningContext, rng: np.random.Generator) -> Genome:
     if rng.random() < 0.3:
-        return fitted(genome, setting, rng)
+        return fitted(genome, context, rng)
     name = pick(("mc", "nc", "kc"), rng)
-    extent = {"mc": setting.m, "nc": setting.n, "kc": setting.k}[name]
+    extent = {"mc": context.m, "nc": context.n, "kc": context.k}[name]
     if rng.random() < 0.5:  # another equal cut of the extent
         blocks = max(1, round(extent / max(1, getattr(genome, name)))) + pick((-1, 1, 2), rng)
         value = -(-extent // max(1, blocks))
     else:
         value = round(getattr(genome, name) * pick((0.5, 0.75, 1.25, 1.5, 2.0), rng))
-    units = dict(zip(("mc", "nc"), tile_units(genome, setting.element_bytes), strict=True))
+    units = dict(zip(("mc", "nc"), tile_units(genome, context.element_bytes), strict=True))
     unit = units.get(name, DEPTH_UNIT)
     return changed(genome, {name: -(-value // unit) * unit})
 
 
-def _move_prefetch(genome: Genome, setting: TuningContext, rng: np.random.Generator) -> Genome:
+def _move_prefetch(genome: Genome, context: TuningContext, rng: np.random.Generator) -> Genome:
     name = pick(_OPERANDS, rng)
     choice: Prefetch | None = getattr(genome, name)
     if choice is None:
@@ -212,19 +204,19 @@ def _move_prefetch(genome: Genome, setting: TuningContext, rng: np.random.Genera
     return changed(genome, {name: other})
 
 
-def _move_threads(genome: Genome, setting: TuningContext, rng: np.random.Generator) -> Genome:
+def _move_threads(genome: Genome, context: TuningContext, rng: np.random.Generator) -> Genome:
     moved = replace(genome, threads=pick(THREADS, rng), schedule=pick(SCHEDULES, rng))
-    return fitted(moved, setting, rng) if moved.tiled else moved
+    return fitted(moved, context, rng) if moved.tiled else moved
 
 
-def _move_blocking(genome: Genome, setting: TuningContext, rng: np.random.Generator) -> Genome:
+def _move_blocking(genome: Genome, context: TuningContext, rng: np.random.Generator) -> Genome:
     target = cell_of(genome)._replace(blocking=pick(range(len(BLOCKINGS)), rng))
-    return towards(genome, target, setting, rng)
+    return towards(genome, target, context, rng)
 
 
-def _move_width(genome: Genome, setting: TuningContext, rng: np.random.Generator) -> Genome:
-    target = cell_of(genome)._replace(simd=WIDTHS.index(pick(setting.widths, rng)))
-    return towards(genome, target, setting, rng)
+def _move_width(genome: Genome, context: TuningContext, rng: np.random.Generator) -> Genome:
+    target = cell_of(genome)._replace(simd=WIDTHS.index(pick(context.widths, rng)))
+    return towards(genome, target, context, rng)
 
 
 Move = Callable[[Genome, TuningContext, np.random.Generator], Genome]
@@ -259,12 +251,9 @@ _GROUPS = (
 )
 
 
-def crossed(one: Genome, other: Genome, setting: TuningContext, rng: np.random.Generator) -> Genome:
+def crossed(one: Genome, other: Genome, context: TuningContext, rng: np.random.Generator) -> Genome:
     """A child that has each group of knobs from one of two genomes."""
-    child = one
-    for group in _GROUPS:
-        if rng.random() < 0.5:
-            child = changed(child, {name: getattr(other, name) for name in group})
+    child = inherited(one, other, _GROUPS, rng)
     if child.tiled and (child.mc == 0 or child.nc == 0 or child.kc == 0):
-        return fitted(child, setting, rng)
-    return repaired(child, setting.element_bytes)
+        return fitted(child, context, rng)
+    return repaired(child, context.element_bytes)

@@ -10,8 +10,9 @@ import numpy as np
 
 from qdkernel.core import Cell
 from qdkernel.mutators.contract import Brief
+from qdkernel.mutators.schedule.choices import changed
 from qdkernel.mutators.schedule.gemm import ideas, moves
-from qdkernel.mutators.schedule.gemm.genome import Genome, Prefetch, cell_of, changed, repaired
+from qdkernel.mutators.schedule.gemm.genome import Genome, Prefetch, cell_of, repaired
 from qdkernel.mutators.schedule.gemm.printer import ELEMENT_BYTES, print_gemm
 
 
@@ -83,4 +84,4 @@ class GemmTemplate:
         return ideas.difference(before, after)
 
     def _context(self, brief: Brief) -> moves.TuningContext:
-        return moves.setting_of(brief, self.element_bytes)
+        return moves.context_of(brief, self.element_bytes)

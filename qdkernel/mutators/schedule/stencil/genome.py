@@ -10,13 +10,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from qdkernel.core import BLOCKING, Cell, Threading
+from qdkernel.core import Cell, Threading
+from qdkernel.mutators.schedule.choices import BLOCKINGS, REGISTERS, TILED, WIDTHS
 from qdkernel.mutators.schedule.json_fields import all_fields
 
-BLOCKINGS = BLOCKING.levels
-WIDTHS = (0, 128, 256, 512)
 THREADS = ("serial", "loop", "grid", "tasks")
-SCHEDULES = ("static", "dynamic", "guided")
 UNROLLS = (1, 2, 4)
 LOCALITIES = (2, 1, 0)
 
@@ -80,12 +78,12 @@ class Genome:
     @property
     def tiled(self) -> bool:
         """Whether the nest has cache tiles."""
-        return self.blocking in ("cache", "cache+register", "packed")
+        return self.blocking in TILED
 
     @property
     def registers(self) -> bool:
         """Whether the innermost loop keeps a register tile."""
-        return self.blocking in ("register", "cache+register", "packed")
+        return self.blocking in REGISTERS
 
     @property
     def strips(self) -> bool:
@@ -114,11 +112,6 @@ class Genome:
             TypeError: a field is missing from this version, or unknown to it.
         """
         return cls(**all_fields(cls, values))
-
-
-def changed(genome: Genome, values: Mapping[str, Any]) -> Genome:  # Any: the fields' own types
-    """The genome with the named fields set; for names that are computed."""
-    return replace(genome, **values)
 
 
 def cell_of(genome: Genome) -> Cell:

@@ -9,19 +9,16 @@ import numpy as np
 
 from qdkernel.core import Cell, PrefetchLevel, Threading
 from qdkernel.mutators.contract import Brief
-from qdkernel.mutators.schedule.draw import pick
+from qdkernel.mutators.schedule.choices import BLOCKINGS, SCHEDULES, WIDTHS, changed, widths_of
+from qdkernel.mutators.schedule.draw import inherited, neighbour, pick
 from qdkernel.mutators.schedule.stencil.genome import (
-    BLOCKINGS,
     ELEMENT_BYTES,
     LOCALITIES,
     MAX_SWEEPS,
-    SCHEDULES,
     THREADS,
     TILE_UNIT,
     UNROLLS,
-    WIDTHS,
     Genome,
-    changed,
     repaired,
 )
 from qdkernel.mutators.schedule.stencil.shape import Stencil
@@ -62,10 +59,17 @@ def context_of(brief: Brief, stencil: Stencil) -> TuningContext:
     caches = {"L1d": _L1, "L2": _L2, **brief.machine.caches}
     extents = [max((size.get(name, _EXTENT) for size in brief.sizes), default=_EXTENT) for name in stencil.extents]
     planes, rows, columns = extents if len(extents) == 3 else (0, *extents)
-    widths = tuple(width for width in WIDTHS if width == 0 or width in brief.machine.simd_widths)
     most = MAX_SWEEPS if stencil.sweeps else 1
     return TuningContext(
-        stencil.dimensions, most, widths, brief.threads, caches["L1d"], caches["L2"], planes, rows, columns
+        stencil.dimensions,
+        most,
+        widths_of(brief.machine),
+        brief.threads,
+        caches["L1d"],
+        caches["L2"],
+        planes,
+        rows,
+        columns,
     )
 
 
@@ -158,13 +162,7 @@ def _distance(genome: Genome, rng: np.random.Generator) -> int:
 
 def mutated(genome: Genome, context: TuningContext, rng: np.random.Generator) -> Genome:
     """A neighbor: one choice changed, sometimes two or three; never the genome itself."""
-    weights = np.array([weight for weight, _ in _MOVES])
-    child, moves = genome, int(min(3, rng.geometric(0.65)))
-    while moves > 0 or child == genome:
-        moves -= 1
-        move = _MOVES[int(rng.choice(len(_MOVES), p=weights / weights.sum()))][1]
-        child = _bounded(move(child, context, rng), context)
-    return child
+    return neighbour(genome, _MOVES, context, lambda child: _bounded(child, context), rng)
 
 
 def _move_tile(genome: Genome, context: TuningContext, rng: np.random.Generator) -> Genome:
@@ -232,8 +230,5 @@ _GROUPS = (
 
 def crossed(one: Genome, other: Genome, context: TuningContext, rng: np.random.Generator) -> Genome:
     """A child that has each group of choices from one of two genomes."""
-    child = one
-    for group in _GROUPS:
-        if rng.random() < 0.5:
-            child = changed(child, {name: getattr(other, name) for name in group})
+    child = inherited(one, other, _GROUPS, rng)
     return fitted(child, context, rng) if child.tiled and not child.tile_rows else _bounded(child, context)

@@ -10,8 +10,9 @@ import numpy as np
 
 from qdkernel.core import Cell
 from qdkernel.mutators.contract import Brief
+from qdkernel.mutators.schedule.choices import changed
 from qdkernel.mutators.schedule.stencil import ideas, moves
-from qdkernel.mutators.schedule.stencil.genome import MAX_SWEEPS, Genome, cell_of, changed, repaired
+from qdkernel.mutators.schedule.stencil.genome import MAX_SWEEPS, Genome, cell_of, repaired
 from qdkernel.mutators.schedule.stencil.printer import print_stencil
 from qdkernel.mutators.schedule.stencil.shape import Stencil
 
