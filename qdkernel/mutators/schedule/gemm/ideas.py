@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qdkernel.mutators.schedule.gemm.genome import Genome, Prefetch
+from qdkernel.mutators.schedule.wording import DYNAMIC_SCHEDULES, LOCALITY, size_changes, width_change
 
 _BLOCKING = {
     "none": "plain loops, nothing kept but the compiler's own",
@@ -24,10 +25,8 @@ _THREADS = {
 }
 _SCHEDULE = {
     "static": "static shares: no bookkeeping",
-    "dynamic": "dynamic shares: a disturbed thread holds nobody up",
-    "guided": "guided shares: large first, small last",
+    **DYNAMIC_SCHEDULES,
 }
-_LOCALITY = {3: "L1", 2: "L2", 1: "L3", 0: "non-temporal"}
 
 
 def summary(genome: Genome) -> str:
@@ -49,9 +48,7 @@ def _structure(before: Genome, after: Genome) -> list[str]:
         changes.append(f"{before.blocking} -> {after.blocking} blocking: {_BLOCKING[after.blocking]}")
     elif before.packing != after.packing:
         changes.append(_PACKING[after.packing])
-    if before.width != after.width:
-        names = [f"{width}-bit" if width else "scalar" for width in (before.width, after.width)]
-        changes.append(f"{names[0]} -> {names[1]} arithmetic")
+    changes += width_change(before.width, after.width)
     if before.threads != after.threads:
         changes.append(_THREADS[after.threads])
     elif before.schedule != after.schedule:
@@ -69,11 +66,7 @@ def _sizes(before: Genome, after: Genome) -> list[str]:
         "mc": ("a panel of B is used more often", "the block of A takes less of L2, the shares are finer"),
         "nc": ("a block of A is used more often", "the panels of B take less of the shared cache"),
     }
-    for name, (grown, shrunk) in reasons.items():
-        old, new = getattr(before, name), getattr(after, name)
-        if old and new and old != new:
-            changes.append(f"{name} {old} -> {new}: {grown if new > old else shrunk}")
-    return changes
+    return changes + size_changes(before, after, reasons)
 
 
 def _prefetches(before: Genome, after: Genome) -> list[str]:
@@ -86,9 +79,9 @@ def _prefetches(before: Genome, after: Genome) -> list[str]:
         if new is None:
             changes.append(f"leave {name.upper()} to the hardware prefetcher")
         elif new.ahead == 0:
-            changes.append(f"prefetch the tile of C before its sums start ({_LOCALITY[new.locality]})")
+            changes.append(f"prefetch the tile of C before its sums start ({LOCALITY[new.locality]})")
         else:
-            changes.append(f"prefetch {name.upper()} {new.ahead} ahead ({_LOCALITY[new.locality]})")
+            changes.append(f"prefetch {name.upper()} {new.ahead} ahead ({LOCALITY[new.locality]})")
     return changes
 
 

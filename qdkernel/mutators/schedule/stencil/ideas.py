@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qdkernel.mutators.schedule.stencil.genome import Genome
+from qdkernel.mutators.schedule.wording import DYNAMIC_SCHEDULES, LOCALITY, size_changes, width_change
 
 _BLOCKING = {
     "none": "whole rows, one after the other",
@@ -19,10 +20,8 @@ _THREADS = {
 }
 _SCHEDULE = {
     "static": "equal shares: no bookkeeping",
-    "dynamic": "dynamic shares: a disturbed thread holds nobody up",
-    "guided": "guided shares: large first, small last",
+    **DYNAMIC_SCHEDULES,
 }
-_LOCALITY = {3: "L1", 2: "L2", 1: "L3", 0: "non-temporal"}
 
 
 def technique(genome: Genome) -> str:
@@ -48,9 +47,7 @@ def _structure(before: Genome, after: Genome) -> list[str]:
         more = after.sweeps > before.sweeps
         reason = "fewer passes over memory" if more else "less work done twice, fewer live rows"
         changes.append(f"sweeps per pass {before.sweeps} -> {after.sweeps}: {reason}")
-    if before.width != after.width:
-        names = [f"{width}-bit" if width else "scalar" for width in (before.width, after.width)]
-        changes.append(f"{names[0]} -> {names[1]} arithmetic")
+    changes += width_change(before.width, after.width)
     if before.threads != after.threads:
         changes.append(_THREADS[after.threads])
     elif before.schedule != after.schedule:
@@ -69,12 +66,7 @@ def _sizes(before: Genome, after: Genome) -> list[str]:
         "band": ("fewer joints between bands", "finer shares"),
         "chunk": ("less bookkeeping", "finer shares"),
     }
-    changes = []
-    for name, (grown, shrunk) in reasons.items():
-        old, new = getattr(before, name), getattr(after, name)
-        if old and new and old != new:
-            changes.append(f"{name} {old} -> {new}: {grown if new > old else shrunk}")
-    return changes
+    return size_changes(before, after, reasons)
 
 
 def _memory(before: Genome, after: Genome) -> list[str]:
@@ -86,7 +78,7 @@ def _memory(before: Genome, after: Genome) -> list[str]:
     far = (before.far, before.locality), (after.far, after.locality)
     for (old, old_level), (new, level) in (near, far):
         if new and (new, level) != (old, old_level):
-            changes.append(f"prefetch {new} ahead ({_LOCALITY[level]})")
+            changes.append(f"prefetch {new} ahead ({LOCALITY[level]})")
         elif old and not new:
-            changes.append(f"no prefetch to {_LOCALITY[old_level]}: leave it to the hardware")
+            changes.append(f"no prefetch to {LOCALITY[old_level]}: leave it to the hardware")
     return changes
