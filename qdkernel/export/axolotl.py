@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from qdkernel.export.contract import PromptRow
+from qdkernel.export.contract import Json
 from qdkernel.export.openai import chat
 from qdkernel.export.pairs import Pair, answer
 from qdkernel.export.record import ExportRecord
@@ -15,12 +13,10 @@ from qdkernel.export.rows import (
     labelled,
     messages_of,
     paired,
+    prompt_row,
     prompted,
-    reward_columns,
     said,
 )
-
-Json = dict[str, Any]  # Any: JSON values
 
 
 def _dpo(pair: Pair) -> Json:
@@ -32,14 +28,10 @@ def _kto(record: ExportRecord, label: bool) -> Json:
     return {"prompt": joined(messages_of(record)), "completion": record.completion, "label": label}
 
 
-def _grpo(prompt: PromptRow, split: str, index: int) -> Json:
-    return {"prompt": prompt.messages, **reward_columns(prompt)}
-
-
 AXOLOTL = (
     RowFormat(
         "axolotl",
         "Axolotl: messages, DPO (chat_template.default), KTO, and prompts for GRPO.",
-        {"sft": examples(chat), "dpo": paired(_dpo), "kto": labelled(_kto), "grpo": prompted(_grpo)},
+        {"sft": examples(chat), "dpo": paired(_dpo), "kto": labelled(_kto), "grpo": prompted(prompt_row)},
     ),
 )

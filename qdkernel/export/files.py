@@ -6,15 +6,13 @@ import contextlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from qdkernel.core import write_atomically
 from qdkernel.errors import ConfigError, RunFolderError
+from qdkernel.export.contract import Json
 
 CARD = "README.md"
 CARD_MARK = "Written by `qdkernel export`"
-
-Json = dict[str, Any]  # Any: JSON values
 
 
 def must_be_ours(folder: Path) -> None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
+from qdkernel.export.contract import Json
 from qdkernel.export.pairs import Pair, answer
 from qdkernel.export.prompts import Messages
 from qdkernel.export.record import ExportRecord
 from qdkernel.export.rows import RowFormat, examples, labelled, messages_of, paired, said
-
-Json = dict[str, Any]  # Any: JSON values
 
 _SPEAKERS = {"user": "human", "assistant": "gpt"}
 _COLUMNS = {

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from qdkernel.export.contract import PromptRow
+from qdkernel.export.contract import Json, PromptRow
 from qdkernel.export.openai import chat
 from qdkernel.export.pairs import Pair, answer
 from qdkernel.export.rows import RowFormat, examples, paired, prompted, reward_columns, said
-
-Json = dict[str, Any]  # Any: JSON values
 
 
 def _preference(pair: Pair) -> Json:

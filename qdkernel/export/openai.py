@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from qdkernel.core import Outcome
-from qdkernel.export.contract import Source
+from qdkernel.export.contract import Json, Source
 from qdkernel.export.pairs import Pair, answer
 from qdkernel.export.record import ExportRecord
 from qdkernel.export.rows import RowFormat, Rows, examples, messages_of, paired, said
 from qdkernel.export.select import for_training
-
-Json = dict[str, Any]  # Any: JSON values
 
 
 def chat(record: ExportRecord) -> Json:

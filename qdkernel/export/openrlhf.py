@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
-from qdkernel.export.contract import PromptRow
-from qdkernel.export.pairs import Pair, answer
+from qdkernel.export.contract import Json, PromptRow
 from qdkernel.export.record import ExportRecord
-from qdkernel.export.rows import RowFormat, examples, messages_of, paired, prompted, reward_columns, said
-
-Json = dict[str, Any]  # Any: JSON values
+from qdkernel.export.rows import (
+    RowFormat,
+    examples,
+    messages_of,
+    paired,
+    preference_row,
+    prompted,
+    reward_columns,
+    said,
+)
 
 
 def _sft(record: ExportRecord) -> Json:
     return {"input": messages_of(record), "output": said(record.completion)}
-
-
-def _preference(pair: Pair) -> Json:
-    chosen, rejected = said(answer(pair.chosen)), said(answer(pair.rejected))
-    return {"prompt": pair.prompt, "chosen": chosen, "rejected": rejected, "margin": pair.margin}
 
 
 def _prompt(prompt: PromptRow, split: str, index: int) -> Json:
@@ -30,6 +30,6 @@ OPENRLHF = (
     RowFormat(
         "openrlhf",
         "OpenRLHF: input and output, preference pairs with margin, prompts with label.",
-        {"sft": examples(_sft), "preference": paired(_preference), "prompts": prompted(_prompt)},
+        {"sft": examples(_sft), "preference": paired(preference_row), "prompts": prompted(_prompt)},
     ),
 )

@@ -6,19 +6,17 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from qdkernel.core import Outcome, Placement, cell_name
 from qdkernel.errors import ConfigError
 from qdkernel.export.card import card_text
-from qdkernel.export.contract import PromptRow, Source
+from qdkernel.export.contract import Json, PromptRow, Source
 from qdkernel.export.files import CARD, ENCODINGS, must_be_ours, write_file
-from qdkernel.export.pairs import Pair, preference_pairs
+from qdkernel.export.pairs import Pair, answer, preference_pairs
 from qdkernel.export.prompts import Messages
 from qdkernel.export.record import ExportRecord
 from qdkernel.export.select import for_training
 
-Json = dict[str, Any]  # Any: JSON values
 Rows = dict[str, list[Json]]
 """Rows by split."""
 
@@ -128,6 +126,17 @@ def prompted(row: Callable[[PromptRow, str, int], Json]) -> Callable[[Source], R
         return {split: [row(one, split, i) for i, one in enumerate(rows)] for split, rows in splits.items() if rows}
 
     return make
+
+
+def preference_row(pair: Pair) -> Json:
+    """A pair as columns of messages, with its margin."""
+    chosen, rejected = said(answer(pair.chosen)), said(answer(pair.rejected))
+    return {"prompt": pair.prompt, "chosen": chosen, "rejected": rejected, "margin": pair.margin}
+
+
+def prompt_row(prompt: PromptRow, split: str, index: int) -> Json:
+    """A prompt with the columns of the reward; see ``prompted``."""
+    return {"prompt": prompt.messages, **reward_columns(prompt)}
 
 
 def said(text: str) -> Messages:

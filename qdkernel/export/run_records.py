@@ -14,11 +14,10 @@ import yaml
 from qdkernel.analysis import ratio_to_baseline
 from qdkernel.core import AXES, BEHAVIOUR_VERSION, Cell, Evaluation, KernelId, Outcome, Timing, cell_name
 from qdkernel.errors import RunFolderError
+from qdkernel.export.contract import Json
 from qdkernel.export.prompts import PromptMaker, completion_of
 from qdkernel.export.record import SCHEMA, UNKNOWN, ExportRecord
 from qdkernel.runs import MachineFacts, Record, RunFolder, StoredConversation, elites
-
-Json = dict[str, Any]  # Any: JSON values
 
 # Rewards of failures in Staged Quality-Diversity (Mikasa et al. 2026, arXiv 2602.12049); a correct kernel earns its
 # GFLOP/s. Outcomes that say nothing about the kernel have none.

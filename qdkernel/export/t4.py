@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from qdkernel.core import Outcome
 from qdkernel.errors import ConfigError
-from qdkernel.export.contract import Source
+from qdkernel.export.contract import Json, Source
 from qdkernel.export.files import must_be_records, write_file
 from qdkernel.export.record import ExportRecord
 from qdkernel.export.select import chosen
-
-Json = dict[str, Any]  # Any: JSON values
 
 SCHEMA_VERSION = "1.0.0"
 _INVALIDITY = {

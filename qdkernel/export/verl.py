@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
-from qdkernel.export.contract import PromptRow
+from qdkernel.export.contract import Json, PromptRow
 from qdkernel.export.openai import chat
 from qdkernel.export.rows import RowFormat, examples, prompted, reward_columns
-
-Json = dict[str, Any]  # Any: JSON values
 
 
 def _prompt(prompt: PromptRow, split: str, index: int) -> Json:
