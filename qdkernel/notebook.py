@@ -11,9 +11,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qdkernel.analysis import first_records, gain, ratio_to_baseline, speed_text
 from qdkernel.analysis import lineage as ancestors_of
-from qdkernel.analysis import ratio_to_baseline, speed_text
-from qdkernel.core import AXES, KernelId, cell_name, size_text
+from qdkernel.core import AXES, cell_name, size_text
 from qdkernel.errors import UnknownName
 from qdkernel.runs import MachineFacts, Record, RunFolder, elites
 
@@ -80,18 +80,13 @@ class Run:
         Raises:
             UnknownName: no kernel of the run, or several, begin so.
         """
-        origins: dict[KernelId, Record] = {}
-        for record in self._records:
-            origins.setdefault(record.evaluation.kernel_id, record)
+        origins = first_records(self._records)
         found = [record for kernel_id, record in origins.items() if kernel_id.startswith(kernel)]
         if len(found) != 1:
             raise UnknownName(f"expected the id of one kernel of {self.path}, got {kernel!r}, which fits {len(found)}")
-        rows = []
-        for record in [found[0], *ancestors_of(found[0], origins)]:
-            parent = next((origins[p] for p in record.proposal.parents if p in origins), None)
-            before, after = parent and parent.evaluation.objective, record.evaluation.objective
-            rows.append({**_row(record), "gain": after / before if before and after else None})
-        return rows
+        return [
+            {**_row(record), "gain": gain(record, origins)} for record in [found[0], *ancestors_of(found[0], origins)]
+        ]
 
     def source(self, kernel: str) -> str:
         """The C source of a kernel, by its id or the beginning of it.

@@ -2,7 +2,7 @@
 
 from qdkernel.analysis.aggregate import Aggregate, aggregate, interquartile_mean
 from qdkernel.analysis.compare import TIE, CellResult, Comparison, History, Side, compare, differences, fold_to_cost
-from qdkernel.analysis.lineage import MAX_ANCESTORS, first_records, lineage
+from qdkernel.analysis.lineage import MAX_ANCESTORS, first_parent, first_records, gain, lineage
 from qdkernel.analysis.operators import OperatorStats, coverage, operator_and_model, operator_stats, qd_score
 from qdkernel.analysis.repetition import LARGEST, Groups, Repetition, repetition
 from qdkernel.analysis.speed import ratio_to_baseline, speed_text
@@ -23,8 +23,10 @@ __all__ = [
     "compare",
     "coverage",
     "differences",
+    "first_parent",
     "first_records",
     "fold_to_cost",
+    "gain",
     "interquartile_mean",
     "lineage",
     "operator_and_model",

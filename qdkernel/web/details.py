@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from qdkernel.analysis import ratio_to_baseline
+from qdkernel.analysis import MAX_ANCESTORS, first_parent, first_records, gain, lineage, ratio_to_baseline
 from qdkernel.core import AXES, Evaluation, KernelId, Placement, cell_name, one_line, printable, size_text
 from qdkernel.runs import MachineFacts, Record, StoredConversation
 from qdkernel.web.reading import RunData, RunReader
 
-MAX_ANCESTORS = 30  # heuristic: a page of them; longer histories are in run.db
 _TURN_LIMIT = 40_000  # characters of one prompt or reply; a prompt's usual limit is about half of it
 _SAMPLES_SHOWN = 40  # of each timing; more dots lie on one another
 
@@ -28,9 +27,7 @@ class DetailSource:
     def __init__(self, run: RunData, reader: RunReader) -> None:
         self._facts = run.facts
         self._reader = reader
-        self._origins: dict[KernelId, Record] = {}
-        for record in run.records:
-            self._origins.setdefault(record.evaluation.kernel_id, record)
+        self._origins = first_records(run.records)
 
     def details(self, numbers: Iterable[int], conversations: bool = True) -> dict[int, Json]:
         """The details of records by number; numbers that the run does not have are left out."""
@@ -40,21 +37,11 @@ class DetailSource:
 
     def ancestors(self, record: Record) -> list[Record]:
         """Ancestors of a record, parents first, each once, as far as the run knows them."""
-        found: list[Record] = []
-        seen = {record.evaluation.kernel_id}
-        queue = list(record.proposal.parents)
-        while queue and len(found) < MAX_ANCESTORS:
-            kernel_id = queue.pop(0)
-            if kernel_id in seen or kernel_id not in self._origins:
-                continue
-            seen.add(kernel_id)
-            found.append(self._origins[kernel_id])
-            queue.extend(self._origins[kernel_id].proposal.parents)
-        return found
+        return lineage(record, self._origins, MAX_ANCESTORS)
 
     def _detail(self, record: Record, conversation: StoredConversation | None) -> Json:
         evaluation, proposal = record.evaluation, record.proposal
-        parent = next((self._origins[p] for p in proposal.parents if p in self._origins), None)
+        parent = first_parent(record, self._origins)
         return {
             "number": record.number,
             "id": evaluation.kernel_id,
@@ -139,15 +126,12 @@ def _lineage(records: list[Record], origins: Mapping[KernelId, Record]) -> list[
     rows = []
     for record in records:
         evaluation = record.evaluation
-        parent = next((origins[p] for p in record.proposal.parents if p in origins), None)
-        before = None if parent is None else parent.evaluation.objective
-        gain = evaluation.objective / before if evaluation.objective and before else None
         rows.append(
             {
                 "number": record.number,
                 "cell": "" if evaluation.cell is None else cell_name(evaluation.cell),
                 "gflops": evaluation.objective,
-                "gain": gain,
+                "gain": gain(record, origins),
                 "operator": one_line(record.proposal.operator),
                 "model": one_line(record.model or ""),
                 "idea": one_line(record.proposal.idea, 300),
