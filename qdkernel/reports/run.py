@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -76,8 +76,13 @@ class Summary:
         return sorted(self.held.items(), key=lambda item: (-(item[1].evaluation.objective or 0.0), item[0]))
 
 
-def summarize(folder: RunFolder) -> Summary:
-    """The run's numbers; reads the whole log."""
+def summarize(folder: RunFolder, records: Iterable[Record] | None = None) -> Summary:
+    """The run's numbers.
+
+    Args:
+        folder: of the run.
+        records: its log where it has been read; ``None`` to read it.
+    """
     facts, events = folder.facts, folder.events()
     stops = [event.text for event in events if event.kind is EventKind.STOPPED]
     return Summary(
@@ -87,7 +92,7 @@ def summarize(folder: RunFolder) -> Summary:
         stop_reason=stops[-1] if stops else "",
         outcomes=folder.counts_by_outcome(),
         num_retracted=sum(event.kind is EventKind.RETRACTED for event in events),
-        held=elites(folder.evaluations()),
+        held=elites(folder.evaluations() if records is None else records),
         num_reachable=len(set(reachable_cells(facts.simd_widths))),
         spending=tuple(spending_lines(folder)),
     )
@@ -103,15 +108,16 @@ def show_run(folder: RunFolder, top: int = TOP_CELLS) -> RenderableType:
         folder: of the run.
         top: rows of the table of cells.
     """
-    summary = summarize(folder)
+    records = list(folder.evaluations())
+    summary = summarize(folder, records)
     parts: list[RenderableType] = [_facts_table(folder.path.name, summary)]
     if summary.held:
         parts += [Text(""), _cells_table(summary, top)]
     if summary.spending:
-        parts += [Text(""), arms_table(folder.evaluations(), folder.counts_by_ending())]
+        parts += [Text(""), arms_table(records, folder.counts_by_ending())]
     if failures := folder.failures():
         parts += [Text(""), failures_table(failures)]
-    if repeated := repetition_view(folder.evaluations()):
+    if repeated := repetition_view(records):
         parts += [Text(""), repeated]
     return Group(*parts)
 
