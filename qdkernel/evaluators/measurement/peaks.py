@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from qdkernel.errors import ToolchainError
-from qdkernel.evaluators.toolchain import NATIVE, Toolchain, cache_dir, write_atomically
+from qdkernel.evaluators.toolchain import NATIVE, Toolchain, cache_dir, write_cached
 from qdkernel.machine import Machine, fingerprint, flags_of, scaled_to_threads
 
 SOURCE = NATIVE / "peaks.c"
@@ -181,7 +181,7 @@ def load_or_measure_peaks(
         cached = _read(file)  # another run may have measured while this one waited
         if cached is None:
             cached = measure_peaks(machine, toolchain)
-            write_atomically(file, json.dumps({"method": _method(), **cached.to_json()}, indent=1))
+            write_cached(file, json.dumps({"method": _method(), **cached.to_json()}, indent=1))
     return cached
 
 

@@ -1,6 +1,6 @@
 """The contained compiler, the project's own native code, and the cache of both."""
 
-from qdkernel.evaluators.toolchain.cache import cache_dir, write_atomically
+from qdkernel.evaluators.toolchain.cache import cache_dir, write_cached
 from qdkernel.evaluators.toolchain.cffi_module import load_module
 from qdkernel.evaluators.toolchain.compiler import (
     CompileError,
@@ -30,5 +30,5 @@ __all__ = [
     "find_toolchain",
     "load_module",
     "preprocess",
-    "write_atomically",
+    "write_cached",
 ]

@@ -8,6 +8,7 @@ import stat
 import tempfile
 from pathlib import Path
 
+from qdkernel.core import write_atomically
 from qdkernel.errors import ConfigError
 
 VARIABLE = "QDKERNEL_CACHE"
@@ -37,19 +38,11 @@ def cache_dir() -> Path:
     return _temporary_folder()
 
 
-def write_atomically(path: Path, text: str) -> bool:
-    """Writes a file so that readers see the old text or the new one, never a part; ``False`` when it cannot."""
+def write_cached(path: Path, text: str) -> bool:
+    """Writes a file of the cache, in one step, for its owner only; ``False`` when it cannot be written."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
-            part = Path(file.name)
-            try:
-                file.write(text)
-                file.close()
-                part.replace(path)
-            except BaseException:
-                part.unlink(missing_ok=True)
-                raise
+        write_atomically(path, text.encode(), 0o600)
     except OSError:
         return False
     return True

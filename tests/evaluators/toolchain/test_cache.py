@@ -10,7 +10,7 @@ import pytest
 
 from qdkernel.errors import ConfigError
 from qdkernel.evaluators.toolchain import cache as _cache
-from qdkernel.evaluators.toolchain import cache_dir, write_atomically
+from qdkernel.evaluators.toolchain import cache_dir, write_cached
 
 
 @pytest.fixture(autouse=True)
@@ -80,12 +80,12 @@ def test_a_temporary_folder_that_others_may_write_is_passed_over(
 
 def test_a_write_replaces_the_file_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
     path = tmp_path / "new" / "file.json"
-    assert write_atomically(path, "one")
-    assert write_atomically(path, "two")
+    assert write_cached(path, "one")
+    assert write_cached(path, "two")
     assert path.read_text() == "two"
     assert list(path.parent.iterdir()) == [path]
 
 
 def test_a_write_that_cannot_be_done_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert not write_atomically(tmp_path / "file" / "below.json", "text")
+    assert not write_cached(tmp_path / "file" / "below.json", "text")
