@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
+from tests.commands.command_line import run
 from tests.llm_server import FAILURES, REPLIES, ModelServer, in_turn
 from tests.paths import ROOT
 
 GEMM = str(ROOT / "configs" / "gemm.yaml")
-
-
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "qdkernel", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment}, timeout=120)
 
 
 def test_help_names_every_command() -> None:

@@ -6,7 +6,8 @@ import re
 import subprocess
 from pathlib import Path
 
-from tests.commands.test_cli import GEMM, run
+from tests.commands.command_line import run
+from tests.commands.test_cli import GEMM
 from tests.search.test_loop import small_run  # noqa: F401  (fixture)
 
 

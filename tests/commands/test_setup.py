@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands.command_line import run
 from tests.paths import CASES
 
 CONFIGS = CASES / "configs"
@@ -23,11 +24,6 @@ REFUSED = {
     "flags_noomp": "expected -fopenmp among -O3 -march=native",
     "baseline_symbol": "the baseline libm.so.6 does not compute dgemm",
 }
-
-
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "qdkernel", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment}, timeout=120)
 
 
 def refused(*arguments: str, **environment: str) -> str:
