@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
-from qdkernel.config.section import PositiveFloat, PositiveInt, Price, Section, Word, mistake
+from qdkernel.config.section import PositiveFloat, PositiveInt, Price, Section, Word, mistake, repeated
 from qdkernel.llm import is_loopback
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -140,10 +140,8 @@ class ModelConfig(Section):
 
 
 def _names_once(models: tuple[ModelConfig, ...]) -> tuple[ModelConfig, ...]:
-    names = [model.name for model in models]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise mistake(f"expected each model by a name of its own, got {', '.join(twice)} more than once; set name")
+    if twice := repeated(model.name for model in models):
+        raise mistake(f"expected each model by a name of its own, got {twice} more than once; set name")
     return models
 
 

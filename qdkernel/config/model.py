@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from qdkernel.config.llm import LlmConfig, ModelConfig, Models
-from qdkernel.config.section import PositiveFloat, PositiveInt, Probability, Section, Word, mistake
+from qdkernel.config.section import PositiveFloat, PositiveInt, Probability, Section, Word, mistake, repeated
 from qdkernel.config.stages import StageConfig, StageOrder, stage_mistakes
 
 Count = PositiveInt | Literal["all"]
@@ -134,10 +134,8 @@ class MutatorConfig(Section):
 
 
 def _each_once(mutators: tuple[MutatorConfig, ...]) -> tuple[MutatorConfig, ...]:
-    names = [mutator.name for mutator in mutators]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise mistake(f"expected each mutator once, got {', '.join(twice)} more than once; add up their weights")
+    if twice := repeated(mutator.name for mutator in mutators):
+        raise mistake(f"expected each mutator once, got {twice} more than once; add up their weights")
     return mutators
 
 

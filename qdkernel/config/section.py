@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -26,3 +28,8 @@ class Section(BaseModel):
 def mistake(text: str) -> PydanticCustomError:
     """An error for a validator to raise, with its whole message."""
     return PydanticCustomError(OWN_ERROR, "{text}", {"text": text})
+
+
+def repeated(names: Iterable[str]) -> str:
+    """The names that occur more than once, sorted and joined with commas; empty when there are none."""
+    return ", ".join(sorted(name for name, times in Counter(names).items() if times > 1))

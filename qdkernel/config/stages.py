@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
-from qdkernel.config.section import PositiveInt, Section, Word, mistake
+from qdkernel.config.section import PositiveInt, Section, Word, mistake, repeated
 from qdkernel.errors import unknown
 
 StageOrder = Literal["advance", "draw"]
@@ -88,8 +88,8 @@ class StageConfig(Section):
 def stage_mistakes(stages: tuple[StageConfig, ...], order: StageOrder | None) -> Iterator[str]:
     """What is wrong with the stages taken together, a sentence each; their order is ``None`` when it was unreadable."""
     names = [stage.name for stage in stages]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        yield f"expected each stage by a name of its own, got {', '.join(twice)} more than once"
+    if twice := repeated(names):
+        yield f"expected each stage by a name of its own, got {twice} more than once"
     ends = {stage.name: stage.until for stage in stages}
     if order == "draw":
         for name in (name for name in names if ends[name]):
