@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qdkernel.export.contract import Json
-from qdkernel.export.openai import chat
+from qdkernel.export.formats.openai import chat
 from qdkernel.export.pairs import Pair, answer
 from qdkernel.export.record import ExportRecord
 from qdkernel.export.rows import (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qdkernel.export.contract import Json, PromptRow
-from qdkernel.export.openai import chat
+from qdkernel.export.formats.openai import chat
 from qdkernel.export.pairs import Pair, answer
 from qdkernel.export.rows import RowFormat, examples, paired, prompted, reward_columns, said
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from qdkernel.export.contract import Json, PromptRow
-from qdkernel.export.openai import chat
+from qdkernel.export.formats.openai import chat
 from qdkernel.export.rows import RowFormat, examples, prompted, reward_columns
 
 
