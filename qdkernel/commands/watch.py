@@ -18,7 +18,7 @@ def watch(folder: Path, port: int) -> int:
     try:
         import uvicorn
 
-        from qdkernel.web.server import make_app, new_token
+        from qdkernel.web.live import make_app, new_token
     except ImportError as error:
         raise QdkernelError(f"watch needs {error.name}: pip install 'qdkernel[serve]'") from error
     token = new_token()

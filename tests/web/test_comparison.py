@@ -13,7 +13,7 @@ from qdkernel.core import Cell, Placement, Proposal, parse_cell
 from qdkernel.errors import RunFolderError
 from qdkernel.runs import MachineRecord, RunFolder
 from qdkernel.web import RunReader, report_html
-from qdkernel.web.comparison import ComparisonView, compare_runs
+from qdkernel.web.view import ComparisonView, compare_runs
 from tests.fake_runs import CONFIG, MACHINE, RECORD, kernel, ok
 
 A, B, C = (parse_cell(f"packed/512/static/{level}") for level in ("none", "near", "far"))

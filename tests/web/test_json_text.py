@@ -6,7 +6,7 @@ import json
 import math
 
 from qdkernel.web.json_text import json_text
-from qdkernel.web.render import script_json
+from qdkernel.web.page.render import script_json
 
 
 def test_numbers_that_json_lacks_become_null() -> None:

@@ -17,9 +17,10 @@ from matplotlib.colors import to_hex
 
 from qdkernel.core import cell_name
 from qdkernel.errors import RunFolderError
-from qdkernel.web import RunReader, report, report_html, write_report
-from qdkernel.web.build_view import run_view
+from qdkernel.web import RunReader, report_html, write_report
+from qdkernel.web.page import report
 from qdkernel.web.pictures.color_scale import VIRIDIS
+from qdkernel.web.view import run_view
 from tests.web.runs import CELL, hostile_run, usual_run
 
 

@@ -15,8 +15,7 @@ from qdkernel.errors import RunFolderError
 from qdkernel.machine import CoreLock
 from qdkernel.runs import RunFolder
 from qdkernel.web import RunReader, run_view
-from qdkernel.web.live import LiveRun
-from qdkernel.web.server import make_app
+from qdkernel.web.live import LiveRun, make_app
 from tests.fake_runs import add_elite, breed, new_run
 from tests.web.runs import ATTACKS, CELL, hostile_run, usual_run
 

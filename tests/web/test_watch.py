@@ -19,7 +19,9 @@ from tests.web.runs import usual_run
 def test_without_the_extra_one_sentence_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str
 ) -> None:
-    for loaded in [name for name in sys.modules if name == "qdkernel.web.server" or name.split(".")[0] == module]:
+    for loaded in [
+        name for name in sys.modules if name.startswith("qdkernel.web.live") or name.split(".")[0] == module
+    ]:
         monkeypatch.delitem(sys.modules, loaded)
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(QdkernelError, match=rf"watch needs {module}.*: pip install 'qdkernel\[serve\]'"):
@@ -51,4 +53,4 @@ print(sorted({"starlette", "uvicorn", "matplotlib", "openai", "ribs"} & set(sys.
 
 def test_run_folders_are_opened_in_one_module_of_the_room() -> None:
     room = ROOT / "qdkernel" / "web"
-    assert [path.name for path in sorted(room.glob("*.py")) if "RunFolder." in path.read_text()] == ["reading.py"]
+    assert [path.name for path in sorted(room.rglob("*.py")) if "RunFolder." in path.read_text()] == ["reading.py"]

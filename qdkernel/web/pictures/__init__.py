@@ -6,7 +6,6 @@ from qdkernel.web.pictures.color_scale import DIVERGING, VIRIDIS, level
 from qdkernel.web.pictures.lines import Band, Chart, Level, Line, draw_chart
 from qdkernel.web.pictures.roofline import draw_roofline
 from qdkernel.web.pictures.svg import element, picture, text
-from qdkernel.web.pictures.ticks import duration, short
 
 __all__ = [
     "DIVERGING",
@@ -21,10 +20,8 @@ __all__ = [
     "draw_roofline",
     "draw_shares",
     "draw_timeline",
-    "duration",
     "element",
     "level",
     "picture",
-    "short",
     "text",
 ]

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from markupsafe import Markup
 
 from qdkernel.web.pictures.svg import element, number, picture, text
-from qdkernel.web.pictures.ticks import duration, linear_ticks, short
-from qdkernel.web.timeline import Timeline
+from qdkernel.web.pictures.ticks import linear_ticks
+from qdkernel.web.view import Timeline
+from qdkernel.web.wording import duration, short
 
 _LANE = 22.0
 _WIDTH, _LEFT, _BOTTOM = 1060.0, 84.0, 40.0

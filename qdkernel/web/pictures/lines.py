@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from qdkernel.web.pictures.svg import element, number, path, picture, text
-from qdkernel.web.pictures.ticks import linear_ticks, short
+from qdkernel.web.pictures.ticks import linear_ticks
+from qdkernel.web.wording import short
 
 WIDTH, HEIGHT = 520.0, 300.0  # readable from a phone's width up to half a screen
 _LEFT, _RIGHT, _TOP, _BOTTOM = 50.0, 14.0, 14.0, 44.0

@@ -9,8 +9,9 @@ from markupsafe import Markup
 
 from qdkernel.core import AXES
 from qdkernel.web.pictures.svg import element, number, path, picture, text
-from qdkernel.web.pictures.ticks import log_ticks, short
-from qdkernel.web.view_model import Roofline, RooflinePoint
+from qdkernel.web.pictures.ticks import log_ticks
+from qdkernel.web.view import Roofline, RooflinePoint
+from qdkernel.web.wording import short
 
 WIDTH, HEIGHT = 520.0, 360.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 54.0, 14.0, 14.0, 46.0

@@ -14,8 +14,8 @@ from qdkernel.analysis import TIE, Aggregate, History, Side, aggregate, differen
 from qdkernel.core import AXES, Cell, cell_name, one_line, reachable_cells
 from qdkernel.errors import RunFolderError
 from qdkernel.runs import format_accuracy
-from qdkernel.web.curves import NamedLine, Points, curves
 from qdkernel.web.reading import RunData
+from qdkernel.web.view.curves import NamedLine, Points, curves
 
 _GRID = 60  # places along the cost at which curves of several seeds are averaged
 _RESAMPLING_SEED = 20210826  # any; the same runs then give the same page

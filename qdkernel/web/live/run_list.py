@@ -9,8 +9,8 @@ from pathlib import Path
 from qdkernel.core import one_line
 from qdkernel.errors import RunFolderError
 from qdkernel.machine import CoreLock
-from qdkernel.web.build_view import run_view
 from qdkernel.web.reading import RunReader, commit_stamp
+from qdkernel.web.view import run_view
 
 
 @dataclass(frozen=True)

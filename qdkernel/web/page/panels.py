@@ -8,8 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from qdkernel.analysis import speed_text
-from qdkernel.web.curves import CostCurve
-from qdkernel.web.panels_comparison import difference_bar, difference_map, group_chart
+from qdkernel.web.page.comparison_panels import difference_bar, difference_map, group_chart
 from qdkernel.web.pictures import (
     VIRIDIS,
     Band,
@@ -22,14 +21,13 @@ from qdkernel.web.pictures import (
     draw_roofline,
     draw_shares,
     draw_timeline,
-    duration,
     element,
     level,
     picture,
-    short,
     text,
 )
-from qdkernel.web.view_model import CellView, RunView
+from qdkernel.web.view import CellView, CostCurve, RunView
+from qdkernel.web.wording import duration, short
 
 _WITHOUT_ELITE = {
     "empty": "empty",

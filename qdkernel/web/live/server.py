@@ -31,12 +31,12 @@ from starlette.routing import Mount, Route
 from qdkernel.core import printable
 from qdkernel.errors import RunFolderError
 from qdkernel.machine import CoreLock
-from qdkernel.web.comparison import ComparisonView, compare_runs
 from qdkernel.web.json_text import json_text
-from qdkernel.web.live import LiveRun
+from qdkernel.web.live.run import LiveRun
+from qdkernel.web.live.run_list import run_rows
+from qdkernel.web.page import page, policy, render
 from qdkernel.web.reading import RunReader, find_runs
-from qdkernel.web.render import page, policy, render
-from qdkernel.web.run_list import run_rows
+from qdkernel.web.view import ComparisonView, compare_runs
 
 LOOK_EVERY_S = 0.5  # at the status of a run's file; reading is far rarer, see live.py
 

@@ -17,7 +17,7 @@ import jinja2
 from markupsafe import Markup
 
 from qdkernel.web.json_text import json_text
-from qdkernel.web.panels import PANEL_FUNCTIONS
+from qdkernel.web.page.panels import PANEL_FUNCTIONS
 from qdkernel.web.pictures import color_scale
 
 SCRIPTS = ("page", "c_highlight", "line_diff", "samples", "record", "replay", "live", "run_list")

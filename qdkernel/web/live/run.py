@@ -17,12 +17,9 @@ from typing import Any
 from markupsafe import Markup
 
 from qdkernel.machine import CoreLock
-from qdkernel.web.build_view import run_view
-from qdkernel.web.details import DetailSource
-from qdkernel.web.panels import replay_data
+from qdkernel.web.page import replay_data, run_body
 from qdkernel.web.reading import RunData, RunReader, commit_stamp
-from qdkernel.web.report import run_body
-from qdkernel.web.view_model import RunView
+from qdkernel.web.view import DetailSource, RunView, run_view
 
 LEAST_INTERVAL_S = 1.0
 _REST = 150.0  # times its own duration that an update is followed by a pause

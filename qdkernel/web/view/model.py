@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from qdkernel.core import Cell
-from qdkernel.web.curves import CostCurve
-from qdkernel.web.noise import NoiseBin
-from qdkernel.web.redundancy import ArmRepetition, CodeGroup
-from qdkernel.web.timeline import Timeline
+from qdkernel.web.view.curves import CostCurve
+from qdkernel.web.view.noise import NoiseBin
+from qdkernel.web.view.redundancy import ArmRepetition, CodeGroup
+from qdkernel.web.view.timeline import Timeline
 
 SCHEMA = "qdkernel-view/1"
 

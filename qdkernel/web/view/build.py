@@ -10,13 +10,9 @@ from typing import Any
 from qdkernel.analysis import coverage, operator_and_model, operator_stats, qd_score, ratio_to_baseline
 from qdkernel.core import AXES, Arm, Cell, Outcome, cell_name, one_line, printable, reachable_cells, size_text
 from qdkernel.runs import EventKind, MachineFacts, Record, elites, format_accuracy
-from qdkernel.web.curves import curves
-from qdkernel.web.noise import noise_bins
-from qdkernel.web.pictures import duration
 from qdkernel.web.reading import RunData
-from qdkernel.web.redundancy import code_groups, repetitions
-from qdkernel.web.timeline import timeline
-from qdkernel.web.view_model import (
+from qdkernel.web.view.curves import curves
+from qdkernel.web.view.model import (
     SCHEMA,
     BanditRow,
     Budget,
@@ -29,6 +25,10 @@ from qdkernel.web.view_model import (
     RunView,
     Step,
 )
+from qdkernel.web.view.noise import noise_bins
+from qdkernel.web.view.redundancy import code_groups, repetitions
+from qdkernel.web.view.timeline import timeline
+from qdkernel.web.wording import duration
 
 FAILURES_SHOWN = 15
 _LIVE_S = 120.0  # heuristic: the longest evaluation; after this long without one a run is not called running

@@ -13,15 +13,12 @@ from markupsafe import Markup
 from qdkernel.core import Outcome, write_atomically
 from qdkernel.errors import RunFolderError
 from qdkernel.runs import elites
-from qdkernel.web.build_view import run_view
-from qdkernel.web.comparison import compare_runs
-from qdkernel.web.details import DetailSource
 from qdkernel.web.json_text import json_text
-from qdkernel.web.panels import replay_data
+from qdkernel.web.page.panels import replay_data
+from qdkernel.web.page.render import page, policy, render, style
 from qdkernel.web.pictures import element
 from qdkernel.web.reading import RunData, RunReader
-from qdkernel.web.render import page, policy, render, style
-from qdkernel.web.view_model import RunView
+from qdkernel.web.view import DetailSource, RunView, compare_runs, run_view
 
 _PACKED_LIMIT = 3_200_000  # bytes of all details, packed; leaves room for the page below 5 MB
 

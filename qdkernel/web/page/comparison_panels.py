@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from qdkernel.core import AXES, reachable_cells
-from qdkernel.web.comparison import CellDifference, ComparisonView, GroupCurve
 from qdkernel.web.pictures import (
     DIVERGING,
     Band,
@@ -19,9 +18,10 @@ from qdkernel.web.pictures import (
     draw_chart,
     element,
     picture,
-    short,
     text,
 )
+from qdkernel.web.view import CellDifference, ComparisonView, GroupCurve
+from qdkernel.web.wording import short
 
 _FULL = 2.0  # the ratio at which the scale ends; heuristic: more than twice as fast needs no finer scale
 _MIDDLE = len(DIVERGING) // 2
