@@ -13,7 +13,7 @@ import pytest
 
 from qdkernel.analysis import CellResult, OperatorStats, compare
 from qdkernel.analysis.compare import Cost, History, compare_histories, fold_to_cost, history
-from qdkernel.commands.diff import diff
+from qdkernel.commands.read.diff import diff
 from qdkernel.core import Cell, Evaluation, Outcome, Placement, Proposal, parse_cell
 from qdkernel.errors import RunFolderError, UnknownName
 from qdkernel.reports import report, show_diff

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from qdkernel.commands.bench import bench
-from qdkernel.commands.evolve import evolve
+from qdkernel.commands.judge.bench import bench
+from qdkernel.commands.search.evolve import evolve
 from qdkernel.errors import ConfigError
 from qdkernel.loading import load
 from tests.fake_runs import new_run

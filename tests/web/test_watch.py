@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from qdkernel.commands.watch import watch
+from qdkernel.commands.read.watch import watch
 from qdkernel.errors import QdkernelError
 from tests.paths import ROOT
 from tests.web.runs import usual_run
@@ -42,7 +42,7 @@ def test_a_report_needs_no_server_no_compiler_and_no_plots(tmp_path: Path) -> No
     code = """
 import sys
 from pathlib import Path
-from qdkernel.commands.report import report
+from qdkernel.commands.read.report import report
 report([Path(sys.argv[1])], None)
 print(sorted({"starlette", "uvicorn", "matplotlib", "openai", "ribs"} & set(sys.modules)))
 """

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from qdkernel.commands import doctor
+from qdkernel.commands.host import doctor
 from qdkernel.evaluators.pipeline import only_by, run_trials
 from qdkernel.evaluators.pipeline.containment_trials import Trial
 from qdkernel.evaluators.sandbox import Layers

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from qdkernel.analysis import ratio_to_baseline
-from qdkernel.commands.kernel_file import problem_config, read_kernel
+from qdkernel.commands.judge.kernel_file import problem_config, read_kernel
 from qdkernel.config import Config, check_foreign, load_config
 from qdkernel.core import (
     Cell,

@@ -17,7 +17,7 @@ def schema() -> int:
 
 def check(path: Path, overrides: Sequence[str]) -> int:
     """Does what ``evolve`` does before its first evaluation, and prints the configuration resolved."""
-    from qdkernel.commands.evolve import say, sound_config
+    from qdkernel.commands.search.evolve import say, sound_config
     from qdkernel.search import open_environment
 
     config = sound_config(path, overrides)

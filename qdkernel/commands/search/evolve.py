@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
-from qdkernel.commands.seed_watch import SeedWatch
+from qdkernel.commands.search.seed_watch import SeedWatch
 from qdkernel.config import (
     BudgetConfig,
     Config,

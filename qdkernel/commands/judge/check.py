@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from qdkernel.commands.kernel_file import problem_config, read_kernel
+from qdkernel.commands.judge.kernel_file import problem_config, read_kernel
 from qdkernel.core import AXES, Evaluation, Outcome, cell_name, one_line, printable
 from qdkernel.evaluators.pipeline import EvaluationTask, perform
 from qdkernel.reports import format_verification

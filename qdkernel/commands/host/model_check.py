@@ -6,7 +6,7 @@ import time
 from contextlib import closing
 from dataclasses import replace
 
-from qdkernel.commands.prompt import first_assignment
+from qdkernel.commands.search.prompt import first_assignment
 from qdkernel.config import Config, ModelConfig
 from qdkernel.llm import CallFailed, CallObserver, Completion, Endpoint, Message, clean_line
 from qdkernel.mutators.llm import Ending, converse

@@ -1,0 +1,1 @@
+"""Commands that judge kernels outside a search."""
