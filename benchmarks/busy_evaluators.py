@@ -59,7 +59,7 @@ def evolve(run: Path, url: str, minutes: float) -> None:
 def report(run: Path) -> None:
     """Busy time over all workers, from the first evaluation of a model's proposal to the last."""
     with RunFolder.open(run) as folder:
-        evaluations = [r.evaluation for r in folder.evaluations() if r.conversation_id is not None]
+        evaluations = [r.evaluation for r in folder.evaluations.records() if r.conversation_id is not None]
         cores = int(folder.facts.cores or 1)
     spans = []
     for evaluation in evaluations:

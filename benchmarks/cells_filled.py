@@ -41,7 +41,7 @@ def main() -> None:
 def report(run: Path) -> None:
     """Prints how the archive filled."""
     with RunFolder.open(run) as folder:
-        records = list(folder.evaluations())
+        records = list(folder.evaluations.records())
     reachable = set(reachable_cells(this_machine().simd_widths))
     for upto in sorted({100, 200, 300, len(records)}):
         filled = set(elites(records[:upto])) & reachable

@@ -64,7 +64,7 @@ def killed(folder: Path, kills: int) -> None:
 def summarize(run: Path, kinds: dict[str, str], before: set[str], forgiven: int = 0) -> None:
     """Outcomes, and what does not add up."""
     with RunFolder.open(run) as folder:
-        print("outcomes:", dict(Counter(record.evaluation.outcome.value for record in folder.evaluations())))
+        print("outcomes:", dict(Counter(record.evaluation.outcome.value for record in folder.evaluations.records())))
     problems = [*load.complaints(run, kinds, forgiven), *load.leftovers(before)]
     print("everything adds up, nothing is left" if not problems else "\n".join(problems[:20]))
 

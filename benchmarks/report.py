@@ -59,7 +59,7 @@ def _synthetic_run(root: Path, evaluations: int) -> Path:
     fake_runs.kernel = long_kernel
     words = np.array(_WORDS.split())
     with new_run(root) as folder:
-        folder._database.execute("PRAGMA synchronous = OFF")  # the run is thrown away
+        folder._store._database.execute("PRAGMA synchronous = OFF")  # the run is thrown away
         breed(folder, evaluations)
         for cell in reachable_cells([128, 256, 512]):
             prompt = " ".join(rng.choice(words, 3500))

@@ -43,7 +43,7 @@ def report(run: Path, workers: int) -> None:
     """Prints evaluations per second and the seconds by step of a finished run."""
     steps: dict[str, float] = defaultdict(float)
     with RunFolder.open(run) as folder:
-        records = list(folder.evaluations())
+        records = list(folder.evaluations.records())
     for record in records:
         for step, seconds in record.evaluation.step_s.items():
             steps[step] += seconds

@@ -20,7 +20,7 @@ def main() -> None:
     """Counts over the run's log."""
     proposed, correct, placed = Counter[str](), Counter[str](), Counter[str]()
     with RunFolder.open(Path(sys.argv[1])) as folder:
-        for record in folder.evaluations():
+        for record in folder.evaluations.records():
             operator = record.proposal.operator
             proposed[operator] += 1
             correct[operator] += record.evaluation.outcome is Outcome.OK

@@ -133,7 +133,7 @@ def load(
         config = load_config(folder.path / "config.yaml", files_must_exist=False)
         if not trust:
             check_foreign(config, (), folder.path)
-        holders = elites(folder.evaluations())
+        holders = elites(folder.evaluations.records())
     if not holders:
         raise RunFolderError(f"{run} has no elite to load; let it run longer")
     if cell is None:

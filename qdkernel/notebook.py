@@ -1,7 +1,7 @@
 """A run in a notebook: tables that pandas takes, a picture of the run, plots on axes that you give.
 
 run = qdkernel.open_run("runs/dgemm-20261120-1412-a1b2")
-pandas.DataFrame(run.evaluations())
+pandas.DataFrame(run.evaluations.records())
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ def open_run(run: str | os.PathLike[str]) -> Run:
     path = Path(run)
     with RunFolder.open(path) as folder:
         facts = folder.facts
-        return Run(path, folder.meta.get("problem", facts.problem), facts, tuple(folder.evaluations()))
+        return Run(path, folder.meta.get("problem", facts.problem), facts, tuple(folder.evaluations.records()))
 
 
 def _row(record: Record) -> Row:

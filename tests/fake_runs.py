@@ -133,8 +133,8 @@ def add_elite(folder: RunFolder, cell: Cell, gflops: float, **origin: Any) -> Ke
     """A kernel that took its cell."""
     made = kernel(f"{cell_name(cell)} at {gflops}")
     origin = {"operator": "schedule", "idea": "pack B into panels of 24 columns", "target": cell, **origin}
-    number = folder.add_proposal(Proposal(made, **origin))
-    folder.add_evaluation(number, ok(made, cell, gflops), Placement.NEW, {"rng": {"state": number}})
+    number = folder.evaluations.add_proposal(Proposal(made, **origin))
+    folder.evaluations.add(number, ok(made, cell, gflops), Placement.NEW, {"rng": {"state": number}})
     return made
 
 
@@ -145,8 +145,8 @@ def assignment(operator: str, text: str = "make it faster") -> Assignment:
 
 def ask(folder: RunFolder, opening: Assignment, model: str, completion: Completion) -> int:
     """A conversation that goes on after one reply."""
-    number = folder.add_conversation(opening, model)
-    folder.answer_call(folder.add_call(number, 0, opening.messages), completion)
+    number = folder.conversations.add(opening, model)
+    folder.conversations.answer_call(folder.conversations.add_call(number, 0, opening.messages), completion)
     return number
 
 
@@ -166,9 +166,9 @@ def add_by_model(
     reply = Completion(f"idea: pack B\n```c\n{made.source}```\n", "stop", tokens - tokens // 10, tokens // 10, 1, cost)
     conversation = ask(folder, assignment(operator), model, reply)
     proposal = Proposal(made, operator, **{"idea": "pack B", "target": cell, **origin})
-    number = folder.end_conversation(conversation, End.PROPOSAL, proposal=proposal).proposal_number
+    number = folder.conversations.end(conversation, End.PROPOSAL, proposal=proposal).proposal_number
     assert number is not None
-    folder.add_evaluation(number, ok(made, cell, gflops), placement, {})
+    folder.evaluations.add(number, ok(made, cell, gflops), placement, {})
     return made
 
 
@@ -191,11 +191,13 @@ def breed(folder: RunFolder, evaluations: int, seed: int = 1, simd_widths: tuple
         parents = (holders[cell][1].id,) if cell in holders else ()
         made = kernel(f"number {number}")
         idea = f"widen the register tile to {number % 7 + 2} rows"
-        proposal = folder.add_proposal(Proposal(made, ("schedule", "tune")[number % 2], idea, parents, cell))
+        proposal = folder.evaluations.add_proposal(
+            Proposal(made, ("schedule", "tune")[number % 2], idea, parents, cell)
+        )
         if number and rng.random() < 0.3:
             outcome = failures[int(rng.integers(len(failures)))]
             bad = Evaluation(made.id, outcome, detail=f"{outcome}: made up", step_s={"compile": 0.1})
-            folder.add_evaluation(proposal, bad, Placement.NONE, {})
+            folder.evaluations.add(proposal, bad, Placement.NONE, {})
             continue
         gflops = believable_gflops(cell, rng)
         placement = Placement.NEW
@@ -203,8 +205,8 @@ def breed(folder: RunFolder, evaluations: int, seed: int = 1, simd_widths: tuple
             placement = Placement.IMPROVED if gflops > holders[cell][0] else Placement.NOT_ADDED
         if placement.placed:
             holders[cell] = (gflops, made)
-        folder.add_evaluation(proposal, ok(made, cell, gflops), placement, {"rng": number})
-    folder.add_event(EventKind.STOPPED, f"{evaluations} evaluations spent")
+        folder.evaluations.add(proposal, ok(made, cell, gflops), placement, {"rng": number})
+    folder.events.add(EventKind.STOPPED, f"{evaluations} evaluations spent")
 
 
 def new_run(root: Path, machine: Mapping[str, Any] = MACHINE) -> RunFolder:

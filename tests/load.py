@@ -145,8 +145,8 @@ def complaints(run: Path, kinds: dict[str, str], forgiven: int = 0) -> list[str]
     As many of the latter as are ``forgiven`` do not count: compilers and children may have been killed from outside.
     """
     with RunFolder.open(run) as folder:
-        records = list(folder.evaluations())
-        unfinished = folder.unfinished()
+        records = list(folder.evaluations.records())
+        unfinished = folder.evaluations.unfinished()
     found = [f"proposal {number} has no evaluation" for number, _ in unfinished]
     times = Counter(record.proposal.idea.removeprefix("seed kernel ") for record in records)
     found += [f"{name} was evaluated {times[name]} times" for name in kinds if times[name] != 1]

@@ -193,7 +193,7 @@ def compare(first: RunFolder, second: RunFolder, by: str = "evaluations") -> Com
 def history(folder: RunFolder) -> History:
     """What a comparison reads of a run."""
     problem = folder.meta.get("problem", folder.facts.problem)
-    records, bills = tuple(folder.evaluations()), tuple(folder.bills())
+    records, bills = tuple(folder.evaluations.records()), tuple(folder.conversations.bills())
     return History(folder.path.absolute().name, problem, folder.facts, records, bills, folder.elapsed_s)
 
 

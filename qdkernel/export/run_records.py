@@ -41,7 +41,7 @@ def run_records(folder: RunFolder, prompts: PromptMaker) -> Iterator[ExportRecor
         prompts: makes the prompts of kernels that no model wrote.
     """
     run = _Run(folder, prompts)
-    records = list(folder.evaluations())
+    records = list(folder.evaluations.records())
     held = {record.number for record in elites(records).values()}
     for record in records:
         yield ExportRecord.model_validate(run.record(record, record.number in held))
@@ -111,7 +111,7 @@ class _Run:
         """What was said to a model and by it; for built-in operators a prompt from the templates."""
         conversation = None
         if record.conversation_id is not None:
-            conversation = self._folder.conversation(record.conversation_id)
+            conversation = self._folder.conversations.get(record.conversation_id)
         settings = self._models.get(conversation.model, {}) if conversation else {}
         calls = conversation.calls if conversation else ()
         last = next((call for call in reversed(calls) if call.reply is not None), None)

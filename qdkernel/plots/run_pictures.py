@@ -34,7 +34,7 @@ def plot_run(folder: RunFolder, out_dir: Path | None = None) -> list[Path]:
     Raises:
         RunFolderError: the pictures cannot be written there.
     """
-    records = list(folder.evaluations())
+    records = list(folder.evaluations.records())
     facts = folder.facts
     held = elites(records)
     target = folder.path / "plots" if out_dir is None else Path(out_dir)

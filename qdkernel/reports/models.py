@@ -17,10 +17,10 @@ _SHOWN = 300  # characters of a text from outside
 
 def spending_lines(folder: RunFolder) -> list[str]:
     """What was spent on models: all together, then each one when there are several; none without models."""
-    by_model = folder.spending()
+    by_model = folder.conversations.spending()
     if not by_model:
         return []
-    counts = folder.counts_by_ending()
+    counts = folder.conversations.counts_by_ending()
     made: Counter[str] = Counter()
     for (_, model), endings in counts.items():
         made[model] += endings[End.PROPOSAL]

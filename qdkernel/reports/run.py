@@ -83,16 +83,16 @@ def summarize(folder: RunFolder, records: Iterable[Record] | None = None) -> Sum
         folder: of the run.
         records: its log where it has been read; ``None`` to read it.
     """
-    facts, events = folder.facts, folder.events()
+    facts, events = folder.facts, folder.events.all()
     stops = [event.text for event in events if event.kind is EventKind.STOPPED]
     return Summary(
         facts=facts,
-        evaluations=folder.num_evaluations(),
+        evaluations=folder.evaluations.count(),
         elapsed_s=folder.elapsed_s,
         stop_reason=stops[-1] if stops else "",
-        outcomes=folder.counts_by_outcome(),
+        outcomes=folder.evaluations.counts_by_outcome(),
         num_retracted=sum(event.kind is EventKind.RETRACTED for event in events),
-        held=elites(folder.evaluations() if records is None else records),
+        held=elites(folder.evaluations.records() if records is None else records),
         num_reachable=len(set(reachable_cells(facts.simd_widths))),
         spending=tuple(spending_lines(folder)),
     )
@@ -108,14 +108,14 @@ def show_run(folder: RunFolder, top: int = TOP_CELLS) -> RenderableType:
         folder: of the run.
         top: rows of the table of cells.
     """
-    records = list(folder.evaluations())
+    records = list(folder.evaluations.records())
     summary = summarize(folder, records)
     parts: list[RenderableType] = [_facts_table(folder.path.name, summary)]
     if summary.held:
         parts += [Text(""), _cells_table(summary, top)]
     if summary.spending:
-        parts += [Text(""), arms_table(records, folder.counts_by_ending())]
-    if failures := folder.failures():
+        parts += [Text(""), arms_table(records, folder.conversations.counts_by_ending())]
+    if failures := folder.conversations.failures():
         parts += [Text(""), failures_table(failures)]
     if repeated := repetition_view(records):
         parts += [Text(""), repeated]
@@ -128,7 +128,7 @@ def show_cell(folder: RunFolder, cell: Cell) -> RenderableType:
     Raises:
         UnknownName: the cell is empty.
     """
-    records = list(folder.evaluations())
+    records = list(folder.evaluations.records())
     held = elites(records)
     if cell not in held:
         raise UnknownName(
@@ -147,7 +147,7 @@ def show_cell(folder: RunFolder, cell: Cell) -> RenderableType:
 
 
 def _conversation_of(folder: RunFolder, record: Record) -> str:
-    return "" if record.conversation_id is None else conversation_line(folder.conversation(record.conversation_id))
+    return "" if record.conversation_id is None else conversation_line(folder.conversations.get(record.conversation_id))
 
 
 def print_view(view: RenderableType, file: TextIO | None = None) -> None:

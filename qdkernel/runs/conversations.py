@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from qdkernel.core import Arm, Proposal
@@ -24,7 +22,6 @@ from qdkernel.runs.conversation_records import (
     new_call,
     new_conversation,
 )
-from qdkernel.runs.lock import WriterLock
 from qdkernel.runs.records import storable, to_json
 from qdkernel.runs.store import RunStore, insert_proposal, insert_row, now, put_state
 
@@ -32,16 +29,20 @@ _PAGE = 20  # conversations read at a time; each carries its prompts, some 100 k
 _CALLS = "SELECT * FROM model_calls WHERE conversation_id = ? ORDER BY turn"
 
 
-class ConversationLog(RunStore):
-    """The conversations of a run; every method may be called from several threads."""
+class ConversationLog:
+    """The conversations of a run; every method may be called from several threads.
 
-    def __init__(self, path: Path, database: sqlite3.Connection, lock: WriterLock | None) -> None:
-        super().__init__(path, database, lock)
+    Args:
+        store: the database of the run folder.
+    """
+
+    def __init__(self, store: RunStore) -> None:
+        self._store = store
         self._asked_at: dict[int, float] = {}  # by call, of this process's monotonic clock
 
-    def add_conversation(self, assignment: Assignment, model: str) -> int:
+    def add(self, assignment: Assignment, model: str) -> int:
         """Commits a conversation about to be held and returns its number."""
-        with self._transaction() as database:
+        with self._store.transaction() as database:
             return insert_row(database, "conversations", new_conversation(assignment, model))
 
     def add_call(self, conversation_id: int, turn: int, messages: Sequence[Message]) -> int:
@@ -53,10 +54,10 @@ class ConversationLog(RunStore):
             ValueError: no such conversation, one that has ended, or a turn that was answered.
         """
         request = to_json([{"role": message.role, "content": message.content} for message in messages])
-        with self._transaction() as database:
+        with self._store.transaction() as database:
             self._check_open(conversation_id)
             query = "SELECT id, answered_at FROM model_calls WHERE conversation_id = ? AND turn = ?"
-            earlier = self._rows(query, (conversation_id, turn))
+            earlier = self._store.rows(query, (conversation_id, turn))
             if not earlier:
                 call_id = insert_row(database, "model_calls", new_call(conversation_id, turn, request))
             elif earlier[0]["answered_at"] is not None:
@@ -94,7 +95,7 @@ class ConversationLog(RunStore):
             found = {"failure_kind": failure.kind, "failure": storable(str(failure))}
             self._settle(call_id, failure.attempts, failure.usage, found)
 
-    def end_conversation(
+    def end(
         self,
         conversation_id: int,
         how: End,
@@ -106,7 +107,7 @@ class ConversationLog(RunStore):
         """Commits how a conversation ended and all that follows from it, in one transaction.
 
         Args:
-            conversation_id: from ``add_conversation``.
+            conversation_id: from ``add``.
             how: what it ended with.
             reason: why it brought nothing.
             proposal: what it brought; in flight until it is evaluated. With ``how`` ``proposal`` only.
@@ -120,7 +121,7 @@ class ConversationLog(RunStore):
             raise ValueError(
                 f"a conversation ends in {End.PROPOSAL.value!r} exactly when it brings one; got {how.value!r}"
             )
-        with self._transaction() as database:
+        with self._store.transaction() as database:
             self._check_open(conversation_id)
             database.execute(
                 "UPDATE conversations SET ended = ?, ended_at = ?, reason = ? WHERE id = ?",
@@ -134,18 +135,18 @@ class ConversationLog(RunStore):
             put_state(database, state or {})
             return Ended(number, following)
 
-    def unended_conversations(self) -> list[StoredConversation]:
+    def unended(self) -> list[StoredConversation]:
         """Conversations under way when the run stopped, oldest first, with what was asked and answered."""
         return self._conversations("ended IS NULL ORDER BY id")
 
-    def conversations(self) -> Iterator[StoredConversation]:
+    def all(self) -> Iterator[StoredConversation]:
         """Every conversation in the order of their commit."""
         last = 0
         while page := self._conversations(f"id > ? ORDER BY id LIMIT {_PAGE}", last):
             last = page[-1].id
             yield from page
 
-    def conversation(self, conversation_id: int) -> StoredConversation:
+    def get(self, conversation_id: int) -> StoredConversation:
         """The conversation with this number.
 
         Raises:
@@ -156,14 +157,14 @@ class ConversationLog(RunStore):
             raise ValueError(f"expected the number of a conversation of this run, got {conversation_id}")
         return found[0]
 
-    def conversation_of(self, proposal_number: int) -> StoredConversation | None:
+    def of_proposal(self, proposal_number: int) -> StoredConversation | None:
         """The conversation that brought a proposal; ``None`` for built-in operators."""
         found = self._conversations("id = (SELECT conversation_id FROM proposals WHERE id = ?)", proposal_number)
         return found[0] if found else None
 
     def spending(self) -> dict[str, Spending]:
         """What each model has cost, by its name; models never asked are left out."""
-        rows = self._rows(
+        rows = self._store.rows(
             """SELECT c.model, sum(m.attempts) AS requests, sum(m.prompt_tokens) AS prompt_tokens,
             sum(m.completion_tokens) AS completion_tokens, sum(m.cost) AS cost,
             sum(m.estimated_tokens) AS estimated_tokens,
@@ -175,7 +176,7 @@ class ConversationLog(RunStore):
 
     def bills(self) -> list[Bill]:
         """What each answered call cost, failed ones included, in the order in which the answers came."""
-        rows = self._rows(
+        rows = self._store.rows(
             """SELECT m.elapsed_s, m.prompt_tokens + m.completion_tokens AS tokens, m.cost, m.latency_s, c.model,
             m.failure_kind IS NOT NULL AS failed FROM model_calls m JOIN conversations c ON c.id = m.conversation_id
             WHERE m.answered_at IS NOT NULL ORDER BY m.elapsed_s, m.id"""
@@ -190,7 +191,7 @@ class ConversationLog(RunStore):
 
         Calls that failed after all attempts, and conversations in which nothing could be read from the replies.
         """
-        rows = self._rows(
+        rows = self._store.rows(
             f"""SELECT model, kind, count(*) AS calls, text, max(id) FROM (
             SELECT c.model, m.failure_kind AS kind, m.failure AS text, m.id FROM model_calls m
             JOIN conversations c ON c.id = m.conversation_id WHERE m.failure_kind IS NOT NULL
@@ -201,7 +202,7 @@ class ConversationLog(RunStore):
 
     def counts_by_ending(self) -> dict[Arm, Counter[str]]:
         """For each operator and model, how many conversations ended how; those under way count under ``''``."""
-        rows = self._rows(
+        rows = self._store.rows(
             """SELECT operator, model, ifnull(ended, '') AS ended, count(*) AS n FROM conversations
             GROUP BY operator, model, ended ORDER BY operator, model"""
         )
@@ -212,12 +213,12 @@ class ConversationLog(RunStore):
 
     def _conversations(self, condition: str, *values: Any) -> list[StoredConversation]:
         """Those that fulfil an SQL condition, in order, with their calls."""
-        with self._guard:
-            rows = self._rows(f"SELECT * FROM conversations WHERE {condition}", values)
-            return [conversation_of(row, self._rows(_CALLS, (row["id"],))) for row in rows]
+        with self._store.guard:
+            rows = self._store.rows(f"SELECT * FROM conversations WHERE {condition}", values)
+            return [conversation_of(row, self._store.rows(_CALLS, (row["id"],))) for row in rows]
 
     def _check_open(self, conversation_id: int) -> None:
-        rows = self._rows("SELECT ended FROM conversations WHERE id = ?", (conversation_id,))
+        rows = self._store.rows("SELECT ended FROM conversations WHERE id = ?", (conversation_id,))
         if not rows:
             raise ValueError(f"expected the number of a conversation of this run, got {conversation_id}")
         if rows[0]["ended"] is not None:
@@ -236,10 +237,10 @@ class ConversationLog(RunStore):
         changes: dict[str, Any] = {}
         if answer is not None:
             latency_s = None if asked_at is None else time.monotonic() - asked_at
-            changes = {**answer, "answered_at": now(), "latency_s": latency_s, "elapsed_s": self.elapsed_s}
+            changes = {**answer, "answered_at": now(), "latency_s": latency_s, "elapsed_s": self._store.elapsed_s}
         setters = ", ".join([f"{k} = {k} + :{k}" for k in added] + [f"{k} = :{k}" for k in changes])
-        with self._transaction() as database:
-            rows = self._rows("SELECT answered_at FROM model_calls WHERE id = ?", (call_id,))
+        with self._store.transaction() as database:
+            rows = self._store.rows("SELECT answered_at FROM model_calls WHERE id = ?", (call_id,))
             if not rows:
                 raise ValueError(f"expected the number of a call of this run, got {call_id}")
             if rows[0]["answered_at"] is not None:

@@ -29,15 +29,22 @@ from qdkernel.runs.store import RunStore, insert_event, insert_proposal, insert_
 _PAGE = 200
 
 
-class EvaluationLog(RunStore):
-    """The proposals and evaluations of a run; every method may be called from several threads."""
+class EvaluationLog:
+    """The proposals and evaluations of a run; every method may be called from several threads.
+
+    Args:
+        store: the database of the run folder.
+    """
+
+    def __init__(self, store: RunStore) -> None:
+        self._store = store
 
     def add_proposal(self, proposal: Proposal) -> int:
         """Commits a proposal and returns its number; until it has an evaluation it counts as in flight."""
-        with self._transaction() as database:
+        with self._store.transaction() as database:
             return insert_proposal(database, proposal, None)
 
-    def add_evaluation(
+    def add(
         self,
         proposal_id: int,
         evaluation: Evaluation,
@@ -62,9 +69,9 @@ class EvaluationLog(RunStore):
             "proposal_id": proposal_id,
             "placement": placement,
             "finished_at": now(),
-            "elapsed_s": self.elapsed_s,
+            "elapsed_s": self._store.elapsed_s,
         }
-        with self._transaction() as database:
+        with self._store.transaction() as database:
             self._check_in_flight(proposal_id, evaluation.kernel_id)
             number = insert_row(database, "evaluations", row)
             _insert_samples(database, number, 0, evaluation.timings)
@@ -73,7 +80,7 @@ class EvaluationLog(RunStore):
                     "UPDATE kernels SET normal_hash = ? WHERE id = ?", (evaluation.hashes.normal, evaluation.kernel_id)
                 )
             if evaluation.duel and evaluation.duel.fault:
-                _retract(database, evaluation.duel.incumbent, evaluation.duel.fault, self.elapsed_s)
+                _retract(database, evaluation.duel.incumbent, evaluation.duel.fault, self._store.elapsed_s)
             put_state(database, state)
         return number
 
@@ -89,10 +96,10 @@ class EvaluationLog(RunStore):
         """
         if evaluation.score is None:
             raise ValueError(f"a measurement is an evaluation that ended ok; got {evaluation.outcome}")
-        with self._transaction() as database:
+        with self._store.transaction() as database:
             self._check_timed(number, evaluation.kernel_id)
             query = "SELECT count(*) AS n FROM remeasurements WHERE evaluation_id = ?"
-            measurement = 1 + int(self._rows(query, (number,))[0]["n"])
+            measurement = 1 + int(self._store.rows(query, (number,))[0]["n"])
             row = {
                 "evaluation_id": number,
                 "measurement": measurement,
@@ -109,18 +116,18 @@ class EvaluationLog(RunStore):
         Its record ends with the fault from now on, without an objective, and holds no cell: the elite
         before it holds the cell again. The samples stay, and an event tells what happened.
         """
-        with self._transaction() as database:
-            _retract(database, kernel_id, fault, self.elapsed_s)
+        with self._store.transaction() as database:
+            _retract(database, kernel_id, fault, self._store.elapsed_s)
 
     def unfinished(self) -> list[tuple[int, Proposal]]:
         """Proposals in flight, oldest first: committed, but not evaluated; a resume evaluates them again."""
-        rows = self._rows(
+        rows = self._store.rows(
             """SELECT p.*, k.source FROM proposals p JOIN kernels k ON k.id = p.kernel_id
             WHERE NOT EXISTS (SELECT 1 FROM evaluations e WHERE e.proposal_id = p.id) ORDER BY p.id"""
         )
         return [(row["id"], proposal_of(row)) for row in rows]
 
-    def evaluations(self, after: int = 0) -> Iterator[Record]:
+    def records(self, after: int = 0) -> Iterator[Record]:
         """The log: every evaluation in the order of its commit; the archive is a fold over it.
 
         A remeasured kernel has objective and timings of its best measurement, the one with the highest objective:
@@ -130,7 +137,7 @@ class EvaluationLog(RunStore):
             after: only the records with a higher number, for a reader that has the earlier ones.
         """
         last = after
-        while rows := self._rows(RECORD_QUERY, (last, _PAGE)):
+        while rows := self._store.rows(RECORD_QUERY, (last, _PAGE)):
             first, last = last, rows[-1]["id"]
             remeasurements = self._remeasurements(
                 first, last
@@ -139,13 +146,13 @@ class EvaluationLog(RunStore):
             timings = self._timings(first, last, used)
             yield from (record_of(row, timings[row["id"]], remeasurements[row["id"]]) for row in rows)
 
-    def num_evaluations(self) -> int:
+    def count(self) -> int:
         """How many evaluations were committed."""
-        return int(self._rows("SELECT count(*) AS n FROM evaluations")[0]["n"])
+        return int(self._store.rows("SELECT count(*) AS n FROM evaluations")[0]["n"])
 
     def counts_by_outcome(self) -> dict[Outcome, int]:
         """How many evaluations ended in each outcome, in the outcomes' order; those that never came are left out."""
-        rows = self._rows("SELECT outcome, count(*) AS n FROM evaluations GROUP BY outcome")
+        rows = self._store.rows("SELECT outcome, count(*) AS n FROM evaluations GROUP BY outcome")
         counts = {row["outcome"]: int(row["n"]) for row in rows}
         return {outcome: counts[outcome] for outcome in Outcome if outcome in counts}
 
@@ -155,13 +162,13 @@ class EvaluationLog(RunStore):
         Raises:
             UnknownName: the run never saw it.
         """
-        rows = self._rows("SELECT source FROM kernels WHERE id = ?", (kernel_id,))
+        rows = self._store.rows("SELECT source FROM kernels WHERE id = ?", (kernel_id,))
         if not rows:
-            raise UnknownName(f"no kernel {kernel_id!r} in {self.path}; ids are 64 hexadecimal digits")
+            raise UnknownName(f"no kernel {kernel_id!r} in {self._store.path}; ids are 64 hexadecimal digits")
         return kernel_of(rows[0]["source"], kernel_id)
 
     def _remeasurements(self, after: int, until: int) -> Mapping[int, Remeasurements]:
-        rows = self._rows(
+        rows = self._store.rows(
             # with max() SQLite takes the other columns from the row that holds the maximum
             """SELECT evaluation_id, count(*) AS n, measurement, max(objective) AS objective FROM remeasurements
             WHERE evaluation_id > ? AND evaluation_id <= ? GROUP BY evaluation_id""",
@@ -172,7 +179,7 @@ class EvaluationLog(RunStore):
 
     def _timings(self, after: int, until: int, used: Mapping[int, int]) -> Mapping[int, list[Timing]]:
         """Timings of a page of evaluations, each from the measurement that is used."""
-        rows = self._rows(
+        rows = self._store.rows(
             "SELECT * FROM samples WHERE evaluation_id > ? AND evaluation_id <= ? ORDER BY evaluation_id, position",
             (after, until),
         )
@@ -183,7 +190,7 @@ class EvaluationLog(RunStore):
         return timings
 
     def _check_timed(self, number: int, kernel_id: KernelId) -> None:
-        rows = self._rows("SELECT kernel_id, outcome FROM evaluations WHERE id = ?", (number,))
+        rows = self._store.rows("SELECT kernel_id, outcome FROM evaluations WHERE id = ?", (number,))
         if not rows:
             raise ValueError(f"expected the number of a record of this run, got {number}")
         if rows[0]["outcome"] != Outcome.OK:
@@ -194,7 +201,7 @@ class EvaluationLog(RunStore):
             )
 
     def _check_in_flight(self, proposal_id: int, kernel_id: KernelId) -> None:
-        rows = self._rows(
+        rows = self._store.rows(
             """SELECT p.kernel_id, e.id AS number FROM proposals p LEFT JOIN evaluations e ON e.proposal_id = p.id
             WHERE p.id = ?""",
             (proposal_id,),

@@ -17,6 +17,7 @@ import json
 import os
 import secrets
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from qdkernel._version import installed_version
@@ -25,19 +26,32 @@ from qdkernel.errors import RunFolderError
 from qdkernel.runs.conversations import ConversationLog
 from qdkernel.runs.database import create_database, open_readonly, open_writable
 from qdkernel.runs.evaluations import EvaluationLog
+from qdkernel.runs.events import EventLog
 from qdkernel.runs.lock import WriterLock
 from qdkernel.runs.machine_facts import MachineFacts, machine_facts
 from qdkernel.runs.machine_record import MachineRecord, read_machine_record, write_machine_record
-from qdkernel.runs.records import Event, EventKind
-from qdkernel.runs.store import insert_event, now, put_state
+from qdkernel.runs.store import RunStore, now
 
 
-class RunFolder(EvaluationLog, ConversationLog):
+class RunFolder:
     """A run on disk, opened for reading or as its one writer; made by ``create`` and ``open``, a context manager.
 
-    All methods may be called from several threads of the process that opened it. Every one raises ``RunFolderError``
-    when the database cannot be used, and the writing ones when the folder was opened for reading.
+    All methods, also of its logs, may be called from several threads of the process that opened it. Every one raises
+    ``RunFolderError`` when the database cannot be used, and the writing ones when the folder was opened for reading.
+
+    Attributes:
+        path: the folder.
+        evaluations: proposals, evaluations and remeasurements.
+        conversations: with models.
+        events: what happened to the run itself.
     """
+
+    def __init__(self, store: RunStore) -> None:
+        self.path = store.path
+        self.evaluations = EvaluationLog(store)
+        self.conversations = ConversationLog(store)
+        self.events = EventLog(store)
+        self._store = store
 
     @classmethod
     def create(
@@ -63,7 +77,7 @@ class RunFolder(EvaluationLog, ConversationLog):
                 (path / "plots").mkdir(exist_ok=True)
                 write_atomically(path / "config.yaml", config_yaml.encode())
                 write_atomically(path / "machine.json", write_machine_record(machine).encode())
-                return cls(path, create_database(path / "run.db", meta), lock)
+                return cls(RunStore(path, create_database(path / "run.db", meta), lock))
             except BaseException:
                 lock.release()
                 raise
@@ -94,14 +108,31 @@ class RunFolder(EvaluationLog, ConversationLog):
                 f"{path} holds no run.db: not a run folder, or one whose run has not begun; give one made by `evolve`"
             )
         if not writable:
-            return cls(path, open_readonly(database), None)
+            return cls(RunStore(path, open_readonly(database), None))
         _refuse_links(path)
         lock = WriterLock(path / "run.lock")
         try:
-            return cls(path, open_writable(database), lock)
+            return cls(RunStore(path, open_writable(database), lock))
         except BaseException:
             lock.release()
             raise
+
+    def close(self) -> None:
+        """Closes the database and lets the next writer in; does nothing the second time."""
+        self._store.close()
+
+    def __enter__(self) -> RunFolder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds the run has been active: earlier sessions, and for a writer this one."""
+        return self._store.elapsed_s
 
     @property
     def config_yaml(self) -> str:
@@ -127,27 +158,12 @@ class RunFolder(EvaluationLog, ConversationLog):
     @property
     def meta(self) -> dict[str, str]:
         """``problem``, ``created_at`` (UTC, ISO 8601) and ``harness``, the version of qdkernel that measured."""
-        return {row["key"]: row["value"] for row in self._rows("SELECT key, value FROM meta ORDER BY key")}
-
-    def add_event(self, kind: EventKind, text: str) -> None:
-        """Commits something that happened to the run itself, e.g. that it stopped, with the reason."""
-        with self._transaction() as database:
-            insert_event(database, kind, text, self.elapsed_s)
-
-    def set_state(self, key: str, value: Any) -> None:  # Any: a JSON value
-        """Commits a value to find again on resume."""
-        with self._transaction() as database:
-            put_state(database, {key: value})
+        return {row["key"]: row["value"] for row in self._store.rows("SELECT key, value FROM meta ORDER BY key")}
 
     def get_state(self, key: str, default: Any = None) -> Any:  # Any: a JSON value
         """The value last committed under ``key``."""
-        rows = self._rows("SELECT value FROM state WHERE key = ?", (key,))
+        rows = self._store.rows("SELECT value FROM state WHERE key = ?", (key,))
         return json.loads(rows[0]["value"]) if rows else default
-
-    def events(self) -> list[Event]:
-        """What happened to the run itself, oldest first."""
-        rows = self._rows("SELECT at, kind, text, elapsed_s FROM events ORDER BY id")
-        return [Event(row["at"], EventKind(row["kind"]), row["text"], row["elapsed_s"]) for row in rows]
 
     def _text(self, name: str) -> str:
         try:

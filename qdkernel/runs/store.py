@@ -9,8 +9,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from qdkernel.core import Proposal
 from qdkernel.errors import RunFolderError
@@ -31,6 +30,9 @@ class RunStore:
         path: the run folder.
         database: the connection to its ``run.db``.
         lock: held by the one writer; ``None`` when opened for reading.
+
+    Attributes:
+        guard: held by whoever reads or writes; hold it to read several queries' rows as of one moment.
     """
 
     def __init__(self, path: Path, database: sqlite3.Connection, lock: WriterLock | None) -> None:
@@ -38,24 +40,16 @@ class RunStore:
         self._database = database
         self._lock = lock
         # Python's sqlite3 lets threads share a connection, but not a transaction; reentrant: a transaction reads, too.
-        self._guard = threading.RLock()
+        self.guard = threading.RLock()
         self._started = time.monotonic()
-        self._elapsed_before_s = float(self._rows(_LAST_ELAPSED)[0]["s"] or 0.0)
+        self._elapsed_before_s = float(self.rows(_LAST_ELAPSED)[0]["s"] or 0.0)
 
     def close(self) -> None:
         """Closes the database and lets the next writer in; does nothing the second time."""
-        with self._guard:
+        with self.guard:
             self._database.close()
             if self._lock:
                 self._lock.release()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @property
     def elapsed_s(self) -> float:
@@ -63,15 +57,21 @@ class RunStore:
         session = time.monotonic() - self._started if self._lock else 0.0
         return self._elapsed_before_s + session
 
-    def _rows(self, query: str, values: Iterable[Any] = ()) -> list[sqlite3.Row]:
-        with self._guard, translated(self.path / "run.db"):
+    def rows(self, query: str, values: Iterable[Any] = ()) -> list[sqlite3.Row]:  # Any: what SQLite stores
+        """What a query finds."""
+        with self.guard, translated(self.path / "run.db"):
             return self._database.execute(query, tuple(values)).fetchall()
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Commits what the block writes, all or nothing.
+
+        Raises:
+            RunFolderError: the folder was opened for reading.
+        """
         if self._lock is None:
             raise RunFolderError(f"{self.path} was opened for reading; open it with writable=True to add to it")
-        with self._guard, translated(self.path / "run.db"), transaction(self._database):
+        with self.guard, translated(self.path / "run.db"), transaction(self._database):
             yield self._database
 
 

@@ -102,7 +102,7 @@ class ArchiveFold:
         if taken:
             self.held[taken.cell] = HeldCell(record, proposal, [taken.objective])
         if evaluation.duel and evaluation.duel.fault:
-            self._recount(elites(self._folder.evaluations()))
+            self._recount(elites(self._folder.evaluations.records()))
 
     def restore(self, record: Record) -> None:
         """Takes in an evaluation of an earlier session."""
@@ -122,8 +122,8 @@ class ArchiveFold:
 
     def retract(self, cell: Cell, evaluation: Evaluation) -> None:
         """Takes a cell from an elite that failed when it was timed again: its predecessor holds it again, if any."""
-        self._folder.retract(evaluation.kernel_id, Fault(evaluation.outcome, evaluation.detail))
-        left = elites(self._folder.evaluations())
+        self._folder.evaluations.retract(evaluation.kernel_id, Fault(evaluation.outcome, evaluation.detail))
+        left = elites(self._folder.evaluations.records())
         if cell in left:
             self._restore_elite(left[cell])
         else:
@@ -174,7 +174,7 @@ class ArchiveFold:
 
     def _recount(self, left: Mapping[Cell, Record]) -> None:
         """Counts again after a record was retracted; ``left``: the elites of the log."""
-        self._status.outcomes = Counter(self._folder.counts_by_outcome())
+        self._status.outcomes = Counter(self._folder.evaluations.counts_by_outcome())
         for record in left.values():
             self._note_best(record.evaluation.score)
         self._count_elites()

@@ -165,6 +165,6 @@ def endpoint_spec(model: ModelConfig) -> EndpointSpec:
 
 def _spent_before(folder: RunFolder) -> Usage:
     total = Usage()
-    for spending in folder.spending().values():
+    for spending in folder.conversations.spending().values():
         total += Usage(spending.requests, spending.tokens, spending.cost)
     return total

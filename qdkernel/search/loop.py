@@ -76,7 +76,7 @@ class Evolution:
             reason = self._search(backend)
             if config.timing.remeasure and reason is not StopReason.INTERRUPTED:
                 self._remeasure(backend)
-        self._folder.add_event(EventKind.STOPPED, reason.value)
+        self._folder.events.add(EventKind.STOPPED, reason.value)
         return reason
 
     def _search(self, backend: Evaluations) -> StopReason:
@@ -119,7 +119,9 @@ class Evolution:
                 return reason or self._spent(0) or self._source.ending  # asking may have shown what is spent
             number = pending.number
             if number is None:
-                number = self._folder.add_proposal(pending.proposal)  # before it is evaluated: a kill loses none
+                number = self._folder.evaluations.add_proposal(
+                    pending.proposal
+                )  # before it is evaluated: a kill loses none
             self._under_way[number] = pending
             if self._fold.judged(kernel := pending.proposal.kernel.id):
                 self._place(number, _same_again(kernel))
@@ -154,7 +156,7 @@ class Evolution:
             gain = self._fold.add(pending.proposal, evaluation, placement, before)
             self._source.evaluated(number, pending, evaluation, placement, gain, self._cost(evaluation))
         self._update_status()
-        record = self._folder.add_evaluation(number, evaluation, placement, self._source.state())
+        record = self._folder.evaluations.add(number, evaluation, placement, self._source.state())
         self._fold.committed(record, pending.proposal, evaluation, placement)
         return False
 
@@ -183,7 +185,7 @@ class Evolution:
 
     def _restore(self) -> None:
         """Rebuilds everything from the run's log: the archive is a fold over it."""
-        for record in self._folder.evaluations():
+        for record in self._folder.evaluations.records():
             self._fold.restore(record)
             self._source.recorded(record.proposal, record.evaluation, record.placement)
         self.status.session_evaluations = 0

@@ -121,7 +121,7 @@ class Proposer:
         if self._stages and proposal.provenance.stage:
             begun = self._stages.record(proposal.provenance.stage, placement.placed, self._history.elites)
             if begun:
-                self._folder.add_event(EventKind.STAGE, f"stage {begun.name} begins")
+                self._folder.events.add(EventKind.STAGE, f"stage {begun.name} begins")
         if pending.play:
             pending.play.settle(gain, cost + pending.cost)
         if self._session:
@@ -173,7 +173,7 @@ class Proposer:
     def _left_over(self) -> list[PendingProposal]:
         """Proposals that a killed session left; their plays are in flight again."""
         pending = []
-        for number, proposal in self._folder.unfinished():
+        for number, proposal in self._folder.evaluations.unfinished():
             origin = proposal.provenance
             play = self._plays.begin(origin.arm, origin.parent_cell) if origin.arm else None
             pending.append(PendingProposal(proposal, number, self._accept(proposal), play))

@@ -100,13 +100,13 @@ class Remeasurement:
         """A measurement counts when it is faster, a failure costs the cell, and a lost one changes nothing."""
         outcome = evaluation.outcome
         if evaluation.score:
-            self._folder.add_remeasurement(record, evaluation)
+            self._folder.evaluations.add_remeasurement(record, evaluation)
             self._fold.add_speed(cell, evaluation.score)
         elif outcome in (Outcome.WRONG, Outcome.CRASHED):
             self._fold.retract(cell, evaluation)
         elif outcome is not Outcome.LOST:
             text = f"{cell_name(cell)}: timed again, its kernel ended {outcome}: {evaluation.detail}"
-            self._folder.add_event(EventKind.REMEASURE, text)
+            self._folder.events.add(EventKind.REMEASURE, text)
 
 
 def _agree(objectives: list[float]) -> bool:

@@ -67,8 +67,8 @@ class Replay:
 
     def restore(self) -> None:
         """Continues after the proposals that the new folder contains already."""
-        unfinished = self._folder.unfinished()
-        held = self._folder.num_evaluations() + len(unfinished)
+        unfinished = self._folder.evaluations.unfinished()
+        held = self._folder.evaluations.count() + len(unfinished)
         self._pending = self._all(held, unfinished)
 
     def _all(self, held: int, unfinished: list[tuple[int, Proposal]]) -> Iterator[PendingProposal]:
@@ -79,11 +79,11 @@ class Replay:
 
     def _proposals(self) -> list[tuple[int, Proposal]]:
         """Every proposal of the recorded run, in the order they were made."""
-        evaluated = [(record.proposal_id, record.proposal) for record in self._recorded.evaluations()]
-        return sorted([*evaluated, *self._recorded.unfinished()], key=lambda item: item[0])
+        evaluated = [(record.proposal_id, record.proposal) for record in self._recorded.evaluations.records()]
+        return sorted([*evaluated, *self._recorded.evaluations.unfinished()], key=lambda item: item[0])
 
     def _again(self, number: int, proposal: Proposal) -> PendingProposal:
-        stored = self._recorded.conversation_of(number)
+        stored = self._recorded.conversations.of_proposal(number)
         if stored is None:
             return PendingProposal(proposal)
         read = self._read(stored)
@@ -103,17 +103,17 @@ class Replay:
 
     def _copy(self, stored: StoredConversation, proposal: Proposal) -> int:
         """Commits the conversation to the new folder as it was; returns the proposal's number there."""
-        conversation = self._folder.add_conversation(stored.assignment, stored.model)
+        conversation = self._folder.conversations.add(stored.assignment, stored.model)
         for call in stored.calls:
-            copied = self._folder.add_call(conversation, call.turn, call.messages)
+            copied = self._folder.conversations.add_call(conversation, call.turn, call.messages)
             try:
-                self._folder.answer_call(copied, answer_of(call))
+                self._folder.conversations.answer_call(copied, answer_of(call))
             except CallFailed as failure:
-                self._folder.fail_call(copied, failure)
-        number = self._folder.end_conversation(conversation, End.PROPOSAL, proposal=proposal).proposal_number
+                self._folder.conversations.fail_call(copied, failure)
+        number = self._folder.conversations.end(conversation, End.PROPOSAL, proposal=proposal).proposal_number
         assert number is not None
         return number
 
     def _tell(self, text: str) -> None:
         self._say(text)
-        self._folder.add_event(EventKind.REPLAY, text)
+        self._folder.events.add(EventKind.REPLAY, text)

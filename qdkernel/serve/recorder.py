@@ -31,11 +31,11 @@ class RunRecorder:
         reachable = frozenset(reachable_cells(environment.machine.simd_widths))
         self._archive = KernelArchive(reachable, environment.config.timing.tie)
         self._contests: Counter[KernelId] = Counter()
-        self._unfinished = {proposal.kernel.id: number for number, proposal in folder.unfinished()}
+        self._unfinished = {proposal.kernel.id: number for number, proposal in folder.evaluations.unfinished()}
 
     def restore(self) -> Iterator[tuple[Kernel, Evaluation]]:
         """Rebuilds the archive from the folder; gives every evaluation that it holds."""
-        for record in self._folder.evaluations():
+        for record in self._folder.evaluations.records():
             if record.placed:
                 self._place(record.proposal.kernel, record.evaluation)
             yield record.proposal.kernel, record.evaluation
@@ -52,8 +52,8 @@ class RunRecorder:
         number = self._unfinished.pop(kernel.id, None)
         if number is None:
             notes: dict[str, Any] = {"stage": stage} if stage else {}  # Any: JSON
-            number = self._folder.add_proposal(Proposal(kernel, OPERATOR, "", notes=notes))
-        self._folder.add_evaluation(number, evaluation, placement, {})
+            number = self._folder.evaluations.add_proposal(Proposal(kernel, OPERATOR, "", notes=notes))
+        self._folder.evaluations.add(number, evaluation, placement, {})
         if placement.placed:
             self._place(kernel, evaluation)
         return False

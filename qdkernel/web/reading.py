@@ -94,7 +94,7 @@ class RunReader:
     def read(self) -> RunData:
         """The run as it stands."""
         with RunFolder.open(self.path) as folder:
-            events = tuple(folder.events())
+            events = tuple(folder.events.all())
             facts = folder.facts
             self._read_records(folder, facts, sum(event.kind is EventKind.RETRACTED for event in events))
             meta = folder.meta
@@ -109,8 +109,8 @@ class RunReader:
                 records=tuple(self._records),
                 baseline=tuple(self._baseline),
                 events=events,
-                bills=tuple(folder.bills()),
-                endings=folder.counts_by_ending(),
+                bills=tuple(folder.conversations.bills()),
+                endings=folder.conversations.counts_by_ending(),
                 bandit=_arms(folder.get_state("portfolio", {})),
                 elapsed_s=folder.elapsed_s,
             )
@@ -122,7 +122,7 @@ class RunReader:
         if missing := [number for number in wanted if number not in known]:
             with RunFolder.open(self.path) as folder:
                 for number in missing:
-                    record = next(folder.evaluations(number - 1), None)
+                    record = next(folder.evaluations.records(number - 1), None)
                     if record is not None and record.number == number:
                         known[number] = record
         return [known[number] for number in wanted if number in known]
@@ -133,7 +133,7 @@ class RunReader:
         if not wanted:
             return {}
         with RunFolder.open(self.path) as folder:
-            return {number: folder.conversation(conversation) for number, conversation in wanted}
+            return {number: folder.conversations.get(conversation) for number, conversation in wanted}
 
     def _read_records(self, folder: RunFolder, facts: MachineFacts, retractions: int) -> None:
         start = time.monotonic()
@@ -143,7 +143,7 @@ class RunReader:
             self._records, self._baseline = [], []
         last = self._records[-1].number if self._records else 0
         speeds = {tuple(speed.size.items()): speed.gflops for speed in facts.baseline}
-        for record in folder.evaluations(last):
+        for record in folder.evaluations.records(last):
             if sample := _baseline_sample(record, speeds):
                 self._baseline.append(sample)
             self._records.append(record if record.placed else _slim(record))

@@ -263,8 +263,8 @@ def test_runs_without_an_elite_or_a_baseline_are_shown(tmp_path: Path) -> None:
     for seed in (1, 2):
         with new_run(tmp_path, machine=UNMEASURED) as folder:
             made = kernel(str(seed))
-            number = folder.add_proposal(Proposal(made, "schedule", ""))
-            folder.add_evaluation(number, Evaluation(made.id, Outcome.WRONG), Placement.NONE, {})
+            number = folder.evaluations.add_proposal(Proposal(made, "schedule", ""))
+            folder.evaluations.add(number, Evaluation(made.id, Outcome.WRONG), Placement.NONE, {})
             paths.append(folder.path)
     with RunFolder.open(paths[0]) as a, RunFolder.open(paths[1]) as b:
         comparison = compare(a, b)

@@ -18,8 +18,8 @@ CELL = parse_cell("packed/512/static/near")
 
 
 def add(folder: RunFolder, subject: Kernel, evaluation: Evaluation, operator: str = "tune") -> None:
-    number = folder.add_proposal(Proposal(subject, operator, ""))
-    folder.add_evaluation(number, evaluation, Placement.NONE, {})
+    number = folder.evaluations.add_proposal(Proposal(subject, operator, ""))
+    folder.evaluations.add(number, evaluation, Placement.NONE, {})
 
 
 def add_equal(folder: RunFolder, tag: str, original: Kernel, operator: str = "tune") -> Kernel:
@@ -32,7 +32,7 @@ def add_equal(folder: RunFolder, tag: str, original: Kernel, operator: str = "tu
 
 
 def by_arm(folder: RunFolder) -> dict[Arm, Repetition]:
-    return repetition(folder.evaluations(), operator_and_model)
+    return repetition(folder.evaluations.records(), operator_and_model)
 
 
 def test_different_kernels_are_groups_of_one(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_duplicates_of_duplicates_lead_to_the_original(tmp_path: Path) -> None:
         second = add_equal(folder, "second", first)
         third = add_equal(folder, "third", second)
         add(folder, third, Evaluation(third.id, Outcome.DUPLICATE, duplicate_of=third.id))
-        [found] = repetition(folder.evaluations(), lambda _: "all").values()
+        [found] = repetition(folder.evaluations.records(), lambda _: "all").values()
     assert found.machine_codes == found.assemblies == Groups((4,))
 
 

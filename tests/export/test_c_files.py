@@ -40,7 +40,7 @@ def test_each_filled_cell_has_a_file_that_tells_what_the_kernel_is(tmp_path: Pat
 def test_a_header_tells_the_model_and_how_often_the_kernel_was_timed(tmp_path: Path) -> None:
     with new_run(tmp_path) as folder:
         made = add_by_model(folder, CELL, 80.0, "big */ int evil; /*")
-        folder.add_remeasurement(1, ok(made, CELL, 90.0))
+        folder.evaluations.add_remeasurement(1, ok(made, CELL, 90.0))
         [path] = write_elites(folder)
     header = path.read_text().split(" */\n#include")[0]
     assert " * objective  85.38 GFLOP/s, geometric mean over the scored sizes; timed 2 times\n" in header
@@ -104,10 +104,10 @@ def test_lineage_lists_every_ancestor_once_and_parents_first(tmp_path: Path) -> 
         a, b, c, d = made
         parents = {a: (d.id,), b: (a.id,), c: (a.id,), d: (b.id, c.id, "f" * 64)}  # a circle, as after a re-evaluation
         for subject in made:
-            number = folder.add_proposal(Proposal(subject, "cross", "", tuple(parents[subject])))  # type: ignore[arg-type]
-            folder.add_evaluation(number, ok(subject, OTHER, 2.0), Placement.IMPROVED, {})
-        origins = {record.proposal.kernel.id: record for record in folder.evaluations()}
-        [incumbent] = elites(folder.evaluations()).values()
+            number = folder.evaluations.add_proposal(Proposal(subject, "cross", "", tuple(parents[subject])))  # type: ignore[arg-type]
+            folder.evaluations.add(number, ok(subject, OTHER, 2.0), Placement.IMPROVED, {})
+        origins = {record.proposal.kernel.id: record for record in folder.evaluations.records()}
+        [incumbent] = elites(folder.evaluations.records()).values()
     assert [record.proposal.kernel for record in lineage(incumbent, origins)] == [b, c, a]
 
 

@@ -101,11 +101,11 @@ def test_a_record_that_is_not_one_is_refused_by_the_schema(tmp_path: Path) -> No
 def test_a_record_tells_the_whole_evaluation(tmp_path: Path) -> None:
     parent, child = kernel("parent"), kernel("child")
     with new_run(tmp_path) as folder:
-        first = folder.add_proposal(Proposal(parent, "seed", "by the definition"))
-        folder.add_evaluation(first, ok(parent, CELL, 40.0), Placement.NEW, {})
-        second = folder.add_proposal(Proposal(child, "tune", "kc 384", (parent.id,), CELL))
+        first = folder.evaluations.add_proposal(Proposal(parent, "seed", "by the definition"))
+        folder.evaluations.add(first, ok(parent, CELL, 40.0), Placement.NEW, {})
+        second = folder.evaluations.add_proposal(Proposal(child, "tune", "kc 384", (parent.id,), CELL))
         evaluation = ok(child, CELL, 80.0, duel=Duel(parent.id, 2.0, 1.9, 2.1, ((5e8,),), ((1e9,),)))
-        folder.add_evaluation(second, evaluation, Placement.IMPROVED, {})
+        folder.evaluations.add(second, evaluation, Placement.IMPROVED, {})
         old, new = records(folder)
     assert new["schema"] == "qdkernel.record/2"
     assert new["id"] == record_id(child.id, evaluation.hashes.normal, ("-O3", "-march=native", "-fopenmp"))
@@ -154,7 +154,7 @@ def test_a_models_kernel_comes_with_what_was_said_and_what_it_cost(tmp_path: Pat
             provenance=origin,
         )
         add_by_model(folder, CELL, 40.0, "unheard of", placement=Placement.NOT_ADDED)
-        folder.add_remeasurement(1, ok(made, CELL, 52.0))
+        folder.evaluations.add_remeasurement(1, ok(made, CELL, 52.0))
         known, other = records(folder)
     jsonschema.validate(known, record_schema())
     jsonschema.validate(other, record_schema())
@@ -194,11 +194,15 @@ def test_the_prompt_is_that_of_the_reply_which_brought_the_kernel(tmp_path: Path
         opening = assignment("edit", "lone \ud800")
         number = ask(folder, opening, "big", Completion("prose only", "length", 10, 20, 2, 0.5))
         more = (*opening.messages, Message("assistant", "prose only"), Message("user", "code, please"))
-        folder.answer_call(folder.add_call(number, 1, more), Completion("int x; \udce9", "stop", 30, 4, 1, 0.25))
-        folder.fail_call(folder.add_call(number, 2, more), CallFailed(FailureKind.SERVER, "500", 3))
-        ended = folder.end_conversation(number, End.PROPOSAL, proposal=Proposal(made, "edit", ""))
+        folder.conversations.answer_call(
+            folder.conversations.add_call(number, 1, more), Completion("int x; \udce9", "stop", 30, 4, 1, 0.25)
+        )
+        folder.conversations.fail_call(
+            folder.conversations.add_call(number, 2, more), CallFailed(FailureKind.SERVER, "500", 3)
+        )
+        ended = folder.conversations.end(number, End.PROPOSAL, proposal=Proposal(made, "edit", ""))
         assert ended.proposal_number is not None
-        folder.add_evaluation(ended.proposal_number, ok(made, CELL, 5.0), Placement.NEW, {})
+        folder.evaluations.add(ended.proposal_number, ok(made, CELL, 5.0), Placement.NEW, {})
         [record] = records(folder)
     jsonschema.validate(record, record_schema())
     assert [message["role"] for message in record["prompt"]] == ["system", "user", "assistant", "user"]
@@ -215,10 +219,15 @@ def test_a_duel_that_the_incumbent_failed_has_no_ratio(tmp_path: Path) -> None:
     duel = Duel(incumbent.id, math.inf, math.inf, math.inf, fault=Fault(Outcome.WRONG, "off by one"))
     won = ok(winner, CELL, 80.0, duel=duel)
     with new_run(tmp_path) as folder:
-        folder.add_evaluation(
-            folder.add_proposal(Proposal(incumbent, "seed", "")), ok(incumbent, CELL, 90.0), Placement.NEW, {}
+        folder.evaluations.add(
+            folder.evaluations.add_proposal(Proposal(incumbent, "seed", "")),
+            ok(incumbent, CELL, 90.0),
+            Placement.NEW,
+            {},
         )
-        folder.add_evaluation(folder.add_proposal(Proposal(winner, "tune", "")), won, Placement.IMPROVED, {})
+        folder.evaluations.add(
+            folder.evaluations.add_proposal(Proposal(winner, "tune", "")), won, Placement.IMPROVED, {}
+        )
         old, new = records(folder)
         text = view_text(show_cell(folder, CELL))
     for record in (old, new):
@@ -234,7 +243,7 @@ def test_a_duel_that_the_incumbent_failed_has_no_ratio(tmp_path: Path) -> None:
 def test_a_failure_has_its_reason_and_its_tier(tmp_path: Path, outcome: Outcome) -> None:
     subject = kernel("bad")
     with new_run(tmp_path) as folder:
-        number = folder.add_proposal(Proposal(subject, "llm", ""))
+        number = folder.evaluations.add_proposal(Proposal(subject, "llm", ""))
         earlier = KernelId("f" * 64) if outcome is Outcome.DUPLICATE else None
         failed = Evaluation(
             subject.id,
@@ -243,7 +252,7 @@ def test_a_failure_has_its_reason_and_its_tier(tmp_path: Path, outcome: Outcome)
             verification=VerificationResult(math.inf, 16.0, "componentwise", 63),
             duplicate_of=earlier,
         )
-        folder.add_evaluation(number, failed, Placement.NONE, {})
+        folder.evaluations.add(number, failed, Placement.NONE, {})
         [record] = records(folder)
     jsonschema.validate(record, record_schema())
     assert record["detail"] == "because"
@@ -271,8 +280,10 @@ def test_a_run_on_an_unmeasured_machine_and_odd_bytes_still_fit_the_schema(tmp_p
     subject = Kernel(b"/* caf\xe9 */".decode("utf-8", "surrogateescape"))
     with new_run(tmp_path, machine=UNMEASURED) as folder:
         (folder.path / "config.yaml").write_text("just text\n")
-        number = folder.add_proposal(Proposal(subject, "llm", ""))
-        folder.add_evaluation(number, Evaluation(subject.id, Outcome.POLICY_VIOLATION, "not UTF-8"), Placement.NONE, {})
+        number = folder.evaluations.add_proposal(Proposal(subject, "llm", ""))
+        folder.evaluations.add(
+            number, Evaluation(subject.id, Outcome.POLICY_VIOLATION, "not UTF-8"), Placement.NONE, {}
+        )
         [record] = records(folder)
     jsonschema.validate(record, record_schema())
     assert record["source"] == "/* caf\ufffd */"

@@ -31,18 +31,18 @@ def add(
     same: str = "",
 ) -> None:
     """Adds a correct kernel; ``same`` names a hash that it shares with others so added."""
-    number = folder.add_proposal(Proposal(made, "tune", "an idea", target=cell))
+    number = folder.evaluations.add_proposal(Proposal(made, "tune", "an idea", target=cell))
     evaluation = ok(made, cell, gflops)
     if same == "object_hash":
         evaluation = dataclasses.replace(evaluation, hashes=CodeHashes(object="x"))
     elif same == "assembly_hash":
         evaluation = dataclasses.replace(evaluation, hashes=CodeHashes(assembly="x"))
-    folder.add_evaluation(number, evaluation, placement, {})
+    folder.evaluations.add(number, evaluation, placement, {})
 
 
 def add_failure(folder: RunFolder, made: Kernel, outcome: Outcome = Outcome.WRONG) -> None:
-    number = folder.add_proposal(Proposal(made, "tune", "an idea", target=CELL))
-    folder.add_evaluation(number, Evaluation(made.id, outcome, "made up"), Placement.NONE, {})
+    number = folder.evaluations.add_proposal(Proposal(made, "tune", "an idea", target=CELL))
+    folder.evaluations.add(number, Evaluation(made.id, outcome, "made up"), Placement.NONE, {})
 
 
 def read(folder: RunFolder) -> list[ExportRecord]:

@@ -139,8 +139,8 @@ def test_progress_is_a_fold_over_the_log(tmp_path: Path) -> None:
         add_elite(folder, BEST, 10.0)
         add_elite(folder, WORSE, 20.0)
         add_elite(folder, BEST, 30.0)
-        progress = progress_of(folder.evaluations())
-        at = [record.evaluation.objective or math.nan for record in folder.evaluations()]
+        progress = progress_of(folder.evaluations.records())
+        at = [record.evaluation.objective or math.nan for record in folder.evaluations.records()]
     assert progress == Progress(tuple(at), tuple(at), (1, 2, 2), (at[0], at[0] + at[1], at[2] + at[1]))
 
 

@@ -44,9 +44,9 @@ def test_show_prints_hostile_operators_models_ideas_and_sources_as_text(tmp_path
     with new_run(tmp_path) as folder:
         add_by_model(folder, CELL, 90.0, model=ATTACK, operator=ATTACK, idea=ATTACK)
         bad = kernel("bad \x1b[2J")
-        number = folder.add_proposal(Proposal(bad, ATTACK, ATTACK))
-        folder.add_evaluation(number, Evaluation(bad.id, Outcome.COMPILE_ERROR, ATTACK), Placement.NONE, {})
-        folder.add_event(EventKind.STOPPED, ATTACK)
+        number = folder.evaluations.add_proposal(Proposal(bad, ATTACK, ATTACK))
+        folder.evaluations.add(number, Evaluation(bad.id, Outcome.COMPILE_ERROR, ATTACK), Placement.NONE, {})
+        folder.events.add(EventKind.STOPPED, ATTACK)
         views = view_text(show_run(folder)) + view_text(show_cell(folder, CELL))
     assert SHOWN in views
     assert obeyed(views) == []

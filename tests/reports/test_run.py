@@ -23,9 +23,9 @@ def test_a_run_shows_machine_budget_outcomes_and_its_cells_fastest_first(tmp_pat
     with new_run(tmp_path) as folder:
         add_elite(folder, OTHER, 1.0, operator="seed", idea="by the definition")
         best = add_elite(folder, CELL, 90.0)
-        number = folder.add_proposal(Proposal(kernel("bad"), "tune", ""))
-        folder.add_evaluation(number, Evaluation(kernel("bad").id, Outcome.WRONG), Placement.NONE, {})
-        folder.add_event(EventKind.STOPPED, "3 evaluations spent")
+        number = folder.evaluations.add_proposal(Proposal(kernel("bad"), "tune", ""))
+        folder.evaluations.add(number, Evaluation(kernel("bad").id, Outcome.WRONG), Placement.NONE, {})
+        folder.events.add(EventKind.STOPPED, "3 evaluations spent")
         text = view_text(show_run(folder))
     assert f"run       {folder.path.name}\n" in text
     assert "problem   dgemm (float64)\nmachine   Imaginary 9000, 2 threads, gcc 12.2.0\n" in text
@@ -91,9 +91,9 @@ def test_a_cell_shows_source_lineage_and_timings(tmp_path: Path) -> None:
     with new_run(tmp_path) as folder:
         naive = add_elite(folder, OTHER, 1.0, operator="seed", idea="by the definition")
         made = kernel("winner")
-        number = folder.add_proposal(Proposal(made, "tune", "kc 384", (naive.id,)))
+        number = folder.evaluations.add_proposal(Proposal(made, "tune", "kc 384", (naive.id,)))
         evaluation = ok(made, CELL, 90.0, duel=Duel(naive.id, 1.05, 1.03, 1.07))
-        folder.add_evaluation(number, evaluation, Placement.IMPROVED, {})
+        folder.evaluations.add(number, evaluation, Placement.IMPROVED, {})
         text = view_text(show_cell(folder, CELL))
     assert f"kernel      {made.id}\n" in text
     assert "simd        512: 512-bit FMA x24 in dgemm\n" in text
@@ -111,10 +111,12 @@ def test_a_run_with_models_shows_what_they_cost_and_what_each_operator_earned(tm
         add_by_model(folder, CELL, 60.0, "big", tokens=1000, cost=0.25, placement=Placement.IMPROVED)
         add_by_model(folder, OTHER, 0.5, "small", tokens=500, cost=0.0, placement=Placement.NOT_ADDED)
         unread = ask(folder, assignment("edit"), "small", Completion("prose", "stop", 90, 10))
-        folder.end_conversation(unread, End.NOTHING, "no code")
-        failed = folder.add_conversation(assignment("plan"), "big")
-        folder.fail_call(folder.add_call(failed, 0, ()), CallFailed(FailureKind.SERVER, "500", 4))
-        folder.end_conversation(failed, End.FAILED, "500")
+        folder.conversations.end(unread, End.NOTHING, "no code")
+        failed = folder.conversations.add(assignment("plan"), "big")
+        folder.conversations.fail_call(
+            folder.conversations.add_call(failed, 0, ()), CallFailed(FailureKind.SERVER, "500", 4)
+        )
+        folder.conversations.end(failed, End.FAILED, "500")
         lines = view_text(show_run(folder)).splitlines()
     at = next(number for number, line in enumerate(lines) if line.startswith("models"))
     assert [" ".join(line.split()) for line in lines[at : at + 3]] == [
@@ -138,10 +140,10 @@ def test_failures_show_the_words_of_the_last_one_as_printable_text_and_estimates
     usage = TokenUsage(900, 100, 0.0, estimated_tokens=1000)
     with new_run(tmp_path) as folder:
         for text in ("first", "the [/red] end\x1b[31m"):
-            failed = folder.add_conversation(assignment("plan"), "big")
-            call = folder.add_call(failed, 0, ())
-            folder.fail_call(call, CallFailed(FailureKind.EMPTY, text, 1, usage))
-            assert folder.conversation(failed).calls[0].estimated_tokens == 1000
+            failed = folder.conversations.add(assignment("plan"), "big")
+            call = folder.conversations.add_call(failed, 0, ())
+            folder.conversations.fail_call(call, CallFailed(FailureKind.EMPTY, text, 1, usage))
+            assert folder.conversations.get(failed).calls[0].estimated_tokens == 1000
         shown = view_text(show_run(folder))
     assert "2,000 tokens (1,800 in, 200 out; 2,000 of them estimated)" in shown
     assert "big    empty      2  the [/red] end\ufffd[31m\n" in shown
@@ -160,7 +162,7 @@ def test_a_cell_shows_the_model_its_conversation_and_how_often_it_was_timed(tmp_
         naive = add_elite(folder, OTHER, 1.0, operator="seed", idea="by the definition")
         made = add_by_model(folder, CELL, 50.0, "big", idea="pack B\x1b[31m", parents=(naive.id,))
         for _ in range(2):
-            folder.add_remeasurement(2, ok(made, CELL, 51.0))
+            folder.evaluations.add_remeasurement(2, ok(made, CELL, 51.0))
         text = view_text(show_cell(folder, CELL))
     assert "model       big, conversation 1, 1 turn, 1,000 tokens, $0.0100\n" in text
     assert "timed       3 times; the best of them counts\n" in text

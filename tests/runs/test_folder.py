@@ -62,16 +62,16 @@ def test_everything_of_a_record_comes_back_as_it_went_in(tmp_path: Path) -> None
         verification=VerificationResult(math.inf, 16.0, "componentwise", 63),
     )
     with new_run(tmp_path) as folder:
-        number = folder.add_proposal(proposal)
-        folder.add_evaluation(number, evaluation, Placement.IMPROVED, {"rng": {"state": 2**127 + 1}})
+        number = folder.evaluations.add_proposal(proposal)
+        folder.evaluations.add(number, evaluation, Placement.IMPROVED, {"rng": {"state": 2**127 + 1}})
     with RunFolder.open(folder.path) as reader:
-        [record] = reader.evaluations()
+        [record] = reader.evaluations.records()
         assert record.proposal == proposal
         assert record.evaluation == evaluation
         assert (record.placement, record.placed, record.number, record.proposal_id) == ("improved", True, 1, number)
         assert record.proposed_at <= record.finished_at
         assert reader.get_state("rng") == {"state": 2**127 + 1}
-        assert reader.kernel(child.id) == child
+        assert reader.evaluations.kernel(child.id) == child
 
 
 def test_records_come_in_the_order_of_their_commit_across_pages(
@@ -79,11 +79,11 @@ def test_records_come_in_the_order_of_their_commit_across_pages(
 ) -> None:
     monkeypatch.setattr("qdkernel.runs.evaluations._PAGE", 3)
     with new_run(tmp_path) as folder:
-        numbers = [folder.add_proposal(Proposal(kernel(str(i)), "schedule", "")) for i in range(8)]
+        numbers = [folder.evaluations.add_proposal(Proposal(kernel(str(i)), "schedule", "")) for i in range(8)]
         for number in reversed(numbers):
-            folder.add_evaluation(number, ok(kernel(str(number - 1)), CELL, number), Placement.NOT_ADDED, {})
-        assert [record.proposal_id for record in folder.evaluations()] == numbers[::-1]
-        assert [len(record.evaluation.timings) for record in folder.evaluations()] == [2] * 8
+            folder.evaluations.add(number, ok(kernel(str(number - 1)), CELL, number), Placement.NOT_ADDED, {})
+        assert [record.proposal_id for record in folder.evaluations.records()] == numbers[::-1]
+        assert [len(record.evaluation.timings) for record in folder.evaluations.records()] == [2] * 8
 
 
 def test_numpy_numbers_are_stored_as_plain_ones(tmp_path: Path) -> None:
@@ -91,9 +91,11 @@ def test_numpy_numbers_are_stored_as_plain_ones(tmp_path: Path) -> None:
     cell = Cell(*np.array(CELL))
     evaluation = dataclasses.replace(ok(subject, cell, np.float64(50.0)), step_s={"time": float(np.float64(0.5))})
     with new_run(tmp_path) as folder:
-        number = folder.add_proposal(Proposal(subject, "schedule", "", notes={"kc": np.int64(256)}, target=cell))
-        folder.add_evaluation(number, evaluation, Placement.NEW, {"draws": np.int64(3)})
-        [record] = folder.evaluations()
+        number = folder.evaluations.add_proposal(
+            Proposal(subject, "schedule", "", notes={"kc": np.int64(256)}, target=cell)
+        )
+        folder.evaluations.add(number, evaluation, Placement.NEW, {"draws": np.int64(3)})
+        [record] = folder.evaluations.records()
         assert evaluation.behaviour is not None
         plain = dataclasses.replace(evaluation.behaviour, cell=CELL)
         assert record.evaluation == dataclasses.replace(evaluation, behaviour=plain)
@@ -104,11 +106,11 @@ def test_numpy_numbers_are_stored_as_plain_ones(tmp_path: Path) -> None:
 def test_bytes_that_are_not_utf8_survive_in_a_source_and_do_not_stop_a_run_elsewhere(tmp_path: Path) -> None:
     subject = Kernel(b"/* caf\xe9 */\x00".decode("utf-8", "surrogateescape"))
     with new_run(tmp_path) as folder:
-        number = folder.add_proposal(Proposal(subject, "llm", "idea \ud800", notes={"said": "\udce9"}))
-        folder.add_evaluation(
+        number = folder.evaluations.add_proposal(Proposal(subject, "llm", "idea \ud800", notes={"said": "\udce9"}))
+        folder.evaluations.add(
             number, Evaluation(subject.id, Outcome.POLICY_VIOLATION, "byte \udce9"), Placement.NONE, {}
         )
-        [record] = folder.evaluations()
+        [record] = folder.evaluations.records()
     assert record.proposal.kernel == subject
     assert record.proposal.kernel.id == record.evaluation.kernel_id
     assert record.proposal.idea == "idea \\ud800"
@@ -118,41 +120,41 @@ def test_bytes_that_are_not_utf8_survive_in_a_source_and_do_not_stop_a_run_elsew
 def test_a_proposal_without_an_evaluation_is_in_flight(tmp_path: Path) -> None:
     first, second = Proposal(kernel("a"), "schedule", "first"), Proposal(kernel("b"), "tune", "second")
     with new_run(tmp_path) as folder:
-        done, open_number = folder.add_proposal(first), folder.add_proposal(second)
-        folder.add_evaluation(done, ok(first.kernel, CELL, 3.0), Placement.NEW, {})
+        done, open_number = folder.evaluations.add_proposal(first), folder.evaluations.add_proposal(second)
+        folder.evaluations.add(done, ok(first.kernel, CELL, 3.0), Placement.NEW, {})
     with RunFolder.open(folder.path, writable=True) as again:
-        assert again.unfinished() == [(open_number, second)]
+        assert again.evaluations.unfinished() == [(open_number, second)]
 
 
 def test_the_same_kernel_may_be_proposed_twice(tmp_path: Path) -> None:
     with new_run(tmp_path) as folder:
-        numbers = [folder.add_proposal(Proposal(kernel("same"), "schedule", f"try {i}")) for i in range(2)]
+        numbers = [folder.evaluations.add_proposal(Proposal(kernel("same"), "schedule", f"try {i}")) for i in range(2)]
         assert numbers == [1, 2]
-        assert [proposal.idea for _, proposal in folder.unfinished()] == ["try 0", "try 1"]
+        assert [proposal.idea for _, proposal in folder.evaluations.unfinished()] == ["try 0", "try 1"]
 
 
 def test_an_evaluation_that_does_not_fit_is_refused_and_leaves_nothing_behind(tmp_path: Path) -> None:
     with new_run(tmp_path) as folder:
-        number = folder.add_proposal(Proposal(kernel("a"), "schedule", ""))
+        number = folder.evaluations.add_proposal(Proposal(kernel("a"), "schedule", ""))
         with pytest.raises(ValueError, match=r"expected the number of a proposal of this run, got 99"):
-            folder.add_evaluation(99, ok(kernel("a"), CELL, 1.0), Placement.NEW, {"rng": 1})
+            folder.evaluations.add(99, ok(kernel("a"), CELL, 1.0), Placement.NEW, {"rng": 1})
         with pytest.raises(ValueError, match=r"proposal 1 is of kernel \w{12}, but the evaluation is of \w{12}"):
-            folder.add_evaluation(number, ok(kernel("b"), CELL, 1.0), Placement.NEW, {"rng": 1})
-        folder.add_evaluation(number, ok(kernel("a"), CELL, 1.0), Placement.NEW, {"rng": 2})
+            folder.evaluations.add(number, ok(kernel("b"), CELL, 1.0), Placement.NEW, {"rng": 1})
+        folder.evaluations.add(number, ok(kernel("a"), CELL, 1.0), Placement.NEW, {"rng": 2})
         with pytest.raises(ValueError, match=r"proposal 1 was evaluated already \(evaluation 1\)"):
-            folder.add_evaluation(number, ok(kernel("a"), CELL, 1.0), Placement.NEW, {"rng": 3})
+            folder.evaluations.add(number, ok(kernel("a"), CELL, 1.0), Placement.NEW, {"rng": 3})
         assert folder.get_state("rng") == 2
-        assert folder.num_evaluations() == 1
+        assert folder.evaluations.count() == 1
 
 
 def test_an_evaluation_and_its_state_are_committed_together_or_not_at_all(tmp_path: Path) -> None:
     with new_run(tmp_path) as folder:
-        number = folder.add_proposal(Proposal(kernel("a"), "schedule", ""))
+        number = folder.evaluations.add_proposal(Proposal(kernel("a"), "schedule", ""))
         with pytest.raises(TypeError, match="expected a JSON value, got object"):
-            folder.add_evaluation(number, ok(kernel("a"), CELL, 1.0), Placement.NEW, {"fine": 1, "bad": object()})
-        assert folder.num_evaluations() == 0
+            folder.evaluations.add(number, ok(kernel("a"), CELL, 1.0), Placement.NEW, {"fine": 1, "bad": object()})
+        assert folder.evaluations.count() == 0
         assert folder.get_state("fine", "absent") == "absent"
-        assert [n for n, _ in folder.unfinished()] == [number]
+        assert [n for n, _ in folder.evaluations.unfinished()] == [number]
 
 
 def test_elites_are_the_last_to_take_each_cell(tmp_path: Path) -> None:
@@ -165,10 +167,10 @@ def test_elites_are_the_last_to_take_each_cell(tmp_path: Path) -> None:
             (1.0, other, Placement.NEW),
         ]:
             subject = kernel(f"{gflops}")
-            folder.add_evaluation(
-                folder.add_proposal(Proposal(subject, "s", "")), ok(subject, cell, gflops), placement, {}
+            folder.evaluations.add(
+                folder.evaluations.add_proposal(Proposal(subject, "s", "")), ok(subject, cell, gflops), placement, {}
             )
-        held = elites(folder.evaluations())
+        held = elites(folder.evaluations.records())
     assert {cell: record.proposal.kernel for cell, record in held.items()} == {
         other: kernel("1.0"),
         CELL: kernel("9.0"),
@@ -183,13 +185,17 @@ def test_a_kernel_timed_again_goes_by_its_best_look(tmp_path: Path, monkeypatch:
     slower = ok(kernel("c"), CELL, 65.0)
     with new_run(tmp_path) as folder:
         for evaluation, name in zip(own, "abc", strict=True):
-            folder.add_evaluation(
-                folder.add_proposal(Proposal(kernel(name), "s", "")), evaluation, Placement.IMPROVED, {}
+            folder.evaluations.add(
+                folder.evaluations.add_proposal(Proposal(kernel(name), "s", "")), evaluation, Placement.IMPROVED, {}
             )
-        assert [folder.add_remeasurement(1, measurement) for measurement in (faster, fastest, faster)] == [1, 2, 3]
-        assert folder.add_remeasurement(3, slower) == 1
+        assert [folder.evaluations.add_remeasurement(1, measurement) for measurement in (faster, fastest, faster)] == [
+            1,
+            2,
+            3,
+        ]
+        assert folder.evaluations.add_remeasurement(3, slower) == 1
     with RunFolder.open(folder.path) as reader:
-        records = list(reader.evaluations())
+        records = list(reader.evaluations.records())
         held = elites(records)
     expected = [dataclasses.replace(own[0], measured=fastest.measured), own[1], own[2]]
     assert [record.evaluation for record in records] == expected
@@ -201,34 +207,34 @@ def test_a_look_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     measurement = ok(kernel("a"), CELL, 5.0)
     with new_run(tmp_path) as folder:
         for name in "ab":
-            number = folder.add_proposal(Proposal(kernel(name), "s", ""))
+            number = folder.evaluations.add_proposal(Proposal(kernel(name), "s", ""))
             done = measurement if name == "a" else Evaluation(kernel("b").id, Outcome.WRONG)
-            folder.add_evaluation(number, done, Placement.NEW if name == "a" else Placement.NONE, {})
+            folder.evaluations.add(number, done, Placement.NEW if name == "a" else Placement.NONE, {})
         with pytest.raises(ValueError, match=r"expected the number of a record of this run, got 3"):
-            folder.add_remeasurement(3, measurement)
+            folder.evaluations.add_remeasurement(3, measurement)
         with pytest.raises(ValueError, match=r"record 2 ended wrong; only a kernel that was ok is timed again"):
-            folder.add_remeasurement(2, ok(kernel("b"), CELL, 5.0))
+            folder.evaluations.add_remeasurement(2, ok(kernel("b"), CELL, 5.0))
         with pytest.raises(ValueError, match=r"record 1 is of kernel \w{12}, but the measurement is at \w{12}"):
-            folder.add_remeasurement(1, ok(kernel("b"), CELL, 5.0))
+            folder.evaluations.add_remeasurement(1, ok(kernel("b"), CELL, 5.0))
         with pytest.raises(ValueError, match=r"a measurement is an evaluation that ended ok; got timeout"):
-            folder.add_remeasurement(1, Evaluation(kernel("a").id, Outcome.TIMEOUT))
-        assert [record.num_measurements for record in folder.evaluations()] == [1, 1]
+            folder.evaluations.add_remeasurement(1, Evaluation(kernel("a").id, Outcome.TIMEOUT))
+        assert [record.num_measurements for record in folder.evaluations.records()] == [1, 1]
 
 
 def test_a_kernel_that_failed_later_is_retracted_and_its_predecessor_holds_the_cell_again(tmp_path: Path) -> None:
     with new_run(tmp_path) as folder:
         add_elite(folder, CELL, 5.0)
         faulty = add_elite(folder, CELL, 8.0)
-        folder.add_remeasurement(2, ok(faulty, CELL, 9.0))
+        folder.evaluations.add_remeasurement(2, ok(faulty, CELL, 9.0))
         for _ in range(2):
-            folder.retract(faulty.id, Fault(Outcome.CRASHED, "SIGSEGV"))  # the second time says nothing new
-        first, second = folder.evaluations()
-        assert elites(folder.evaluations()) == {CELL: first}
+            folder.evaluations.retract(faulty.id, Fault(Outcome.CRASHED, "SIGSEGV"))  # the second time says nothing new
+        first, second = folder.evaluations.records()
+        assert elites(folder.evaluations.records()) == {CELL: first}
         assert second.evaluation.outcome is Outcome.CRASHED
         assert second.evaluation.detail == "ended ok, then failed when it was timed again: SIGSEGV"
         assert (second.evaluation.objective, second.placed, second.num_measurements) == (None, False, 2)
-        assert folder.counts_by_outcome() == {Outcome.OK: 1, Outcome.CRASHED: 1}
-        [event] = folder.events()
+        assert folder.evaluations.counts_by_outcome() == {Outcome.OK: 1, Outcome.CRASHED: 1}
+        [event] = folder.events.all()
         assert event.kind == "retracted"
 
 
@@ -237,8 +243,10 @@ def test_who_failed_in_a_duel_is_retracted_with_the_winners_commit(tmp_path: Pat
         incumbent, winner = add_elite(folder, CELL, 5.0), kernel("winner")
         duel = Duel(incumbent.id, math.inf, math.inf, math.inf, fault=Fault(Outcome.WRONG, "off by one"))
         won = ok(winner, CELL, 4.0, duel=duel)
-        folder.add_evaluation(folder.add_proposal(Proposal(winner, "tune", "")), won, Placement.IMPROVED, {})
-        first, second = folder.evaluations()
+        folder.evaluations.add(
+            folder.evaluations.add_proposal(Proposal(winner, "tune", "")), won, Placement.IMPROVED, {}
+        )
+        first, second = folder.evaluations.records()
     assert first.evaluation.outcome is Outcome.WRONG
     assert second.evaluation.duel == duel
     assert elites([first, second]) == {CELL: second}
@@ -247,16 +255,16 @@ def test_who_failed_in_a_duel_is_retracted_with_the_winners_commit(tmp_path: Pat
 def test_outcomes_are_counted_in_their_order(tmp_path: Path) -> None:
     with new_run(tmp_path) as folder:
         breed(folder, 60)
-        counts = folder.counts_by_outcome()
-        assert sum(counts.values()) == folder.num_evaluations() == 60
+        counts = folder.evaluations.counts_by_outcome()
+        assert sum(counts.values()) == folder.evaluations.count() == 60
         assert list(counts) == [outcome for outcome in Outcome if outcome in counts]
         assert Outcome.LOST not in counts
 
 
 def test_active_time_goes_on_where_the_last_session_stopped(tmp_path: Path) -> None:
     with new_run(tmp_path) as folder:
-        folder.add_event(EventKind.STOPPED, "interrupted")
-        stopped = folder.events()[0].elapsed_s
+        folder.events.add(EventKind.STOPPED, "interrupted")
+        stopped = folder.events.all()[0].elapsed_s
     with RunFolder.open(folder.path) as reader:
         assert reader.elapsed_s == stopped
     with RunFolder.open(folder.path, writable=True) as again:
@@ -265,7 +273,7 @@ def test_active_time_goes_on_where_the_last_session_stopped(tmp_path: Path) -> N
 
 def test_an_unknown_kernel_is_named(tmp_path: Path) -> None:
     with new_run(tmp_path) as folder, pytest.raises(UnknownName, match="no kernel 'abc' in"):
-        folder.kernel(KernelId("abc"))
+        folder.evaluations.kernel(KernelId("abc"))
 
 
 def test_the_provenance_of_a_proposal_comes_back_before_and_after_its_evaluation(tmp_path: Path) -> None:
@@ -273,8 +281,8 @@ def test_the_provenance_of_a_proposal_comes_back_before_and_after_its_evaluation
     for provenance in (Provenance(arm, CELL, "one thread", of, 2, {"pitfalls": 3}, shown), Provenance()):
         proposal = Proposal(kernel("made"), "repair", "an idea", notes={"genome": {"kc": 256}}, provenance=provenance)
         with new_run(tmp_path) as folder:
-            number = folder.add_proposal(proposal)
-            assert folder.unfinished() == [(number, proposal)]
-            folder.add_evaluation(number, ok(proposal.kernel, CELL, 5.0), Placement.NEW, {})
-            [record] = folder.evaluations()
+            number = folder.evaluations.add_proposal(proposal)
+            assert folder.evaluations.unfinished() == [(number, proposal)]
+            folder.evaluations.add(number, ok(proposal.kernel, CELL, 5.0), Placement.NEW, {})
+            [record] = folder.evaluations.records()
         assert record.proposal == proposal

@@ -36,7 +36,7 @@ def test_a_reader_finds_the_database_of_a_new_run_whole_or_not_at_all(tmp_path: 
         while not (run / "run.db").exists() and maker.is_alive():
             pass
         with RunFolder.open(run) as reader:
-            assert reader.num_evaluations() == 0
+            assert reader.evaluations.count() == 0
             assert reader.config_yaml == CONFIG
     maker.join()
 
@@ -44,7 +44,7 @@ def test_a_reader_finds_the_database_of_a_new_run_whole_or_not_at_all(tmp_path: 
 def test_a_start_that_was_killed_is_begun_again(tmp_path: Path) -> None:
     (tmp_path / ".run.db.new").write_bytes(b"SQLite format 3\0 and no more")
     with RunFolder.create(tmp_path, "dgemm", CONFIG, RECORD, exact=True) as folder:
-        assert folder.num_evaluations() == 0
+        assert folder.evaluations.count() == 0
     assert {path.name for path in tmp_path.iterdir()} == {
         *("config.yaml", "machine.json", "run.db", "run.lock", "elites", "plots")
     }
@@ -76,14 +76,14 @@ def test_a_reader_may_not_write(tmp_path: Path) -> None:
         RunFolder.open(path) as reader,
         pytest.raises(RunFolderError, match="opened for reading; open it with writable"),
     ):
-        reader.add_event(EventKind.MODEL, "no")
+        reader.events.add(EventKind.MODEL, "no")
 
 
 def test_readers_and_the_writer_do_not_wait_for_each_other(tmp_path: Path) -> None:
     with new_run(tmp_path) as writer:
         add_elite(writer, CELL, 5.0)
         with RunFolder.open(writer.path) as reader:
-            rows = reader.evaluations()
+            rows = reader.evaluations.records()
             assert next(rows).number == 1
             add_elite(writer, CELL, 6.0)  # would wait a minute if the reader kept its lock between pages
             assert [record.number for record in rows] == [2]
@@ -97,7 +97,7 @@ def test_a_folder_without_write_rights_can_be_read(tmp_path: Path) -> None:
     folder.path.chmod(0o555)
     try:
         with RunFolder.open(folder.path) as reader:
-            assert reader.num_evaluations() == 1
+            assert reader.evaluations.count() == 1
     finally:
         folder.path.chmod(0o755)
 
@@ -106,7 +106,7 @@ def test_a_path_with_odd_characters_can_be_opened(tmp_path: Path) -> None:
     with new_run(tmp_path / "100% odd? #1 ünï") as folder:
         add_elite(folder, CELL, 5.0)
     with RunFolder.open(folder.path) as reader:
-        assert reader.num_evaluations() == 1
+        assert reader.evaluations.count() == 1
 
 
 def _empty(path: Path) -> None:
@@ -198,11 +198,8 @@ def test_a_broken_machine_file_is_told(tmp_path: Path, text: str, message: str) 
 
 
 HALF_DONE = """
-import os, signal, sys
-from pathlib import Path
-from qdkernel.runs import RunFolder
-folder = RunFolder.open(Path(sys.argv[1]), writable=True)
-database = folder._database
+import os, signal, sqlite3, sys
+database = sqlite3.connect(sys.argv[1] + "/run.db", isolation_level=None)
 database.execute("PRAGMA cache_size = 1")  # forces pages of the open transaction into the file
 database.execute("BEGIN IMMEDIATE")
 database.execute("UPDATE evaluations SET detail = 'never committed'")
@@ -216,12 +213,12 @@ os.kill(os.getpid(), signal.SIGKILL)
 def test_a_half_finished_write_of_a_killed_writer_is_undone(tmp_path: Path, writable: bool) -> None:
     with new_run(tmp_path) as folder:
         breed(folder, 10)
-        before = list(folder.evaluations())
+        before = list(folder.evaluations.records())
     child = subprocess.run([sys.executable, "-c", HALF_DONE, folder.path], check=False, cwd=REPOSITORY)
     assert child.returncode == -signal.SIGKILL
     assert (folder.path / "run.db-journal").stat().st_size > 0
     with RunFolder.open(folder.path, writable) as again:
-        assert list(again.evaluations()) == before
+        assert list(again.evaluations.records()) == before
 
 
 def test_a_half_finished_write_in_a_read_only_folder_says_what_to_do(
@@ -246,9 +243,9 @@ folder = new_run(Path(sys.argv[1]))
 print(folder.path, flush=True)
 for number in range(1_000_000):
     subject = kernel(str(number))
-    proposal = folder.add_proposal(Proposal(subject, "schedule", f"idea {number}"))
+    proposal = folder.evaluations.add_proposal(Proposal(subject, "schedule", f"idea {number}"))
     done = ok(subject, parse_cell("packed/512/static/near"), 1.0 + number)
-    print(folder.add_evaluation(proposal, done, Placement.NOT_ADDED, {"number": number}), flush=True)
+    print(folder.evaluations.add(proposal, done, Placement.NOT_ADDED, {"number": number}), flush=True)
 """
 
 
@@ -264,10 +261,10 @@ def test_kill_9_loses_no_committed_evaluation(tmp_path: Path, attempt: int) -> N
         child.kill()
         printed = [1, *(int(line) for line in child.stdout.read().splitlines(keepends=True) if line.endswith("\n"))]
     with RunFolder.open(path) as reader:
-        found = {record.number: record for record in reader.evaluations()}
+        found = {record.number: record for record in reader.evaluations.records()}
     assert set(printed) <= set(found)
     with RunFolder.open(path, writable=True) as again:
-        assert again.num_evaluations() + len(again.unfinished()) <= len(printed) + 2
+        assert again.evaluations.count() + len(again.evaluations.unfinished()) <= len(printed) + 2
         assert again.get_state("number") == found[max(found)].evaluation.timings[1].gflops - 1.0
         assert [len(record.evaluation.timings) for record in found.values()] == [2] * len(found)
     with sqlite3.connect(path / "run.db") as database:

@@ -69,4 +69,4 @@ def test_a_trigger_or_a_view_in_the_database_is_refused(kind: str, statement: st
 def test_a_source_that_is_not_the_one_its_id_is_the_hash_of_is_refused(path: Path) -> None:
     change(path, "UPDATE kernels SET source = CAST(? AS BLOB)", "int dgemm;")
     with RunFolder.open(path) as folder, pytest.raises(RunFolderError, match="the source stored for kernel"):
-        elites(folder.evaluations())
+        elites(folder.evaluations.records())

@@ -23,7 +23,7 @@ STAGES = [
 
 def proposed(folder: RunFolder) -> list[str]:
     """The hashes of all sources in the order of their proposal."""
-    found = [(record.proposal_id, record.proposal.kernel.id) for record in folder.evaluations()]
+    found = [(record.proposal_id, record.proposal.kernel.id) for record in folder.evaluations.records()]
     return [kernel for _, kernel in sorted(found)]
 
 

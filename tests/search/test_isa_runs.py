@@ -36,7 +36,7 @@ def test_a_run_fills_cells_of_its_level_and_no_others(isa: str, config: str, tmp
     run = tmp_path / "run"
     done = evolve(config, run, *QUICK, f"machine.isa={isa}")
     with read(run) as folder:
-        records, facts = list(folder.evaluations()), folder.facts
+        records, facts = list(folder.evaluations.records()), folder.facts
     filled = elites(records)
     assert len(filled) >= (5 if config == "gemm.yaml" else 2)
     assert set(filled) <= set(reachable_cells(WIDTHS[isa]))

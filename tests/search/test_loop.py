@@ -70,12 +70,12 @@ def test_a_run_spends_its_budget_and_leaves_a_whole_folder(
 ) -> None:
     run, done = small_run
     with read(run) as folder:
-        records = list(folder.evaluations())
+        records = list(folder.evaluations.records())
         assert len(records) == 14
         assert records[0].proposal.operator == "seed"
         assert {r.proposal.operator for r in records} <= {"seed", "schedule", "tune"}
         filled = elites(records)
-        assert folder.unfinished() == []
+        assert folder.evaluations.unfinished() == []
     assert len(filled) >= 5
     assert len(list((run / "elites").glob("*.c"))) == len(filled)
     assert {p.name for p in (run / "plots").iterdir()} >= {"archive.png", "progress.png", "roofline.png"}
@@ -117,7 +117,7 @@ def test_the_same_seed_proposes_the_same_kernels_first(tmp_path: Path) -> None:
     for name in ("a", "b"):
         evolve("gemm.yaml", tmp_path / name, "budget.minutes=null", "budget.evaluations=2", "workers=1")
         with read(tmp_path / name) as folder:
-            firsts.append(sorted(r.evaluation.kernel_id for r in folder.evaluations()))
+            firsts.append(sorted(r.evaluation.kernel_id for r in folder.evaluations.records()))
     assert firsts[0] == firsts[1]
 
 
@@ -127,7 +127,7 @@ def test_a_resumed_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     evolve("gemm.yaml", run, "budget.minutes=null", "budget.evaluations=6")
     evolve("gemm.yaml", run, "budget.minutes=null", "budget.evaluations=12", more=["--resume"])
     with read(run) as folder:
-        records = list(folder.evaluations())
+        records = list(folder.evaluations.records())
     assert len(records) == 12
     assert len({r.proposal_id for r in records}) == 12
     assert [r.proposal.operator for r in records].count("seed") == 1
@@ -139,7 +139,7 @@ def test_a_normwise_run_admits_strassen_and_goes_on_only_by_its_own_rule(tmp_pat
     settings = ("budget.minutes=null", "budget.evaluations=3", f"seeds=['{strassen}']")
     evolve("gemm.yaml", run, *settings, "accuracy=normwise")
     with read(run) as folder:
-        seeds = {r.source: r.evaluation.outcome for r in folder.evaluations() if r.proposal.operator == "seed"}
+        seeds = {r.source: r.evaluation.outcome for r in folder.evaluations.records() if r.proposal.operator == "seed"}
         assert seeds[strassen.read_text()] is Outcome.OK
         assert folder.facts.accuracy == "normwise"
     done = run_forked(command("gemm.yaml", run, *settings, more=["--resume"]))
@@ -153,21 +153,21 @@ def test_an_elite_that_a_further_look_finds_wrong_gives_its_cell_back(tmp_path: 
     evolve("gemm.yaml", run, *settings, "timing.remeasure=false")
     empty = parse_cell("cache/512/nested/far")
     with RunFolder.open(run, writable=True) as folder:
-        before = elites(folder.evaluations())
+        before = elites(folder.evaluations.records())
         [*_, taken] = before
         for number, cell in enumerate((taken, empty)):  # as if these had been right whenever they were looked at
             wrong = Kernel(f"/* {number} */\n{HEAD} {{}}\n")
-            proposal = folder.add_proposal(Proposal(wrong, "tune", "does nothing"))
-            folder.add_evaluation(proposal, ok(wrong, cell, 1e3), Placement.IMPROVED, {})
-        assert list(elites(folder.evaluations())) == sorted({*before, empty})
+            proposal = folder.evaluations.add_proposal(Proposal(wrong, "tune", "does nothing"))
+            folder.evaluations.add(proposal, ok(wrong, cell, 1e3), Placement.IMPROVED, {})
+        assert list(elites(folder.evaluations.records())) == sorted({*before, empty})
     done = evolve("gemm.yaml", run, *settings, more=["--resume"])
     with read(run) as folder:
-        after = elites(folder.evaluations())
+        after = elites(folder.evaluations.records())
         assert {cell: record.number for cell, record in after.items()} == {
             cell: record.number for cell, record in before.items()
         }
-        *_, first, second = folder.evaluations()
-        assert [event.kind for event in folder.events()].count(EventKind.RETRACTED) == 2
+        *_, first, second = folder.evaluations.records()
+        assert [event.kind for event in folder.events.all()].count(EventKind.RETRACTED) == 2
     for record in (first, second):
         assert (record.evaluation.outcome, record.evaluation.objective) == (Outcome.WRONG, None)
         assert "ended ok, then failed when it was timed again: the result of a timed call" in record.evaluation.detail
@@ -187,8 +187,8 @@ def test_an_interrupt_drains_and_the_folder_resumes(tmp_path: Path) -> None:
     assert "finishing what is under way" in done.stderr
     assert "interrupted; continue with --resume" in done.stdout
     with read(run) as folder:
-        assert folder.unfinished() == []
-        before = folder.num_evaluations()
+        assert folder.evaluations.unfinished() == []
+        before = folder.evaluations.count()
     evolve("gemm.yaml", run, "budget.minutes=null", f"budget.evaluations={before + 3}", more=["--resume"])
     wait_until_none()
 
@@ -198,7 +198,7 @@ def wait_for_evaluations(run: Path, count: int) -> None:
     while time.monotonic() < deadline:
         if (run / "run.db").exists():
             with read(run) as folder:
-                if folder.num_evaluations() >= count:
+                if folder.evaluations.count() >= count:
                     return
         time.sleep(0.1)
     raise AssertionError("the run made no progress")
@@ -215,15 +215,15 @@ def test_kill_9_loses_no_committed_evaluation_and_leaves_nothing_running(tmp_pat
             time.sleep(random.random())
             process.kill()
         with read(run) as folder:
-            assert folder.num_evaluations() >= evaluated + 2
-            evaluated = folder.num_evaluations()
+            assert folder.evaluations.count() >= evaluated + 2
+            evaluated = folder.evaluations.count()
         wait_until_none()
     evolve("gemm.yaml", run, "budget.minutes=null", f"budget.evaluations={evaluated + 5}", more=["--resume"])
     with read(run) as folder:
-        records = list(folder.evaluations())
+        records = list(folder.evaluations.records())
         assert len(records) == evaluated + 5
         assert len({r.proposal_id for r in records}) == len(records)
-        assert folder.unfinished() == []
+        assert folder.evaluations.unfinished() == []
 
 
 @pytest.mark.slow
@@ -239,7 +239,7 @@ def test_a_killed_worker_costs_no_evaluation(tmp_path: Path) -> None:
         done = process.finish(120)
     assert done.returncode == 0, done.stderr
     with read(run) as folder:
-        assert folder.num_evaluations() == 14
+        assert folder.evaluations.count() == 14
     wait_until_none()
 
 
@@ -272,7 +272,7 @@ def test_bad_kernels_as_seeds_each_get_their_outcome_and_the_run_goes_on(tmp_pat
     run = tmp_path / "run"
     evolve("gemm.yaml", run, f"seeds=[{seeds}]", "budget.minutes=null", "budget.evaluations=16", "limits.run_s=1")
     with read(run) as folder:
-        found = {r.proposal.idea.removeprefix("seed kernel "): r.evaluation for r in folder.evaluations()}
+        found = {r.proposal.idea.removeprefix("seed kernel "): r.evaluation for r in folder.evaluations.records()}
     assert {name: found[name].outcome for name in HOSTILE} == {name: outcome for name, (_, outcome) in HOSTILE.items()}
     assert all(found[name].detail for name in HOSTILE)
     assert found["dgemm_naive.c"].outcome is Outcome.OK
@@ -284,7 +284,7 @@ def test_stencils_grow_an_archive_from_hand_written_seeds_and_schedules(tmp_path
     run = tmp_path / "run"
     evolve("jacobi2d.yaml", run, "budget.minutes=null", "budget.evaluations=14")
     with read(run) as folder:
-        records = list(folder.evaluations())
+        records = list(folder.evaluations.records())
     assert len(records) == 14
     operators = {r.proposal.operator for r in records}
     assert "seed" in operators

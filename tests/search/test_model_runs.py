@@ -22,7 +22,7 @@ EVALUATIONS = "budget.minutes=null"
 
 def records(run: Path) -> list[Record]:
     with RunFolder.open(run) as folder:
-        return list(folder.evaluations())
+        return list(folder.evaluations.records())
 
 
 def by_model(run: Path) -> list[Record]:
@@ -31,13 +31,15 @@ def by_model(run: Path) -> list[Record]:
 
 def proposals(run: Path) -> list[Proposal]:
     with RunFolder.open(run) as folder:
-        evaluated = [(r.proposal_id, r.proposal) for r in folder.evaluations()]
-        return [proposal for _, proposal in sorted([*evaluated, *folder.unfinished()], key=lambda item: item[0])]
+        evaluated = [(r.proposal_id, r.proposal) for r in folder.evaluations.records()]
+        return [
+            proposal for _, proposal in sorted([*evaluated, *folder.evaluations.unfinished()], key=lambda item: item[0])
+        ]
 
 
 def endings(run: Path) -> list[tuple[str, End | None]]:
     with RunFolder.open(run) as folder:
-        return [(c.assignment.operator, c.ended) for c in folder.conversations()]
+        return [(c.assignment.operator, c.ended) for c in folder.conversations.all()]
 
 
 def test_a_model_and_the_built_in_operators_breed_together(tmp_path: Path) -> None:
@@ -107,7 +109,7 @@ def test_a_reply_without_a_kernel_costs_a_request_and_nothing_else(tmp_path: Pat
         evolve(run, model(server.base_url, parallel=1), *settings)
     assert [r.evaluation.outcome for r in by_model(run)] == [Outcome.OK]
     with RunFolder.open(run) as folder:
-        first = next(iter(folder.conversations()))
+        first = next(iter(folder.conversations.all()))
     assert first.ended in (End.NOTHING, End.FAILED)
     assert first.reason
 
@@ -151,7 +153,7 @@ def test_a_run_whose_only_model_refuses_its_key_stops_with_that_reason(tmp_path:
     assert "model scripted is not asked any more" in done.stderr
     assert "stopped: no model answers" in done.stdout
     with RunFolder.open(run) as folder:
-        assert folder.events()[-1].text == "no_model"
+        assert folder.events.all()[-1].text == "no_model"
 
 
 @pytest.mark.parametrize(
@@ -173,10 +175,10 @@ def test_each_budget_of_the_models_stops_the_run_by_its_name_and_is_never_passed
         if requests is not None:
             assert len(server.requests) == requests
     with RunFolder.open(run) as folder:
-        assert folder.events()[-1].text == reason
-        spent = folder.spending()["scripted"]
-        assert folder.unfinished() == []
-        assert folder.unended_conversations() == []
+        assert folder.events.all()[-1].text == reason
+        spent = folder.conversations.spending()["scripted"]
+        assert folder.evaluations.unfinished() == []
+        assert folder.conversations.unended() == []
     assert spent.replies >= 2
     assert spent.tokens <= 30000 or reason != "tokens"
     assert 0 < spent.cost <= 0.05 or reason != "usd"
@@ -208,8 +210,8 @@ def test_requests_that_bring_nothing_count_by_what_the_server_says_and_pass_no_b
     counts = answer.counts or {"prompt_tokens": 2500, "completion_tokens": 0}
     cost = (counts["prompt_tokens"] * 1.0 + counts["completion_tokens"] * 5.0) / 1e6
     with RunFolder.open(run) as folder:
-        spent = folder.spending()["scripted"]
-        assert folder.events()[-1].text == reason
+        spent = folder.conversations.spending()["scripted"]
+        assert folder.events.all()[-1].text == reason
     assert (spent.requests, spent.tokens) == (requests, requests * sum(counts.values()))
     assert spent.cost == pytest.approx(requests * cost)
     assert requests >= 3
@@ -267,8 +269,8 @@ def test_a_prompt_that_fits_into_no_budget_ends_the_run_instead_of_being_compose
         evolve(run, model(server.base_url, max_tokens=2000), *settings)
         assert server.requests == []
     with RunFolder.open(run) as folder:
-        assert folder.events()[-1].text == "tokens"
-        begun = list(folder.conversations())
+        assert folder.events.all()[-1].text == "tokens"
+        begun = list(folder.conversations.all())
     assert 1 <= len(begun) <= 4  # as many as stood in line at once
 
 
@@ -365,8 +367,8 @@ def test_a_replay_proposes_the_same_and_asks_nobody(tmp_path: Path) -> None:
     assert proposals(first) == proposals(second)
     assert len(by_model(second)) >= len(by_model(first)) > 0
     with RunFolder.open(second) as folder:
-        assert folder.events()[-1].text == "replayed"
-        assert not [event for event in folder.events() if event.kind is EventKind.REPLAY]
+        assert folder.events.all()[-1].text == "replayed"
+        assert not [event for event in folder.events.all() if event.kind is EventKind.REPLAY]
 
 
 @pytest.mark.slow
@@ -383,7 +385,7 @@ def test_kill_9_with_requests_in_flight_asks_again_only_what_was_not_answered(tm
             wait_for_requests(server, 6)
             process.kill()
         with RunFolder.open(run) as folder:
-            before = list(folder.conversations())
+            before = list(folder.conversations.all())
         answered = [call for c in before for call in c.calls if call.answered]
         unanswered = [call for c in before for call in c.calls if not call.answered]
         assert answered
@@ -397,9 +399,9 @@ def test_kill_9_with_requests_in_flight_asks_again_only_what_was_not_answered(tm
         json.dumps([{"role": m.role, "content": m.content} for m in call.messages]) for call in unanswered
     }
     with RunFolder.open(run) as folder:
-        after = {c.id: c for c in folder.conversations()}
-        assert folder.unended_conversations() == []
-        assert folder.unfinished() == []
+        after = {c.id: c for c in folder.conversations.all()}
+        assert folder.conversations.unended() == []
+        assert folder.evaluations.unfinished() == []
     for conversation in before:
         for call in conversation.calls:
             if call.answered:
@@ -427,10 +429,10 @@ def test_an_interrupt_keeps_the_replies_that_come_in_time(tmp_path: Path) -> Non
         assert done.returncode == 130, done.stderr
         assert "interrupted; continue with --resume" in done.stdout
         with RunFolder.open(run) as folder:
-            calls = [call for conversation in folder.conversations() for call in conversation.calls]
+            calls = [call for conversation in folder.conversations.all() for call in conversation.calls]
             assert all(call.answered for call in calls)
-            waiting = len(folder.unfinished())
-            evaluated = folder.num_evaluations()
+            waiting = len(folder.evaluations.unfinished())
+            evaluated = folder.evaluations.count()
         asked = len(server.requests)
         more = (EVALUATIONS, f"budget.evaluations={evaluated + waiting}", *ONLY_REWRITE)
         evolve(run, model(server.base_url), *more, more=["--resume"])

@@ -70,11 +70,13 @@ def test_a_resume_begins_what_was_under_way_for_arm_and_parent(tmp_path: Path, p
 
     provenance = Provenance(REWRITE, CELL)
     with ModelServer(script) as server, new_run(tmp_path) as folder:
-        folder.add_proposal(Proposal(Kernel(kernel(9)), "rewrite", "left by a killed run", provenance=provenance))
-        folder.add_conversation(replace(assignment("rewrite"), provenance=provenance), "scripted")
+        folder.evaluations.add_proposal(
+            Proposal(Kernel(kernel(9)), "rewrite", "left by a killed run", provenance=provenance)
+        )
+        folder.conversations.add(replace(assignment("rewrite"), provenance=provenance), "scripted")
         with search(with_a_model(server, 3), folder, only_the_seed_is_right) as run:
             run.evolution.run()
-        assert 1 in {record.proposal_id for record in folder.evaluations()}
+        assert 1 in {record.proposal_id for record in folder.evaluations.records()}
     assert factors[0] == pytest.approx(4 / (4 + 2))
 
 

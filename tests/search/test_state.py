@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from qdkernel.core import Evaluation, Outcome, Placement, Proposal
 from qdkernel.errors import RunFolderError
 from qdkernel.runs import RunFolder
 from qdkernel.search.state import PromptState, SearchState, load_state
-from tests.fake_runs import CONFIG, RECORD, new_run
+from tests.fake_runs import CONFIG, RECORD, kernel, new_run
 from tests.search.offline import configured, search
 from tests.search.test_determinism import STAGES, proposed
 
@@ -25,7 +26,11 @@ def folder(tmp_path: Path) -> Any:
 
 
 def changed(folder: RunFolder, **values: Any) -> None:
-    folder.set_state("search", {**folder.get_state("search"), **values})
+    """A further evaluation commits the state with other values."""
+    other = kernel("another")
+    number = folder.evaluations.add_proposal(Proposal(other, "tune", ""))
+    state = {"search": {**folder.get_state("search"), **values}}
+    folder.evaluations.add(number, Evaluation(other.id, Outcome.LOST), Placement.NONE, state)
 
 
 def test_the_state_is_committed_with_every_evaluation(folder: RunFolder) -> None:
@@ -43,9 +48,10 @@ def test_a_resume_from_the_same_log_and_state_proposes_the_same(tmp_path: Path, 
     logs = []
     for name in ("one", "other"):
         with RunFolder.create(tmp_path / name, "dgemm", CONFIG, RECORD) as copy:
-            for record in folder.evaluations():
-                copy.add_evaluation(copy.add_proposal(record.proposal), record.evaluation, record.placement, {})
-            copy.set_state("search", folder.get_state("search"))
+            for record in folder.evaluations.records():
+                number = copy.evaluations.add_proposal(record.proposal)
+                state = {"search": folder.get_state("search")}
+                copy.evaluations.add(number, record.evaluation, record.placement, state)
             with search(configured(40, stages=STAGES), copy) as run:
                 run.evolution.run()
             logs.append(proposed(copy))

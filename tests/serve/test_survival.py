@@ -62,7 +62,7 @@ def test_200_requests_at_once_survive_kill_9_and_nothing_is_measured_twice(tmp_p
     counts = measured(tmp_path / "run" / "journal.db")
     assert set(counts.values()) == {1}
     with RunFolder.open(tmp_path / "run") as folder:
-        kept = [record.evaluation for record in folder.evaluations() if record.evaluation.outcome is Outcome.OK]
+        kept = [record.evaluation for record in folder.evaluations.records() if record.evaluation.outcome is Outcome.OK]
     assert {evaluation.kernel_id for evaluation in kept} == set(counts)
     assert len(kept) == len(counts) == 100
 
@@ -106,7 +106,7 @@ def test_a_reward_stream_is_a_run_that_show_plot_and_export_read(tmp_path: Path)
         assert status == 200
         assert served.stop() == 0
     with RunFolder.open(run) as folder:
-        records = list(folder.evaluations())
+        records = list(folder.evaluations.records())
         assert Counter(record.evaluation.outcome for record in records) == {
             Outcome.OK: 2,
             Outcome.WRONG: 1,

@@ -52,8 +52,8 @@ def hostile_run(root: Path) -> Path:
     config = f"problem: dgemm\nseed: 7\nnote: {HOSTILE!r}\n"
     with RunFolder.create(root, "dgemm", config, MachineRecord.model_validate(machine)) as folder:
         parent = Kernel(f"/* {HOSTILE} */\nvoid dgemm(void) {{ }}\n")
-        number = folder.add_proposal(Proposal(parent, HOSTILE, HOSTILE))
-        folder.add_evaluation(
+        number = folder.evaluations.add_proposal(Proposal(parent, HOSTILE, HOSTILE))
+        folder.evaluations.add(
             number,
             dataclasses.replace(ok(parent, OTHER, 20.0), behaviour=Behaviour(OTHER, {"simd": HOSTILE})),
             Placement.NEW,
@@ -61,14 +61,14 @@ def hostile_run(root: Path) -> Path:
         )
         child = Kernel(f"// {HOSTILE}\nvoid dgemm(void) {{ int a; }}\n")
         _by_conversation(folder, child, HOSTILE, parent)
+        state = {"portfolio": {"arms": [{"arm": [HOSTILE, HOSTILE], "plays": 1.0}]}}
         for outcome in (Outcome.COMPILE_ERROR, Outcome.CRASHED):
             bad = kernel(f"{HOSTILE} {outcome}")
-            number = folder.add_proposal(Proposal(bad, HOSTILE, HOSTILE, (parent.id,)))
+            number = folder.evaluations.add_proposal(Proposal(bad, HOSTILE, HOSTILE, (parent.id,)))
             failed = Evaluation(bad.id, outcome, f"{HOSTILE}\n{'x' * 100_000}", step_s={HOSTILE: 0.1})
-            folder.add_evaluation(number, failed, Placement.NONE, {})
-        folder.add_event(EventKind.STAGE, HOSTILE)
-        folder.add_event(EventKind.STOPPED, HOSTILE)
-        folder.set_state("portfolio", {"arms": [{"arm": [HOSTILE, HOSTILE], "plays": 1.0}]})
+            folder.evaluations.add(number, failed, Placement.NONE, state)
+        folder.events.add(EventKind.STAGE, HOSTILE)
+        folder.events.add(EventKind.STOPPED, HOSTILE)
         return folder.path
 
 
@@ -77,9 +77,9 @@ def _by_conversation(folder: RunFolder, child: Kernel, text: str, parent: Kernel
     reply = Completion(f"IDEA: {text}\n```c\n{child.source}```\n", "stop", 900, 100, 1, 0.01)
     conversation = ask(folder, assignment("edit", text), text[:200], reply)
     proposal = Proposal(child, "edit", text, (parent.id,), CELL)
-    number = folder.end_conversation(conversation, End.PROPOSAL, proposal=proposal).proposal_number
+    number = folder.conversations.end(conversation, End.PROPOSAL, proposal=proposal).proposal_number
     assert number is not None
     times = tuple((1e6, 1.02e6, 0.99e6) for _ in SIZES)
     slower = tuple(tuple(1.1 * time for time in row) for row in times)
     duel = Duel(parent.id, 1.1, 1.05, 1.15, times, slower)
-    folder.add_evaluation(number, ok(child, CELL, 95.0, duel=duel), Placement.IMPROVED, {})
+    folder.evaluations.add(number, ok(child, CELL, 95.0, duel=duel), Placement.IMPROVED, {})

@@ -26,7 +26,7 @@ def test_a_run_is_running_then_interrupted_unless_it_said_why_it_stopped(tmp_pat
         add_elite(folder, A, 50.0)
         assert viewed(folder.path).status == "running"
         assert viewed(folder.path, later_s=3600).status == "interrupted"
-        folder.add_event(EventKind.STOPPED, "evaluations")
+        folder.events.add(EventKind.STOPPED, "evaluations")
         view = viewed(folder.path, later_s=3600)
         assert (view.status, view.stop_reason) == ("stopped", "evaluations")
         add_elite(folder, B, 1.0)  # resumed
@@ -53,7 +53,7 @@ def test_empty_unreachable_retracted_and_filled_cells_are_told_apart(tmp_path: P
     with new_run(tmp_path, machine) as folder:
         failing = add_elite(folder, low, 50.0)
         add_elite(folder, B, 1.0)
-        folder.retract(failing.id, Fault(Outcome.WRONG, "a wrong result"))
+        folder.evaluations.retract(failing.id, Fault(Outcome.WRONG, "a wrong result"))
         states = {cell.cell: cell.state for cell in viewed(folder.path).cells}
     assert states[low] == "retracted"
     assert states[high] == "unreachable"
@@ -92,8 +92,8 @@ def test_a_timeline_puts_what_ran_at_the_same_time_into_lanes(tmp_path: Path) ->
             times = {"compile": began, "assembly": began + 0.1, "verify": began + 0.2, "time": began + 0.4}
             steps = {"compile": 0.1, "assembly": 0.1, "verify": 0.1, "time": 0.2}
             evaluation = dataclasses.replace(ok(made, A, 1.0 + number), began_s=times, step_s=steps)
-            folder.add_evaluation(
-                folder.add_proposal(Proposal(made, "schedule", "")), evaluation, Placement.IMPROVED, {}
+            folder.evaluations.add(
+                folder.evaluations.add_proposal(Proposal(made, "schedule", "")), evaluation, Placement.IMPROVED, {}
             )
         found = viewed(folder.path).timeline
     assert [(bar.number, bar.lane, bar.phase) for bar in found.bars] == [
@@ -111,8 +111,8 @@ def test_the_baselines_speed_is_relative_to_its_start(tmp_path: Path) -> None:
             dataclasses.replace(timing, reference_ns=tuple(2 * ns for ns in timing.reference_ns), quiet=False)
             for timing in evaluation.timings
         )
-        number = folder.add_proposal(Proposal(made, "schedule", ""))
-        folder.add_evaluation(number, timed_as(evaluation, slow), Placement.NEW, {})
+        number = folder.evaluations.add_proposal(Proposal(made, "schedule", ""))
+        folder.evaluations.add(number, timed_as(evaluation, slow), Placement.NEW, {})
         [found] = viewed(folder.path).noise
     assert (found.median, found.low, found.high, found.loud) == pytest.approx((0.5, 0.5, 0.5, 1.0))
 
@@ -127,7 +127,9 @@ def test_groups_of_equal_code_count_the_duplicates(tmp_path: Path) -> None:
                 ok(made, A, 1.0), outcome=Outcome.DUPLICATE, measured=None, hashes=CodeHashes(form),
                 duplicate_of=original.id,
             )  # fmt: skip
-            folder.add_evaluation(folder.add_proposal(Proposal(made, "tune", "")), again, Placement.NONE, {})
+            folder.evaluations.add(
+                folder.evaluations.add_proposal(Proposal(made, "tune", "")), again, Placement.NONE, {}
+            )
         [group] = viewed(folder.path).groups
     assert (group.size, group.number, group.operators) == (4, 1, ("schedule", "tune"))
 

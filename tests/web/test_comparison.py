@@ -25,8 +25,11 @@ def make(
     with RunFolder.create(root / name, "dgemm", config, MachineRecord.model_validate(machine), exact=True) as folder:
         for cell, gflops in speeds.items():
             made = kernel(f"{name} {cell}")
-            folder.add_evaluation(
-                folder.add_proposal(Proposal(made, "schedule", "")), ok(made, cell, gflops), Placement.NEW, {}
+            folder.evaluations.add(
+                folder.evaluations.add_proposal(Proposal(made, "schedule", "")),
+                ok(made, cell, gflops),
+                Placement.NEW,
+                {},
             )
         return folder.path
 
@@ -92,7 +95,9 @@ def test_runs_of_different_problems_are_refused(tmp_path: Path) -> None:
     first = make(tmp_path, "first", {A: 50.0})
     with RunFolder.create(tmp_path / "second", "sgemm", CONFIG, RECORD, exact=True) as folder:
         made = kernel("x")
-        folder.add_evaluation(folder.add_proposal(Proposal(made, "schedule", "")), ok(made, A, 1.0), Placement.NEW, {})
+        folder.evaluations.add(
+            folder.evaluations.add_proposal(Proposal(made, "schedule", "")), ok(made, A, 1.0), Placement.NEW, {}
+        )
     with pytest.raises(RunFolderError, match=r"expected runs of one problem, got dgemm \(first\) and sgemm \(second\)"):
         compared(first, tmp_path / "second")
 

@@ -60,7 +60,7 @@ def test_the_page_follows_a_real_run_while_it_goes_on(tmp_path: Path) -> None:
             assert hosts == {address.split("/")[2]}
         search.send_signal(signal.SIGKILL)
     with RunFolder.open(run) as folder:
-        assert folder.num_evaluations() >= first + 3
+        assert folder.evaluations.count() >= first + 3
 
 
 def test_an_elite_of_a_finished_run_is_fetched_when_it_is_opened(tmp_path: Path) -> None:

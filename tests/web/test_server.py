@@ -138,7 +138,7 @@ def test_a_retraction_is_seen_although_the_record_is_an_old_one(tmp_path: Path) 
     assert run_view(reader.read()).ranked[0].cell == CELL
     with RunFolder.open(run, writable=True) as folder:
         best = run_view(reader.read()).ranked[0]
-        kernel_id = next(r.evaluation.kernel_id for r in folder.evaluations() if r.number == best.number)
-        folder.retract(kernel_id, Fault(Outcome.WRONG, "later"))
+        kernel_id = next(r.evaluation.kernel_id for r in folder.evaluations.records() if r.number == best.number)
+        folder.evaluations.retract(kernel_id, Fault(Outcome.WRONG, "later"))
     after = run_view(reader.read())
     assert next(cell for cell in after.cells if cell.cell == CELL).gflops == pytest.approx(85.4, abs=0.1)

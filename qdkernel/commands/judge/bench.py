@@ -110,7 +110,7 @@ def _from_run(
         config = load_config(folder.path / "config.yaml", overrides, files_must_exist=False)
         if not trust:
             check_foreign(config, overrides, path)
-        held = elites(folder.evaluations())
+        held = elites(folder.evaluations.records())
         known = recorded_baseline(folder.machine, config)
     if not held:
         raise RunFolderError(f"{path} has no elite yet; let it run longer (qdkernel evolve --resume --out {path})")

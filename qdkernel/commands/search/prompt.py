@@ -67,7 +67,7 @@ def _brief(config: Config, run: Path | None, rng: np.random.Generator) -> Brief:
         with RunFolder.open(run) as folder:
             found = {
                 cell: elite_of(record.proposal, record.evaluation)
-                for cell, record in elites(folder.evaluations()).items()
+                for cell, record in elites(folder.evaluations.records()).items()
             }
             held = {cell: elite for cell, elite in found.items() if elite is not None}
             reference_speeds, lessons = recorded_reference_speeds(folder.facts), recorded_lessons(folder)

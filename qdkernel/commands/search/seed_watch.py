@@ -28,7 +28,7 @@ class SeedWatch:
             return False
         found = {
             record.proposal.kernel.id: record.evaluation
-            for record in self._folder.evaluations()
+            for record in self._folder.evaluations.records()
             if record.proposal.kernel.id in self._names
         }
         passed = any(evaluation.outcome in _INNOCENT for evaluation in found.values())

@@ -137,7 +137,7 @@ def write_elites(folder: RunFolder) -> list[Path]:
     Raises:
         RunFolderError: the folder cannot be written.
     """
-    return write_elite_files(folder.evaluations(), folder.facts, folder.path / "elites")
+    return write_elite_files(folder.evaluations.records(), folder.facts, folder.path / "elites")
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ class CFormat:
         written: list[Path] = []
         for folder in source.folders:
             place = out / folder.path.resolve().name if several else out
-            written += write_elite_files(folder.evaluations(), folder.facts, place)
+            written += write_elite_files(folder.evaluations.records(), folder.facts, place)
         return written
 
 

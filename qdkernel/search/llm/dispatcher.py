@@ -239,15 +239,15 @@ class LLMDispatcher:
                 status.max_cost = status.cost_at_most(prompt_tokens)
             raise CallFailed(FailureKind.CANCELLED, "the budget has no room for it", attempts=0)
         try:
-            call = self._folder.add_call(conversation.number, turn, messages)  # before it is sent
+            call = self._folder.conversations.add_call(conversation.number, turn, messages)  # before it is sent
             completion = status.endpoint.complete(messages, observer)
             status.learn(prompt_tokens, completion.usage, completion.attempts)
-            self._folder.answer_call(call, completion)
+            self._folder.conversations.answer_call(call, completion)
         except CallFailed as error:
             status.learn(prompt_tokens, error.usage, error.attempts)
             if self._closing:
                 error = CallFailed(FailureKind.CANCELLED, str(error), error.attempts, error.usage)
-            self._folder.fail_call(call, error)
+            self._folder.conversations.fail_call(call, error)
             raise error from None
         finally:
             observer.close()

@@ -42,4 +42,4 @@ class Notices:
     def announce(self, text: str) -> None:
         """Shows a notice and commits it as an event."""
         self._say(text)
-        self._folder.add_event(EventKind.MODEL, text)
+        self._folder.events.add(EventKind.MODEL, text)

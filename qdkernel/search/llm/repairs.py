@@ -61,7 +61,7 @@ class Repairs:
 
     def _said(self, number: int) -> tuple[Message, ...]:
         """Everything said in the conversation that a proposal came from, the last reply included."""
-        stored = self._folder.conversation_of(number)
+        stored = self._folder.conversations.of_proposal(number)
         if stored is None or not stored.calls or stored.calls[-1].reply is None:
             return ()
         last = stored.calls[-1]

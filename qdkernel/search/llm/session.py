@@ -132,11 +132,11 @@ class LLMSession:
             RunFolderError: the stored state is of another version.
         """
         self.prompts.restore(self._folder)
-        for left in self._folder.unended_conversations():
+        for left in self._folder.conversations.unended():
             if left.model in self._dispatcher.models:
                 self._hold(left.id, left.assignment, left.calls)
             else:
-                self._folder.end_conversation(left.id, End.CANCELLED, f"no model {left.model} any more")
+                self._folder.conversations.end(left.id, End.CANCELLED, f"no model {left.model} any more")
 
     def close(self, patience_s: float) -> None:
         """Waits at most so many seconds for replies under way, commits them, and ends the rest."""
@@ -171,7 +171,7 @@ class LLMSession:
         return _of_play(assignment, arm, brief.parent.cell if brief.parent and from_parent else None)
 
     def _begin(self, assignment: Assignment) -> None:
-        number = self._folder.add_conversation(assignment, _arm(assignment).model)
+        number = self._folder.conversations.add(assignment, _arm(assignment).model)
         self._hold(number, assignment)
 
     def _hold(self, number: int, assignment: Assignment, calls: tuple[StoredCall, ...] = ()) -> None:
@@ -188,21 +188,21 @@ class LLMSession:
         play.abandon(finished.cost)
         if finished.failure is FailureKind.CANCELLED:
             # Stays open in the folder, so that a resume asks what was not answered; unless nothing was asked at all.
-            if not self._folder.conversation(number).calls:
-                self._folder.end_conversation(number, End.CANCELLED, f"never asked: {ending.reason}")
+            if not self._folder.conversations.get(number).calls:
+                self._folder.conversations.end(number, End.CANCELLED, f"never asked: {ending.reason}")
         elif finished.failure is not None:
-            self._folder.end_conversation(number, End.FAILED, f"{finished.failure.value}: {ending.reason}")
+            self._folder.conversations.end(number, End.FAILED, f"{finished.failure.value}: {ending.reason}")
         elif ending.plan:
             self._hand_out(finished, ending.plan)
         elif ending.text:
             self.prompts.accept(finished.assignment, ending.text)
-            self._folder.end_conversation(number, End.TEXT, state=stored(self.prompts.state()))
+            self._folder.conversations.end(number, End.TEXT, state=stored(self.prompts.state()))
         else:
-            self._folder.end_conversation(number, End.NOTHING, ending.reason)
+            self._folder.conversations.end(number, End.NOTHING, ending.reason)
 
     def _keep(self, finished: FinishedConversation, proposal: Proposal, play: Play) -> None:
         """Commits a proposal, which then waits for an evaluator."""
-        ended = self._folder.end_conversation(finished.number, End.PROPOSAL, proposal=proposal)
+        ended = self._folder.conversations.end(finished.number, End.PROPOSAL, proposal=proposal)
         play.hold()
         pending = PendingProposal(proposal, ended.proposal_number, play=play, cost=finished.cost)
         self._ready.setdefault(play.arm, deque()).append(pending)
@@ -218,7 +218,7 @@ class LLMSession:
             task = compose_program(brief, self.prompts.sections(self._rng), strategy, self._rng)
             tasks.append(_of_play(task, arm, parent.cell))
         next_ones = [(task, arm.model) for task in tasks]
-        ended = self._folder.end_conversation(finished.number, End.PLAN, next_ones=next_ones)
+        ended = self._folder.conversations.end(finished.number, End.PLAN, next_ones=next_ones)
         for number, task in zip(ended.conversations, tasks, strict=True):
             self._hold(number, task)
 

@@ -86,7 +86,7 @@ def test_the_registry_holds_what_a_configuration_can_name() -> None:
 def test_a_softmax_search_runs_and_draws_its_parents_from_the_archive(tmp_path: Path) -> None:
     with new_run(tmp_path) as folder, search(configured(30, search="softmax"), folder) as run:
         run.evolution.run()
-        proposals = [record.proposal for record in folder.evaluations()]
+        proposals = [record.proposal for record in folder.evaluations.records()]
     assert {proposal.target for proposal in proposals} == {None}
     assert len({proposal.provenance.parent_cell for proposal in proposals}) > 3
 
