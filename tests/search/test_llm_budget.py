@@ -36,7 +36,7 @@ def test_a_settled_request_frees_what_it_did_not_use() -> None:
     ledger.settle(Usage(1, 80), Usage(1, 20))
     assert ledger.reserve(Usage(1, 80)) is None
     assert ledger.spent == Usage(1, 20)
-    assert ledger.in_flight == Usage(1, 80)
+    assert not ledger.fits(Usage(1, 1))
 
 
 def test_what_earlier_sessions_spent_counts() -> None:
@@ -57,7 +57,7 @@ def test_many_threads_together_stay_within_the_budget() -> None:
         granted = sum(pool.map(play, range(200)))
     assert granted == 40
     assert ledger.spent == Usage(40, 200)
-    assert ledger.in_flight == Usage()
+    assert ledger.fits(Usage())  # nothing is in flight any more
 
 
 def test_every_request_of_a_call_is_reserved_and_settled_by_itself() -> None:
@@ -65,9 +65,10 @@ def test_every_request_of_a_call_is_reserved_and_settled_by_itself() -> None:
     call = BudgetedCall(ledger, lambda: Usage(1, 100), lambda kind, text: None)
     assert call.admit()
     assert call.admit()  # of the same request
-    assert ledger.in_flight == Usage(1, 100)
+    assert (ledger.fits(Usage(1, 150)), ledger.fits(Usage(1, 151))) == (True, False)
     call.ended(TokenUsage(70, 20, 0.5))
-    assert (ledger.spent, ledger.in_flight) == (Usage(1, 90, 0.5), Usage())
+    assert ledger.spent == Usage(1, 90, 0.5)
+    assert (ledger.fits(Usage(1, 160)), ledger.fits(Usage(1, 161))) == (True, False)
     assert call.admit()
     call.ended(TokenUsage(70, 30))
     assert not call.admit()  # 190 spent, and the next may cost 100
@@ -80,7 +81,8 @@ def test_a_reservation_without_a_request_is_freed() -> None:
     call = BudgetedCall(ledger, lambda: Usage(1, 100), lambda kind, text: None)
     assert call.admit()
     call.close()
-    assert (ledger.spent, ledger.in_flight) == (Usage(), Usage())
+    assert ledger.spent == Usage()
+    assert ledger.fits(Usage(1, 100))
 
 
 def test_a_share_counts_only_what_is_budgeted() -> None:

@@ -63,27 +63,6 @@ class _ArmStats:
 
 
 @dataclass(frozen=True)
-class ArmRow:
-    """An arm in a report.
-
-    Attributes:
-        arm: which.
-        plays: plays that ended.
-        earned: by all of them.
-        cost: of all of them.
-        share: of the plays of all arms, 0 to 1.
-        rate: earnings per unit of cost that are expected of it now, the mean of its posterior.
-    """
-
-    arm: Arm
-    plays: int
-    earned: float
-    cost: float
-    share: float
-    rate: float
-
-
-@dataclass(frozen=True)
 class _Pool:
     """All arms taken together: a typical earning, the cost of a play, and typical earnings per unit of cost."""
 
@@ -166,22 +145,6 @@ class Bandit:
             stats.fade()
         self._stats.setdefault(arm, _ArmStats()).add(earned, cost)
 
-    def rows(self) -> list[ArmRow]:
-        """What became of every arm that has a weight or was ever played, in order of the weights."""
-        pool = self._pool()
-        plays = sum(stats.total_plays for stats in self._stats.values())
-        return [
-            ArmRow(
-                arm,
-                stats.total_plays,
-                stats.total_earned,
-                stats.total_cost,
-                stats.total_plays / plays if plays else 0.0,
-                self._mean_rate(arm, pool),
-            )
-            for arm, stats in self._stats.items()
-        ]
-
     def state(self) -> tuple[ArmState, ...]:
         """The evidence. Plays in flight are left out: a resume begins them again."""
         return tuple(
@@ -210,11 +173,3 @@ class Bandit:
         exposure = stats.cost + self._in_flight.get(arm, 0) * play_cost
         prior = _PRIOR / (self._weights.get(arm, 1.0) * pool.rate)
         return _PRIOR + stats.earned / pool.earning, prior + exposure
-
-    def _mean_rate(self, arm: Arm, pool: _Pool) -> float:
-        """In earnings per unit of cost; without a prior for an arm that has no weight."""
-        stats = self._stats[arm]
-        if arm not in self._weights:
-            return stats.earned / stats.cost if stats.cost > TINY else 0.0
-        shape, rate = self._posterior(arm, pool)
-        return pool.earning * shape / rate

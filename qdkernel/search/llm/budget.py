@@ -47,11 +47,6 @@ class TokenBudget:
         """What was settled."""
         return self._spent
 
-    @property
-    def in_flight(self) -> Usage:
-        """What is reserved."""
-        return self._in_flight
-
     def reserve(self, most: Usage) -> StopReason | None:
         """Reserves a request, or names the budget it does not fit into beside everything else in flight."""
         with self._lock:
