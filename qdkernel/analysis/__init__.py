@@ -1,7 +1,16 @@
 """Numbers computed from runs: operators, repetition, comparison, seeds, lineage, speed, and how a speed is written."""
 
 from qdkernel.analysis.aggregate import Aggregate, aggregate, interquartile_mean
-from qdkernel.analysis.compare import TIE, CellResult, Comparison, History, Side, compare, differences, fold_to_cost
+from qdkernel.analysis.compare import (
+    CellResult,
+    Comparison,
+    History,
+    Side,
+    compare,
+    differences,
+    fold_to_cost,
+    tie_width,
+)
 from qdkernel.analysis.lineage import MAX_ANCESTORS, first_parent, first_records, gain, lineage
 from qdkernel.analysis.operators import OperatorStats, coverage, operator_and_model, operator_stats, qd_score
 from qdkernel.analysis.repetition import LARGEST, Groups, Repetition, repetition
@@ -10,7 +19,6 @@ from qdkernel.analysis.speed import ratio_to_baseline, speed_text
 __all__ = [
     "LARGEST",
     "MAX_ANCESTORS",
-    "TIE",
     "Aggregate",
     "CellResult",
     "Comparison",
@@ -35,4 +43,5 @@ __all__ = [
     "ratio_to_baseline",
     "repetition",
     "speed_text",
+    "tie_width",
 ]

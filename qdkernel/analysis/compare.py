@@ -6,14 +6,14 @@ import itertools
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from qdkernel.analysis.operators import OperatorStats, coverage, operator_of, operator_stats, qd_score
 from qdkernel.analysis.speed import Ratio, ratio_to_baseline
-from qdkernel.core import Cell, Outcome, size_text
+from qdkernel.core import TIE_WIDTH, Cell, Outcome, size_text
 from qdkernel.errors import RunFolderError, unknown
 from qdkernel.runs import Bill, MachineFacts, Record, RunFolder, elites
 
-TIE = 0.015  # speeds closer than this are equal: the archive's own tie width
 COSTS = ("evaluations", "minutes", "tokens", "usd")
 """What runs can be compared at equal amounts of."""
 
@@ -44,6 +44,7 @@ class History:
         records: the log, in order.
         bills: what each reply of a model cost, in order.
         elapsed_s: seconds the run was active.
+        tie: the run's tie width.
     """
 
     name: str
@@ -52,6 +53,7 @@ class History:
     records: tuple[Record, ...]
     bills: tuple[Bill, ...]
     elapsed_s: float
+    tie: float
 
     @property
     def total(self) -> Cost:
@@ -114,11 +116,19 @@ class Side:
 
 @dataclass(frozen=True)
 class CellResult:
-    """One cell in both runs; speeds in GFLOP/s, or relative to each run's baseline; ``None`` where it is empty."""
+    """One cell in both runs.
+
+    Attributes:
+        cell: level indices.
+        first: speed in the first run, in GFLOP/s or relative to the run's baseline; ``None`` where the cell is empty.
+        second: the same in the second run.
+        tie: relative difference up to which the two speeds are equal.
+    """
 
     cell: Cell
     first: float | None
     second: float | None
+    tie: float
 
     @property
     def ratio(self) -> float | None:
@@ -131,7 +141,7 @@ class CellResult:
         ratio = self.ratio
         if ratio is None:
             return "only first" if self.first else "only second"
-        if max(ratio, 1 / ratio) <= 1 + TIE:
+        if max(ratio, 1 / ratio) <= 1 + self.tie:
             return "equal"
         return "second" if ratio > 1 else "first"
 
@@ -155,6 +165,11 @@ class Comparison:
     differences: tuple[str, ...]
 
     @property
+    def tie(self) -> float:
+        """Relative difference up to which speeds are equal: the wider of the runs' tie widths."""
+        return max(self.first.history.tie, self.second.history.tie)
+
+    @property
     def unit(self) -> str:
         """What the speeds of cells are in."""
         return "of baseline" if self.differences else "GFLOP/s"
@@ -163,8 +178,10 @@ class Comparison:
     def cells(self) -> list[CellResult]:
         """Every cell that either run fills, in order."""
         found = sorted(set(self.first.held) | set(self.second.held))
-        sides = (self.first, self.second)
-        return [CellResult(cell, *(self._speed(side.held.get(cell)) for side in sides)) for cell in found]
+        first, second = self.first.held, self.second.held
+        return [
+            CellResult(cell, self._speed(first.get(cell)), self._speed(second.get(cell)), self.tie) for cell in found
+        ]
 
     def _speed(self, record: Record | None) -> float | None:
         if record is None:
@@ -194,7 +211,15 @@ def history(folder: RunFolder) -> History:
     """What a comparison reads of a run."""
     problem = folder.meta.get("problem", folder.facts.problem)
     records, bills = tuple(folder.evaluations.records()), tuple(folder.conversations.bills())
-    return History(folder.path.absolute().name, problem, folder.facts, records, bills, folder.elapsed_s)
+    name, tie = folder.path.absolute().name, tie_width(folder.config)
+    return History(name, problem, folder.facts, records, bills, folder.elapsed_s, tie)
+
+
+def tie_width(config: Mapping[str, Any]) -> float:  # Any: YAML
+    """The tie width in a run's configuration; the default one where it has none."""
+    timing = config.get("timing")
+    tie = timing.get("tie") if isinstance(timing, dict) else None
+    return float(tie) if isinstance(tie, int | float) else TIE_WIDTH
 
 
 def compare_histories(first: History, second: History, by: str) -> Comparison:

@@ -1,8 +1,9 @@
 """The MAP-Elites archive: stores elites, decides replacement, counts. Analyzes no code."""
 
-from qdkernel.archives.archive import Entry, KernelArchive
+from qdkernel.archives.archive import CONTESTS, Entry, KernelArchive
 
 __all__ = [
+    "CONTESTS",
     "Entry",
     "KernelArchive",
 ]

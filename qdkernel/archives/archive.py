@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from qdkernel.core import AXES, Cell, Duel, Evaluation, KernelId, Placement, worth_a_duel
+from qdkernel.core import AXES, TIE_WIDTH, Cell, Duel, Evaluation, KernelId, Placement, worth_a_duel
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,10 @@ class ArchiveStats:
     best: float
 
 
+CONTESTS = 2
+"""How often a contested evaluation is made again, against the new incumbent; then that one stays."""
+
+
 class KernelArchive:
     """Cells and their elites.
 
@@ -48,7 +52,7 @@ class KernelArchive:
         tie: relative difference below which two kernels are equal.
     """
 
-    def __init__(self, reachable: Iterable[Cell], tie: float = 0.015) -> None:
+    def __init__(self, reachable: Iterable[Cell], tie: float = TIE_WIDTH) -> None:
         self.reachable = frozenset(reachable)
         self._tie = tie
         self._grid = _empty_grid()

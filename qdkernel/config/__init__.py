@@ -6,7 +6,8 @@ from qdkernel.config.llm import LlmConfig, ModelConfig
 from qdkernel.config.load import config_schema, dump_config, load_config
 from qdkernel.config.model import BudgetConfig, Config, MachineConfig, SelectionConfig
 from qdkernel.config.operators import check_operators
-from qdkernel.config.stages import StageConfig, StageOrder
+from qdkernel.config.section import converted
+from qdkernel.config.stages import StageConfig, StageOrder, UntilConfig
 
 __all__ = [
     "BudgetConfig",
@@ -17,9 +18,11 @@ __all__ = [
     "SelectionConfig",
     "StageConfig",
     "StageOrder",
+    "UntilConfig",
     "check_foreign",
     "check_operators",
     "config_schema",
+    "converted",
     "dump_config",
     "load_config",
     "resolve_models",

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, model_validator
 
 from qdkernel.config.section import PositiveFloat, PositiveInt, Price, Section, Word, mistake, repeated
-from qdkernel.llm import is_loopback
+from qdkernel.llm import EndpointSpec, is_loopback
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LONGEST_VARIABLE = 64
@@ -92,23 +92,27 @@ class ModelConfig(Section):
         description="Sampling temperature; 0.8 for variety at sound syntax, null not to send one, as some models want.",
     )
     max_tokens: PositiveInt = Field(
-        default=8192,
+        default=EndpointSpec.max_tokens,
         description="Longest reply in tokens; a packed kernel with its reasons takes about 3000. A server that permits "
         "less is asked for less. With llm.prompt_tokens it gives the context that the server needs: 16384 tokens.",
     )
-    parallel: PositiveInt = Field(default=4, description="Requests at once; local servers batch about 4 without loss.")
+    parallel: PositiveInt = Field(
+        default=EndpointSpec.parallel, description="Requests at once; local servers batch about 4 without loss."
+    )
     timeout_s: PositiveFloat = Field(
-        default=120.0, description="Seconds for one request; 8192 tokens take that long at 70 tokens a second."
+        default=EndpointSpec.timeout_s,
+        description="Seconds for one request; 8192 tokens take that long at 70 tokens a second.",
     )
     stream: bool = Field(
-        default=False, description="Whether replies are streamed; for proxies that cut connections which stay silent."
+        default=EndpointSpec.stream,
+        description="Whether replies are streamed; for proxies that cut connections which stay silent.",
     )
     price: PriceConfig = Field(default=PriceConfig(), description="What it costs, in US dollars per million tokens.")
     weight: PositiveFloat = Field(
         default=1.0, description="Share of the requests relative to the other models, until results are in."
     )
     key_over_http: bool = Field(
-        default=False,
+        default=EndpointSpec.key_over_http,
         description="Whether the key may go over plain http to another machine, where anybody on the way can read it; "
         "never needed for this machine.",
     )

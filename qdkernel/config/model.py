@@ -11,6 +11,10 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator, mod
 from qdkernel.config.llm import LlmConfig, ModelConfig, Models
 from qdkernel.config.section import PositiveFloat, PositiveInt, Probability, Section, Word, mistake, repeated
 from qdkernel.config.stages import StageConfig, StageOrder, stage_mistakes
+from qdkernel.core import TIE_WIDTH
+from qdkernel.evaluators.measurement import TimingRule
+from qdkernel.evaluators.pipeline import RunSpec, TimingSpec
+from qdkernel.evaluators.toolchain import CompileLimits
 
 Count = PositiveInt | Literal["all"]
 """A number of cores, or every core that the process may use."""
@@ -156,33 +160,36 @@ class TimingConfig(Section):
     """How a verified kernel is timed: blocks of calls, interleaved with the baseline."""
 
     rounds_min: PositiveInt = Field(
-        default=6,
+        default=TimingRule.rounds_min,
         description="Fewest rounds, one block of each kernel, in pairs (ABBA); 6 as an interval of 95 % takes as many. "
         "Who may take a cell is timed longer, in a duel.",
     )
     rounds_max: PositiveInt = Field(
-        default=8,
+        default=TimingRule.rounds_max,
         description="Rounds that are enough unless the ratio is still uncertain; then the next kernel teaches more.",
     )
     block_ms: PositiveFloat = Field(
-        default=1.5, description="Length of a timed block in milliseconds; makes waking up (10-50 us) a small part."
+        default=TimingRule.block_ms,
+        description="Length of a timed block in milliseconds; makes waking up (10-50 us) a small part.",
     )
     half_width: Annotated[float, Field(gt=0, lt=1)] = Field(
-        default=0.025, description="Rounds end when the ratio's 95 % interval is this narrow, as a fraction to a side."
+        default=TimingRule.half_width,
+        description="Rounds end when the ratio's 95 % interval is this narrow, as a fraction to a side.",
     )
     budget_s: PositiveFloat = Field(
-        default=0.12, description="Seconds spent timing one kernel at one size before fewer rounds have to do."
+        default=TimingRule.budget_s,
+        description="Seconds spent timing one kernel at one size before fewer rounds have to do.",
     )
     tie: Annotated[float, Field(ge=0, lt=1)] = Field(
-        default=0.015, description="Relative difference that counts as a tie; 1.5 % is the noise of paired medians."
+        default=TIE_WIDTH, description="Relative difference that counts as a tie; 1.5 % is the noise of paired medians."
     )
     disturbed: Annotated[float, Field(gt=1)] = Field(
-        default=1.15,
+        default=TimingRule.disturbed,
         description="Rounds in which the baseline is this many times slower than on quiet cores, or when those do not "
         "come, than in the faster rounds, do not count; a ratio less certain than this is none.",
     )
     drop_ratio: Annotated[float, Field(gt=1)] = Field(
-        default=1.5,
+        default=TimingSpec.drop_ratio,
         description="A kernel this many times slower than its cell's holder is dropped after a call or two.",
     )
     remeasure: bool = Field(
@@ -202,16 +209,19 @@ class LimitsConfig(Section):
     """What one kernel may use before it is stopped."""
 
     compile_s: PositiveFloat = Field(
-        default=20.0, description="Wall seconds for one compile; an ordinary one takes 0.1 to 0.5."
+        default=CompileLimits.wall_s, description="Wall seconds for one compile; an ordinary one takes 0.1 to 0.5."
     )
     compile_memory_mb: PositiveInt = Field(
-        default=2048, description="Address space of the compiler in MiB; large kernels need about 300."
+        default=CompileLimits.memory_mb,
+        description="Address space of the compiler in MiB; large kernels need about 300.",
     )
     run_s: PositiveFloat = Field(
-        default=10.0, description="Wall seconds for one step of a contained kernel; naive kernels need about 1."
+        default=RunSpec.run_s,
+        description="Wall seconds for one step of a contained kernel; naive kernels need about 1.",
     )
     memory_mb: PositiveInt = Field(
-        default=2048, description="MiB a contained kernel may map beside its arguments; thread stacks and arenas count."
+        default=RunSpec.memory_mb,
+        description="MiB a contained kernel may map beside its arguments; thread stacks and arenas count.",
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Annotated
+from dataclasses import fields
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -19,10 +20,22 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 Word = Annotated[str, Field(min_length=1)]
 
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    Plain = TypeVar("Plain", bound=DataclassInstance)
+
+
 class Section(BaseModel):
     """A mapping of the configuration: no other keys, no conversions, not changed after loading."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+def converted(section: Section, kind: type[Plain], **others: Any) -> Plain:  # Any: fields of ``kind``
+    """A dataclass with the section's values in the fields of the same names; ``others`` are set as given."""
+    names = [each.name for each in fields(kind) if each.name in type(section).model_fields]
+    return kind(**{**{name: getattr(section, name) for name in names}, **others})
 
 
 def mistake(text: str) -> PydanticCustomError:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from qdkernel.config.section import PositiveInt, Section, Word, mistake, repeated
+from qdkernel.core import AXES
 from qdkernel.errors import unknown
 
 StageOrder = Literal["advance", "draw"]
@@ -19,7 +20,7 @@ LevelName = Annotated[
 
 
 def _check_levels(levels: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
-    axes = _axes()
+    axes = {axis.name: axis.levels for axis in AXES}
     for axis, names in levels.items():
         if axis not in axes:
             raise mistake(str(unknown("axis", axis, axes)))
@@ -27,12 +28,6 @@ def _check_levels(levels: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[s
             if name not in axes[axis]:
                 raise mistake(str(unknown(f"{axis} level", name, axes[axis])))
     return levels
-
-
-def _axes() -> dict[str, tuple[str, ...]]:
-    from qdkernel.core import AXES  # brings numpy and the syntax tree, which most configurations do not need
-
-    return {axis.name: axis.levels for axis in AXES}
 
 
 Levels = Annotated[Mapping[str, Annotated[tuple[LevelName, ...], Field(min_length=1)]], AfterValidator(_check_levels)]
@@ -48,6 +43,14 @@ class UntilConfig(Section):
     coverage: Annotated[float, Field(gt=0, le=1)] | None = Field(
         default=None, description="This share of the stage's reachable cells is filled; seldom above 0.6."
     )
+
+    def ended(self, evaluations: int, stagnation: int, coverage: float) -> bool:
+        """Whether a stage with these numbers is over."""
+        return (
+            (self.evaluations is not None and evaluations >= self.evaluations)
+            or (self.stagnation is not None and stagnation >= self.stagnation)
+            or (self.coverage is not None and coverage >= self.coverage)
+        )
 
     @model_validator(mode="after")
     def _something(self) -> Self:

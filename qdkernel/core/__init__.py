@@ -17,6 +17,7 @@ from qdkernel.core.axes import (
 )
 from qdkernel.core.cells import Cell, cell_name, neighbours, parse_cell, reachable_cells
 from qdkernel.core.evaluation import (
+    TIE_WIDTH,
     Behaviour,
     CodeHashes,
     Duel,
@@ -60,6 +61,7 @@ __all__ = [
     "PREFETCH",
     "SIMD",
     "THREADING",
+    "TIE_WIDTH",
     "Arm",
     "Array",
     "ArrayArgument",

@@ -259,6 +259,9 @@ class Evaluation:
         return self.behaviour.evidence if self.behaviour else {}
 
 
+TIE_WIDTH = 0.015
+"""Relative difference below which two kernels count as equally fast, by default: the noise of paired medians."""
+
 _WORTH_A_DUEL = 0.97  # below this share of the incumbent's objective, noise of 1 to 3 % does not explain the gap
 
 

@@ -9,11 +9,8 @@ import statistics
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import yaml
-
 from qdkernel.analysis import ratio_to_baseline
 from qdkernel.core import AXES, BEHAVIOUR_VERSION, Cell, Evaluation, KernelId, Outcome, Timing, cell_name
-from qdkernel.errors import RunFolderError
 from qdkernel.export.contract import Json
 from qdkernel.export.prompts import PromptMaker, completion_of
 from qdkernel.export.record import SCHEMA, UNKNOWN, ExportRecord
@@ -56,7 +53,7 @@ class _Run:
         self._name = folder.path.resolve().name
         self._facts = folder.facts
         self._harness = folder.meta.get("harness")
-        config = _config(folder)
+        config = folder.config
         self._seed = config["seed"] if isinstance(config.get("seed"), int) else UNKNOWN
         self._models = _models(config)
         self._ids: dict[KernelId, str] = {}
@@ -306,15 +303,7 @@ def _utf8(text: str) -> str:
     return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
-def _config(folder: RunFolder) -> Json:
-    try:
-        config = yaml.safe_load(folder.config_yaml)
-    except yaml.YAMLError as error:
-        raise RunFolderError(f"{folder.path / 'config.yaml'}: expected YAML, but {error}") from error
-    return config if isinstance(config, dict) else {}
-
-
-def _models(config: Json) -> dict[str, Json]:
+def _models(config: Mapping[str, Any]) -> dict[str, Json]:
     """The run's models by the name that conversations go by; their keys are in the environment, never here."""
     models = config.get("models")
     entries = [entry for entry in models if isinstance(entry, dict)] if isinstance(models, list) else []

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from qdkernel.analysis import LARGEST, TIE, CellResult, Comparison, Groups, OperatorStats, Side, repetition
+from qdkernel.analysis import LARGEST, CellResult, Comparison, Groups, OperatorStats, Side, repetition
 from qdkernel.core import cell_name, one_line
 from qdkernel.reports.models import usd
 
@@ -129,7 +129,8 @@ _RUN_ROWS: tuple[Row, ...] = (
 def _cells_line(comparison: Comparison) -> str:
     counts = Counter(result.verdict for result in comparison.cells)
     return (
-        f"cells: A faster in {counts['first']}, B in {counts['second']}, equal within {TIE:.1%} in {counts['equal']}; "
+        f"cells: A faster in {counts['first']}, B in {counts['second']}, "
+        f"equal within {comparison.tie:.1%} in {counts['equal']}; "
         f"only A fills {counts['only first']}, only B {counts['only second']}"
     )
 

@@ -16,9 +16,12 @@ import datetime
 import json
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+import yaml
 
 from qdkernel._version import installed_version
 from qdkernel.core import write_atomically
@@ -138,6 +141,19 @@ class RunFolder:
     def config_yaml(self) -> str:
         """The resolved configuration, from which a run is resumed."""
         return self._text("config.yaml")
+
+    @property
+    def config(self) -> Mapping[str, Any]:  # Any: YAML
+        """The entries of the configuration; empty when the file holds no mapping.
+
+        Raises:
+            RunFolderError: it is no YAML.
+        """
+        try:
+            config = yaml.safe_load(self.config_yaml)
+        except yaml.YAMLError as error:
+            raise RunFolderError(f"{self.path / 'config.yaml'}: expected YAML, but {error}") from error
+        return config if isinstance(config, dict) else {}
 
     @property
     def machine(self) -> MachineRecord:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from qdkernel.archives import KernelArchive
-from qdkernel.config import Config, ModelConfig
+from qdkernel.config import Config, ModelConfig, converted
 from qdkernel.core import Arm, Cell, StopReason, reachable_cells
 from qdkernel.llm import Endpoint, EndpointSpec
 from qdkernel.mutators import MODEL_OPERATORS, MUTATORS
@@ -146,21 +146,7 @@ def arms_of(config: Config) -> dict[Arm, float]:
 
 def endpoint_spec(model: ModelConfig) -> EndpointSpec:
     """A model of the configuration, as the client takes it."""
-    return EndpointSpec(
-        name=model.name,
-        base_url=model.base_url,
-        model=model.model,
-        api_key_env=model.api_key_env,
-        temperature=model.temperature,
-        max_tokens=model.max_tokens,
-        parallel=model.parallel,
-        timeout_s=model.timeout_s,
-        stream=model.stream,
-        input_price=model.price.input,
-        output_price=model.price.output,
-        extra=model.extra,
-        key_over_http=model.key_over_http,
-    )
+    return converted(model, EndpointSpec, input_price=model.price.input, output_price=model.price.output)
 
 
 def _spent_before(folder: RunFolder) -> Usage:

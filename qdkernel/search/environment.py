@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from qdkernel.config import Config, MachineConfig
+from qdkernel.config import Config, MachineConfig, converted
 from qdkernel.core import Problem
 from qdkernel.errors import ConfigError, unknown
 from qdkernel.evaluators.measurement import BaselineChoice, MachinePeaks, TimingRule, load_or_measure_peaks
@@ -234,7 +234,7 @@ def _spec(
             flags_of(config.compiler.flags, machine.isa),
             CompileLimits(wall_s=limits.compile_s, memory_mb=limits.compile_memory_mb),
         ),
-        run=RunSpec(memory_mb=limits.memory_mb, run_s=limits.run_s),
+        run=converted(limits, RunSpec),
         timing=TimingSpec(
             sizes=sizes,
             threads=threads,
@@ -243,14 +243,7 @@ def _spec(
             llc_bytes=machine.last_level_bytes,
             simd_gflops=peaks.plausible_by_simd(problem.dtype.name, threads),
             baseline=BaselineChoice(None if baseline is None else str(baseline), config.baseline.symbol),
-            rule=TimingRule(
-                block_ms=timing.block_ms,
-                rounds_min=timing.rounds_min,
-                rounds_max=timing.rounds_max,
-                half_width=timing.half_width,
-                budget_s=timing.budget_s,
-                disturbed=timing.disturbed,
-            ),
+            rule=converted(timing, TimingRule, tie=None),  # a tie ends duels only
             duel_rule=replace(DUEL_RULE, block_ms=timing.block_ms, tie=timing.tie),
             drop_ratio=timing.drop_ratio,
         ),

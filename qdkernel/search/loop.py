@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from qdkernel.archives import KernelArchive
+from qdkernel.archives import CONTESTS, KernelArchive
 from qdkernel.backends import Backend, make_backend
 from qdkernel.core import Evaluation, KernelId, Outcome, Placement, RunStatus, StopReason
 from qdkernel.evaluators.pipeline import EvaluationTask, perform
@@ -18,7 +18,6 @@ from qdkernel.search.environment import RunEnvironment
 from qdkernel.search.remeasure import Remeasurement
 from qdkernel.search.source import PendingProposal, Source
 
-_CONTESTS = 2  # evaluations of a kernel whose cell changed hands while it was timed; then the incumbent stays
 _IDLE_S = 0.05  # between looks for a proposal while a worker is free; more often would disturb a benchmark
 _UNLIMITED_COST = 1e-6  # of an evaluation where neither their number nor time is limited: little, and the same for all
 
@@ -148,7 +147,7 @@ class Evolution:
             before = self._fold.entry(evaluation.cell)
             placement = self._fold.offer(evaluation)
             if placement is Placement.CONTESTED:
-                if self._contests[number] < _CONTESTS:
+                if self._contests[number] < CONTESTS:
                     self._contests[number] += 1
                     return True
                 placement = Placement.NOT_ADDED

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qdkernel.config import StageConfig, StageOrder
+from qdkernel.config import StageConfig, StageOrder, UntilConfig
 from qdkernel.core import Cell, Stage
 from qdkernel.errors import ConfigError
 from qdkernel.search.state import StageState
@@ -23,39 +23,15 @@ def plan_of(stages: tuple[StageConfig, ...], order: StageOrder) -> StagePlan | N
     """The stages of a configuration as a plan; ``None`` when there are none."""
     if not stages:
         return None
-    ends = [stage.until.model_dump() if stage.until else {} for stage in stages]
     return StagePlan(
         tuple(Stage(stage.name, _sets(stage.permits), _sets(stage.requires)) for stage in stages),
         order,
-        tuple(Advance(**end) for end in ends),
+        tuple(stage.until for stage in stages),
     )
 
 
 def _sets(levels: Mapping[str, tuple[str, ...]]) -> dict[str, frozenset[str]]:
     return {axis: frozenset(names) for axis, names in levels.items()}
-
-
-@dataclass(frozen=True)
-class Advance:
-    """When a stage ends: as soon as any of the given criteria holds.
-
-    Attributes:
-        evaluations: so many evaluations in the stage.
-        stagnation: so many evaluations since the stage's last new or improved elite.
-        coverage: this share of the stage's reachable cells is filled, above 0, at most 1.
-    """
-
-    evaluations: int | None = None
-    stagnation: int | None = None
-    coverage: float | None = None
-
-    def ended(self, evaluations: int, stagnation: int, coverage: float) -> bool:
-        """Whether a stage with these numbers is over."""
-        return (
-            (self.evaluations is not None and evaluations >= self.evaluations)
-            or (self.stagnation is not None and stagnation >= self.stagnation)
-            or (self.coverage is not None and coverage >= self.coverage)
-        )
 
 
 @dataclass(frozen=True)
@@ -65,12 +41,12 @@ class StagePlan:
     Attributes:
         stages: at least one, names unique.
         order: ``advance`` from one to the next, or ``draw`` one for each proposal, all alike.
-        until: when each stage ends, one per stage; the last never ends, whatever its entry says. Unused by ``draw``.
+        until: when each stage ends, one per stage; ``None`` for never, as the last. Unused by ``draw``.
     """
 
     stages: tuple[Stage, ...]
     order: StageOrder = "advance"
-    until: tuple[Advance, ...] = ()
+    until: tuple[UntilConfig | None, ...] = ()
 
     def __post_init__(self) -> None:
         """Checks that the parts fit together."""
@@ -171,4 +147,5 @@ class StageSchedule:
     def _over(self, filled: Collection[Cell]) -> bool:
         cells = self._cells[self._stages[self._at].name]
         coverage = len(cells.intersection(filled)) / len(cells)
-        return self._until[self._at].ended(self._progress.evaluations, self._progress.stagnation, coverage)
+        until = self._until[self._at]
+        return until is not None and until.ended(self._progress.evaluations, self._progress.stagnation, coverage)

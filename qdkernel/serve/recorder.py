@@ -6,13 +6,12 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from qdkernel.archives import Entry, KernelArchive
+from qdkernel.archives import CONTESTS, Entry, KernelArchive
 from qdkernel.core import Evaluation, Kernel, KernelId, Placement, Proposal, reachable_cells
 from qdkernel.runs import RunFolder
 from qdkernel.search import RunEnvironment
 
 OPERATOR = "reward"
-_CONTESTS = 2  # evaluations of a kernel whose cell changed hands while it was timed, as in the search
 
 
 class RunRecorder:
@@ -44,8 +43,8 @@ class RunRecorder:
         """Places and commits an evaluation; true when the kernel must be evaluated again, against a new incumbent."""
         placement = self._archive.offer(evaluation)
         if placement is Placement.CONTESTED:
-            self._contests[kernel.id] += 1
-            if self._contests[kernel.id] <= _CONTESTS:
+            if self._contests[kernel.id] < CONTESTS:
+                self._contests[kernel.id] += 1
                 return True
             placement = Placement.NOT_ADDED
         self._contests.pop(kernel.id, None)

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from qdkernel.core import Arm, Behaviour, Kernel, KernelId, Measured, Timing, geometric_mean_or_none
 from qdkernel.errors import RunFolderError
 from qdkernel.runs import Bill, Event, EventKind, MachineFacts, Record, RunFolder, StoredConversation
@@ -105,7 +103,7 @@ class RunReader:
                 created_at=meta.get("created_at", ""),
                 harness=meta.get("harness", ""),
                 facts=facts,
-                config=_parsed(folder.config_yaml),
+                config=folder.config,
                 records=tuple(self._records),
                 baseline=tuple(self._baseline),
                 events=events,
@@ -213,14 +211,6 @@ def _relative(timing: Timing, gflops: float | None) -> float | None:
     if not timing.reference_ns or not gflops:
         return None
     return timing.flops / statistics.median(timing.reference_ns) / gflops
-
-
-def _parsed(text: str) -> Mapping[str, Any]:
-    try:
-        parsed = yaml.safe_load(text)
-    except yaml.YAMLError:
-        return {}
-    return parsed if isinstance(parsed, dict) else {}
 
 
 def _arms(portfolio: Any) -> tuple[Mapping[str, Any], ...]:  # Any: JSON of the run's state

@@ -14,7 +14,7 @@ import pytest
 from qdkernel.analysis import CellResult, OperatorStats, compare
 from qdkernel.analysis.compare import Cost, History, compare_histories, fold_to_cost, history
 from qdkernel.commands.read.diff import diff
-from qdkernel.core import Cell, Evaluation, Outcome, Placement, Proposal, parse_cell
+from qdkernel.core import TIE_WIDTH, Cell, Evaluation, Outcome, Placement, Proposal, parse_cell
 from qdkernel.errors import RunFolderError, UnknownName
 from qdkernel.reports import report, show_diff
 from qdkernel.reports.run import view_text
@@ -187,7 +187,20 @@ def test_other_sizes_do_not_compare_in_gflops(tmp_path: Path) -> None:
 def test_who_is_faster_is_said_beyond_the_tie_width_only(
     first: float | None, second: float | None, verdict: str
 ) -> None:
-    assert CellResult(CELL, first, second).verdict == verdict
+    assert CellResult(CELL, first, second, TIE_WIDTH).verdict == verdict
+
+
+def test_the_tie_width_is_that_of_the_runs(tmp_path: Path) -> None:
+    folders = []
+    for name, tie in (("narrow", "tie: 0.001"), ("wide", "tie: 0.03")):
+        with RunFolder.create(tmp_path / name, "dgemm", f"problem: dgemm\ntiming: {{{tie}}}\n", RECORD) as folder:
+            add_elite(folder, CELL, 100.0 if name == "narrow" else 102.0)
+            folders.append(folder.path)
+    with RunFolder.open(folders[0]) as narrow, RunFolder.open(folders[1]) as wide:
+        assert [result.verdict for result in compare(narrow, wide).cells] == ["equal"]
+        assert [result.verdict for result in compare(narrow, narrow).cells] == ["equal"]
+        assert compare(narrow, wide).tie == 0.03
+        assert compare(narrow, narrow).tie == 0.001
 
 
 def test_runs_of_different_problems_are_refused(tmp_path: Path) -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from qdkernel.config import Config, dump_config, load_config
+from qdkernel.config import Config, UntilConfig, dump_config, load_config
 from qdkernel.core import Stage, reachable_cells
 from qdkernel.errors import ConfigError
 from qdkernel.search import plan_of
-from qdkernel.search.stages import Advance, StagePlan, StageSchedule
+from qdkernel.search.stages import StagePlan, StageSchedule
 from tests.paths import CONFIGS
 
 LEAST = "problem: dgemm\nbudget: {minutes: 3}\n"
@@ -45,7 +45,7 @@ def test_stages_become_a_plan_and_survive_being_dumped(tmp_path: Path) -> None:
     assert plan_of(config.stages, config.stage_order) == StagePlan(
         (Stage("first", first), Stage("second", {}, {"simd": frozenset({"512"})}), Stage("rest")),
         "advance",
-        (Advance(stagnation=9), Advance(evaluations=20, coverage=0.5), Advance()),
+        (UntilConfig(stagnation=9), UntilConfig(evaluations=20, coverage=0.5), None),
     )
     dumped = tmp_path / "config.yaml"
     dumped.write_text(dump_config(config), encoding="utf-8")

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qdkernel.config import load_config
+from qdkernel.config import UntilConfig, load_config
 from qdkernel.core import Cell, Stage, parse_cell, reachable_cells
 from qdkernel.errors import ConfigError
 from qdkernel.search.assemble import assemble
-from qdkernel.search.stages import Advance, StagePlan, StageSchedule
+from qdkernel.search.stages import StagePlan, StageSchedule
 from qdkernel.search.state import StageState
 from tests.fake_runs import new_run
 from tests.search.offline import environment
@@ -27,8 +27,8 @@ ALL = Stage("all")
 EVIDENCE = {"threading": "one parallel loop in static shares", "simd": "no vectors"}
 
 
-def clock(*until: Advance, stages: tuple[Stage, ...] = (PLAIN, SIMD, ALL)) -> StageSchedule:
-    ends = (*until, *[Advance(evaluations=1000)] * (len(stages) - len(until)))
+def clock(*until: UntilConfig | None, stages: tuple[Stage, ...] = (PLAIN, SIMD, ALL)) -> StageSchedule:
+    ends = (*until, *[UntilConfig(evaluations=1000)] * (len(stages) - len(until)))
     return StageSchedule(StagePlan(stages, "advance", ends), REACHABLE)
 
 
@@ -85,7 +85,7 @@ def test_a_stage_can_be_sent_to_a_worker() -> None:
 
 
 def test_a_stage_ends_after_its_evaluations() -> None:
-    stages = clock(Advance(evaluations=3), Advance(evaluations=2))
+    stages = clock(UntilConfig(evaluations=3), UntilConfig(evaluations=2))
     seen = []
     for _ in range(6):
         seen.append(name_of(stages))
@@ -94,20 +94,20 @@ def test_a_stage_ends_after_its_evaluations() -> None:
 
 
 def test_the_evaluation_that_ends_a_stage_tells_which_begins() -> None:
-    stages = clock(Advance(evaluations=2))
+    stages = clock(UntilConfig(evaluations=2))
     assert stages.record("plain", True, ()) is None
     assert stages.record("plain", True, ()) == SIMD
 
 
 def test_a_stage_ends_when_it_has_placed_nothing_for_long_enough() -> None:
-    stages = clock(Advance(stagnation=2))
+    stages = clock(UntilConfig(stagnation=2))
     for placed in (False, True, False):
         assert stages.record("plain", placed, ()) is None
     assert stages.record("plain", False, ()) == SIMD
 
 
 def test_a_stage_ends_when_enough_of_its_own_reachable_cells_are_filled() -> None:
-    stages = clock(Advance(coverage=0.25))
+    stages = clock(UntilConfig(coverage=0.25))
     own, others = sorted(PLAIN.cells(REACHABLE)), REACHABLE - PLAIN.cells(REACHABLE)
     assert len(own) == 20
     assert stages.record("plain", True, {*own[:4], *others}) is None
@@ -115,30 +115,30 @@ def test_a_stage_ends_when_enough_of_its_own_reachable_cells_are_filled() -> Non
 
 
 def test_a_stage_whose_cells_are_covered_already_is_passed_by() -> None:
-    stages = clock(Advance(evaluations=1), Advance(coverage=0.5))
+    stages = clock(UntilConfig(evaluations=1), UntilConfig(coverage=0.5))
     assert stages.record("plain", True, SIMD.cells(REACHABLE)) == ALL
 
 
 def test_whichever_criterion_holds_first_ends_the_stage() -> None:
-    stages = clock(Advance(evaluations=50, stagnation=3, coverage=0.9))
+    stages = clock(UntilConfig(evaluations=50, stagnation=3, coverage=0.9))
     assert [stages.record("plain", False, ()) for _ in range(3)] == [None, None, SIMD]
 
 
 def test_evaluations_of_a_stage_that_is_over_count_no_more() -> None:
-    stages = clock(Advance(evaluations=1), Advance(evaluations=2))
+    stages = clock(UntilConfig(evaluations=1), UntilConfig(evaluations=2))
     stages.record("plain", True, ())
     assert [stages.record("plain", True, ()) for _ in range(5)] == [None] * 5
     assert name_of(stages) == "simd"
 
 
 def test_the_last_stage_never_ends() -> None:
-    stages = clock(Advance(evaluations=1), stages=(ALL,))
+    stages = clock(UntilConfig(evaluations=1), stages=(ALL,))
     assert [stages.record("all", False, REACHABLE) for _ in range(5)] == [None] * 5
 
 
 def test_a_stage_this_machine_cannot_reach_is_skipped() -> None:
     wide = Stage("wide", requires={"simd": frozenset({"512"})})
-    stages = clock(Advance(evaluations=1), Advance(evaluations=1), stages=(PLAIN, wide, ALL))
+    stages = clock(UntilConfig(evaluations=1), UntilConfig(evaluations=1), stages=(PLAIN, wide, ALL))
     assert stages.skipped == ("wide",)
     assert stages.record("plain", True, ()) == ALL
     with pytest.raises(ConfigError, match="expected a stage that this machine can reach, got wide, which ask for SIMD"):
@@ -154,7 +154,7 @@ def test_drawn_stages_come_up_alike_and_nothing_advances_them() -> None:
 
 def test_a_restored_clock_goes_on_where_it_was() -> None:
     def plan() -> StageSchedule:
-        return clock(Advance(evaluations=2), Advance(evaluations=9, stagnation=3))
+        return clock(UntilConfig(evaluations=2), UntilConfig(evaluations=9, stagnation=3))
 
     stages, restored = plan(), plan()
     for placed in (True, True, True, False, False):
@@ -165,7 +165,7 @@ def test_a_restored_clock_goes_on_where_it_was() -> None:
 
 
 def test_a_stage_that_is_no_longer_planned_leaves_the_clock_at_the_first() -> None:
-    stages = clock(Advance(evaluations=2))
+    stages = clock(UntilConfig(evaluations=2))
     stages.restore(StageState(stage="gone", evaluations=7, stagnation=7))
     assert name_of(stages) == "plain"
     assert stages.record("plain", True, ()) is None
@@ -180,7 +180,7 @@ def test_stages_are_found_by_name_with_their_cells() -> None:
 
 def test_a_plan_whose_parts_do_not_fit_is_refused() -> None:
     with pytest.raises(ValueError, match="expected an end for each of the 2 stages, got 1"):
-        StagePlan((PLAIN, ALL), "advance", (Advance(evaluations=1),))
+        StagePlan((PLAIN, ALL), "advance", (UntilConfig(evaluations=1),))
     with pytest.raises(ValueError, match="expected one or more stages with different names"):
         StagePlan((ALL, ALL), "draw")
 

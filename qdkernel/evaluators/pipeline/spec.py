@@ -6,11 +6,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from qdkernel.core import TIE_WIDTH
 from qdkernel.evaluators.measurement import BaselineChoice, TimingRule
 from qdkernel.evaluators.sandbox import Layers
 from qdkernel.evaluators.toolchain import CompileLimits
 
-DUEL_RULE = TimingRule(rounds_min=6, rounds_max=16, half_width=0.005, budget_s=0.3, disturbed=math.inf, tie=0.015)
+DUEL_RULE = TimingRule(rounds_min=6, rounds_max=16, half_width=0.005, budget_s=0.3, disturbed=math.inf, tie=TIE_WIDTH)
 """A duel decides which kernel holds a cell, so it may take longer than a first timing.
 
 Six rounds won by chance have a probability of 1.6 %. A duel that stays uncertain is not won, so its uncertainty needs

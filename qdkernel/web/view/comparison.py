@@ -10,7 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from qdkernel.analysis import TIE, Aggregate, History, Side, aggregate, differences, fold_to_cost, ratio_to_baseline
+from qdkernel.analysis import (
+    Aggregate,
+    History,
+    Side,
+    aggregate,
+    differences,
+    fold_to_cost,
+    ratio_to_baseline,
+    tie_width,
+)
 from qdkernel.core import AXES, Cell, cell_name, one_line, reachable_cells
 from qdkernel.errors import RunFolderError
 from qdkernel.runs import format_accuracy
@@ -161,7 +170,7 @@ def _check(runs: Sequence[RunData]) -> None:
 
 
 def _history(run: RunData) -> History:
-    return History(run.name, run.problem, run.facts, run.records, run.bills, run.elapsed_s)
+    return History(run.name, run.problem, run.facts, run.records, run.bills, run.elapsed_s, tie_width(run.config))
 
 
 def _group(runs: Sequence[RunData]) -> list[list[int]]:
@@ -279,12 +288,13 @@ def _cells(sides: Sequence[Side], members: Sequence[Sequence[int]], relative: bo
     if len(members) < 2:
         return ()
     speeds = [[_speeds(sides[index], relative) for index in which] for which in members[:2]]
+    tie = max(side.history.tie for side in sides)
     cells = sorted({cell for group in speeds for side in group for cell in side})
     found = []
     for cell in cells:
         first, second = (_together([side[cell] for side in group if cell in side]) for group in speeds)
         before, after = (speed.value if speed else None for speed in (first, second))
-        found.append(CellDifference(cell, cell_name(cell), before, after, _apart(first, second)))
+        found.append(CellDifference(cell, cell_name(cell), before, after, _apart(first, second, tie)))
     return tuple(found)
 
 
@@ -306,10 +316,10 @@ def _together(speeds: Sequence[_Speed]) -> _Speed | None:
     return _Speed(statistics.median(values), min(values), max(values))
 
 
-def _apart(first: _Speed | None, second: _Speed | None) -> bool:
+def _apart(first: _Speed | None, second: _Speed | None, tie: float) -> bool:
     if first is None or second is None:
         return False
-    beyond_tie = max(first.value / second.value, second.value / first.value) > 1 + TIE
+    beyond_tie = max(first.value / second.value, second.value / first.value) > 1 + tie
     return beyond_tie and (first.low > second.high or second.low > first.high)
 
 
