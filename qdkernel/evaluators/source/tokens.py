@@ -9,7 +9,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 _CONTINUED = re.compile(r"\\[ \t\f\v]*\r?\n")  # GCC also joins when blanks follow the backslash
@@ -94,6 +94,7 @@ class Tokens:
         return places, taken
 
 
+@lru_cache(maxsize=4)  # policy, preprocessor, normal form and syntax tree of one evaluation read the same text
 def tokenize_c(source: str) -> Tokens:
     """The tokens of a C text; any text has some."""
     joined = _CONTINUED.sub("", source)
