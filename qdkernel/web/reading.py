@@ -48,7 +48,7 @@ class RunData:
         events: what happened to the run itself, oldest first.
         bills: what each reply of a model cost, in order.
         endings: how conversations ended, by operator and model.
-        bandit: the books of the bandit's arms as the run stores them.
+        bandit: the evidence on the bandit's arms as the run commits it.
         elapsed_s: seconds that the run had been active at its last commit.
     """
 
@@ -103,13 +103,13 @@ class RunReader:
                 created_at=meta.get("created_at", ""),
                 harness=meta.get("harness", ""),
                 facts=facts,
-                config=folder.config,
+                config=_config(folder),
                 records=tuple(self._records),
                 baseline=tuple(self._baseline),
                 events=events,
                 bills=tuple(folder.conversations.bills()),
                 endings=folder.conversations.counts_by_ending(),
-                bandit=_arms(folder.get_state("portfolio", {})),
+                bandit=_arms(folder.get_state("search")),
                 elapsed_s=folder.elapsed_s,
             )
 
@@ -213,6 +213,15 @@ def _relative(timing: Timing, gflops: float | None) -> float | None:
     return timing.flops / statistics.median(timing.reference_ns) / gflops
 
 
-def _arms(portfolio: Any) -> tuple[Mapping[str, Any], ...]:  # Any: JSON of the run's state
-    arms = portfolio.get("arms", []) if isinstance(portfolio, dict) else []
-    return tuple(arm for arm in arms if isinstance(arm, dict))
+def _config(folder: RunFolder) -> Mapping[str, Any]:  # Any: YAML
+    """The run's configuration; empty where it cannot be read: a page shows what else there is."""
+    try:
+        return folder.config
+    except RunFolderError:
+        return {}
+
+
+def _arms(state: Any) -> tuple[Mapping[str, Any], ...]:  # Any: JSON, whatever wrote it
+    plays = state.get("plays") if isinstance(state, dict) else None
+    arms = plays.get("arms") if isinstance(plays, dict) else None
+    return tuple(arm for arm in arms if isinstance(arm, dict)) if isinstance(arms, list) else ()

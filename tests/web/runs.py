@@ -61,7 +61,7 @@ def hostile_run(root: Path) -> Path:
         )
         child = Kernel(f"// {HOSTILE}\nvoid dgemm(void) {{ int a; }}\n")
         _by_conversation(folder, child, HOSTILE, parent)
-        state = {"portfolio": {"arms": [{"arm": [HOSTILE, HOSTILE], "plays": 1.0}]}}
+        state = {"search": {"plays": {"arms": [{"operator": HOSTILE, "model": HOSTILE, "plays": 1.0}]}}}
         for outcome in (Outcome.COMPILE_ERROR, Outcome.CRASHED):
             bad = kernel(f"{HOSTILE} {outcome}")
             number = folder.evaluations.add_proposal(Proposal(bad, HOSTILE, HOSTILE, (parent.id,)))

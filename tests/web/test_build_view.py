@@ -13,6 +13,7 @@ from qdkernel.core import CodeHashes, Fault, Outcome, Placement, Proposal, parse
 from qdkernel.runs import EventKind, RunFolder
 from qdkernel.web import RunReader, RunView, run_view
 from tests.fake_runs import MACHINE, RECORD, UNMEASURED, add_by_model, add_elite, breed, kernel, new_run, ok, timed_as
+from tests.search.offline import configured, search
 
 A, B = parse_cell("packed/512/static/none"), parse_cell("none/scalar/serial/none")
 
@@ -139,3 +140,14 @@ def test_a_run_that_has_nothing_yet_has_a_page(tmp_path: Path) -> None:
 
     with new_run(tmp_path, machine=UNMEASURED) as folder:
         assert "No kernel holds a cell yet." in report_html([folder.path])
+
+
+def test_the_bandit_of_a_search_is_shown(tmp_path: Path) -> None:
+    with new_run(tmp_path) as folder, search(configured(20), folder) as run:
+        run.evolution.run()
+        view = viewed(folder.path)
+        operators = [record.proposal.operator for record in folder.evaluations.records()]
+    shown = {(row.operator, row.model): row.plays for row in view.bandit}
+    assert shown == {(name, ""): operators.count(name) for name in ("schedule", "tune")}
+    assert sum(shown.values()) == 19  # all but the seed
+    assert max(row.earned for row in view.bandit) > 0

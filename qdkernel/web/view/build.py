@@ -261,7 +261,7 @@ def _failures(records: tuple[Record, ...]) -> tuple[Failure, ...]:
 def _bandit(arms: tuple[Mapping[str, Any], ...]) -> tuple[BanditRow, ...]:  # Any: JSON of the run's state
     rows = []
     for arm in arms:
-        operator, model = (*map(str, arm.get("arm", ())), "", "")[:2]
+        operator, model = str(arm.get("operator") or ""), str(arm.get("model") or "")
         numbers = (float(arm.get(key) or 0) for key in ("plays", "wins", "total_earned", "total_cost"))
         plays, wins, earned, cost = numbers
         total = int(arm.get("total_plays") or 0)
