@@ -7,12 +7,15 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from qdkernel.core import Proposal
+from qdkernel.runs import End, Record, RunFolder
 from tests.conftest import MODEL_VARIABLES, naive
 from tests.forked import run_forked
 from tests.paths import CONFIGS
 from tests.search.test_loop import QUICK
 
 ONLY_REWRITE = ("mutators=[{name: rewrite}]", "llm.reflect_every=null", "llm.revise_every=null", "llm.sweep=0")
+EVALUATIONS = "budget.minutes=null"
 KEY = "sk-secret-0123456789abcdef0123456789abcdef"
 
 
@@ -57,3 +60,29 @@ def kernel(tag: int = 2) -> str:
 def reply(source: str, idea: str = "an idea") -> str:
     """A model's answer to a rewrite."""
     return f"IDEA: {idea}\n```c\n{source}\n```\n"
+
+
+def records(run: Path) -> list[Record]:
+    """The run's log."""
+    with RunFolder.open(run) as folder:
+        return list(folder.evaluations.records())
+
+
+def by_model(run: Path) -> list[Record]:
+    """The evaluations of what models proposed."""
+    return [record for record in records(run) if record.model]
+
+
+def proposals(run: Path) -> list[Proposal]:
+    """All proposals, those in flight included, in their order."""
+    with RunFolder.open(run) as folder:
+        evaluated = [(r.proposal_id, r.proposal) for r in folder.evaluations.records()]
+        return [
+            proposal for _, proposal in sorted([*evaluated, *folder.evaluations.unfinished()], key=lambda item: item[0])
+        ]
+
+
+def endings(run: Path) -> list[tuple[str, End | None]]:
+    """The conversations: operator, and how each ended."""
+    with RunFolder.open(run) as folder:
+        return [(c.assignment.operator, c.ended) for c in folder.conversations.all()]
