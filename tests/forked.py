@@ -19,7 +19,15 @@ from pathlib import Path
 
 _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload(
-    ["joblib", "matplotlib.figure", "pytest", "qdkernel.commands.search.evolve", "qdkernel.plots", "ribs.archives", __name__]
+    [
+        "joblib",
+        "matplotlib.figure",
+        "pytest",
+        "qdkernel.commands.search.evolve",
+        "qdkernel.plots",
+        "ribs.archives",
+        __name__,
+    ]
 )
 
 
