@@ -2,11 +2,13 @@
 #define _GNU_SOURCE
 #include "protocol.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -59,15 +61,42 @@ static cpu_set_t stand_on(int cpu)
     return before;
 }
 
-/* Stops every thread of the child and waits until the last one stands: 0 or QD_GONE. */
-static int stop(int pid)
+/* Waits until the last thread of a child that was sent SIGSTOP stands: 0 or QD_GONE. */
+static int await_stop(int pid)
 {
     siginfo_t info = {0};
-    kill(-pid, SIGSTOP);
     while (waitid(P_PID, (id_t)pid, &info, WSTOPPED | WEXITED | WNOWAIT) && errno == EINTR)
         ;
     return info.si_code == CLD_STOPPED ? 0 : QD_GONE;
 }
+
+/* Nanoseconds that the threads of the child have waited for a processor so far, altogether; 0 where Linux does not
+ * tell (Documentation/scheduler/sched-stats.rst: the second field of schedstat). A wait counts once it is over. */
+static int64_t run_delay_ns(int pid)
+{
+    char path[64];
+    int64_t total = 0;
+    snprintf(path, sizeof path, "/proc/%d/task", pid);
+    DIR *tasks = opendir(path);
+    for (struct dirent *task; tasks && (task = readdir(tasks));) {
+        char name[sizeof path + sizeof task->d_name];
+        long long ran, waited;
+        if (task->d_name[0] == '.')
+            continue;
+        snprintf(name, sizeof name, "%s/%s/schedstat", path, task->d_name);
+        FILE *file = fopen(name, "re");
+        if (file && fscanf(file, "%lld %lld", &ran, &waited) == 2)
+            total += waited;
+        if (file)
+            fclose(file);
+    }
+    if (tasks)
+        closedir(tasks);
+    return total;
+}
+
+/* The deadline of getting ready is that of the block and QD_READY_NS: on a busy host waking up may take as long. */
+enum { QD_READY_NS = 1000000000 };
 
 static int arm(struct qd_control *control, int pid, uint32_t block, uint32_t first, uint32_t count, int64_t timeout_ns)
 {
@@ -76,12 +105,13 @@ static int arm(struct qd_control *control, int pid, uint32_t block, uint32_t fir
     control->count = count;
     __atomic_store_n(&control->command, block, __ATOMIC_RELEASE);
     syscall(SYS_futex, &control->command, FUTEX_WAKE, 1, NULL, NULL, 0);
-    int failed = await(&control->armed, block, pid, now_ns() + timeout_ns, spin_ns);
+    int failed = await(&control->armed, block, pid, now_ns() + timeout_ns + QD_READY_NS, spin_ns);
     return failed == QD_GONE ? QD_GONE_UNARMED : failed;
 }
 
+/* `delayed_ns`: run_delay_ns from before the go; becomes what it grew by until the child was done. */
 static int64_t go(struct qd_control *control, int pid, uint32_t block, int64_t start, int64_t timeout_ns, int spin,
-                  int freeze)
+                  int freeze, int64_t *delayed_ns)
 {
     __atomic_store_n(&control->start, block, __ATOMIC_RELEASE);
     int64_t elapsed = await(&control->done, block, pid, start + timeout_ns, spin ? timeout_ns : 0);
@@ -89,6 +119,10 @@ static int64_t go(struct qd_control *control, int pid, uint32_t block, int64_t s
         if (freeze)
             kill(-pid, SIGSTOP);
         elapsed = now_ns() - start;
+        if (freeze) {
+            *delayed_ns = run_delay_ns(pid) - *delayed_ns;
+            await_stop(pid);
+        }
     }
     return elapsed;
 }
@@ -99,15 +133,18 @@ static int64_t go(struct qd_control *control, int pid, uint32_t block, int64_t s
  *
  * `cpu`: where this thread stands meanwhile. `spin`: spin for the answer (a core is free) rather than sleep (all cores
  * belong to the child; costs one wake-up). `freeze`: stop the child when it says it is done, and the clock after that:
- * whoever says so too early has to be done within the time that counts. */
+ * whoever says so too early has to be done within the time that counts. Every thread stands when this returns, and
+ * `delayed_ns` is how long its threads waited for a processor in the block, altogether. */
 int64_t qd_block(struct qd_control *control, int pid, uint32_t block, uint32_t first, uint32_t count,
-                 int64_t timeout_ns, int cpu, int spin, int freeze)
+                 int64_t timeout_ns, int cpu, int spin, int freeze, int64_t *delayed_ns)
 {
     const cpu_set_t before = stand_on(cpu);
     __atomic_store_n(&control->thawed, block, __ATOMIC_RELEASE);
     int64_t elapsed = arm(control, pid, block, first, count, timeout_ns);
-    if (elapsed == 0)
-        elapsed = go(control, pid, block, now_ns(), timeout_ns, spin, freeze);
+    if (elapsed == 0) {
+        *delayed_ns = freeze ? run_delay_ns(pid) : 0;
+        elapsed = go(control, pid, block, now_ns(), timeout_ns, spin, freeze, delayed_ns);
+    }
     sched_setaffinity(0, sizeof before, &before);
     return elapsed;
 }
@@ -119,8 +156,10 @@ int64_t qd_freeze(struct qd_control *control, int pid, uint32_t block, uint32_t 
 {
     const cpu_set_t before = stand_on(cpu);
     int failed = arm(control, pid, block, first, count, timeout_ns);
-    if (!failed)
-        failed = stop(pid);
+    if (!failed) {
+        kill(-pid, SIGSTOP);
+        failed = await_stop(pid);
+    }
     sched_setaffinity(0, sizeof before, &before);
     return failed;
 }
@@ -129,9 +168,11 @@ int64_t qd_freeze(struct qd_control *control, int pid, uint32_t block, uint32_t 
  * let go on: a kernel that has seized the runner could compute meanwhile. */
 enum { QD_THAW_NS = 150000 };
 
-int64_t qd_thaw(struct qd_control *control, int pid, uint32_t block, int64_t timeout_ns, int cpu, int spin)
+int64_t qd_thaw(struct qd_control *control, int pid, uint32_t block, int64_t timeout_ns, int cpu, int spin,
+                int64_t *delayed_ns)
 {
     const cpu_set_t before = stand_on(cpu);
+    *delayed_ns = run_delay_ns(pid);
     const int64_t latest = now_ns() + QD_THAW_NS;
     __atomic_store_n(&control->thawed, block, __ATOMIC_RELEASE);
     kill(-pid, SIGCONT);
@@ -139,7 +180,7 @@ int64_t qd_thaw(struct qd_control *control, int pid, uint32_t block, int64_t tim
     do
         now = now_ns();
     while (now < latest && __atomic_load_n(&control->awake, __ATOMIC_ACQUIRE) != block);
-    const int64_t elapsed = go(control, pid, block, now < latest ? now : latest, timeout_ns, spin, 1);
+    const int64_t elapsed = go(control, pid, block, now < latest ? now : latest, timeout_ns, spin, 1, delayed_ns);
     sched_setaffinity(0, sizeof before, &before);
     return elapsed;
 }

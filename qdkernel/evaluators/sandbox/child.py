@@ -93,6 +93,10 @@ class Child:
         outputs: output file.
         cores: processors it may run on.
         limits: what contains it.
+
+    Attributes:
+        delayed_ns: nanoseconds that its threads waited for a processor in the last block after which it was stopped,
+            altogether: how much other processes disturbed the block. 0 where Linux does not report it.
     """
 
     def __init__(
@@ -108,7 +112,7 @@ class Child:
         self._native = native
         self._layout = layout
         self._control = MemoryFile("control", PAGE)
-        self._block = self._first = self._count = 0
+        self._block = self._first = self._count = self.delayed_ns = 0
         plan = MemoryFile("plan", len(layout.plan))
         plan.bytes[: len(layout.plan)] = np.frombuffer(layout.plan, np.uint8)
         data_mb = (inputs.num_bytes + outputs.num_bytes) >> 20
@@ -160,6 +164,7 @@ class Child:
         self._check(code, timeout_s)
         if freeze:
             self._account.pause()
+            self.delayed_ns = self._native.delayed_ns
         return code
 
     def run_on(
@@ -190,6 +195,7 @@ class Child:
         code = self._native.thaw(self._control, pid, block, wait_ns, cpu, spin)
         self._check(code, timeout_s)
         self._account.pause()
+        self.delayed_ns = self._native.delayed_ns
         return code
 
     def _next_block(self, first: int, count: int) -> int:
@@ -217,8 +223,10 @@ class Child:
         return bool(self._read_control()["float_control"])
 
     def stop(self) -> None:
-        """Freezes every thread of the child, so that it takes nothing from whoever is timed now."""
+        """Stops every thread of the child, so that it takes nothing from the kernel that is timed next."""
         self._signal(signal.SIGSTOP)
+        with contextlib.suppress(ChildProcessError):
+            os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
         self._account.pause()
 
     def go_on(self) -> None:

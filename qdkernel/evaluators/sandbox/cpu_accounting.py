@@ -7,8 +7,7 @@ import time
 
 from qdkernel.evaluators.sandbox.failures import CpuTimeExceeded
 
-# Linux accounts for a running thread at ticks, every 1 to 10 ms; a virtual machine was seen to charge 14 % too much
-# for 40 ms. A kernel gains by running on half as many cores again, or more.
+# A virtual machine was seen to charge 14 % too much for 40 ms. A kernel gains by running on half as many cores again.
 _CPU_SLACK, _CPU_SLACK_S = 1.2, 10e-3
 
 
@@ -18,10 +17,15 @@ class CpuTimeMonitor:
     A kernel that moves to cores it was not given is faster by what they add, without being above any peak. What it
     leaves unused is no credit for later (a cumulative sum with a floor: Page 1954, "Continuous inspection schemes").
 
+    Both clocks are read while every thread of the child stands, where Linux has accounted for all that they ran; at its
+    ticks, every 1 to 10 ms, it has not. The monotonic clock is read before the child continues and after it stands. So
+    processor time between two readings is at most the time between them on each processor, however long the host keeps
+    the parent or the child waiting in between.
+
     Args:
         pid: the child.
         num_cores: processors it was given.
-        begun_s: when it was started, seconds of the monotonic clock.
+        begun_s: when it was started or before, seconds of the monotonic clock.
     """
 
     def __init__(self, pid: int, num_cores: int, begun_s: float) -> None:
@@ -31,22 +35,23 @@ class CpuTimeMonitor:
         self._used_s = self._over_s = 0.0
 
     def resume(self) -> None:
-        """The child continues."""
+        """The child, of which every thread stands, is about to continue."""
         if self._resumed_s is None:
             self._resumed_s = time.monotonic()
 
     def pause(self) -> None:
-        """The child stands still.
+        """Every thread of the child stands.
 
         Raises:
             CpuTimeExceeded: it used more processor time than its processors had.
         """
         if self._resumed_s is None:
             return
-        awake_s, used_before_s = time.monotonic() - self._resumed_s, self._used_s
-        self._resumed_s = None
+        used_before_s = self._used_s
         with contextlib.suppress(OSError):  # it is gone; the next block reports how
             self._used_s = time.clock_gettime(self._clock)
+        awake_s = time.monotonic() - self._resumed_s
+        self._resumed_s = None
         excess_s = self._used_s - used_before_s - _CPU_SLACK * self._num_cores * awake_s
         self._over_s = max(0.0, self._over_s + excess_s)
         if self._over_s > _CPU_SLACK_S:
