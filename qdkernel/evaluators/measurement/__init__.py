@@ -15,10 +15,12 @@ from qdkernel.evaluators.measurement.paired import (
     CpuPlacement,
     PairedSamples,
     probe,
+    time_baseline,
     time_pairs,
     time_with_late_inputs,
 )
 from qdkernel.evaluators.measurement.peaks import MachinePeaks, load_or_measure_peaks
+from qdkernel.evaluators.measurement.quiet import await_quiet
 from qdkernel.evaluators.measurement.unannounced import check_unannounced
 
 __all__ = [
@@ -34,12 +36,14 @@ __all__ = [
     "TimingBuffers",
     "TimingRule",
     "WrongResult",
+    "await_quiet",
     "check_unannounced",
     "kernel_environment",
     "load_or_measure_peaks",
     "new_generator",
     "prepare_baseline",
     "probe",
+    "time_baseline",
     "time_pairs",
     "time_with_late_inputs",
 ]

@@ -49,9 +49,12 @@ class TimingRule:
         half_width: stop when the ratio's 95 % interval is narrower than this, relative.
         budget_s: stop after this long even if it is wider.
         disturbed: a round in which the reference is this many times slower than on quiet cores does not count. If the
-            ratio's interval is still wider than that at the end, the evaluation ends as ``lost``. Slow drift cancels in
-            the ratio; a disturbance of one block of a pair does not.
+            ratio's interval is still wider than that, rounds are added, up to four budgets. Slow drift cancels in the
+            ratio; a disturbance of one block of a pair does not.
         tie: when set, stop also as soon as the interval lies on one side of ``1 + tie``: the duel is decided.
+        decisive: when set, stop also after two rounds, in both orders, of which each ratio is above this factor (no
+            disturbance that leaves a block undelayed explains it twice), or each below 0.95.
+        most_s: when set, stop after this long also with fewer rounds than the fewest.
     """
 
     block_ms: float = 1.5
@@ -61,6 +64,8 @@ class TimingRule:
     budget_s: float = 0.12
     disturbed: float = 1.15
     tie: float | None = None
+    decisive: float | None = None
+    most_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -152,6 +157,8 @@ class TimingBuffers:
     """
 
     _CALLS_MAX = 16  # more would push the working set of a block out of the last-level cache
+    _SMALL_CALLS_MAX = 64  # of calls that stream at most _SMALL_BYTES: a block of 16 would be shorter than a wake-up
+    _SMALL_BYTES = 1 << 14
 
     def __init__(
         self,
@@ -170,7 +177,8 @@ class TimingBuffers:
         scored: list[ScoredSize] = []
         for size, call_s in zip(sizes, expected_s, strict=True):
             case = problem.scored_case(size)
-            timed = int(np.clip(np.ceil(rule.block_ms * 1e-3 / call_s), 1, self._CALLS_MAX))
+            most = self._SMALL_CALLS_MAX if problem.bytes(case) <= self._SMALL_BYTES else self._CALLS_MAX
+            timed = int(np.clip(np.ceil(rule.block_ms * 1e-3 / call_s), 1, most))
             scored.append(
                 ScoredSize(
                     size=dict(size),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,7 +20,12 @@ from qdkernel.evaluators.sandbox import PrecomputationDetected
 _CONFIRMATIONS = 12  # blocks at most; nearly always the first or second is fast enough
 _CONFIRMED = 1.3  # how much longer than in the rounds such a block may take; the speed of shared hosts varies so much
 _WAKING_NS = 150e3  # QD_THAW_NS of native/supervisor.c: largest error of the time of such a block
-_PATIENCE = 8  # budgets spent on a ratio that stays uncertain before giving up
+_TEAM_WAKING_NS = 600e3  # of a team in a short block: its threads wake up one after another, 50 to 300 us each
+_SHORT_NS = 500e3  # blocks of the smallest sizes, in which waking up takes as long as the calls
+_DECISIVE_ROUNDS = 2  # in both orders, as every two rounds are ABBA
+_FUTILE = 0.95  # a challenger slower than that in two rounds is not worth more
+_PATIENCE = 4  # budgets spent on a ratio that stays uncertain before what there is has to do
+_DELAYED_NS, _DELAYED = 200e3, 0.02  # the parent itself delays a team by 50 to 100 us; another process by 1 ms or more
 
 
 class Busy(Exception):
@@ -29,11 +34,38 @@ class Busy(Exception):
 
 @dataclass(frozen=True)
 class CpuPlacement:
-    """Where the parent waits while a child runs, whether it may spin, and the deadline of a block in seconds."""
+    """Where the parent waits while a child runs.
+
+    Attributes:
+        cpu: the processor.
+        spin: whether the parent may spin there.
+        timeout_s: deadline of a block, seconds.
+        team: whether the child has more than one thread.
+    """
 
     cpu: int
     spin: bool
     timeout_s: float
+    team: bool = False
+
+
+@dataclass(frozen=True)
+class Block:
+    """A timed block.
+
+    Attributes:
+        ns: nanoseconds per call.
+        calls: number of calls.
+        delayed_ns: how long the child's threads waited for a processor in the block, altogether.
+    """
+
+    ns: float
+    calls: int = 1
+    delayed_ns: float = 0.0
+
+    def disturbed(self, usual_ns: float) -> bool:
+        """Whether threads waited longer than ``usual_ns``, the least in any block of this kernel, by a disturbance."""
+        return self.delayed_ns > usual_ns + _DELAYED_NS + _DELAYED * self.ns * self.calls
 
 
 @dataclass(frozen=True)
@@ -44,11 +76,13 @@ class PairedSamples:
         kernel_ns: the challenger's.
         reference_ns: the reference's.
         slowest_ns: upper bound on the reference's time in ratios, so that a disturbed reference makes no kernel faster.
+        quiet: whether the rounds were undisturbed; otherwise the challenger may look slower than it is.
     """
 
     kernel_ns: tuple[float, ...]
     reference_ns: tuple[float, ...]
     slowest_ns: float = math.inf
+    quiet: bool = True
 
     @property
     def ratios(self) -> list[float]:
@@ -57,14 +91,13 @@ class PairedSamples:
 
 
 def probe(buffers: TimingBuffers, scored: ScoredSize, process: TimedProcess, placement: CpuPlacement) -> float:
-    """Nanoseconds of one checked call by itself: a first estimate.
+    """Nanoseconds of one checked call by itself, with late inputs: a first estimate, and for long calls a sample.
 
     Raises:
         WrongResult: its result is wrong.
         ChildFailed: it died or was late.
     """
-    buffers.refresh(range(scored.first, scored.first + 1), [process.name])
-    return timed_call(buffers, scored.first, process, placement)
+    return time_with_late_inputs(buffers, scored, TimedCase(process, 0, 1), placement)
 
 
 def timed_call(
@@ -109,6 +142,15 @@ def time_with_late_inputs(
     return elapsed / len(calls)
 
 
+def time_baseline(
+    buffers: TimingBuffers, scored: ScoredSize, timed_case: TimedCase, blocks: int, placement: CpuPlacement
+) -> float:
+    """Nanoseconds per call of the baseline: the fastest of some blocks, as disturbances only slow it down."""
+    calls = range(scored.first, scored.first + timed_case.warm + timed_case.timed)
+    buffers.refresh(calls, [timed_case.process.name], unchecked=len(calls))
+    return min(_time_block(scored, timed_case, placement).ns for _ in range(blocks))
+
+
 def time_pairs(
     buffers: TimingBuffers,
     scored: ScoredSize,
@@ -117,33 +159,36 @@ def time_pairs(
     rule: TimingRule,
     placement: CpuPlacement,
     rng: np.random.Generator,
+    late_ns: float = math.inf,
 ) -> PairedSamples:
     """Times two kernels in alternating blocks until the ratio is known well enough.
 
-    The order is ABBA or BAAB, drawn for every two rounds: a drift that is linear in time cancels.
+    The order is ABBA or BAAB, drawn for every two rounds: a drift that is linear in time cancels. ``late_ns`` is the
+    challenger's time of a call with late inputs, if it had one: it may confirm the speed.
 
     Raises:
         WrongResult: a timed call of an untrusted kernel left a wrong result.
         ChildFailed: a child died, was late, or is slow when nothing can be computed before the clock runs.
-        Busy: the ratio stayed uncertain by more than a disturbance for long, or the speed was not confirmed.
+        Busy: the speed was not confirmed.
     """
     begin = time.monotonic()
-    rounds: list[tuple[float, float]] = []
+    rounds: list[tuple[Block, Block]] = []
     while True:
         order = rng.permutation(2)
         rounds += [_round(buffers, scored, (challenger, reference), each, placement) for each in (order, order[::-1])]
         elapsed_s = time.monotonic() - begin
         samples = _undisturbed(rounds, reference.quiet_ns, rule, late=elapsed_s > rule.budget_s)
-        if _enough(samples, rule, elapsed_s, rng):
-            for process, ns in ((challenger.process, samples.kernel_ns), (reference.process, samples.reference_ns)):
-                if not process.trusted:
-                    claimed_ns = float(np.median(ns))
+        tired = elapsed_s > _PATIENCE * rule.budget_s and len(rounds) >= rule.rounds_max
+        if _enough(samples, rule, elapsed_s, rng) or tired:
+            samples = replace(samples, quiet=samples.quiet and not tired)
+            for process, ns, known_ns in (
+                (challenger.process, samples.kernel_ns, late_ns),
+                (reference.process, samples.reference_ns, math.inf),
+            ):
+                claimed_ns = float(np.median(ns))
+                if not process.trusted and known_ns > _CONFIRMED * claimed_ns:
                     _confirm(buffers, scored, scored.timed_case(process, claimed_ns, rule), claimed_ns, placement)
             return samples
-        if elapsed_s > _PATIENCE * rule.budget_s and len(rounds) >= rule.rounds_max:
-            raise Busy(
-                f"after {len(rounds)} rounds in {elapsed_s:.1f} s its speed is not known to {rule.disturbed - 1:.0%}"
-            )
 
 
 def _round(
@@ -152,39 +197,44 @@ def _round(
     entries: tuple[TimedCase, TimedCase],
     order: Array,
     placement: CpuPlacement,
-) -> tuple[float, float]:
-    """One block of each kernel on the same fresh inputs, every timed output checked; nanoseconds per call of both."""
+) -> tuple[Block, Block]:
+    """One block of each kernel on the same fresh inputs, every timed output checked."""
     used = [range(scored.first, scored.first + timed_case.warm + timed_case.timed) for timed_case in entries]
     warm = min(timed_case.warm for timed_case in entries)
     buffers.refresh(max(used, key=len), [timed_case.process.name for timed_case in entries], unchecked=warm)
-    block_ns = [0.0, 0.0]
-    for at in order:
-        block_ns[at] = _time_block(scored, entries[at], placement)
+    timed = {int(at): _time_block(scored, entries[at], placement) for at in order}
     for timed_case, calls in zip(entries, used, strict=True):
         if not timed_case.process.trusted:
             buffers.check(calls[timed_case.warm :], timed_case.process.name)
-    return block_ns[0], block_ns[1]
+    return timed[0], timed[1]
 
 
 def _undisturbed(
-    rounds: Sequence[tuple[float, float]], quiet_ns: float | None, rule: TimingRule, late: bool
+    rounds: Sequence[tuple[Block, Block]], quiet_ns: float | None, rule: TimingRule, late: bool
 ) -> PairedSamples:
-    """The rounds that count: those in which the reference was about as fast as on quiet cores.
+    """The rounds that count: no thread had to wait for its core, and the reference was as fast as on quiet cores.
 
-    If the budget is spent and too few rounds were that fast, because the host is slow throughout, the rounds count in
-    which the reference was about as fast as in its faster quarter; the ratio is then to the reference on quiet cores.
-    Otherwise a disturbance of one core would favor a kernel that does not use it.
+    A process that takes a core from a team of threads slows the whole team, and a kernel that does not use that core
+    not at all. If the budget is spent and too few rounds were undisturbed, those count in which the reference was about
+    as fast as in its faster quarter, and the ratio is to the reference on quiet cores: it is too low rather than too
+    high. Waits that are in all blocks of a kernel are its own doing, e.g. more threads than cores.
     """
-    reference_ns, slowest_ns = np.array([ns for _, ns in rounds]), math.inf
-    counts = reference_ns <= rule.disturbed * (math.inf if quiet_ns is None else quiet_ns)
-    if quiet_ns is not None and late and np.count_nonzero(counts) < rule.rounds_min:
-        counts, slowest_ns = reference_ns <= rule.disturbed * np.quantile(reference_ns, 0.25), quiet_ns
-    kept = [pair for pair, counted in zip(rounds, counts, strict=True) if counted]
-    return PairedSamples(tuple(kernel for kernel, _ in kept), tuple(reference for _, reference in kept), slowest_ns)
+    kernel_usual_ns, reference_usual_ns = (min(blocks[at].delayed_ns for blocks in rounds) for at in (0, 1))
+    reference_ns = np.array([reference.ns for _, reference in rounds])
+    undelayed = np.array([not (k.disturbed(kernel_usual_ns) or r.disturbed(reference_usual_ns)) for k, r in rounds])
+    counts, slowest_ns, quiet = undelayed, math.inf, True
+    if quiet_ns is not None:
+        counts = undelayed & (reference_ns <= rule.disturbed * quiet_ns)
+    if late and np.count_nonzero(counts) < rule.rounds_min:
+        counts, quiet = reference_ns <= rule.disturbed * np.quantile(reference_ns, 0.25), False
+        slowest_ns = math.inf if quiet_ns is None else quiet_ns
+    kept = [blocks for blocks, counted in zip(rounds, counts, strict=True) if counted]
+    kernel, reference = (tuple(blocks[at].ns for blocks in kept) for at in (0, 1))
+    return PairedSamples(kernel, reference, slowest_ns, quiet)
 
 
-def _time_block(scored: ScoredSize, timed_case: TimedCase, placement: CpuPlacement) -> float:
-    """Nanoseconds per call of one block; the child is stopped before and after.
+def _time_block(scored: ScoredSize, timed_case: TimedCase, placement: CpuPlacement) -> Block:
+    """One block; the child is stopped before and after.
 
     Only a trusted kernel is warmed up by calls: in an untimed call a kernel could compute the timed ones ahead, as
     their inputs are in place. The runner wakes a kernel's threads instead.
@@ -198,7 +248,7 @@ def _time_block(scored: ScoredSize, timed_case: TimedCase, placement: CpuPlaceme
             first, timed_case.timed, placement.timeout_s, cpu=placement.cpu, spin=placement.spin, freeze=True
         )
         child.stop()
-    return elapsed / timed_case.timed
+    return Block(elapsed / timed_case.timed, timed_case.timed, child.delayed_ns)
 
 
 def _confirm(
@@ -215,23 +265,30 @@ def _confirm(
         Busy: it is always clearly slower.
     """
     fastest_ns = math.inf
+    short = claimed_ns * timed_case.timed < _SHORT_NS
+    waking_ns = (_TEAM_WAKING_NS if placement.team and short else _WAKING_NS) / timed_case.timed
     for _ in range(_CONFIRMATIONS):
         fastest_ns = min(fastest_ns, time_with_late_inputs(buffers, scored, timed_case, placement))
-        if fastest_ns <= _CONFIRMED * claimed_ns + _WAKING_NS / timed_case.timed:
+        if fastest_ns <= _CONFIRMED * claimed_ns + waking_ns:
             return
     slower = f"{fastest_ns / claimed_ns:.1f} times slower when its inputs come while it is stopped"
-    if fastest_ns > 2 * claimed_ns + _WAKING_NS / timed_case.timed:
+    if fastest_ns > 2 * claimed_ns + waking_ns:
         with timed_case.process.attributing_failures(scored.size):
             raise PrecomputationDetected(f"computes before the clock runs: it is {slower}", 0)
     raise Busy(f"a kernel was {slower}")
 
 
 def _enough(samples: PairedSamples, rule: TimingRule, elapsed_s: float, rng: np.random.Generator) -> bool:
-    if len(samples.kernel_ns) < rule.rounds_min:
+    ratios = samples.ratios
+    if len(ratios) < min(rule.rounds_min, _DECISIVE_ROUNDS):
         return False
-    found = median_ratio([samples.ratios], rng)
+    if rule.decisive is not None and (min(ratios) > rule.decisive or max(ratios) < _FUTILE):
+        return True
+    if len(ratios) < rule.rounds_min:
+        return rule.most_s is not None and elapsed_s > rule.most_s
+    found = median_ratio([ratios], rng)
     if found.half_width > rule.disturbed - 1:
         return False
     decided = rule.tie is not None and not found.low <= 1 + rule.tie <= found.high
-    spent = len(samples.kernel_ns) >= rule.rounds_max or elapsed_s > rule.budget_s
+    spent = len(ratios) >= rule.rounds_max or elapsed_s > rule.budget_s
     return decided or spent or found.half_width <= rule.half_width

@@ -19,11 +19,12 @@ from qdkernel.evaluators.measurement.paired import CpuPlacement, timed_call
 
 
 def check_unannounced(
-    buffers: TimingBuffers, process: TimedProcess, placement: CpuPlacement, rng: np.random.Generator
+    buffers: TimingBuffers, process: TimedProcess, placement: CpuPlacement, rng: np.random.Generator, few: bool = False
 ) -> int:
     """Makes the calls in an order drawn from ``rng`` and returns their number.
 
     The two kinds at a scored size use one that is drawn for each kernel, a large one as seldom as its calls are long.
+    ``few``, for long calls: only one of the three kinds, which is drawn as well.
 
     Raises:
         WrongResult: a result is wrong.
@@ -31,10 +32,13 @@ def check_unannounced(
     """
     share = 1 / np.array([scored.flops for scored in buffers.sizes])
     drawn, at = rng.choice(len(buffers.sizes), 2, p=share / share.sum())
-    chosen = [*buffers.near, buffers.respelled[drawn]]
+    kinds = [rng.integers(3)] if few else range(3)
+    chosen = [*(buffers.near if 0 in kinds else ()), *([buffers.respelled[drawn]] if 1 in kinds else ())]
     for index in rng.permutation(chosen):
         buffers.refresh(range(index, index + 1), [process.name])
         timed_call(buffers, int(index), process, placement, "a call beside the scored ones")
+    if 2 not in kinds:
+        return len(chosen)
     scored = buffers.sizes[at]
     arrays = buffers.refresh_one(scored.first, process.name)
     timed_call(buffers, scored.first, process, placement)
