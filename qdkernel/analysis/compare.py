@@ -247,8 +247,8 @@ def compare_histories(first: History, second: History, by: str) -> Comparison:
 def fold_to_cost(run: History, by: str, limit: float) -> Side:
     """A run folded up to a cost: the evaluations that were committed before more than ``limit`` was spent.
 
-    A simplification: a remeasured kernel counts with its best measurement from the start: later measurements estimate
-    the same speed better.
+    A simplification: a remeasured kernel counts with all its measurements from the start: later ones estimate the
+    same speed better.
     """
     if run.total.on(by) <= limit:
         return Side(run, run.total, run.records, elites(run.records))

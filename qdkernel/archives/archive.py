@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from qdkernel.core import AXES, TIE_WIDTH, Cell, Duel, Evaluation, KernelId, Placement, worth_a_duel
+from qdkernel.core import AXES, TIE_WIDTH, Cell, Evaluation, KernelId, Placement, is_win, worth_a_duel
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class KernelArchive:
         if evaluation.duel is None or evaluation.duel.incumbent != incumbent.kernel_id:
             contest = worth_a_duel(entry.objective, evaluation.timings, incumbent.objective)
             return Placement.CONTESTED if contest else Placement.NOT_ADDED
-        if not self._wins(evaluation.duel):
+        if not is_win(evaluation.duel, self._tie):
             return Placement.NOT_ADDED
         self.put(entry)
         return Placement.IMPROVED
@@ -124,9 +124,6 @@ class KernelArchive:
             qd_score=sum(entry.objective for entry in entries),
             best=max((entry.objective for entry in entries), default=0.0),
         )
-
-    def _wins(self, duel: Duel) -> bool:
-        return duel.low > 1.0 and duel.ratio > 1.0 + self._tie
 
     def _add(self, entry: Entry) -> bool:
         if not np.isfinite(entry.objective):

@@ -28,7 +28,7 @@ def bench(
     top: Annotated[int, typer.Option(min=1, help="How many of a run's elites, fastest first.")] = 10,
     cell: Annotated[str | None, typer.Option(help="Only the elite of this cell, e.g. packed/512/static/none.")] = None,
     repeats: Annotated[
-        int, typer.Option(min=1, help="How often, with all others between; the best measurement counts.")
+        int, typer.Option(min=1, help="How often, with all others between; all measurements count.")
     ] = 2,
     set_: Overrides = None,
     as_json: AsJson = False,

@@ -186,16 +186,27 @@ class TimingConfig(Section):
     disturbed: Annotated[float, Field(gt=1)] = Field(
         default=TimingRule.disturbed,
         description="Rounds in which the baseline is this many times slower than on quiet cores, or when those do not "
-        "come, than in the faster rounds, do not count; a ratio less certain than this is none.",
+        "come, than in the faster rounds, do not count; a ratio less certain than this gets more rounds.",
     )
     drop_ratio: Annotated[float, Field(gt=1)] = Field(
         default=TimingSpec.drop_ratio,
-        description="A kernel this many times slower than its cell's holder is dropped after a call or two.",
+        description="A slow kernel this many times slower than its cell's incumbent is dropped after its first call.",
+    )
+    patience: Annotated[float, Field(gt=1)] = Field(
+        default=TimingSpec.patience,
+        description="A kernel that needs this many times the baseline's time, and half a second at least, for one call "
+        "at a scored size is stopped: it ends as timeout, a seed as an elite of which only a bound is known.",
     )
     remeasure: bool = Field(
         default=True,
-        description="Time every elite again when the run ends, and again until its two best looks agree or half as "
-        "much time has gone as before; the best counts, as what disturbs a host only ever slows down.",
+        description="Time every elite again when the run ends, and again until its two best measurements agree or half "
+        "as much time has gone as before; all of them count.",
+    )
+
+    held_out: Annotated[int, Field(ge=0, le=8)] = Field(
+        default=2,
+        description="Sizes around each scored one at which the best elites are timed once when the run ends; none of "
+        "them is ever scored, so they show whether a win carries over.",
     )
 
     @model_validator(mode="after")

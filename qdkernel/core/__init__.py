@@ -29,9 +29,11 @@ from qdkernel.core.evaluation import (
     Outcome,
     Timing,
     VerificationResult,
+    is_win,
     worth_a_duel,
 )
 from qdkernel.core.placement import Placement
+from qdkernel.core.pooling import pool, pooled
 from qdkernel.core.printable import one_line, printable
 from qdkernel.core.problem import (
     Array,
@@ -103,11 +105,14 @@ __all__ = [
     "check_prototype",
     "geometric_mean",
     "geometric_mean_or_none",
+    "is_win",
     "median_ratio",
     "neighbours",
     "one_line",
     "parse_cell",
     "parse_prototype",
+    "pool",
+    "pooled",
     "printable",
     "prototype_header",
     "reachable_cells",

@@ -71,6 +71,8 @@ class Timing:
             the reference.
         quiet: whether the reference was timed beside the kernel and about as fast as on quiet cores; otherwise the
             kernel may have been slowed down, and ``ratio`` and ``gflops`` are too low rather than too high.
+        bound: whether the kernel was stopped after ``kernel_ns``; ``ratio`` and ``gflops`` are upper bounds, and its
+            result at this size was never seen. Only of seeds.
     """
 
     size: Mapping[str, int]
@@ -84,6 +86,7 @@ class Timing:
     ratio_high: float
     gflops: float
     quiet: bool = True
+    bound: bool = False
 
     @property
     def gbytes_per_s(self) -> float:
@@ -174,6 +177,11 @@ class Measured:
     timings: tuple[Timing, ...] = ()
     duel: Duel | None = None
 
+    @property
+    def bound(self) -> bool:
+        """Whether the objective is an upper bound, as a call at a scored size was stopped."""
+        return any(timing.bound for timing in self.timings)
+
 
 @dataclass(frozen=True)
 class CodeHashes:
@@ -262,9 +270,19 @@ class Evaluation:
 TIE_WIDTH = 0.015
 """Relative difference below which two kernels count as equally fast, by default: the noise of paired medians."""
 
-_WORTH_A_DUEL = 0.97  # below this share of the incumbent's objective, noise of 1 to 3 % does not explain the gap
+_WORTH_A_DUEL = 0.93  # below this share of the incumbent's objective, noise of first estimates does not explain the gap
 
 
 def worth_a_duel(objective: float, timings: Sequence[Timing], held: float) -> bool:
-    """Whether a kernel may beat an incumbent with the objective ``held``; on a slow host only a duel decides."""
+    """Whether a kernel may beat an incumbent with the objective ``held``; on a slow host only a duel decides.
+
+    A kernel of which only a bound is known beats none.
+    """
+    if any(timing.bound for timing in timings):
+        return False
     return objective > _WORTH_A_DUEL * held or not all(timing.quiet for timing in timings)
+
+
+def is_win(duel: Duel, tie: float) -> bool:
+    """Whether the challenger takes the cell: significantly faster, and by more than the tie width."""
+    return duel.low > 1.0 and duel.ratio > 1.0 + tie

@@ -90,7 +90,7 @@ class Correctness(_Model):
 
 
 class TimingFields(_Model):
-    """The best measurement; -1 when the kernel was not timed."""
+    """From all measurements; -1 when the kernel was not timed."""
 
     ref: str = Field(description="baseline and its threads")
     gflops: float = Field(description="the objective: geometric mean over the scored sizes")
@@ -101,7 +101,10 @@ class TimingFields(_Model):
     per_size: str = Field(
         description="JSON: for each scored size its numbers, flops and bytes of a call, block_calls, samples_s and "
         "ref_samples_s (seconds of one call in each block), ratio_median, ratio_low, ratio_high, gflops, "
-        "gbytes_per_s, median_s, min_s, mdape, quiet"
+        "gbytes_per_s, median_s, min_s, mdape, quiet, bound (whether the speed is an upper bound)"
+    )
+    held_out: str = Field(
+        description="JSON: the same for sizes that no kernel was scored at; of the run's best elites only, else []"
     )
 
 

@@ -136,7 +136,7 @@ class _Run:
             "detail": _utf8(evaluation.detail),
             "duplicate_of": self._id(evaluation.duplicate_of) if evaluation.duplicate_of else "",
             "correctness": _correctness(evaluation),
-            "timing": _timing(evaluation, self._facts),
+            "timing": _timing(record, self._facts),
             "duel": self._duel(evaluation),
             "descriptors": {axis.name: level for axis, level in zip(AXES, levels, strict=True)},
             "descriptor_version": BEHAVIOUR_VERSION,
@@ -215,7 +215,8 @@ def _correctness(evaluation: Evaluation) -> Json:
     }
 
 
-def _timing(evaluation: Evaluation, facts: MachineFacts) -> Json:
+def _timing(record: Record, facts: MachineFacts) -> Json:
+    evaluation = record.evaluation
     ratio = ratio_to_baseline(evaluation)
     peak = facts.peak_gflops
     return {
@@ -226,6 +227,7 @@ def _timing(evaluation: Evaluation, facts: MachineFacts) -> Json:
         "ratio_high": _known(ratio.high) if ratio else UNKNOWN,
         "peak_frac": _known(evaluation.objective / peak) if evaluation.objective and peak else UNKNOWN,
         "per_size": _json([_size_timing(timing) for timing in evaluation.timings]),
+        "held_out": _json([_size_timing(timing) for timing in record.held_out]),
     }
 
 
@@ -249,6 +251,7 @@ def _size_timing(timing: Timing) -> Json:
         "gflops": _known(timing.gflops),
         "gbytes_per_s": _known(timing.gbytes_per_s),
         "quiet": timing.quiet,
+        "bound": timing.bound,
     }
 
 

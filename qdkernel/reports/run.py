@@ -19,6 +19,7 @@ from qdkernel.core import (
     Outcome,
     VerificationResult,
     cell_name,
+    geometric_mean,
     geometric_mean_or_none,
     one_line,
     printable,
@@ -234,6 +235,7 @@ def _cells_table(summary: Summary, top: int) -> Table:
     table.add_column("cell", no_wrap=True, min_width=max(len(cell_name(cell)) for cell, _ in shown))
     widths = {"GFLOP/s": 7, "ratio": 5, "95 % interval": 14, "peak": 4}
     widths |= {"GB/s": 5, "triad": 5} if facts.bandwidth_bound else {}
+    widths |= {"held out": 8} if any(record.held_out for _, record in shown) else {}
     for name, width in widths.items():
         table.add_column(name, justify="right", no_wrap=True, min_width=width)
     table.add_column("id", no_wrap=True, min_width=8)
@@ -243,10 +245,16 @@ def _cells_table(summary: Summary, top: int) -> Table:
         table.add_row(
             cell_name(cell),
             *_numbers(record.evaluation, facts),
+            *([_held_out(record)] if "held out" in widths else []),
             Text(proposal.kernel.id[:8]),
             _cut(f"{proposal.operator}: {proposal.idea}"),
         )
     return table
+
+
+def _held_out(record: Record) -> Text:
+    """The ratio to the baseline at sizes that were never scored."""
+    return Text(f"{geometric_mean([timing.ratio for timing in record.held_out]):.3f}" if record.held_out else "")
 
 
 def _numbers(evaluation: Evaluation, facts: MachineFacts) -> list[Text]:
@@ -271,7 +279,12 @@ def _elite_table(cell: Cell, record: Record, facts: MachineFacts, conversation: 
     table.add_row("kernel", record.proposal.kernel.id)
     table.add_row("speed", _text(", ".join(_speed(evaluation, facts))))
     if record.num_measurements > 1:
-        table.add_row("timed", f"{record.num_measurements} times; the best of them counts")
+        table.add_row("timed", f"{record.num_measurements} times; all of them count")
+    for timing in record.held_out:
+        told = f"{timing.ratio:.3f} [{timing.ratio_low:.3f}, {timing.ratio_high:.3f}]"
+        table.add_row("held out", _text(f"{size_text(timing.size)}: {told} of the baseline"))
+    if any(timing.bound for timing in evaluation.timings):
+        table.add_row("", "at most: it was stopped at a scored size")
     if not all(timing.quiet for timing in evaluation.timings):
         table.add_row("", "against the baseline's speed on quiet cores: too low rather than too high")
     if evaluation.verification:

@@ -65,7 +65,7 @@ class Measuring:
 
     def __init__(self, environment: RunEnvironment, observer: Observer | None = None, memory: int = MEMORY) -> None:
         # Every kernel is timed in full: one that is dropped early has a single call, which is a poor estimate.
-        self._timing = replace(environment.timing, drop_ratio=float("inf"))
+        self._timing = environment.timing.for_every_kernel()
         self._spec = replace(environment.spec, timing=self._timing)
         self._problem = environment.problem
         self._scratch = environment.scratch

@@ -14,7 +14,7 @@ from pathlib import Path
 from qdkernel.core import printable
 from qdkernel.errors import RunFolderError
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 APPLICATION_ID = 0x51444B52  # "QDKR"; tells a run's database from any other SQLite file
 
 # A reader holds its lock for one page of rows, so a wait this long means a stopped or hung process.
@@ -50,12 +50,12 @@ TABLES = (
     """CREATE TABLE remeasurements (
         evaluation_id INTEGER NOT NULL REFERENCES evaluations, measurement INTEGER NOT NULL CHECK (measurement > 0),
         objective REAL NOT NULL, measured_at TEXT NOT NULL, PRIMARY KEY (evaluation_id, measurement)) WITHOUT ROWID""",
-    # measurement 0 is the evaluation's own timing
+    # measurement 0 is the evaluation's own timing, -1 that at held-out sizes
     """CREATE TABLE samples (
         evaluation_id INTEGER NOT NULL REFERENCES evaluations, measurement INTEGER NOT NULL, position INTEGER NOT NULL,
         size TEXT NOT NULL, flops REAL NOT NULL, bytes REAL NOT NULL, block_calls INTEGER NOT NULL, ratio REAL NOT NULL,
         ratio_low REAL NOT NULL, ratio_high REAL NOT NULL, gflops REAL NOT NULL, quiet INTEGER NOT NULL,
-        kernel_ns TEXT NOT NULL, reference_ns TEXT NOT NULL,
+        bound INTEGER NOT NULL, kernel_ns TEXT NOT NULL, reference_ns TEXT NOT NULL,
         PRIMARY KEY (evaluation_id, measurement, position)) WITHOUT ROWID""",
     """CREATE TABLE events (
         id INTEGER PRIMARY KEY, at TEXT NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL, elapsed_s REAL NOT NULL)""",

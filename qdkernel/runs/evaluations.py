@@ -5,15 +5,16 @@ from __future__ import annotations
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 from typing import Any
 
 from qdkernel.core import Evaluation, Fault, Kernel, KernelId, Outcome, Placement, Proposal, Timing
 from qdkernel.errors import UnknownName
 from qdkernel.runs.records import (
+    HELD_OUT,
     RECORD_QUERY,
     EventKind,
     Record,
-    Remeasurements,
     evaluation_row,
     insert,
     kernel_of,
@@ -110,6 +111,21 @@ class EvaluationLog:
             _insert_samples(database, number, measurement, evaluation.timings)
         return measurement
 
+    def add_held_out(self, number: int, evaluation: Evaluation) -> None:
+        """Commits the timings of a kernel at held-out sizes; they replace earlier ones.
+
+        Args:
+            number: of the record.
+            evaluation: of the same kernel at other sizes than the scored ones.
+
+        Raises:
+            ValueError: no such record, one that is not ``ok``, or another kernel's evaluation.
+        """
+        with self._store.transaction() as database:
+            self._check_timed(number, evaluation.kernel_id)
+            database.execute("DELETE FROM samples WHERE evaluation_id = ? AND measurement = ?", (number, HELD_OUT))
+            _insert_samples(database, number, HELD_OUT, evaluation.timings)
+
     def retract(self, kernel_id: KernelId, fault: Fault) -> None:
         """Commits that a kernel which had ended ``ok`` failed when it was timed again.
 
@@ -130,8 +146,7 @@ class EvaluationLog:
     def records(self, after: int = 0) -> Iterator[Record]:
         """The log: every evaluation in the order of its commit; the archive is a fold over it.
 
-        A remeasured kernel has objective and timings of its best measurement, the one with the highest objective:
-        what disturbs a host only ever slows a kernel down, so the fastest measurement is the closest to the truth.
+        A remeasured kernel has objective and timings from all its measurements (``pooled``).
 
         Args:
             after: only the records with a higher number, for a reader that has the earlier ones.
@@ -139,12 +154,8 @@ class EvaluationLog:
         last = after
         while rows := self._store.rows(RECORD_QUERY, (last, _PAGE)):
             first, last = last, rows[-1]["id"]
-            remeasurements = self._remeasurements(
-                first, last
-            )  # before the samples: those of a measurement that is seen here are there
-            used = {row["id"]: remeasurements[row["id"]].used(row["objective"]) for row in rows}
-            timings = self._timings(first, last, used)
-            yield from (record_of(row, timings[row["id"]], remeasurements[row["id"]]) for row in rows)
+            timings = self._timings(first, last)
+            yield from (record_of(row, timings[row["id"]]) for row in rows)
 
     def count(self) -> int:
         """How many evaluations were committed."""
@@ -167,26 +178,16 @@ class EvaluationLog:
             raise UnknownName(f"no kernel {kernel_id!r} in {self._store.path}; ids are 64 hexadecimal digits")
         return kernel_of(rows[0]["source"], kernel_id)
 
-    def _remeasurements(self, after: int, until: int) -> Mapping[int, Remeasurements]:
+    def _timings(self, after: int, until: int) -> Mapping[int, dict[int, tuple[Timing, ...]]]:
+        """Timings of a page of evaluations by number of the measurement; the evaluation's own is 0."""
         rows = self._store.rows(
-            # with max() SQLite takes the other columns from the row that holds the maximum
-            """SELECT evaluation_id, count(*) AS n, measurement, max(objective) AS objective FROM remeasurements
-            WHERE evaluation_id > ? AND evaluation_id <= ? GROUP BY evaluation_id""",
+            """SELECT * FROM samples WHERE evaluation_id > ? AND evaluation_id <= ?
+            ORDER BY evaluation_id, measurement, position""",
             (after, until),
         )
-        found = {row["evaluation_id"]: Remeasurements(row["n"], row["measurement"], row["objective"]) for row in rows}
-        return defaultdict(Remeasurements, found)
-
-    def _timings(self, after: int, until: int, used: Mapping[int, int]) -> Mapping[int, list[Timing]]:
-        """Timings of a page of evaluations, each from the measurement that is used."""
-        rows = self._store.rows(
-            "SELECT * FROM samples WHERE evaluation_id > ? AND evaluation_id <= ? ORDER BY evaluation_id, position",
-            (after, until),
-        )
-        timings: dict[int, list[Timing]] = defaultdict(list)
-        for row in rows:
-            if row["measurement"] == used.get(row["evaluation_id"]):
-                timings[row["evaluation_id"]].append(timing_of(row))
+        timings: dict[int, dict[int, tuple[Timing, ...]]] = defaultdict(dict)
+        for (number, at), measurement in groupby(rows, key=lambda row: (row["evaluation_id"], row["measurement"])):
+            timings[number][at] = tuple(timing_of(row) for row in measurement)
         return timings
 
     def _check_timed(self, number: int, kernel_id: KernelId) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ from qdkernel.core import (
     Timing,
     VerificationResult,
     geometric_mean,
+    pool,
 )
 from qdkernel.errors import RunFolderError
 
@@ -38,6 +39,9 @@ RECORD_QUERY = """
     WHERE e.id > ? ORDER BY e.id LIMIT ?"""
 
 
+HELD_OUT = -1  # number of the measurement at held-out sizes in the table of samples
+
+
 @dataclass(frozen=True)
 class Record:
     """One line of a run's log: a proposal, what happened to it, and what the archive did with it.
@@ -46,7 +50,7 @@ class Record:
         number: from 1, in the order in which evaluations were committed.
         proposal_id: the proposal's number in its run.
         proposal: the kernel with its origin.
-        evaluation: what happened to it; when remeasured, objective and timings of the best measurement.
+        evaluation: what happened to it; when remeasured, objective and timings from all measurements.
         placement: the archive's answer.
         proposed_at: UTC, ISO 8601.
         finished_at: UTC, ISO 8601.
@@ -54,6 +58,7 @@ class Record:
         conversation_id: the conversation with a model that brought the proposal; ``None`` for built-in operators.
         model: the model of that conversation.
         num_measurements: how many times the kernel was timed; 1 when it was never remeasured.
+        held_out: timings at held-out sizes; of the run's best elites only.
     """
 
     number: int
@@ -67,6 +72,7 @@ class Record:
     conversation_id: int | None
     model: str | None
     num_measurements: int
+    held_out: tuple[Timing, ...] = ()
 
     @property
     def source(self) -> str:
@@ -77,25 +83,6 @@ class Record:
     def placed(self) -> bool:
         """Whether the kernel took its cell."""
         return self.placement.placed
-
-
-@dataclass(frozen=True)
-class Remeasurements:
-    """The remeasurements of one evaluation.
-
-    Attributes:
-        count: how many there are.
-        best: the number of the fastest, from 1.
-        objective: what it measured, GFLOP/s.
-    """
-
-    count: int = 0
-    best: int = 0
-    objective: float = 0.0
-
-    def used(self, own: float | None) -> int:
-        """Index of the measurement that counts: the best; 0, the evaluation's own, when none beats it or it is void."""
-        return self.best if self.count and own is not None and self.objective > own else 0
 
 
 def elites(records: Iterable[Record]) -> dict[Cell, Record]:
@@ -271,6 +258,7 @@ def timing_row(timing: Timing) -> dict[str, Any]:  # Any: what SQLite stores
         "ratio_high": float(timing.ratio_high),
         "gflops": float(timing.gflops),
         "quiet": int(timing.quiet),
+        "bound": int(timing.bound),
         "kernel_ns": to_json(list(timing.kernel_ns)),
         "reference_ns": to_json(list(timing.reference_ns)),
     }
@@ -290,24 +278,30 @@ def timing_of(row: sqlite3.Row) -> Timing:
         ratio_high=row["ratio_high"],
         gflops=row["gflops"],
         quiet=bool(row["quiet"]),
+        bound=bool(row["bound"]),
     )
 
 
-def record_of(row: sqlite3.Row, timings: Sequence[Timing], remeasurements: Remeasurements) -> Record:
-    """The record in a row of ``RECORD_QUERY``, with the timings of the measurement that counts."""
-    objective = remeasurements.objective if remeasurements.used(row["objective"]) else row["objective"]
+def record_of(row: sqlite3.Row, samples: Mapping[int, tuple[Timing, ...]]) -> Record:
+    """The record in a row of ``RECORD_QUERY``, with the timings of its measurements by their numbers."""
+    measurements = [timings for number, timings in sorted(samples.items()) if number != HELD_OUT]
+    timings, objective = measurements[0] if measurements else (), row["objective"]
+    if objective is not None and len(measurements) > 1:  # a kernel that failed later keeps its own samples
+        timings = pool(measurements)
+        objective = geometric_mean([timing.gflops for timing in timings])
     return Record(
         number=row["id"],
         proposal_id=row["proposal_id"],
         proposal=proposal_of(row),
-        evaluation=evaluation_of(row, tuple(timings), objective),
+        evaluation=evaluation_of(row, timings, objective),
         placement=Placement(row["placement"]),
         proposed_at=row["proposed_at"],
         finished_at=row["finished_at"],
         elapsed_s=row["elapsed_s"],
         conversation_id=row["conversation_id"],
         model=row["model"],
-        num_measurements=1 + remeasurements.count,
+        num_measurements=max(1, len(measurements)),
+        held_out=samples.get(HELD_OUT, ()),
     )
 
 

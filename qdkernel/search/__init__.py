@@ -11,6 +11,7 @@ from qdkernel.search.environment import (
     resolve_threads,
     with_isa,
 )
+from qdkernel.search.held_out import draw_sizes, held_out_spec
 from qdkernel.search.history import elite_of
 from qdkernel.search.llm import recorded_lessons
 from qdkernel.search.stages import plan_of
@@ -20,8 +21,10 @@ __all__ = [
     "RunEnvironment",
     "assemble",
     "check_names",
+    "draw_sizes",
     "elite_of",
     "endpoint_spec",
+    "held_out_spec",
     "naive_elite",
     "open_environment",
     "plan_of",

@@ -19,6 +19,7 @@ from qdkernel.core import (
     RunStatus,
     cell_name,
     geometric_mean,
+    pooled,
 )
 from qdkernel.evaluators.pipeline import SharedScratch
 from qdkernel.runs import Record, RunFolder, elites
@@ -26,17 +27,27 @@ from qdkernel.runs import Record, RunFolder, elites
 
 @dataclass
 class HeldCell:
-    """The evaluation that won a cell, and the objectives measured since.
+    """The evaluation that won a cell, and how fast its kernel was then and later.
 
     Attributes:
         record: number of the evaluation.
         proposal: the elite.
-        objectives: GFLOP/s of its evaluation and its remeasurements.
+        measurements: of its evaluation and its remeasurements.
     """
 
     record: int
     proposal: Proposal
-    objectives: list[float]
+    measurements: list[Measured]
+
+    @property
+    def objective(self) -> float:
+        """GFLOP/s by all measurements."""
+        return pooled(self.measurements).objective
+
+    @property
+    def bound(self) -> bool:
+        """Whether its speed is an upper bound, of a seed that was stopped."""
+        return self.measurements[0].bound
 
 
 class ArchiveFold:
@@ -85,8 +96,8 @@ class ArchiveFold:
             What it added to the QD score, in units of the best objective.
         """
         taken = Entry.of(evaluation) if placement.placed else None
-        if taken:
-            self._install(proposal, taken, evaluation, before)
+        if taken and evaluation.score:
+            self._install(proposal, taken, evaluation.score, before)
         elif all(entry.kernel_id != evaluation.kernel_id for entry in self._archive):
             self._scratch.forget(evaluation.kernel_id)  # not an elite that was proposed once more
         self._make_known(evaluation)
@@ -99,8 +110,8 @@ class ArchiveFold:
     def committed(self, record: int, proposal: Proposal, evaluation: Evaluation, placement: Placement) -> None:
         """Takes in the number under which an evaluation was committed, and the fault its duel found, if any."""
         taken = Entry.of(evaluation) if placement.placed else None
-        if taken:
-            self.held[taken.cell] = HeldCell(record, proposal, [taken.objective])
+        if taken and evaluation.score:
+            self.held[taken.cell] = HeldCell(record, proposal, [evaluation.score])
         if evaluation.duel and evaluation.duel.fault:
             self._recount(elites(self._folder.evaluations.records()))
 
@@ -112,12 +123,12 @@ class ArchiveFold:
         self._count(record.evaluation)
 
     def add_speed(self, cell: Cell, speed: Measured) -> None:
-        """Takes in a remeasurement of a cell's elite; the highest objective counts."""
+        """Takes in a remeasurement of a cell's elite; all its measurements count."""
         held = self.held[cell]
-        if speed.objective > max(held.objectives):
-            self._archive.put(Entry(cell, held.proposal.kernel.id, speed.objective))
-            self._note_best(speed)
-        held.objectives.append(speed.objective)
+        held.measurements.append(speed)
+        together = pooled(held.measurements)
+        self._archive.put(Entry(cell, held.proposal.kernel.id, together.objective))
+        self._note_best(together)
         self._count_elites()
 
     def retract(self, cell: Cell, evaluation: Evaluation) -> None:
@@ -132,21 +143,21 @@ class ArchiveFold:
             del self.held[cell]
         self._recount(left)
 
-    def _install(self, proposal: Proposal, taken: Entry, evaluation: Evaluation, before: Entry | None) -> None:
-        self._scratch.set_incumbent(taken.cell, proposal.kernel, taken.objective)
+    def _install(self, proposal: Proposal, taken: Entry, score: Measured, before: Entry | None) -> None:
+        self._scratch.set_incumbent(taken.cell, proposal.kernel, taken.objective, score.bound)
         was = f" (was {before.objective:.1f})" if before else ""
         self._status.news = f"{taken.objective:.1f} GFLOP/s in {cell_name(taken.cell)}{was}: {proposal.idea}"
-        self._note_best(evaluation.score)
+        self._note_best(score)
 
     def _restore_elite(self, record: Record) -> None:
         """Gives its cell to a record's kernel, as the log has it."""
-        taken = Entry.of(record.evaluation)
-        if taken is None:
+        taken, score = Entry.of(record.evaluation), record.evaluation.score
+        if taken is None or score is None:
             return
         before = self._archive.get(taken.cell)
         self._archive.put(taken)
-        self._install(record.proposal, taken, record.evaluation, before)
-        self.held[taken.cell] = HeldCell(record.number, record.proposal, [taken.objective])
+        self._install(record.proposal, taken, score, before)
+        self.held[taken.cell] = HeldCell(record.number, record.proposal, [score])
 
     def _note_best(self, speed: Measured | None) -> None:
         if speed and speed.objective >= self._archive.stats.best:

@@ -246,6 +246,7 @@ def _spec(
             rule=converted(timing, TimingRule, tie=None),  # a tie ends duels only
             duel_rule=replace(DUEL_RULE, block_ms=timing.block_ms, tie=timing.tie),
             drop_ratio=timing.drop_ratio,
+            patience=timing.patience,
         ),
         accuracy=config.accuracy,
         isa=machine.isa,

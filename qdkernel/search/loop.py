@@ -12,9 +12,11 @@ from qdkernel.backends import Backend, make_backend
 from qdkernel.core import Evaluation, KernelId, Outcome, Placement, RunStatus, StopReason
 from qdkernel.evaluators.pipeline import EvaluationTask, perform
 from qdkernel.machine import CoreLock
+from qdkernel.mutators import SEED
 from qdkernel.runs import EventKind, RunFolder
 from qdkernel.search.archive_fold import ArchiveFold
 from qdkernel.search.environment import RunEnvironment
+from qdkernel.search.held_out import draw_sizes, held_out_spec, time_held_out
 from qdkernel.search.remeasure import Remeasurement
 from qdkernel.search.source import PendingProposal, Source
 
@@ -75,6 +77,7 @@ class Evolution:
             reason = self._search(backend)
             if config.timing.remeasure and reason is not StopReason.INTERRUPTED:
                 self._remeasure(backend)
+                self._time_held_out(backend)
         self._folder.events.add(EventKind.STOPPED, reason.value)
         return reason
 
@@ -129,7 +132,10 @@ class Evolution:
         return None
 
     def _task(self, pending: PendingProposal) -> EvaluationTask:
-        return EvaluationTask(self._environment.spec, pending.proposal.kernel, pending.accept)
+        proposal = pending.proposal
+        return EvaluationTask(
+            self._environment.spec, proposal.kernel, pending.accept, is_seed=proposal.operator == SEED
+        )
 
     def _spent(self, pending: int) -> StopReason | None:
         budget = self._environment.config.budget
@@ -181,6 +187,14 @@ class Evolution:
             self._start,
             stopping=lambda: self._stopping,
         ).run()
+
+    def _time_held_out(self, backend: Evaluations) -> None:
+        config, environment = self._environment.config, self._environment
+        sizes = draw_sizes(environment.timing.sizes, config.timing.held_out, config.seed)
+        if not sizes or self._stopping or not self._fold.held:
+            return
+        spec = held_out_spec(environment.spec, sizes)
+        time_held_out(backend, spec, self._folder, self._fold, self.status, self._show, stopping=lambda: self._stopping)
 
     def _restore(self) -> None:
         """Rebuilds everything from the run's log: the archive is a fold over it."""

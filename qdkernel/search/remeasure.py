@@ -21,9 +21,9 @@ _AGREE = 0.04  # relative difference of two measurements that agree; heuristic: 
 class Remeasurement:
     """Times the elites of a run again.
 
-    Disturbances of a host last for tens of seconds and only slow kernels down. So each pass measures all elites in
-    doubt, the best measurement counts, and two measurements of one elite that agree were undisturbed or equally
-    disturbed. All passes after the first together take at most half as long as the session before.
+    Disturbances of a host last for tens of seconds. So each pass measures all elites in doubt with the others between,
+    until the two best measurements of each agree; all its measurements count (``qdkernel.core.pooled``). All passes
+    after the first together take at most half as long as the session before.
 
     Args:
         backend: runs the measurements.
@@ -60,7 +60,11 @@ class Remeasurement:
         """Measures until all elites agree, the time is over or the run is to end."""
         begin, deadline = time.monotonic(), math.inf
         for _ in range(_PASSES):
-            doubtful = {held.record: cell for cell, held in self._fold.held.items() if not _agree(held.objectives)}
+            doubtful = {
+                held.record: cell
+                for cell, held in self._fold.held.items()
+                if not (held.bound or _agree([each.objective for each in held.measurements]))
+            }
             if doubtful:
                 self.measure(dict(sorted(doubtful.items())), deadline)
             deadline = begin + _SHARE * (begin - self._started)
@@ -97,7 +101,7 @@ class Remeasurement:
             self._backend.submit(*task)
 
     def _take_in(self, cell: Cell, record: int, evaluation: Evaluation) -> None:
-        """A measurement counts when it is faster, a failure costs the cell, and a lost one changes nothing."""
+        """A failure costs the cell, and a lost measurement changes nothing."""
         outcome = evaluation.outcome
         if evaluation.score:
             self._folder.evaluations.add_remeasurement(record, evaluation)

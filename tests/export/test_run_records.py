@@ -167,7 +167,7 @@ def test_a_models_kernel_comes_with_what_was_said_and_what_it_cost(tmp_path: Pat
     assert known["completion"] == f"idea: pack B\n```c\n{made.source}```\n"
     assert (known["model"], known["sampling"]) == ("maker/big-2", {"temperature": 0.8, "max_tokens": 4000})
     assert (known["operator"], known["stage"], known["num_measurements"]) == ("edit", "simd first", 2)
-    assert known["timing"]["gflops"] == ok(made, CELL, 52.0).objective
+    assert 47.5 < known["timing"]["gflops"] < 49.4  # 50 and 52 at the larger size, pooled over both sizes
     conversation = known["conversation"]
     assert conversation.pop("latency_s") >= 0
     assert conversation.pop("started_at").startswith("20")

@@ -23,6 +23,7 @@ from qdkernel.core import (
     Provenance,
     VerificationResult,
     parse_cell,
+    pooled,
 )
 from qdkernel.errors import RunFolderError, UnknownName
 from qdkernel.runs import EventKind, RunFolder, elites
@@ -178,7 +179,7 @@ def test_elites_are_the_last_to_take_each_cell(tmp_path: Path) -> None:
     assert list(held) == sorted(held)
 
 
-def test_a_kernel_timed_again_goes_by_its_best_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_measurements_of_a_kernel_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("qdkernel.runs.evaluations._PAGE", 2)
     own = [ok(kernel(name), CELL, gflops) for name, gflops in (("a", 50.0), ("b", 60.0), ("c", 70.0))]
     faster, fastest = ok(kernel("a"), CELL, 55.0), ok(kernel("a"), CELL, 58.0)
@@ -197,8 +198,12 @@ def test_a_kernel_timed_again_goes_by_its_best_look(tmp_path: Path, monkeypatch:
     with RunFolder.open(folder.path) as reader:
         records = list(reader.evaluations.records())
         held = elites(records)
-    expected = [dataclasses.replace(own[0], measured=fastest.measured), own[1], own[2]]
+    measured = [own[0].measured, faster.measured, fastest.measured, faster.measured]
+    together = [pooled([each for each in measured if each]), own[1].measured]
+    together.append(pooled([each for each in (own[2].measured, slower.measured) if each]))
+    expected = [dataclasses.replace(each, measured=score) for each, score in zip(own, together, strict=True)]
     assert [record.evaluation for record in records] == expected
+    assert 50.0 < (records[0].evaluation.objective or 0.0) < 58.0
     assert [record.num_measurements for record in records] == [4, 1, 2]
     assert held == {CELL: records[2]}
 

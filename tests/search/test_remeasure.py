@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from qdkernel.archives import KernelArchive
-from qdkernel.core import Cell, Proposal, RunStatus, parse_cell
+from qdkernel.core import Cell, Measured, Proposal, RunStatus, parse_cell
 from qdkernel.search.archive_fold import ArchiveFold, HeldCell
 from qdkernel.search.remeasure import Remeasurement
 from tests.fake_runs import kernel
@@ -27,14 +27,14 @@ class Measuring(Remeasurement):
         self.stopped = False
         super().__init__(nothing, nothing, nothing, self.fold, status, lambda _: None, started, lambda: self.stopped)
         for number, cell, objective in ((1, FIRST, 10.0), (2, SECOND, 20.0)):
-            self.fold.held[cell] = HeldCell(number, Proposal(kernel(str(number)), "tune", ""), [objective])
+            self.fold.held[cell] = HeldCell(number, Proposal(kernel(str(number)), "tune", ""), [Measured(objective)])
         self.measured = measured
         self.passes: list[tuple[set[int], float]] = []
 
     def measure(self, doubtful: Mapping[int, Cell], deadline: float) -> None:
         self.passes.append((set(doubtful), deadline))
         for record, cell in doubtful.items():
-            self.fold.held[cell].objectives.append(self.measured[record].pop(0))
+            self.fold.held[cell].measurements.append(Measured(self.measured[record].pop(0)))
 
 
 def test_remeasurement_ends_when_the_best_two_agree() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,18 +16,20 @@ from qdkernel.core import (
     Cell,
     Evaluation,
     Kernel,
+    KernelId,
     Measured,
     Outcome,
     Timing,
     cell_name,
     geometric_mean,
     parse_cell,
+    pooled,
     printable,
 )
 from qdkernel.errors import QdkernelError, RunFolderError
-from qdkernel.evaluators.pipeline import EvaluationTask, perform
+from qdkernel.evaluators.pipeline import EvaluationSpec, EvaluationTask, perform
 from qdkernel.runs import RunFolder, elites, format_accuracy
-from qdkernel.search import RunEnvironment, open_environment, recorded_baseline
+from qdkernel.search import RunEnvironment, draw_sizes, held_out_spec, open_environment, recorded_baseline
 
 # More rounds of the run's own blocks: longer ones would hold more data, and so time another level of the caches.
 _LONGER: dict[str, Any] = {
@@ -59,8 +61,8 @@ def bench(
 ) -> int:
     """Times a run's elites, or a kernel file, against the baseline.
 
-    Each is timed ``repeats`` times with all the others between, and the measurement with the highest ratio counts: what
-    disturbs a shared host lasts for tens of seconds and only slows a kernel down. ``trust`` accepts the compiler, flags
+    Each is timed ``repeats`` times with all the others between, as what disturbs a shared host lasts for tens of
+    seconds; all measurements count. ``trust`` accepts the compiler, flags
     and library of a run folder whatever they are.
     """
     if target.is_dir():
@@ -70,20 +72,37 @@ def bench(
     else:
         config, entrants, known = problem_config(problem, overrides), [Entrant(read_kernel(target), None, None)], ()
     with open_environment(config, lambda _: None) as environment:  # calibrated anew: quiet is what the host is now
-        timing = replace(environment.timing, rule=replace(environment.timing.rule, **_LONGER))
+        timing = replace(environment.timing.for_every_kernel(), rule=replace(environment.timing.rule, **_LONGER))
         spec = replace(environment.spec, timing=timing)
         passes = [[perform(EvaluationTask(spec, entrant.kernel)) for entrant in entrants] for _ in range(repeats)]
-        best = [_at_speeds(_best(seen), known) for seen in zip(*passes, strict=True)]
-        results = list(zip(entrants, best, strict=True))
+        held_out = _held_out(environment, spec, config, entrants) if target.is_dir() else {}
+        together = [_at_speeds(_together(seen), known) for seen in zip(*passes, strict=True)]
+        results = list(zip(entrants, together, strict=True))
         failed = [e for _, e in results if e.outcome is not Outcome.OK]
         for evaluation in failed:
             detail = printable(evaluation.detail, keep="\n\t")
             print(f"{evaluation.kernel_id[:12]}: {evaluation.outcome.value}: {detail}", file=sys.stderr)
         if as_json:
-            print(json.dumps(_report(environment, results), indent=2))
+            print(json.dumps(_report(environment, results, held_out), indent=2))
         else:
-            _print_table(environment, results)
+            _print_table(environment, results, held_out)
     return 1 if failed else 0
+
+
+def _held_out(
+    environment: RunEnvironment, spec: EvaluationSpec, config: Config, entrants: Sequence[Entrant]
+) -> dict[KernelId, tuple[Timing, ...]]:
+    """Timings of the entrants at the run's held-out sizes; without those that failed there."""
+    sizes = draw_sizes(environment.timing.sizes, config.timing.held_out, config.seed)
+    if not sizes:
+        return {}
+    elsewhere = held_out_spec(spec, sizes)
+    found = {e.kernel.id: perform(EvaluationTask(elsewhere, e.kernel, again=True)) for e in entrants}
+    for kernel_id, evaluation in found.items():
+        if evaluation.score is None:
+            detail = printable(evaluation.detail, keep="\n\t")
+            print(f"{kernel_id[:12]} at held-out sizes: {evaluation.outcome.value}: {detail}", file=sys.stderr)
+    return {kernel_id: evaluation.timings for kernel_id, evaluation in found.items() if evaluation.score}
 
 
 def _at_speeds(evaluation: Evaluation, baseline_gflops: Sequence[float]) -> Evaluation:
@@ -96,10 +115,13 @@ def _at_speeds(evaluation: Evaluation, baseline_gflops: Sequence[float]) -> Eval
     return replace(evaluation, measured=Measured(geometric_mean([timing.gflops for timing in timings]), timings))
 
 
-def _best(repeats: Sequence[Evaluation]) -> Evaluation:
-    """The fastest measurement, unless the kernel itself failed in another: that is never disturbance."""
+def _together(repeats: Sequence[Evaluation]) -> Evaluation:
+    """All measurements as one, unless the kernel itself failed in one: that is never disturbance."""
     failed = [measurement for measurement in repeats if measurement.outcome not in (Outcome.OK, Outcome.LOST)]
-    return failed[0] if failed else max(repeats, key=lambda measurement: measurement.objective or 0.0)
+    timed = [measurement for measurement in repeats if measurement.score]
+    if failed or not timed:
+        return (failed or repeats)[0]
+    return replace(timed[0], measured=pooled([each.score for each in timed if each.score]))
 
 
 def _from_run(
@@ -127,7 +149,11 @@ def _rows(results: list[tuple[Entrant, Evaluation]]) -> Iterator[tuple[Entrant, 
     return ((entrant, evaluation) for entrant, evaluation in results if evaluation.outcome is Outcome.OK)
 
 
-def _report(environment: RunEnvironment, results: list[tuple[Entrant, Evaluation]]) -> dict[str, Any]:  # Any: JSON
+def _report(
+    environment: RunEnvironment,
+    results: list[tuple[Entrant, Evaluation]],
+    held_out: Mapping[KernelId, tuple[Timing, ...]],
+) -> dict[str, Any]:  # Any: JSON
     """Ratios are medians of elite over baseline, interleaved; over several sizes their geometric mean."""
     facts = environment.facts().model_dump(mode="json")
     rows = []
@@ -147,9 +173,14 @@ def _report(environment: RunEnvironment, results: list[tuple[Entrant, Evaluation
                 "ratio_low": ratio.low,
                 "ratio_high": ratio.high,
                 "held_gflops": entrant.held,
+                "held_out": [_size_report(timing) for timing in held_out.get(evaluation.kernel_id, ())],
             }
         )
     return {"elites": rows, "baseline": facts["baseline"], "machine": facts["machine"]}
+
+
+def _elsewhere(timings: Sequence[Timing]) -> str:
+    return f"{geometric_mean([timing.ratio for timing in timings]):.3f}" if timings else "failed"
 
 
 def _size_report(timing: Timing) -> dict[str, Any]:  # Any: JSON
@@ -162,13 +193,18 @@ def _size_report(timing: Timing) -> dict[str, Any]:  # Any: JSON
     }
 
 
-def _print_table(environment: RunEnvironment, results: list[tuple[Entrant, Evaluation]]) -> None:
+def _print_table(
+    environment: RunEnvironment,
+    results: list[tuple[Entrant, Evaluation]],
+    held_out: Mapping[KernelId, tuple[Timing, ...]],
+) -> None:
     from rich.console import Console
     from rich.table import Table
 
     rule = format_accuracy(environment.spec.accuracy)
     title = f"{environment.problem.name}, {environment.timing.threads} threads, against {environment.baseline}{rule}"
-    table = Table("kernel", "cell", "GFLOP/s", "held", "ratio [95 % interval]", title=title)
+    columns = ("kernel", "cell", "GFLOP/s", "held", "ratio [95 % interval]", *(["held out"] if held_out else []))
+    table = Table(*columns, title=title)
     for entrant, evaluation in _rows(results):
         cell = entrant.cell or evaluation.cell
         ratio = ratio_to_baseline(evaluation)
@@ -179,5 +215,6 @@ def _print_table(environment: RunEnvironment, results: list[tuple[Entrant, Evalu
             f"{evaluation.objective:.1f}",
             "" if entrant.held is None else f"{entrant.held:.1f}",
             f"{ratio.median:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]",
+            *([_elsewhere(held_out.get(evaluation.kernel_id, ()))] if held_out else []),
         )
     Console().print(table)

@@ -25,16 +25,18 @@ Accept = Callable[[Cell, Mapping[str, str]], str | None]
 """``accept(cell, evidence)``: why a kernel of this behaviour is outside its stage; ``None`` when it is not."""
 
 
-def evaluate(context: EvaluationContext, kernel: Kernel, accept: Accept | None = None) -> Evaluation:
+def evaluate(
+    context: EvaluationContext, kernel: Kernel, accept: Accept | None = None, is_seed: bool = False
+) -> Evaluation:
     """Takes a kernel through the eight steps.
 
-    A kernel that may be at least as fast as the incumbent of its cell is also timed against it; one that is clearly
-    slower is dropped after one or two calls.
+    A kernel that may be at least as fast as the incumbent of its cell is also timed against it.
 
     Args:
         context: of this process; its scratch folder holds known hashes and incumbents.
         kernel: the candidate.
         accept: called once the behaviour is known; a reason ends the evaluation as ``outside_stage``.
+        is_seed: whether a kernel that is stopped at a scored size is a result all the same, with a bound on its speed.
 
     Raises:
         ContainmentError: this machine cannot contain the kernel; nothing was run.
@@ -62,7 +64,7 @@ def evaluate(context: EvaluationContext, kernel: Kernel, accept: Accept | None =
                     raise Stop(Outcome.OUTSIDE_STAGE, reason)
                 with builder.step("verify"):
                     verify(context, builder, made)
-            time_challenger(context, builder, made, builder.behaviour)
+            time_challenger(context, builder, made, builder.behaviour, is_seed)
             shutil.move(made, context.scratch.object_path(kernel.id))
     except Stop as stop:
         return builder.finish(stop.outcome, stop.detail, stop.duplicate_of)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import traceback
 from dataclasses import dataclass
 
-from qdkernel.core import Duel, Kernel, Outcome
+from qdkernel.core import Duel, Kernel, Measured, Outcome
 from qdkernel.errors import QdkernelError
 from qdkernel.evaluators.pipeline.builder import EvaluationBuilder, Stop, outcomes
 from qdkernel.evaluators.pipeline.context import EvaluationContext
+from qdkernel.evaluators.pipeline.duels import duel
 from qdkernel.evaluators.pipeline.scratch import Incumbent
 from qdkernel.evaluators.pipeline.spec import EvaluationSpec
-from qdkernel.evaluators.pipeline.timing import duel, first_timing, object_of
+from qdkernel.evaluators.pipeline.timing import first_calls_ns, object_of
 from qdkernel.evaluators.pipeline.worker import context_for
 
 
@@ -62,8 +63,6 @@ def _compare(context: EvaluationContext, challenger: Kernel, reference: Kernel) 
     with timer.alone():
         process = timer.start("challenger", made)
         with process.child, outcomes(lambda _: " while being timed"):
-            _, first_call_ns = first_timing(timer, process, None)
-            measured = duel(
-                timer, context.scratch, process, first_call_ns, Incumbent(reference.id, 0.0), reference_made
-            )
-    return Comparison(measured, Outcome.OK)
+            calls_ns, incumbent = first_calls_ns(timer, process), Incumbent(reference.id, 0.0)
+            found = duel(timer, context.scratch, process, Measured(0.0), calls_ns, incumbent, reference_made)
+    return Comparison(found, Outcome.OK)

@@ -22,10 +22,17 @@ _LOCK = "lock"  # held as long as the folder is in use
 
 @dataclass(frozen=True)
 class Incumbent:
-    """The elite that a challenger of its cell must beat; ``objective`` in GFLOP/s."""
+    """The elite that a challenger of its cell must beat.
+
+    Attributes:
+        kernel_id: which kernel.
+        objective: GFLOP/s.
+        bound: whether that is an upper bound: a seed that was stopped at a scored size.
+    """
 
     kernel_id: KernelId
     objective: float
+    bound: bool = False
 
 
 class SharedScratch:
@@ -69,11 +76,11 @@ class SharedScratch:
         except FileNotFoundError:
             return None
 
-    def set_incumbent(self, cell: Cell, kernel: Kernel, objective: float) -> None:
+    def set_incumbent(self, cell: Cell, kernel: Kernel, objective: float, bound: bool = False) -> None:
         """Puts a kernel into a cell."""
         before = self.incumbent(cell)
         self._write(self.folder / "kernels" / f"{kernel.id}.c", kernel.source)
-        self._write(self._incumbent_path(cell), f"{kernel.id} {objective!r}")
+        self._write(self._incumbent_path(cell), f"{kernel.id} {objective!r} {int(bound)}")
         if before and before.kernel_id != kernel.id:
             self.forget(before.kernel_id)
 
@@ -87,10 +94,10 @@ class SharedScratch:
     def incumbent(self, cell: Cell) -> Incumbent | None:
         """The incumbent of a cell."""
         try:
-            kernel_id, objective = self._incumbent_path(cell).read_text().split()
+            kernel_id, objective, bound = self._incumbent_path(cell).read_text().split()
         except FileNotFoundError:
             return None
-        return Incumbent(KernelId(kernel_id), float(objective))
+        return Incumbent(KernelId(kernel_id), float(objective), bound == "1")
 
     def holds(self, kernel_id: KernelId) -> bool:
         """Whether a kernel is the incumbent of a cell."""

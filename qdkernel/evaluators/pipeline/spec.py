@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from qdkernel.core import TIE_WIDTH
 from qdkernel.evaluators.measurement import BaselineChoice, TimingRule
 from qdkernel.evaluators.sandbox import Layers
 from qdkernel.evaluators.toolchain import CompileLimits
 
-DUEL_RULE = TimingRule(rounds_min=6, rounds_max=16, half_width=0.005, budget_s=0.3, disturbed=math.inf, tie=TIE_WIDTH)
+DUEL_RULE = TimingRule(
+    rounds_min=6,
+    rounds_max=16,
+    half_width=0.005,
+    budget_s=0.3,
+    disturbed=math.inf,
+    tie=TIE_WIDTH,
+    decisive=1.3,
+    most_s=0.3,
+)
 """A duel decides which kernel holds a cell, so it may take longer than a first timing.
 
 Six rounds won by chance have a probability of 1.6 %. A duel that stays uncertain is not won, so its uncertainty needs
-no bound."""
+no bound. Two undelayed rounds in both orders that differ by 30 % the same way decide at once."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +72,11 @@ class TimingSpec:
         baseline_gflops: the baseline's calibrated GFLOP/s per scored size; empty until calibrated.
         rule: how long a kernel is timed against the baseline.
         duel_rule: how long against the incumbent of its cell; its ``tie`` is where a duel counts as decided.
-        drop_ratio: a kernel this many times slower than the incumbent is dropped after one or two calls.
+        drop_ratio: a slow kernel this many times slower than the incumbent is dropped after its first call.
+        first_rounds: rounds of a first estimate, at least; the full rule is for kernels that win a duel and for
+            remeasurements. ``None``: the full rule for all.
+        patience: a call at a scored size is stopped after this many times the baseline's time, and half a second at
+            least.
     """
 
     sizes: tuple[Mapping[str, int], ...]
@@ -77,6 +90,19 @@ class TimingSpec:
     rule: TimingRule = field(default_factory=TimingRule)
     duel_rule: TimingRule = DUEL_RULE
     drop_ratio: float = 1.5
+    first_rounds: int | None = 2
+    patience: float = 10.0
+
+    @property
+    def first_rule(self) -> TimingRule:
+        """How long a kernel is timed at first: in the search long enough to see who is worth a duel."""
+        if self.first_rounds is None:
+            return self.rule
+        return replace(self.rule, rounds_min=self.first_rounds, rounds_max=self.first_rounds)
+
+    def for_every_kernel(self) -> TimingSpec:
+        """The same for kernels that somebody asks about: timed by the full rule, however slow they are."""
+        return replace(self, first_rounds=None, drop_ratio=math.inf, patience=math.inf)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +18,17 @@ from qdkernel.evaluators.measurement import (
     TimedProcess,
     TimingBuffers,
     TimingRule,
+    await_quiet,
     new_generator,
     time_pairs,
 )
 from qdkernel.evaluators.pipeline.spec import TimingSpec
 from qdkernel.evaluators.sandbox import Child, Layout, MemoryFile
 from qdkernel.machine import CoreLock, running_on
+
+_PATIENCE_S = 0.5  # for a call, at least: a scalar loop on one thread needs 0.03 s at n = 384 and 0.5 s at 1024
+_LONG_S, _SLOW = 0.02, 1.5  # heuristic: 20 calls of 20 ms are all that an evaluation may take
+_QUIET_PATIENCE_S = 3.0  # disturbances that last longer are left to the choice of rounds
 
 Start = Callable[[Path, Layout, MemoryFile, MemoryFile, int], Child]
 """Starts a contained child: ``start(shared object, layout, inputs, outputs, threads)``."""
@@ -59,7 +64,9 @@ class Timer:
         self._start_baseline = start_baseline
         self._baseline: tuple[Baseline, TimedProcess] | None = None
         # The parent waits on the last core; it spins where the child leaves that one free.
-        self.placement = CpuPlacement(cpu=cores[-1], spin=spec.threads < len(cores), timeout_s=timeout_s)
+        self.placement = CpuPlacement(
+            cpu=cores[-1], spin=spec.threads < len(cores), timeout_s=timeout_s, team=spec.threads > 1
+        )
 
     @property
     def sizes(self) -> tuple[ScoredSize, ...]:
@@ -87,6 +94,23 @@ class Timer:
         child = self._start(shared_object, buffers.layout, buffers.inputs, buffers.outputs(name), self.spec.threads)
         return TimedProcess(name, child)
 
+    def await_quiet(self) -> bool:
+        """Waits a while until no other process takes the cores; whether that came about."""
+        return await_quiet(self._cores[: self.spec.threads], _QUIET_PATIENCE_S)
+
+    def is_long(self, calls_ns: Sequence[float]) -> bool:
+        """Whether a call takes so long that each further one counts."""
+        return max(calls_ns) > 1e9 * _LONG_S
+
+    def is_slow(self, index: int, call_ns: float) -> bool:
+        """Whether a call takes long, and much longer than the baseline's."""
+        return call_ns > max(1e9 * _LONG_S, _SLOW * self.baseline_ns(index))
+
+    def patience_s(self, index: int) -> float:
+        """Seconds after which a call at a scored size is stopped."""
+        hopeless_s = max(_PATIENCE_S, 1e-9 * self.spec.patience * self.baseline_ns(index))
+        return min(self.placement.timeout_s, hopeless_s)
+
     @property
     def baseline_name(self) -> str:
         """What the baseline is, with its version."""
@@ -107,9 +131,10 @@ class Timer:
         return self.sizes[index].flops / self.spec.baseline_gflops[index]
 
     def calibrate(self) -> tuple[float, ...]:
-        """The baseline's GFLOP/s for each scored size, alone on its cores."""
+        """The baseline's GFLOP/s for each scored size, alone on its cores, in a quiet moment if one comes."""
         process = self.baseline_process
         with self.alone():
+            self.await_quiet()
             return tuple(self._calibrate_size(scored, process) for scored in self.sizes)
 
     def close(self) -> None:

@@ -24,12 +24,14 @@ class EvaluationTask:
         kernel: the candidate, or an elite.
         accept: which behaviours may compete; ``None`` for all.
         again: time a verified elite again instead of evaluating the kernel.
+        is_seed: see ``evaluate``.
     """
 
     spec: EvaluationSpec
     kernel: Kernel
     accept: Accept | None = None
     again: bool = False
+    is_seed: bool = False
 
 
 def perform(task: EvaluationTask) -> Evaluation:
@@ -42,7 +44,9 @@ def perform(task: EvaluationTask) -> Evaluation:
     """
     try:
         context = context_for(task.spec)
-        return remeasure(context, task.kernel) if task.again else evaluate(context, task.kernel, task.accept)
+        if task.again:
+            return remeasure(context, task.kernel)
+        return evaluate(context, task.kernel, task.accept, task.is_seed)
     except QdkernelError:
         raise
     except Exception:

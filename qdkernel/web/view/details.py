@@ -91,7 +91,7 @@ def _facts(record: Record, machine: MachineFacts) -> list[list[str]]:
     if not all(timing.quiet for timing in evaluation.timings):
         rows.append(["", "timed on a disturbed machine: too low rather than too high"])
     if record.num_measurements > 1:
-        rows.append(["timed", f"{record.num_measurements} times; the best measurement counts"])
+        rows.append(["timed", f"{record.num_measurements} times; all measurements count"])
     if found := evaluation.verification:
         same = {True: ", same bits in two runs", False: ", not the same bits in two runs", None: ""}
         text = f"{found.calls} calls, largest error {found.error_ratio:.2g} of {found.error_limit:g} rounding errors"

@@ -15,12 +15,12 @@ import pytest
 from qdkernel.core import AXES, Fault, Kernel, Outcome
 from qdkernel.evaluators.measurement import TimingRule, WrongResult
 from qdkernel.evaluators.pipeline import DUEL_RULE, EvaluationContext, EvaluationTask, perform
+from qdkernel.evaluators.pipeline.duels import fault_of
 from qdkernel.evaluators.pipeline.evaluate import evaluate
-from qdkernel.evaluators.pipeline.timing import _fault
 from qdkernel.evaluators.pipeline.worker import _drop_context
 from qdkernel.evaluators.sandbox import ChildCrashed, ChildStartFailed, ChildTimeout
 from qdkernel.problems import find_problem
-from tests.conftest import FAST_RULE, make_spec, naive, run_with, timed_with
+from tests.conftest import make_spec, naive, run_with, timed_with
 
 pytestmark = pytest.mark.isa_dependent
 
@@ -329,15 +329,15 @@ def test_a_duel_has_enough_rounds_for_its_verdict_however_slow_the_kernels(
     assert names_of_rounds.count(("challenger", "incumbent")) >= DUEL_RULE.rounds_min
 
 
-def test_a_kernel_far_behind_the_incumbent_is_dropped_after_two_calls(context: EvaluationContext) -> None:
+def test_a_kernel_far_behind_the_incumbent_is_dropped_after_a_first_estimate(context: EvaluationContext) -> None:
     incumbent = evaluate(context, Kernel(naive()))
     assert incumbent.cell is not None
     context.scratch.set_incumbent(incumbent.cell, Kernel(naive()), 1e9)
     found = evaluate(context, Kernel(naive().replace("int i = 0", "int i = 0 * 1")))
     assert found.outcome is Outcome.OK
     assert found.duel is None
-    assert len(found.timings[0].kernel_ns) == 1
-    assert "dropped" in found.detail
+    assert len(found.timings[0].kernel_ns) == 2
+    assert "slower than the incumbent of its cell" in found.detail
 
 
 def test_faster_than_the_machine_is_implausible(tmp_path: Path) -> None:
@@ -378,20 +378,47 @@ def test_evaluations_leave_no_process_descriptor_or_file_behind(tmp_path: Path) 
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith("build-")] == []
 
 
-def test_a_kernel_with_very_long_calls_is_called_only_twice(tmp_path: Path) -> None:
-    spec = make_spec(tmp_path)
-    # Long beside the whole measurement, on a host of any speed: 221184 flops in 0.1 us would be 2 TFLOP/s.
-    context = EvaluationContext(timed_with(spec, rule=dataclasses.replace(FAST_RULE, budget_s=1e-7)))
-    try:
-        found = evaluate(context, Kernel(naive()))
-    finally:
-        context.close()
+def test_the_first_call_of_a_kernel_with_long_calls_is_its_sample(
+    context: EvaluationContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qdkernel.evaluators.pipeline.timer._LONG_S", 1e-9)
+    monkeypatch.setattr("qdkernel.evaluators.pipeline.timer._SLOW", 1e-9)
+    found = evaluate(context, Kernel(naive()))
     assert found.outcome is Outcome.OK, found.detail
     [timing] = found.timings
-    assert len(timing.kernel_ns) == 2
-    assert timing.reference_ns == (timing.flops / context.timer.spec.baseline_gflops[0],) * 2
-    assert not timing.quiet
+    assert len(timing.kernel_ns) == len(timing.reference_ns) == 1
     assert timing.ratio_low <= timing.ratio <= timing.ratio_high
+
+
+def test_a_kernel_that_is_not_done_within_the_patience_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qdkernel.evaluators.pipeline.timer._PATIENCE_S", 0.02)
+    lingers = naive().replace("{", "{ for (volatile long i = 0; m == 48 && n == 48 && i < 300000000; i++) {}", 1)
+    context = EvaluationContext(timed_with(make_spec(tmp_path), patience=1e-3))
+    try:
+        found, seed = (evaluate(context, Kernel(lingers), is_seed=is_seed) for is_seed in (False, True))
+        assert found.outcome is Outcome.TIMEOUT
+        assert "times slower than the baseline or more" in found.detail
+        assert seed.outcome is Outcome.OK
+        assert seed.measured is not None
+        assert seed.measured.bound
+        assert "at most what is recorded" in seed.detail
+        [timing] = seed.timings
+        assert timing.kernel_ns[0] == pytest.approx(1e9 * context.timer.patience_s(0))
+        assert timing.ratio_low == 0.0
+
+        # it holds its cell until a kernel is measured there, which beats it without another call
+        assert seed.cell is not None
+        context.scratch.set_incumbent(seed.cell, Kernel(lingers), seed.measured.objective, bound=True)
+        other = evaluate(context, Kernel(naive()))
+        assert other.outcome is Outcome.OK, other.detail
+        assert other.cell == seed.cell
+        assert other.duel is not None
+        assert (other.duel.kernel_ns, other.duel.high) == ((), math.inf)
+        assert other.duel.low > 1.0
+    finally:
+        context.close()
 
 
 def test_a_crash_that_does_not_come_twice_is_no_fault(context: EvaluationContext) -> None:
@@ -402,8 +429,8 @@ def test_a_crash_that_does_not_come_twice_is_no_fault(context: EvaluationContext
         ChildStartFailed("mapping a segment", 0),
         ChildTimeout("", 0),
     ):
-        assert _fault(context.timer, error, made) is None
-    assert _fault(context.timer, WrongResult("is wrong", "incumbent"), made) == Fault(Outcome.WRONG, "is wrong")
+        assert fault_of(context.timer, error, made) is None
+    assert fault_of(context.timer, WrongResult("is wrong", "incumbent"), made) == Fault(Outcome.WRONG, "is wrong")
 
 
 def test_the_evidence_says_whether_threads_may_call_the_kernel_at_the_same_time(context: EvaluationContext) -> None:

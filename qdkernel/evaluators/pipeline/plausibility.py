@@ -1,0 +1,56 @@
+"""Step 8 of an evaluation: whether a measured speed is possible on this machine."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from qdkernel.core import SIMD, Cell, Outcome, Timing, size_text
+from qdkernel.evaluators.pipeline.builder import Stop
+from qdkernel.evaluators.pipeline.timer import Timer
+
+PEAK_MARGIN = 1.02
+"""Best window of the peak benchmark against a median: 2 % above it is no measurement error."""
+_LEVEL_MARGIN = 1.1  # heuristic: the peak of a narrow level is no limit of the machine
+_TRIAD_MARGIN = 1.25  # triad itself varies by 20 % between runs, and other mixes of reads and writes can beat it
+
+
+def check_plausible(timer: Timer, timings: tuple[Timing, ...]) -> None:
+    """Step 8: no kernel computes or streams faster than this machine's measured peaks.
+
+    If only the drift-cancelled speed is above the peak, the reference was disturbed; the kernel is not that fast.
+    Traffic is bounded only where the data exceeds the last-level cache, by the bytes that any implementation moves.
+    """
+    for timing, scored in zip(timings, timer.sizes, strict=True):
+        median_ns = float(np.median(timing.kernel_ns))
+        gflops, gbytes = scored.least_flops / median_ns, scored.least_bytes / median_ns
+        size = ", ".join(f"{name}={value}" for name, value in scored.size.items())
+        if gflops > PEAK_MARGIN * timer.spec.peak_gflops:
+            raise Stop(
+                Outcome.IMPLAUSIBLE,
+                f"{gflops:.1f} GFLOP/s at {size} is above the measured peak of {timer.spec.peak_gflops:.1f}",
+            )
+        if timing.gflops * scored.least_flops / scored.flops > PEAK_MARGIN * timer.spec.peak_gflops:
+            raise Stop(
+                Outcome.LOST, f"the machine was too busy to time a kernel: a ratio of {timing.ratio:.2f} at {size}"
+            )
+        if scored.least_bytes > 2 * timer.spec.llc_bytes and gbytes > _TRIAD_MARGIN * timer.spec.triad_gbytes_per_s:
+            raise Stop(
+                Outcome.IMPLAUSIBLE,
+                f"{gbytes:.1f} GB/s at {size} is above the measured triad of {timer.spec.triad_gbytes_per_s:.1f}",
+            )
+
+
+def check_level(timer: Timer, cell: Cell, timings: tuple[Timing, ...]) -> None:
+    """A kernel faster than the peak of its SIMD level is not stored there: its behaviour was read wrongly."""
+    level = SIMD.levels[cell.simd]
+    peak = timer.spec.simd_gflops.get(level, math.inf)
+    for timing, scored in zip(timings, timer.sizes, strict=True):
+        gflops = scored.least_flops / float(np.median(timing.kernel_ns))
+        if gflops > _LEVEL_MARGIN * peak:
+            raise Stop(
+                Outcome.IMPLAUSIBLE,
+                f"{gflops:.1f} GFLOP/s at {size_text(scored.size)} is above the {peak:.1f} that {level} code reaches "
+                "here, so the loop that does the work was not recognized; write it as a loop of its own",
+            )
