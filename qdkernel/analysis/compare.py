@@ -6,7 +6,7 @@ import itertools
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from qdkernel.analysis.operators import OperatorStats, coverage, operator_of, operator_stats, qd_score
 from qdkernel.analysis.speed import Ratio, ratio_to_baseline
@@ -226,22 +226,53 @@ def compare_histories(first: History, second: History, by: str) -> Comparison:
     """``compare`` for runs that were read before."""
     if by not in COSTS:
         raise unknown("cost", by, COSTS)
-    if first.problem != second.problem:
-        raise RunFolderError(
-            f"expected two runs of one problem, got {first.problem} ({first.name}) and {second.problem} "
-            f"({second.name}); give two runs whose configurations name the same problem"
-        )
-    rules = first.facts.accuracy, second.facts.accuracy
-    if rules[0] != rules[1]:
-        raise RunFolderError(
-            f"expected two runs with one rule of accuracy, got {rules[0]} ({first.name}) and {rules[1]} "
-            f"({second.name}): what the looser rule admits would win by it alone"
-        )
+    check_comparable(first, second)
     for run in (first, second):
         _check_spent(run, by)
     common = min(first.total.on(by), second.total.on(by))
     before, after = (fold_to_cost(run, by, common) for run in (first, second))
     return Comparison(by, common, before, after, differences(first, second))
+
+
+class Compared(Protocol):
+    """A run that is compared with another."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+
+    @property
+    def problem(self) -> str:
+        """Registry name."""
+
+    @property
+    def facts(self) -> MachineFacts:
+        """How it was measured."""
+
+
+def check_comparable(first: Compared, second: Compared) -> None:
+    """Checks that speeds of two runs mean the same.
+
+    Raises:
+        RunFolderError: they have other problems, rules of accuracy or places of their inputs.
+    """
+    if first.problem != second.problem:
+        raise RunFolderError(
+            f"expected runs of one problem, got {first.problem} ({first.name}) and {second.problem} ({second.name}); "
+            "give runs whose configurations name the same problem"
+        )
+    rules = first.facts.accuracy, second.facts.accuracy
+    if rules[0] != rules[1]:
+        raise RunFolderError(
+            f"expected runs with one rule of accuracy, got {rules[0]} ({first.name}) and {rules[1]} ({second.name}): "
+            "what the looser rule admits would win by it alone"
+        )
+    caches = [run.facts.cache or "memory" for run in (first, second)]
+    if caches[0] != caches[1]:
+        raise RunFolderError(
+            f"expected runs whose inputs lie in one place when the clock starts, got {caches[0]} ({first.name}) and "
+            f"{caches[1]} ({second.name}); give runs with the same timing.inputs"
+        )
 
 
 def fold_to_cost(run: History, by: str, limit: float) -> Side:

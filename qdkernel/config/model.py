@@ -203,6 +203,11 @@ class TimingConfig(Section):
         "as much time has gone as before; all of them count.",
     )
 
+    inputs: Literal["cold", "cached"] = Field(
+        default="cold",
+        description="Where the fresh inputs of a timed call are when its clock starts: in memory, or in the smallest "
+        "cache that holds them, as the small products of many programs are. Speeds of the two do not compare.",
+    )
     held_out: Annotated[int, Field(ge=0, le=8)] = Field(
         default=2,
         description="Sizes around each scored one at which the best elites are timed once when the run ends; none of "

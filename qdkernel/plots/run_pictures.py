@@ -14,7 +14,7 @@ from qdkernel.plots.heatmap import draw_archive
 from qdkernel.plots.progress import Progress, draw_progress, progress_of
 from qdkernel.plots.projections import draw_projections
 from qdkernel.plots.roofline import Point, draw_roofline
-from qdkernel.runs import MachineFacts, Record, RunFolder, elites, format_accuracy
+from qdkernel.runs import MachineFacts, Record, RunFolder, elites, format_conditions
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -69,7 +69,7 @@ def picture(inches: tuple[float, float], draw: Callable[[Figure], None]) -> byte
 
 def _title(what: str, facts: MachineFacts) -> str:
     threads = f"{facts.threads} thread" + ("s" if facts.threads != 1 else "")
-    return f"{facts.problem}: {what}\n{facts.cpu}, {threads}{format_accuracy(facts.accuracy)}"
+    return f"{facts.problem}: {what}\n{facts.cpu}, {threads}{format_conditions(facts.accuracy, facts.cache)}"
 
 
 def _objectives(held: Mapping[Cell, Record]) -> dict[Cell, float]:

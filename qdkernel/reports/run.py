@@ -29,7 +29,7 @@ from qdkernel.core import (
 from qdkernel.errors import UnknownName
 from qdkernel.reports.models import arms_table, conversation_line, failures_table, spending_lines
 from qdkernel.reports.repetition import repetition_view
-from qdkernel.runs import EventKind, MachineFacts, Record, RunFolder, elites, format_accuracy
+from qdkernel.runs import EventKind, MachineFacts, Record, RunFolder, elites, format_conditions
 
 PLAIN_WIDTH = 160  # columns of a table that is not shown in a terminal
 TOP_CELLS = 15
@@ -173,7 +173,7 @@ def _facts_table(name: str, summary: Summary) -> Table:
     table = _plain_table()
     table.add_row("run", _text(name))
     problem = f"{facts.problem} ({facts.dtype})" if facts.dtype else facts.problem
-    table.add_row("problem", _text(problem + format_accuracy(facts.accuracy)))
+    table.add_row("problem", _text(problem + format_conditions(facts.accuracy, facts.cache)))
     threads = f"{facts.threads} thread" + ("s" if facts.threads != 1 else "")
     compiler = facts.compiler.get("version") or facts.compiler.get("command")
     table.add_row("machine", _text(", ".join(str(part) for part in (facts.cpu, threads, compiler) if part)))

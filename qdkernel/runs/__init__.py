@@ -11,7 +11,7 @@ from qdkernel.runs.conversation_records import (
 )
 from qdkernel.runs.folder import RunFolder
 from qdkernel.runs.inspection import foreign_content
-from qdkernel.runs.machine_facts import MachineFacts, format_accuracy
+from qdkernel.runs.machine_facts import MachineFacts, format_conditions
 from qdkernel.runs.machine_record import (
     BaselineRecord,
     CompilerRecord,
@@ -43,7 +43,7 @@ __all__ = [
     "StoredConversation",
     "elites",
     "foreign_content",
-    "format_accuracy",
+    "format_conditions",
     "read_machine_record",
     "source_bytes",
     "write_machine_record",

@@ -20,6 +20,7 @@ class MachineFacts:
         dtype: ``float64`` or ``float32``.
         threads: OpenMP threads while scoring.
         accuracy: the rule by which results were judged, ``componentwise`` or ``normwise``.
+        cache: the cache level that inputs were brought into before the clock started; empty: they came from memory.
         bandwidth_bound: views report GB/s beside GFLOP/s.
         cpu: model name.
         cores: CPUs the run could use.
@@ -37,6 +38,7 @@ class MachineFacts:
     dtype: str = ""
     threads: int = 1
     accuracy: str = "componentwise"
+    cache: str = ""
     bandwidth_bound: bool = False
     cpu: str = "unknown CPU"
     cores: int | None = None
@@ -70,9 +72,10 @@ class MachineFacts:
         return " ".join([str(self.compiler.get("command") or "gcc"), *(self.flags or ("-O3", "-march=native"))])
 
 
-def format_accuracy(accuracy: str) -> str:
-    """``, accuracy normwise`` where results were not judged by the usual rule; otherwise nothing."""
-    return "" if accuracy == "componentwise" else f", accuracy {accuracy}"
+def format_conditions(accuracy: str, cache: str) -> str:
+    """What is unusual about how kernels were judged, e.g. ``, accuracy normwise, inputs in L2``; otherwise nothing."""
+    rule = "" if accuracy == "componentwise" else f", accuracy {accuracy}"
+    return rule + (f", inputs in {cache}" if cache else "")
 
 
 def machine_facts(record: MachineRecord) -> MachineFacts:
@@ -83,6 +86,7 @@ def machine_facts(record: MachineRecord) -> MachineFacts:
         dtype=record.dtype,
         threads=threads,
         accuracy=record.accuracy,
+        cache=record.cache,
         bandwidth_bound=record.bandwidth_bound,
         cpu=machine.cpu,
         cores=machine.cores,

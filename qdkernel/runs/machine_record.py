@@ -58,6 +58,7 @@ class MachineRecord(_Part):
         bandwidth_bound: views report GB/s beside GFLOP/s.
         threads: OpenMP threads while scoring.
         accuracy: the rule by which results were judged, ``componentwise`` or ``normwise``.
+        cache: the cache level that inputs were brought into before the clock started; empty: they came from memory.
         machine: the machine, as it counted in the run.
         peaks: what it can do at most.
         compiler: the compiler with its flags.
@@ -70,6 +71,7 @@ class MachineRecord(_Part):
     bandwidth_bound: bool
     threads: PositiveInt
     accuracy: str
+    cache: str = ""
     machine: Machine
     peaks: PeaksRecord
     compiler: CompilerRecord

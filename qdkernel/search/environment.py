@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,6 +29,8 @@ from qdkernel.evaluators.toolchain import CompileLimits, Toolchain, check_flags,
 from qdkernel.machine import CoreLock, Machine, flags_of, free_bytes, this_machine
 from qdkernel.problems import find_problem
 from qdkernel.runs import BaselineRecord, CompilerRecord, MachineRecord, PeaksRecord, SizeSpeed
+
+_CACHE_SHARE = 0.75  # of a cache, for the arrays of a block; the rest is for what the kernel packs
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ class RunEnvironment:
             bandwidth_bound=self.problem.bandwidth_bound,
             threads=self.timing.threads,
             accuracy=self.spec.accuracy,
+            cache=self.timing.cache,
             machine=self.machine,
             peaks=PeaksRecord(peak_gflops=peaks, triad_gbytes_per_s=triads),
             compiler=CompilerRecord(
@@ -198,15 +201,34 @@ def resolve_sizes(config: Config, problem: Problem, machine: Machine) -> tuple[M
     return tuple(sizes)
 
 
+def resolve_cache(problem: Problem, sizes: Sequence[Mapping[str, int]], machine: Machine) -> str:
+    """The smallest cache that holds the arrays of a call at every scored size.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    needed = max(problem.bytes(problem.scored_case(size)) for size in sizes)
+    for name, size in sorted(machine.caches.items(), key=lambda item: item[1]):
+        if needed <= _CACHE_SHARE * size:
+            return name
+    known = ", ".join(f"{name} of {size >> 10} KiB" for name, size in machine.caches.items()) or "none is known"
+    raise ConfigError(
+        f"timing.inputs: cached needs a cache that holds the arrays of a call, up to {needed / 2**10:.0f} KiB at the "
+        f"scored sizes, with room to work; this machine has {known}; choose smaller sizes, or cold"
+    )
+
+
 def recorded_baseline(facts: MachineRecord, config: Config) -> tuple[float, ...] | None:
     """The baseline's speeds in a run's ``machine.json``; ``None`` when they do not apply here and now.
 
     A run's objectives are ratios times these speeds, so they compare only on the same CPU at the same
-    instruction-set level with the same threads, sizes, problem and rule of accuracy.
+    instruction-set level with the same threads, sizes, problem, rule of accuracy and place of the inputs.
     """
     problem, machine = find_problem(config.problem), this_machine(config.machine.isa)
     here = (machine.cpu, machine.isa, resolve_threads(config, machine), config.problem, config.accuracy)
     if here != (facts.machine.cpu, facts.machine.isa, facts.threads, facts.problem, facts.accuracy):
+        return None
+    if (config.timing.inputs == "cached") != bool(facts.cache):
         return None
     recorded = facts.baseline.gflops
     sizes = [dict(size) for size in resolve_sizes(config, problem, machine)]
@@ -225,6 +247,7 @@ def _spec(
     threads: int,
 ) -> EvaluationSpec:
     timing, limits = config.timing, config.limits
+    cache = "" if timing.inputs == "cold" else resolve_cache(problem, sizes, machine)
     baseline = config.baseline.library
     return EvaluationSpec(
         problem=problem.name,
@@ -237,6 +260,8 @@ def _spec(
         run=converted(limits, RunSpec),
         timing=TimingSpec(
             sizes=sizes,
+            cache=cache,
+            cache_bytes=machine.caches.get(cache, 0),
             threads=threads,
             peak_gflops=peaks.plausible_gflops(problem.dtype.name, threads),
             triad_gbytes_per_s=peaks.triad_gbytes_per_s(threads),

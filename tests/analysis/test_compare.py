@@ -152,6 +152,16 @@ def test_runs_from_elsewhere_compare_by_the_ratio_to_their_baseline(
     assert "so cells compare by speed relative to each run's own baseline" in text
 
 
+def test_runs_with_inputs_in_cache_and_in_memory_do_not_compare(tmp_path: Path) -> None:
+    cold, cached = run_of(tmp_path, [(CELL, 50.0)]), run_of(tmp_path, [(CELL, 60.0)], changed(cache="L2"))
+    with (
+        RunFolder.open(cold) as first,
+        RunFolder.open(cached) as second,
+        pytest.raises(RunFolderError, match=r"got memory \(.*\) and L2 \(.*same timing.inputs"),
+    ):
+        compare(first, second)
+
+
 def test_runs_with_different_rules_of_accuracy_do_not_compare(tmp_path: Path) -> None:
     strict, loose = run_of(tmp_path, [(CELL, 50.0)]), run_of(tmp_path, [(CELL, 60.0)], changed(accuracy="normwise"))
     with (
@@ -209,7 +219,7 @@ def test_runs_of_different_problems_are_refused(tmp_path: Path) -> None:
     with (
         RunFolder.open(run_of(tmp_path, [(CELL, 5.0)])) as a,
         RunFolder.open(other.path) as b,
-        pytest.raises(RunFolderError, match=r"expected two runs of one problem, got dgemm .* and saxpy .*; give two"),
+        pytest.raises(RunFolderError, match=r"expected runs of one problem, got dgemm .* and saxpy .*; give runs"),
     ):
         compare(a, b)
 

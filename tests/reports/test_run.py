@@ -165,7 +165,7 @@ def test_a_cell_shows_the_model_its_conversation_and_how_often_it_was_timed(tmp_
             folder.evaluations.add_remeasurement(2, ok(made, CELL, 51.0))
         text = view_text(show_cell(folder, CELL))
     assert "model       big, conversation 1, 1 turn, 1,000 tokens, $0.0100\n" in text
-    assert "timed       3 times; the best of them counts\n" in text
+    assert "timed       3 times; all of them count\n" in text
     rows = [line.split() for line in text.splitlines() if line.strip().startswith((made.id[:8], naive.id[:8]))]
     assert [row[3:] for row in rows] == [["edit", "big", "pack", "B\ufffd[31m"], ["seed", "by", "the", "definition"]]
 

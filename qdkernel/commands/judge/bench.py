@@ -28,7 +28,7 @@ from qdkernel.core import (
 )
 from qdkernel.errors import QdkernelError, RunFolderError
 from qdkernel.evaluators.pipeline import EvaluationSpec, EvaluationTask, perform
-from qdkernel.runs import RunFolder, elites, format_accuracy
+from qdkernel.runs import RunFolder, elites, format_conditions
 from qdkernel.search import RunEnvironment, draw_sizes, held_out_spec, open_environment, recorded_baseline
 
 # More rounds of the run's own blocks: longer ones would hold more data, and so time another level of the caches.
@@ -201,7 +201,7 @@ def _print_table(
     from rich.console import Console
     from rich.table import Table
 
-    rule = format_accuracy(environment.spec.accuracy)
+    rule = format_conditions(environment.spec.accuracy, environment.timing.cache)
     title = f"{environment.problem.name}, {environment.timing.threads} threads, against {environment.baseline}{rule}"
     columns = ("kernel", "cell", "GFLOP/s", "held", "ratio [95 % interval]", *(["held out"] if held_out else []))
     table = Table(*columns, title=title)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -154,6 +155,7 @@ class TimingBuffers:
         sizes: the scored sizes.
         expected_s: a guess of one call's time for each size; decides how many calls make a block.
         rule: how long blocks should be.
+        cache_bytes: what the arrays of a block's calls may take together.
     """
 
     _CALLS_MAX = 16  # more would push the working set of a block out of the last-level cache
@@ -166,6 +168,7 @@ class TimingBuffers:
         sizes: Sequence[Mapping[str, int]],
         expected_s: Sequence[float],
         rule: TimingRule,
+        cache_bytes: float = math.inf,
     ) -> None:
         self.problem = problem
         # Made before a benchmark confines its thread to one core: fresh inputs come from two cores, between blocks.
@@ -178,6 +181,7 @@ class TimingBuffers:
         for size, call_s in zip(sizes, expected_s, strict=True):
             case = problem.scored_case(size)
             most = self._SMALL_CALLS_MAX if problem.bytes(case) <= self._SMALL_BYTES else self._CALLS_MAX
+            most = max(1, int(min(most, cache_bytes / problem.bytes(case))))
             timed = int(np.clip(np.ceil(rule.block_ms * 1e-3 / call_s), 1, most))
             scored.append(
                 ScoredSize(

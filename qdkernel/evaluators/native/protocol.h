@@ -44,9 +44,7 @@ struct qd_control {
     uint32_t first, count;     /* parent: the calls of the block */
     uint32_t state, progress;  /* child: for messages only */
     uint32_t float_control;    /* child: nonzero when a call left another rounding or flush mode behind */
-    uint32_t layers;           /* child: bits of enum qd_fault { QD_FAULT = 1, QD_FAULT_WRITE = 2, QD_FAULT_CODE = 4, QD_FAULT_STACK = 8, QD_FAULT_PROTECTION = 16 };
-
-enum qd_layer that are in force */
+    uint32_t layers;           /* child: bits of enum qd_layer that are in force */
     char message[256];         /* child: why it failed before the kernel was called */
     uint32_t thawed;   /* parent: the block whose child, armed and perhaps stopped, goes on */
     uint32_t awake;    /* child: the block for which it does */
@@ -54,6 +52,7 @@ enum qd_layer that are in force */
     uint64_t fault_address; /* child: what the access that killed it went to */
     uint32_t fault;         /* child: bits of enum qd_fault; 0 when it has not been killed by an access */
     uint32_t stack_kib;     /* child: size of the stack of its first thread */
+    uint32_t cached;   /* parent: the arrays of a block's calls are brought into the child's caches before it starts */
 };
 
 enum qd_fault { QD_FAULT = 1, QD_FAULT_WRITE = 2, QD_FAULT_CODE = 4, QD_FAULT_STACK = 8, QD_FAULT_PROTECTION = 16 };

@@ -87,12 +87,18 @@ class EvaluationContext:
         return assembly_hash(source, self.toolchain, self.built, folder, self.spec.compile.limits)
 
     def start(
-        self, shared_object: Path, layout: Layout, inputs: MemoryFile, outputs: MemoryFile, threads: int
+        self,
+        shared_object: Path,
+        layout: Layout,
+        inputs: MemoryFile,
+        outputs: MemoryFile,
+        threads: int,
+        cached: bool = False,
     ) -> Child:
-        """A contained child that holds a kernel, on exactly as many cores as it has threads."""
+        """A contained child that holds a kernel, on exactly as many cores as it has threads; ``cached``: see there."""
         limits = Limits(memory_mb=self.spec.run.memory_mb, layers=self.spec.run.layers)
         executable = Executable(self.built.runner, shared_object, self.problem.name, kernel_environment(threads))
-        return Child(self.native, executable, layout, inputs, outputs, self._cores[:threads], limits)
+        return Child(self.native, executable, layout, inputs, outputs, self._cores[:threads], limits, cached)
 
     def close(self) -> None:
         """Ends the baseline's child and frees the memory."""
@@ -122,8 +128,9 @@ class EvaluationContext:
         """A child that holds the baseline."""
         made, run = self.baseline, self.spec.run
         limits = Limits(memory_mb=run.memory_mb, cpu_s=1 << 30, layers=made.layers & run.layers)
-        cores = self._cores[: self.timer.spec.threads]
-        return Child(self.native, made.executable, layout, inputs, outputs, cores, limits)
+        timing = self.timer.spec
+        cores, cached = self._cores[: timing.threads], bool(timing.cache)
+        return Child(self.native, made.executable, layout, inputs, outputs, cores, limits, cached)
 
     def _start_timed_baseline(self, buffers: TimingBuffers) -> tuple[Baseline, Child]:
         return self.baseline, self.start_baseline(buffers.layout, buffers.inputs, buffers.outputs("baseline"))

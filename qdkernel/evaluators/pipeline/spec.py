@@ -68,6 +68,9 @@ class TimingSpec:
         triad_gbytes_per_s: measured STREAM triad at ``threads`` threads.
         llc_bytes: size of the last-level cache; traffic is bounded by triad only for data beyond it.
         simd_gflops: the most that code of each SIMD level can reach with ``threads`` threads, by level.
+        cache: the cache level that inputs are brought into before the clock starts, e.g. ``L2``; empty when they come
+            from memory.
+        cache_bytes: its size.
         baseline: the user's choice of baseline.
         baseline_gflops: the baseline's calibrated GFLOP/s per scored size; empty until calibrated.
         rule: how long a kernel is timed against the baseline.
@@ -85,6 +88,8 @@ class TimingSpec:
     triad_gbytes_per_s: float
     llc_bytes: int
     simd_gflops: Mapping[str, float] = field(default_factory=dict)
+    cache: str = ""
+    cache_bytes: int = 0
     baseline: BaselineChoice = field(default_factory=BaselineChoice)
     baseline_gflops: tuple[float, ...] = ()
     rule: TimingRule = field(default_factory=TimingRule)

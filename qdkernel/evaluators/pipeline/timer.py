@@ -30,8 +30,8 @@ _PATIENCE_S = 0.5  # for a call, at least: a scalar loop on one thread needs 0.0
 _LONG_S, _SLOW = 0.02, 1.5  # heuristic: 20 calls of 20 ms are all that an evaluation may take
 _QUIET_PATIENCE_S = 3.0  # disturbances that last longer are left to the choice of rounds
 
-Start = Callable[[Path, Layout, MemoryFile, MemoryFile, int], Child]
-"""Starts a contained child: ``start(shared object, layout, inputs, outputs, threads)``."""
+Start = Callable[[Path, Layout, MemoryFile, MemoryFile, int, bool], Child]
+"""Starts a contained child: ``start(shared object, layout, inputs, outputs, threads, cached)``."""
 
 
 class Timer:
@@ -59,7 +59,9 @@ class Timer:
     ) -> None:
         self.spec = spec
         self.rng = new_generator()  # orders of blocks, resampling; inputs and checks have generators of their own
-        self.buffers = TimingBuffers(problem, spec.sizes, _expected_s(problem, spec), spec.rule)
+        self.buffers = TimingBuffers(
+            problem, spec.sizes, _expected_s(problem, spec), spec.rule, spec.cache_bytes if spec.cache else math.inf
+        )
         self._lock, self._cores, self._start = lock, cores, start
         self._start_baseline = start_baseline
         self._baseline: tuple[Baseline, TimedProcess] | None = None
@@ -91,7 +93,8 @@ class Timer:
     def start(self, name: str, shared_object: Path) -> TimedProcess:
         """A contained child ready to be timed; ``name`` is that of its output file."""
         buffers = self.buffers
-        child = self._start(shared_object, buffers.layout, buffers.inputs, buffers.outputs(name), self.spec.threads)
+        outputs, cached = buffers.outputs(name), bool(self.spec.cache)
+        child = self._start(shared_object, buffers.layout, buffers.inputs, outputs, self.spec.threads, cached)
         return TimedProcess(name, child)
 
     def await_quiet(self) -> bool:

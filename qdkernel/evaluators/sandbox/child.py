@@ -30,7 +30,7 @@ from qdkernel.machine import running_on
 _CONTROL = np.dtype(
     [(name, "u4") for name in ("command", "armed", "start", "done", "first", "count", "state", "progress")]
     + [("float_control", "u4"), ("layers", "u4"), ("message", "S256"), ("thawed", "u4"), ("awake", "u4")]
-    + [("base", "u8"), ("fault_address", "u8"), ("fault", "u4"), ("stack_kib", "u4")]
+    + [("base", "u8"), ("fault_address", "u8"), ("fault", "u4"), ("stack_kib", "u4"), ("cached", "u4")]
 )
 _FAILED = 3
 _LATE, _GONE, _GONE_UNARMED = -1, -2, -3
@@ -93,6 +93,7 @@ class Child:
         outputs: output file.
         cores: processors it may run on.
         limits: what contains it.
+        cached: the arrays of each block's calls are brought into its cores' caches before the block starts.
 
     Attributes:
         delayed_ns: nanoseconds that its threads waited for a processor in the last block after which it was stopped,
@@ -108,10 +109,12 @@ class Child:
         outputs: MemoryFile,
         cores: tuple[int, ...],
         limits: Limits,
+        cached: bool = False,
     ) -> None:
         self._native = native
         self._layout = layout
         self._control = MemoryFile("control", PAGE)
+        self._control.bytes[: _CONTROL.itemsize].view(_CONTROL)["cached"] = cached
         self._block = self._first = self._count = self.delayed_ns = 0
         plan = MemoryFile("plan", len(layout.plan))
         plan.bytes[: len(layout.plan)] = np.frombuffer(layout.plan, np.uint8)

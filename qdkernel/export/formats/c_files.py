@@ -12,7 +12,7 @@ from qdkernel.analysis import MAX_ANCESTORS, first_records, lineage, ratio_to_ba
 from qdkernel.core import AXES, Cell, cell_name, size_text, write_atomically
 from qdkernel.errors import ConfigError, RunFolderError
 from qdkernel.export.contract import Source
-from qdkernel.runs import MachineFacts, Record, RunFolder, elites, format_accuracy, source_bytes
+from qdkernel.runs import MachineFacts, Record, RunFolder, elites, format_conditions, source_bytes
 
 _WIDTH = 118
 
@@ -68,7 +68,7 @@ def stale_files(out_dir: Path, current: Sequence[Path]) -> list[Path]:
 def _what(record: Record, facts: MachineFacts) -> list[str]:
     evaluation = record.evaluation
     threads = f"{facts.threads} thread" + ("s" if facts.threads != 1 else "")
-    rule = format_accuracy(facts.accuracy)
+    rule = format_conditions(facts.accuracy, facts.cache)
     lines = [
         *_wrapped(f"{facts.problem} for {facts.cpu}, {threads}{rule}; bred by qdkernel."),
         "",

@@ -9,7 +9,7 @@ from typing import Any
 
 from qdkernel.analysis import coverage, operator_and_model, operator_stats, qd_score, ratio_to_baseline
 from qdkernel.core import AXES, Arm, Cell, Outcome, cell_name, one_line, printable, reachable_cells, size_text
-from qdkernel.runs import EventKind, MachineFacts, Record, elites, format_accuracy
+from qdkernel.runs import EventKind, MachineFacts, Record, elites, format_conditions
 from qdkernel.web.reading import RunData
 from qdkernel.web.view.curves import curves
 from qdkernel.web.view.model import (
@@ -98,7 +98,7 @@ def _facts(run: RunData) -> tuple[Figure, ...]:
     limits = [f"peak {facts.peak_gflops:.1f} GFLOP/s"] if facts.peak_gflops else []
     limits += [f"triad {facts.triad_gbytes_per_s:.1f} GB/s"] if facts.triad_gbytes_per_s else []
     rows = [
-        ("problem", f"{run.problem} {facts.dtype}{format_accuracy(facts.accuracy)}"),
+        ("problem", f"{run.problem} {facts.dtype}{format_conditions(facts.accuracy, facts.cache)}"),
         ("sizes", "; ".join(size_text(entry.size) for entry in sizes)),
         ("machine", ", ".join([facts.cpu, threads, *(["virtual"] if facts.hypervisor else [])])),
         ("limits", ", ".join(limits)),

@@ -15,6 +15,7 @@ from qdkernel.analysis import (
     History,
     Side,
     aggregate,
+    check_comparable,
     differences,
     fold_to_cost,
     ratio_to_baseline,
@@ -22,7 +23,7 @@ from qdkernel.analysis import (
 )
 from qdkernel.core import AXES, Cell, cell_name, one_line, reachable_cells
 from qdkernel.errors import RunFolderError
-from qdkernel.runs import format_accuracy
+from qdkernel.runs import format_conditions
 from qdkernel.web.reading import RunData
 from qdkernel.web.view.curves import NamedLine, Points, curves
 
@@ -136,7 +137,7 @@ def compare_runs(runs: Sequence[RunData]) -> ComparisonView:
     curve = [curves(side.records, run.bills)[0] for run, side in zip(runs, sides, strict=True)]
     speeds = [c.best_ratio if relative else c.best for c in curve]
     return ComparisonView(
-        problem=one_line(runs[0].problem + format_accuracy(runs[0].facts.accuracy)),
+        problem=one_line(runs[0].problem + format_conditions(runs[0].facts.accuracy, runs[0].facts.cache)),
         by="evaluations",
         common=float(common),
         unit="of baseline" if relative else "GFLOP/s",
@@ -157,16 +158,7 @@ def _check(runs: Sequence[RunData]) -> None:
     for run in runs:
         if not run.records:
             raise RunFolderError(f"{run.name} has no evaluation yet; let it run before comparing it")
-        if run.problem != first.problem:
-            raise RunFolderError(
-                f"expected runs of one problem, got {first.problem} ({first.name}) and {run.problem} ({run.name}); "
-                "give runs whose configurations name the same problem"
-            )
-        if run.facts.accuracy != first.facts.accuracy:
-            raise RunFolderError(
-                f"expected runs with one rule of accuracy, got {first.facts.accuracy} ({first.name}) and "
-                f"{run.facts.accuracy} ({run.name}): what the looser rule admits would win by it alone"
-            )
+        check_comparable(first, run)
 
 
 def _history(run: RunData) -> History:

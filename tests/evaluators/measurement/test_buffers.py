@@ -90,3 +90,14 @@ def test_sizes_beside_the_scored_ones_are_larger_in_each_extent(problem: str) ->
     assert all(size[name] < near[name] <= size[name] + 37 for name in found.size_names)
     assert {name: respelled[name] for name in found.size_names} == size
     assert respelled != found.scored_case(size)
+
+
+@pytest.mark.parametrize(("cache_bytes", "calls"), [(np.inf, 16), (5 * 8 * 4 * 200**2, 5), (1.0, 1)])
+def test_a_block_has_as_many_calls_as_the_cache_of_its_inputs_holds(cache_bytes: float, calls: int) -> None:
+    problem, size = find_problem("dgemm"), {"m": 200, "n": 200, "k": 200}
+    assert problem.bytes(problem.scored_case(size)) <= 8 * 4 * 200**2
+    found = TimingBuffers(problem, [size], [1e-5], TimingRule(), cache_bytes)
+    try:
+        assert found.sizes[0].timed == pytest.approx(calls, abs=2)
+    finally:
+        found.close()

@@ -451,3 +451,14 @@ def test_a_speed_above_the_peak_of_its_level_is_never_stored(context: Evaluation
         narrow.close()
     assert refused.outcome is Outcome.IMPLAUSIBLE
     assert f"is above the 0.0 that {level} code reaches here" in refused.detail
+
+
+def test_inputs_can_be_brought_into_a_cache_before_the_clock_starts(tmp_path: Path) -> None:
+    context = EvaluationContext(timed_with(make_spec(tmp_path), cache="L2", cache_bytes=1 << 19))
+    try:
+        process = context.timer.baseline_process
+        assert context.timer.baseline_case(0, process).timed * 4 * 8 * 48**2 <= 1 << 20
+        found = evaluate(context, Kernel(naive()))
+    finally:
+        context.close()
+    assert found.outcome is Outcome.OK, found.detail
