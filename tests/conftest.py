@@ -21,7 +21,7 @@ from qdkernel.evaluators.pipeline import (
     SharedScratch,
     TimingSpec,
 )
-from qdkernel.evaluators.toolchain import Toolchain, find_toolchain
+from qdkernel.evaluators.toolchain import Toolchain, cache_dir, find_toolchain
 from qdkernel.machine import flags_of, this_machine
 from qdkernel.machine.cpu import parse_cpuinfo
 from qdkernel.machine.isa import features_of
@@ -74,6 +74,10 @@ def run_with(spec: EvaluationSpec, **changes: Any) -> EvaluationSpec:  # Any: a 
 def compiled_with(spec: EvaluationSpec, **changes: Any) -> EvaluationSpec:  # Any: a field of ``CompileSpec`` each
     """The spec with another way to compile."""
     return dataclasses.replace(spec, compile=dataclasses.replace(spec.compile, **changes))
+
+
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):  # tests look for contained children by the cache they come from
+    os.environ["QDKERNEL_CACHE"] = str(cache_dir() / worker)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

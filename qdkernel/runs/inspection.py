@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from qdkernel.core import Outcome
 from qdkernel.errors import RunFolderError
 from qdkernel.runs.database import open_readonly, translated
+from qdkernel.runs.machine_record import read_machine_record
 
 _STORED = {"INTEGER": ("integer",), "REAL": ("real", "integer"), "TEXT": ("text",), "BLOB": ("blob",)}
 """Column type -> storage classes that its values may have."""
 
-_MISSING = " is missing"
 _OUTCOMES = tuple(outcome.value for outcome in Outcome)
 
 Check = Callable[[Any], bool]  # Any: parsed JSON
@@ -30,15 +30,12 @@ def find_fault(folder: Path) -> str | None:
     Raises:
         RunFolderError: the database cannot be opened, or is not a run of this version.
     """
+    record = folder / "machine.json"
     try:
-        data = json.loads((folder / "machine.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        return f"{folder / 'machine.json'}: expected JSON, but {error}"
-    found = list(_mismatches(data, _MACHINE, ""))
-    found.sort(key=lambda each: each.endswith(_MISSING))  # reading can do without most keys
-    if found and not found[0].endswith(_MISSING):
-        return f"{folder / 'machine.json'}: {found[0]}"
-    return _fault_of_database(folder / "run.db") or (f"{folder / 'machine.json'}: {found[0]}" if found else None)
+        read_machine_record(record.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        return f"{record}: expected the record of a run's machine, but {error}"
+    return _fault_of_database(folder / "run.db")
 
 
 def _fault_of_database(path: Path) -> str | None:
@@ -88,10 +85,6 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
-def _is_flag(value: Any) -> bool:
-    return isinstance(value, bool)
-
-
 def _list_of(check: Check) -> Check:
     return lambda value: isinstance(value, list) and all(map(check, value))
 
@@ -102,10 +95,6 @@ def _named(check: Check) -> Check:
 
 def _with_keys(*keys: str) -> Check:
     return lambda value: isinstance(value, dict) and set(keys) <= value.keys()
-
-
-def _maybe(check: Check) -> Check:
-    return lambda value: value is None or check(value)
 
 
 _NUMBERS = ("a list of numbers", _list_of(_is_number))
@@ -128,48 +117,6 @@ _JSON: Mapping[tuple[str, str], tuple[str, Check]] = {
     ("model_calls", "request"): ("a list of messages", _list_of(_with_keys("role", "content"))),
     ("state", "value"): ("a value", lambda value: True),
 }
-
-_Shape = Mapping[str, Any]  # Any: a check, or the shape of an object
-_MACHINE: _Shape = {
-    "problem": _is_text,
-    "dtype": _is_text,
-    "bandwidth_bound": _is_flag,
-    "threads": _is_integer,
-    "accuracy": _is_text,
-    "machine": {
-        "cpu": _is_text,
-        "cores": _is_integer,
-        "simd_widths": _list_of(_is_integer),
-        "caches": _named(_is_number),
-        "hypervisor": _maybe(lambda value: isinstance(value, str | bool)),
-        "isa": _maybe(_is_text),
-    },
-    "peaks": {"peak_gflops": _named(_named(_named(_is_number))), "triad_gbytes_per_s": _named(_is_number)},
-    "compiler": {"command": _is_text, "version": _is_text, "flags": _list_of(_is_text)},
-    "baseline": {
-        "name": _is_text,
-        "gflops": _list_of(lambda value: _with_keys("size", "gflops")(value) and _is_speed(value)),
-    },
-}
-
-
-def _is_speed(value: Any) -> bool:
-    return _named(_is_integer)(value["size"]) and _is_number(value["gflops"])
-
-
-def _mismatches(data: Any, shape: _Shape, at: str) -> Iterator[str]:
-    """What of an object is not as its shape says; unknown keys are nobody's concern."""
-    if not isinstance(data, dict):
-        yield f"{at or 'the file'}: expected an object, got {type(data).__name__}"
-        return
-    for key, wanted in shape.items():
-        here = f"{at}.{key}".lstrip(".")
-        if key not in data:
-            yield f"{here}{_MISSING}"
-        elif isinstance(wanted, Mapping):
-            yield from _mismatches(data[key], wanted, here)
-        elif not wanted(data[key]):
-            yield f"{here}: a value of an unexpected kind, {json.dumps(data[key])[:60]}"
 
 
 def foreign_content(folder: Path) -> str | None:
