@@ -95,7 +95,7 @@ class LoadedKernel:
 
 
 class _Copy:
-    """A shared object opened once more, with static memory of its own: the loader knows objects by their file."""
+    """A shared object opened once more, with static memory of its own: the loader identifies objects by their file."""
 
     def __init__(self, problem: Problem, module: Any, shared_object: bytes) -> None:
         ffi = cffi.FFI()
@@ -127,7 +127,7 @@ def load(
         RunFolderError: no such run or elite.
         ConfigError: the run is for an instruction-set level that this machine has not, or the folder names a compiler,
             a flag or a library that only ``trust`` accepts.
-        QdkernelError: the kernel does not pass here, e.g. for want of an instruction set.
+        QdkernelError: the kernel does not pass here, e.g. as an instruction set is missing.
     """
     with RunFolder.open(Path(run)) as folder:
         config = load_config(folder.path / "config.yaml", files_must_exist=False)
@@ -220,7 +220,7 @@ def _strides(argument: ArrayArgument, array: Array) -> tuple[int, ...] | None:
 
 
 def _lowest_address(array: Array) -> int:
-    """The address of the element that lies first in memory: as the BLAS wants it, also of a reversed vector."""
+    """The address of the element that lies first in memory: as in BLAS, also of a reversed vector."""
     reversed_by = sum((extent - 1) * step for extent, step in zip(array.shape, array.strides, strict=True) if step < 0)
     return int(array.ctypes.data) + (reversed_by if array.size else 0)
 

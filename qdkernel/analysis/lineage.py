@@ -41,7 +41,7 @@ def lineage(record: Record, origins: Mapping[KernelId, Record], most: int | None
 
 
 def first_parent(record: Record, origins: Mapping[KernelId, Record]) -> Record | None:
-    """The first of a record's parents that ``origins`` knows."""
+    """The first of a record's parents that ``origins`` has."""
     return next((origins[parent] for parent in record.proposal.parents if parent in origins), None)
 
 

@@ -15,7 +15,7 @@ def usable_streams() -> bool:
     A descriptor that is closed would be given to the next file that is opened, and be written to. A character that the
     encoding of standard output lacks is shown as ``?``.
     """
-    if sys.stderr is None:  # the user wants no messages
+    if sys.stderr is None:  # closed by the user: no messages
         sys.stderr = _opened_null(2)
     if sys.stdin is None:
         sys.stdin = _opened_null(0)

@@ -66,7 +66,7 @@ def _model(given: Mapping[str, str], asked: Sequence[str]) -> ModelConfig:
         if key == "QDKERNEL_API_KEY":
             raise ConfigError(
                 f"models: environment: expected https, as QDKERNEL_API_KEY would cross the network to {_host(url)} "
-                "unencrypted; use https, unset the key if the server wants none, or set QDKERNEL_KEY_OVER_HTTP=1 where "
+                "unencrypted; use https, unset the key if the server needs none, or set QDKERNEL_KEY_OVER_HTTP=1 where "
                 "you trust every machine on the way"
             )
         key = None  # a key for other programs, which this server was never meant to get
@@ -91,7 +91,7 @@ def _model(given: Mapping[str, str], asked: Sequence[str]) -> ModelConfig:
     if key is None and not is_loopback(_host(model.base_url)) and not _is_plain_remote(model.base_url):
         raise ConfigError(
             f"models: environment: QDKERNEL_API_KEY is missing, though {_host(model.base_url)} is not this "
-            "machine; set it, to any word if the server wants none"
+            "machine; set it, to any word if the server needs none"
         )
     return model
 

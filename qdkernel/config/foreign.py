@@ -1,4 +1,4 @@
-"""What a configuration from a run folder may name without the user's word: such a folder may come from somebody else.
+"""What a configuration from a run folder may name without the user's consent: such a folder may come from elsewhere.
 
 The compiler's command, some of its flags (``-fplugin``, ``-B``, ``-specs``) and a baseline library are programs that
 run uncontained, so a folder that was copied from elsewhere must not choose them.

@@ -77,7 +77,7 @@ class PriceConfig(Section):
 class ModelConfig(Section):
     """A language model behind an OpenAI-compatible endpoint (Chat Completions)."""
 
-    model: Word = Field(description="The model's id, as its server knows it.")
+    model: Word = Field(description="The model's id on its server.")
     name: str = Field(default="", description="What the run calls it; left out, the model's id. Unique.")
     base_url: Annotated[Word, AfterValidator(_check_url)] = Field(
         description="Where the API begins, usually up to /v1, e.g. http://localhost:8000/v1."
@@ -89,7 +89,7 @@ class ModelConfig(Section):
     )
     temperature: Annotated[float, Field(ge=0, le=2)] | None = Field(
         default=0.8,
-        description="Sampling temperature; 0.8 for variety at sound syntax, null not to send one, as some models want.",
+        description="Sampling temperature; 0.8 for variety at sound syntax, null where the model refuses one.",
     )
     max_tokens: PositiveInt = Field(
         default=EndpointSpec.max_tokens,
@@ -113,7 +113,7 @@ class ModelConfig(Section):
     )
     key_over_http: bool = Field(
         default=EndpointSpec.key_over_http,
-        description="Whether the key may go over plain http to another machine, where anybody on the way can read it; "
+        description="Whether the key may go over plain http to another machine, readable on the way; "
         "never needed for this machine.",
     )
     extra: Annotated[Mapping[str, Any], AfterValidator(_check_extra)] = Field(  # Any: JSON

@@ -56,7 +56,7 @@ __all__ = [
     "resolve_models",
 ]
 
-MAX_BYTES = 1 << 20  # by thought: a configuration a person wrote is a few KiB; more is the wrong file
+MAX_BYTES = 1 << 20  # heuristic: configurations written by hand have a few KiB; more is the wrong file
 AFTER_THE_FILE = MAX_BYTES + 1  # more lines than a file can have: mistakes in --set values are listed last
 SHIPPED = Path(__file__).resolve().parents[2] / "configs"  # of a checkout; a wheel has none
 

@@ -121,7 +121,7 @@ class CompilerConfig(Section):
 
 
 def _describe_operators(schema: dict[str, Any]) -> None:  # Any: JSON schema
-    """Lists the registered operators; the registry is loaded only when somebody asks for the schema."""
+    """Lists the registered operators; the registry is loaded only for the schema."""
     from qdkernel.mutators import names_in_words
 
     schema["description"] = f"The operator: {names_in_words()}."

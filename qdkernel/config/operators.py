@@ -12,7 +12,7 @@ _HOW = (
 
 
 def check_operators(config: Config) -> None:
-    """Checks that somebody can propose kernels and that the budget can be spent; call it with the models resolved.
+    """Checks that an operator can propose kernels and that the budget can be spent; takes resolved models.
 
     Raises:
         ConfigError: only model operators, or only budgets for models, but no model; or money without a price.

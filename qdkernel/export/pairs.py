@@ -17,7 +17,7 @@ LENGTH_RATIO = 2.0
 PAIRS_OF_A_KERNEL = 4
 """By thought: a kernel that is chosen more often is learned by heart."""
 FAILURE_MARGIN = 1.0
-"""Margin of a pair whose rejected kernel failed; by thought: as if it were half as fast."""
+"""Margin of a pair whose rejected kernel failed; heuristic: as if it were half as fast."""
 
 _TEACHING = (Outcome.WRONG, Outcome.CRASHED, Outcome.TIMEOUT, Outcome.COMPILE_ERROR, Outcome.POLICY_VIOLATION)
 

@@ -65,7 +65,7 @@ def split_by_lineage(
 ) -> Splits:
     """Records in ``train`` and ``test``; whole lineages of a problem go to one side.
 
-    A lineage is what parents and equal code connect, across runs; a seed kernel connects nobody, as all descend from
+    A lineage is what parents and equal code connect, across runs; a seed kernel connects none, as all descend from
     it. Lineages are held out in the order of a hash of theirs while they fit into the share.
 
     Args:

@@ -26,15 +26,15 @@ class EndpointSpec:
     Attributes:
         name: what the run calls it.
         base_url: where the API begins, usually up to ``/v1``; without user, password or query.
-        model: the model's id, as its server knows it.
-        api_key_env: the environment variable that holds the key; ``None`` for a server that wants none.
+        model: the model's id on its server.
+        api_key_env: the environment variable that holds the key; ``None`` for a server that needs none.
         temperature: sampling temperature; ``None`` not to send one.
         max_tokens: longest reply.
         parallel: requests at once; kept by the caller.
         timeout_s: for one request, from connecting to the last byte.
         stream: whether replies are streamed.
         attempts: requests for one reply at most, the first included; not counting those that only find out which
-            fields the server knows.
+            fields the server accepts.
         input_price: US dollars per million tokens sent.
         output_price: US dollars per million tokens received.
         extra: further fields of the request's JSON, e.g. ``{"top_k": 20}``.
@@ -62,7 +62,7 @@ class Dialect:
     """What a server accepts; at first what vLLM, llama.cpp and Ollama accept.
 
     Attributes:
-        token_field: ``max_tokens``, or ``max_completion_tokens`` as OpenAI's reasoning models want it.
+        token_field: ``max_tokens``, or ``max_completion_tokens`` as OpenAI's reasoning models require.
         temperature: whether a temperature may be sent; the same models refuse one.
         stream_options: whether a stream can be asked for its token counts.
         system_role: whether a message may have the system's role; else its text begins the user's first message.

@@ -20,7 +20,7 @@ class Secret:
     """A key: no ``repr``, and so no traceback with local variables, shows it.
 
     Args:
-        value: the key; ``None`` for a server that wants none.
+        value: the key; ``None`` for a server that needs none.
     """
 
     __slots__ = ("_parts", "_value")
@@ -43,7 +43,7 @@ class Secret:
         return self._value is None or all("!" <= character <= "~" for character in self._value)
 
     def reveal(self) -> str:
-        """The key as it is sent; the client wants some text even where a server wants none."""
+        """The key as it is sent; the client needs some text even where the server needs none."""
         return self._value or "none"
 
     def scrub(self, text: str, limit: int) -> str:

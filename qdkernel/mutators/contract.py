@@ -14,7 +14,7 @@ from qdkernel.machine import Machine
 
 @dataclass(frozen=True)
 class Elite:
-    """The kernel that holds a cell, with what a mutator may want to know of it.
+    """The kernel that holds a cell, with what a mutator may need of it.
 
     Attributes:
         kernel: the kernel.

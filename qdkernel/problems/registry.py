@@ -20,11 +20,11 @@ PROBLEMS: dict[str, Problem] = {
 
 
 def find_problem(name: str, accuracy: str = "componentwise") -> Problem:
-    """The problem called ``name``, judged ``componentwise`` or, where it knows such a rule, ``normwise``.
+    """The problem called ``name``, judged ``componentwise`` or, where it has such a rule, ``normwise``.
 
     Raises:
         UnknownName: there is none; the message lists the known ones.
-        ConfigError: it knows no such rule.
+        ConfigError: it has no such rule.
     """
     if name not in PROBLEMS:
         raise unknown("problem", name, PROBLEMS)

@@ -15,7 +15,7 @@ from rich.text import Text
 from qdkernel.core import Outcome, RunStatus, one_line
 
 _PLAIN_EVERY_S = 5.0
-_PLAIN_IDLE_S = 25.0  # while nothing is evaluated, e.g. because a model thinks, a line now and then shows life
+_PLAIN_IDLE_S = 25.0  # while nothing is evaluated, e.g. until a model replies; shows that the run goes on
 _LIVE_EVERY_S = 0.25
 
 

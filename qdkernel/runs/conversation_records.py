@@ -91,7 +91,7 @@ class StoredConversation:
     Attributes:
         id: from 1, in the order of their commit.
         assignment: what it was about.
-        model: whom it is held with.
+        model: by its name in the run.
         started_at: UTC, ISO 8601.
         ended: how; ``None`` while it goes on.
         reason: why it ended without a result; empty otherwise.

@@ -112,7 +112,7 @@ def open_readonly(path: Path) -> sqlite3.Connection:
                 return _open_checked(uri + "?mode=ro", path)
             if _code(error) not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR) or _may_change(path):
                 raise
-            # A read-only mount without locks: nobody writes there, so reading without a lock is safe.
+            # A read-only mount without locks: no process writes there, so reading without a lock is safe.
             return _open_checked(uri + "?immutable=1", path)
 
 
@@ -159,7 +159,7 @@ def _connect(uri: str) -> sqlite3.Connection:
     # Several threads use it, one at a time: the store's lock sees to that.
     connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
     connection.row_factory = sqlite3.Row
-    connection.execute("PRAGMA trusted_schema = OFF")  # the file may be from somebody else
+    connection.execute("PRAGMA trusted_schema = OFF")  # the file may come from elsewhere
     return connection
 
 

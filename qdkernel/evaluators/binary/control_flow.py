@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-_MAX_DEPTH = 20  # deeper nests are nobody's kernel, and each level costs a pass over its blocks
+_MAX_DEPTH = 20  # a limit against hostile code: kernels nest less deeply, and each level costs a pass over its blocks
 _DONE = 1 << 60  # above every number: a block whose cycle is complete
 
 

@@ -217,7 +217,7 @@ class Child:
 
     @property
     def was_killed(self) -> bool:
-        """Whether somebody else killed it, e.g. the kernel's out-of-memory killer, or ``close``."""
+        """Whether another process killed it, e.g. the kernel's out-of-memory killer, or ``close``."""
         return self._process.returncode == -signal.SIGKILL
 
     @property

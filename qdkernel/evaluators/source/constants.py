@@ -15,7 +15,7 @@ _SIZES: Mapping[str, int] = {
     "__m128d": 16, "__m256d": 32, "__m512d": 64, "__m128": 16, "__m256": 32, "__m512": 64,
 }  # fmt: skip
 _TYPE_WORDS = frozenset({*_SIZES, "unsigned", "signed", "const", "ptrdiff_t", "uint32_t", "uint64_t", "void", "*"})
-_MAX_NESTING = 24  # of brackets and of names that stand for other names; deeper text is nobody's tile size
+_MAX_NESTING = 24  # of brackets, and of names for other names; a limit against hostile text
 _LIMIT = 1 << 40
 
 

@@ -1,6 +1,6 @@
 """Step 1 of an evaluation: what a kernel's text may not contain, and what to write instead.
 
-The check keeps honest kernels comparable (nobody changes the run's flags) and removes cheap attacks on the compiler.
+The check keeps honest kernels comparable (none changes the run's flags) and removes cheap attacks on the compiler.
 It is not what contains a hostile kernel: the confined compiler, the object policy and the contained child are.
 
 Where the compiler's preprocessor could read the source, the rules apply to the lines that it kept and to what they
@@ -57,7 +57,7 @@ _TRIGRAPH = re.compile(r"\?\?[=/'()!<>-]")
 # which a reader sees other code than the compiler (Boucher & Anderson 2021, "Trojan Source").
 _UNSEEN = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 _MAX_ATTRIBUTE = 128  # tokens; honest ones have a dozen. Bounds the work on hostile text
-_MAX_PIECES = 4  # a word pasted from more parts than this is nobody's accident; the object policy still stands behind
+_MAX_PIECES = 4  # a word is pasted from more parts only on purpose; then the object policy decides
 
 
 def refuse_source(source: bytes, function: str, preprocessed: Preprocessed | None = None) -> str | None:

@@ -1,6 +1,6 @@
 """What the compiler's preprocessor made of a source: which lines it kept, and what they expanded to.
 
-The source is preprocessed with a probe, a pragma that nobody acts on, behind every condition. A probe that arrives in
+The source is preprocessed with a probe, a pragma without effect, behind every condition. A probe that arrives in
 the output stands in text that is compiled, so the rules for text need not guess how conditions end. ``#line`` behind
 each probe keeps ``__LINE__`` and the positions of the output as they are in the source.
 """

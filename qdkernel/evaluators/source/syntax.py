@@ -206,7 +206,7 @@ def _tree(code: bytes) -> Node:
     parser = tree_sitter.Parser(_LANGUAGE)
     try:
         return parser.parse(lambda offset, point: code[offset : offset + 1024], progress_callback=too_long).root_node
-    except ValueError:  # the parser was told to stop
+    except ValueError:  # the parser was stopped
         return tree_sitter.Parser(_LANGUAGE).parse(b"").root_node
 
 
@@ -284,7 +284,7 @@ def assigned(node: Node) -> tuple[str | None, Node | None]:
 
 
 def identifiers(node: Node | None) -> set[str]:
-    """The identifiers in an expression; of one with more than 128 nodes, which is nobody's bound, only some."""
+    """The identifiers in an expression; of one with more than 128 nodes, which no loop bound has, only some."""
     found: set[str] = set()
     stack = [node] if node is not None else []
     for _ in range(_MAX_EXPRESSION):

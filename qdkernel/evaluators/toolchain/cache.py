@@ -66,7 +66,7 @@ def _made(folder: Path) -> bool:
 
 
 def _private(folder: Path) -> bool:
-    """Whether the folder is ours, not a link, and written by nobody else."""
+    """Whether the folder is ours, not a link, and writable by no other user."""
     facts = folder.lstat()
     others_write = facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     return stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.geteuid() and not others_write
@@ -74,7 +74,7 @@ def _private(folder: Path) -> bool:
 
 def _temporary_folder() -> Path:
     folder = Path(tempfile.gettempdir()) / f"qdkernel-{os.geteuid()}"
-    # The name is easy to guess: somebody else may have put a folder or a link there first.
+    # The name is easy to guess: another user may have put a folder or a link there first.
     return folder if _made(folder) and _private(folder) else _fresh_folder()
 
 

@@ -140,7 +140,7 @@ def assembly_hash(source: str, toolchain: Toolchain, built: Built, folder: Path,
 
 
 def _headers(source: str, intrinsics: Path | None) -> list[str]:
-    """Options that include the prototype, and before it the precompiled header where the source wants intrinsics."""
+    """Options that include the prototype, and before it the precompiled header where the source includes intrinsics."""
     precompiled = ["-include", str(intrinsics)] if intrinsics and _INTRINSICS.search(source) else []
     return [*precompiled, "-include", "prototype.h"]
 

@@ -74,7 +74,7 @@ def converse(assignment: Assignment, ask: Ask, function: str, resamples: int = 1
     for turn in range(resamples + 1):
         completion = ask(messages)
         outcome = _read(assignment, completion, function)
-        # Without the thinking, which no server wants back, and never unbounded; some servers refuse an empty message.
+        # Reasoning is stripped and the text cut: servers do not accept reasoning as input, and some no empty message.
         messages = (*messages, Message("assistant", readable(completion.text).strip()[:QUOTED] or "(empty)"))
         if isinstance(outcome, Ending):
             return replace(outcome, messages=messages)

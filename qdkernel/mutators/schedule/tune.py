@@ -125,7 +125,7 @@ def _retuned(parent: Elite, problem: str, values: Mapping[str, str]) -> tuple[Ke
     """The parent with new values and the notes that go with it; ``None`` for values its genome forbids.
 
     While the source is what the genome prints, the genome moves along and is printed anew, so that declared ranges
-    stay right. A source that somebody has edited since is edited in place and its genome is dropped.
+    stay right. A source that was edited since is edited in place and its genome is dropped.
     """
     notes = {name: value for name, value in parent.notes.items() if name != "genome"}
     template = TEMPLATES.get(problem)

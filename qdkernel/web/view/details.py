@@ -36,7 +36,7 @@ class DetailSource:
         return {record.number: self._detail(record, talks.get(record.number)) for record in records}
 
     def ancestors(self, record: Record) -> list[Record]:
-        """Ancestors of a record, parents first, each once, as far as the run knows them."""
+        """Ancestors of a record, parents first, each once, as far as the run holds them."""
         return lineage(record, self._origins, MAX_ANCESTORS)
 
     def _detail(self, record: Record, conversation: StoredConversation | None) -> Json:

@@ -86,7 +86,7 @@ def _closes(stack: Sequence[_Open], marks: str, info: Sequence[str]) -> int | No
         return None
     if info and (len(info) == 1 or info[0].lower() in _C_LABELS) and _LABEL.fullmatch(info[0]):
         return None
-    for depth in range(len(stack) - 1, max(-1, len(stack) - 9), -1):  # nobody nests deeper
+    for depth in range(len(stack) - 1, max(-1, len(stack) - 9), -1):  # real replies nest less deeply
         if stack[depth].marks == marks:
             return depth
     return len(stack) - 1 if len(stack[-1].marks) < len(marks) else None
