@@ -100,7 +100,7 @@ def _host(url: str) -> str:
     try:
         return urlsplit(url.strip()).hostname or ""
     except ValueError:
-        return ""  # the configuration's own check says what is wrong with it
+        return ""  # the configuration's own check reports what is wrong with it
 
 
 def _is_plain_remote(url: str) -> bool:
@@ -126,7 +126,7 @@ def _number(
 
 
 def _complaint(error: ValidationError, given: Mapping[str, str]) -> list[str]:
-    """A line per mistake; most are the URL's, whose own validator says how without quoting secrets."""
+    """A line per mistake; most concern the URL, whose own validator words them without quoting secrets."""
     variable = "QDKERNEL_BASE_URL" if "QDKERNEL_BASE_URL" in given else "OPENAI_BASE_URL"
     return [
         f"{variable}: {one['ctx']['text'] if one['type'] == OWN_ERROR else one['msg']}"

@@ -1,4 +1,4 @@
-"""What to say about a configuration that does not fit: built from the JSON Schema and pydantic's error types."""
+"""Messages about a configuration that does not fit, built from the JSON Schema and pydantic's error types."""
 
 from __future__ import annotations
 

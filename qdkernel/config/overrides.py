@@ -50,7 +50,7 @@ def override(data: dict[str, Plain], text: str, defaults: Mapping[str, Plain]) -
 
 
 def without_secrets(text: str) -> str:
-    """A ``--set`` text as it may be shown: one that says something about a key may hold the key itself."""
+    """A ``--set`` text as it may be shown: one about a key may hold the key itself."""
     if "key" not in text.lower():
         return text
     where, sign, _ = re.split("([=:])", f"{text}=", maxsplit=1)

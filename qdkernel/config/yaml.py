@@ -65,7 +65,7 @@ for _tag, _pattern, _first in _RESOLVERS:
 
 @dataclass(frozen=True)
 class Fault:
-    """Something wrong with the text: its line, counted from 1, the entry if there is one, and what to say."""
+    """A mistake in the text: its line, counted from 1, the entry if there is one, and the message."""
 
     line: int
     path: EntryPath

@@ -49,7 +49,7 @@ class Failure:
         said: what the server or the network said about it, raw: may hold anything, keys included.
         advice: how to put it right; empty when only waiting helps.
         again: whether asking again may help.
-        wait_s: seconds that the server asks to wait; ``None`` when it does not say.
+        wait_s: seconds that the server asks to wait; ``None`` when it names no time.
         status: of the HTTP response; 0 when there was none.
         code: the error's machine-readable code.
         param: the request's field that the server complains about.
@@ -235,7 +235,7 @@ def _status_of_words(error: Mapping[str, Any]) -> int:  # Any: JSON
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds that the headers ask to wait, at least 0; ``None`` when they do not say, or not legibly.
+    """Seconds that the headers ask to wait, at least 0; ``None`` when they name no time, or none that can be read.
 
     RFC 9110, section 10.2.3: seconds or a date. Fractions and ``retry-after-ms`` are OpenAI's additions.
     """
@@ -254,7 +254,7 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
 
 
 def server_message(body: object) -> str:
-    """What an error body says, in its own words: OpenAI's, FastAPI's and Ollama's shapes, any JSON, text, or HTML."""
+    """The message in an error body, unchanged: OpenAI's, FastAPI's and Ollama's shapes, any JSON, text, or HTML."""
     if isinstance(body, Mapping):
         for key in ("message", "error", "detail", "msg"):
             if words := body.get(key):

@@ -28,7 +28,7 @@ class Counts:
     completion: int | None = None
 
     def or_else(self, earlier: Counts) -> Counts:
-        """These, and the earlier ones where these say nothing."""
+        """These, and the earlier ones where these are missing."""
         return Counts(
             earlier.prompt if self.prompt is None else self.prompt,
             earlier.completion if self.completion is None else self.completion,

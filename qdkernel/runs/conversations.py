@@ -84,7 +84,7 @@ class ConversationLog:
     def fail_call(self, call_id: int, failure: CallFailed) -> None:
         """Commits that a request brought no usable reply.
 
-        A cancelled one counts its attempts and what they cost, but stays unanswered: a resume asks it again.
+        A cancelled one counts its attempts and what they cost, but stays unanswered: a resume sends it again.
 
         Raises:
             ValueError: no such call, or one that was answered.

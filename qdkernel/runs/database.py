@@ -131,7 +131,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 @contextlib.contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Turns SQLite's errors into ones that say what to do."""
+    """Turns SQLite's errors into ``RunFolderError`` with advice."""
     try:
         yield
     except sqlite3.Error as error:
@@ -156,7 +156,7 @@ def _code(error: sqlite3.Error) -> int:
 
 
 def _connect(uri: str) -> sqlite3.Connection:
-    # Several threads use it, one at a time: the store's lock sees to that.
+    # Several threads use it, one at a time: the store's lock ensures that.
     connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA trusted_schema = OFF")  # the file may come from elsewhere

@@ -1,4 +1,4 @@
-"""One writer per run folder: an exclusive lock that the operating system drops when its holder dies."""
+"""One writer per run folder: an exclusive lock that the operating system releases when its holder ends."""
 
 from __future__ import annotations
 

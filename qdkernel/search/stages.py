@@ -111,7 +111,7 @@ class StageSchedule:
         return self._stages[int(rng.integers(len(self._stages))) if self._order == "draw" else self._at]
 
     def record(self, stage_name: str, placed: bool, filled: Collection[Cell]) -> Stage | None:
-        """Counts an evaluation, and says which stage begins with it, if one does.
+        """Counts an evaluation and returns the stage that begins with it, if one does.
 
         A stage whose cells are covered already is passed by at once.
 

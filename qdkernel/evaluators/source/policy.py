@@ -122,7 +122,7 @@ _Complaint = tuple[Token, str]
 
 
 def _spelling(tokens: Tokens, live: Tokens) -> Iterator[_Complaint]:
-    """Spellings that hide what the text says.
+    """Spellings that hide the meaning of the text.
 
     Trigraphs and raw strings move the ends of comments and conditions, so they are refused wherever they stand.
     """
