@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -53,7 +54,12 @@ SPARE_CORE = {"forge_late_arming_repaired"} if (os.cpu_count() or 1) > 1 else se
 """Cheats that wake nobody, so they gain nothing from a parent that sleeps; it spins where a core is left to it."""
 
 
-@pytest.mark.parametrize("path", CHEATS, ids=lambda path: path.stem)
+def cheat(path: Path) -> Any:  # Any: pytest's parameter sets have no public type
+    """A cheat as a parameter; one that may run until a time limit ends it is slow."""
+    return pytest.param(path, id=path.stem, marks=pytest.mark.slow if Outcome.TIMEOUT in expected(path) else ())
+
+
+@pytest.mark.parametrize("path", [cheat(path) for path in CHEATS])
 def test_a_cheat_is_stopped_as_its_header_says(path: Path, spec: EvaluationSpec) -> None:
     if path.stem in SPARE_CORE:
         spec = timed_with(spec, threads=1)
