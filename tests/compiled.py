@@ -39,10 +39,11 @@ def _run(command: str, folder: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+HEAD = """void dgemm(int m, int n, int k, double alpha, const double *restrict A, int lda,
+           const double *restrict B, int ldb, double beta, double *restrict C, int ldc)"""
+"""The head of a dgemm kernel; its body follows."""
+
+
 def dgemm(body: str, before: str = "") -> str:
     """A source that defines dgemm with a body."""
-    return (
-        f"{before}\nvoid dgemm(int m, int n, int k, double alpha, const double *restrict A, int lda,\n"
-        "    const double *restrict B, int ldb, double beta, double *restrict C, int ldc)\n"
-        f"{{\n{body}\n}}\n"
-    )
+    return f"{before}\n{HEAD}\n{{\n{body}\n}}\n"

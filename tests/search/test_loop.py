@@ -16,6 +16,7 @@ import pytest
 from qdkernel.core import Kernel, Outcome, Placement, Proposal, parse_cell
 from qdkernel.evaluators.toolchain import cache_dir
 from qdkernel.runs import EventKind, RunFolder, elites
+from tests.compiled import HEAD
 from tests.conftest import naive
 from tests.fake_runs import ok
 from tests.forked import forked, run_forked
@@ -243,8 +244,6 @@ def test_a_killed_worker_costs_no_evaluation(tmp_path: Path) -> None:
     wait_until_none()
 
 
-HEAD = """void dgemm(int m, int n, int k, double alpha, const double *restrict A, int lda,
-           const double *restrict B, int ldb, double beta, double *restrict C, int ldc)"""
 HOSTILE = {
     "empty.c": ("", Outcome.POLICY_VIOLATION),
     "big.c": ("/*" + "x" * 10_000_000 + "*/", Outcome.POLICY_VIOLATION),

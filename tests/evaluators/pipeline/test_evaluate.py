@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import dataclasses
 import gc
 import math
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
 import pytest
 
 from qdkernel.core import AXES, Fault, Kernel, Outcome
-from qdkernel.evaluators.measurement import TimingRule, WrongResult
-from qdkernel.evaluators.pipeline import DUEL_RULE, EvaluationContext, EvaluationTask, perform
+from qdkernel.evaluators.measurement import WrongResult
+from qdkernel.evaluators.pipeline import EvaluationContext, EvaluationTask, perform
 from qdkernel.evaluators.pipeline.duels import fault_of
 from qdkernel.evaluators.pipeline.evaluate import evaluate
 from qdkernel.evaluators.pipeline.worker import _drop_context
 from qdkernel.evaluators.sandbox import ChildCrashed, ChildStartFailed, ChildTimeout
 from qdkernel.problems import find_problem
+from tests.compiled import HEAD
 from tests.conftest import make_spec, naive, run_with, timed_with
 
 pytestmark = pytest.mark.isa_dependent
 
-HEAD = """#include <stdlib.h>
-#include <string.h>
-#include <stddef.h>
-void dgemm(int m, int n, int k, double alpha, const double *restrict A, int lda,
-           const double *restrict B, int ldb, double beta, double *restrict C, int ldc)"""
+INCLUDES = "#include <stdlib.h>\n#include <string.h>\n#include <stddef.h>\n"
 
 # body -> outcome and words of the detail
 BAD_BODIES = {
@@ -47,7 +42,7 @@ BAD_BODIES = {
 @pytest.mark.parametrize("body", BAD_BODIES)
 def test_a_bad_kernel_ends_in_one_outcome_with_its_reason(body: str, context: EvaluationContext) -> None:
     outcome, words = BAD_BODIES[body]
-    found = evaluate(context, Kernel(f"{HEAD}\n{{ {body} }}\n"))
+    found = evaluate(context, Kernel(f"{INCLUDES}{HEAD}\n{{ {body} }}\n"))
     assert found.outcome is outcome, found.detail
     assert words in found.detail
     assert found.objective is None
@@ -100,72 +95,6 @@ def test_a_sum_in_the_order_in_which_threads_arrive_is_right_but_not_determinist
     assert found.verification.deterministic is False
 
 
-def test_on_a_slow_host_a_duel_decides_whatever_the_objectives(tmp_path: Path) -> None:
-    rule = TimingRule(block_ms=0.2, rounds_min=2, rounds_max=4, half_width=0.5, budget_s=0.0, disturbed=1000)
-    unreached = (1e6,)  # GFLOP/s of the baseline on quiet cores
-    spec = timed_with(make_spec(tmp_path), rule=rule, baseline_gflops=unreached, peak_gflops=1e9)
-    context = EvaluationContext(timed_with(spec, drop_ratio=1e9))  # a cold first call drops nobody
-    try:
-        incumbent = evaluate(context, Kernel(naive()))
-        assert incumbent.cell is not None
-        assert incumbent.objective is not None
-        assert [timing.quiet for timing in incumbent.timings] == [False]
-        context.scratch.set_incumbent(incumbent.cell, Kernel(naive()), 1.3 * incumbent.objective)
-        found = evaluate(context, Kernel(naive().replace("int i = 0", "int i = 0 * 1")))
-        assert found.duel is not None
-    finally:
-        context.close()
-
-
-def test_a_challenger_that_fails_in_the_duel_only_has_not_won_it(tmp_path: Path) -> None:
-    long_duel = dataclasses.replace(DUEL_RULE, rounds_min=100, rounds_max=100, budget_s=100.0, half_width=0.0, tie=None)
-    context = EvaluationContext(timed_with(make_spec(tmp_path), duel_rule=long_duel))
-    counting = naive().replace("{", "{\n    static long calls;\n    if (m == 48 && ++calls > 80)\n        return;\n", 1)
-    try:
-        incumbent = evaluate(context, Kernel(naive()))
-        assert incumbent.cell is not None
-        context.scratch.set_incumbent(incumbent.cell, Kernel(naive()), 1e-9)
-        found = evaluate(context, Kernel(counting))
-    finally:
-        context.close()
-    assert len(found.timings) == 1, "it was right until the duel"
-    assert found.outcome is Outcome.WRONG, found.detail
-    assert found.duel is None
-
-
-def test_an_incumbent_that_is_only_late_in_a_duel_keeps_its_cell(tmp_path: Path) -> None:
-    context = EvaluationContext(run_with(make_spec(tmp_path), run_s=0.5))
-    try:
-        found = evaluate(context, Kernel(naive()))
-        assert found.cell is not None
-        incumbent = Kernel(HEAD + "\n{\n    volatile int x = 1;\n    while (x) {}\n}\n")
-        context.scratch.set_incumbent(found.cell, incumbent, 1e-9)
-        found = evaluate(context, Kernel(naive() + "/* again */"))
-    finally:
-        context.close()
-    assert found.outcome is Outcome.LOST
-    assert "the incumbent of its cell was stopped in their duel: not done after 0.5 s" in found.detail
-
-
-def test_an_incumbent_that_is_late_in_two_duels_has_lost_its_cell(tmp_path: Path) -> None:
-    context = EvaluationContext(run_with(make_spec(tmp_path), run_s=0.5))
-    try:
-        found = evaluate(context, Kernel(naive()))
-        assert found.cell is not None
-        incumbent = Kernel(HEAD + "\n{\n    volatile int x = 1;\n    while (x) {}\n}\n")
-        context.scratch.set_incumbent(found.cell, incumbent, 1e-9)
-        first, second = (evaluate(context, Kernel(f"{naive()}/* {n} */")) for n in range(2))
-    finally:
-        context.close()
-    assert first.outcome is Outcome.LOST
-    assert second.outcome is Outcome.OK, second.detail
-    assert second.duel is not None
-    assert (second.duel.incumbent, second.duel.low) == (incumbent.id, math.inf)
-    assert second.duel.fault is not None
-    assert second.duel.fault.outcome is Outcome.TIMEOUT
-    assert second.duel.fault.detail.startswith("it was stopped in 2 duels in a row: not done after 0.5 s")
-
-
 @pytest.mark.parametrize(("wait", "told"), [("", False), ("for (volatile long x = 0; x < 100000000; x++) ;", True)])
 def test_a_first_call_that_takes_many_times_the_later_ones_is_told(
     wait: str, told: bool, context: EvaluationContext
@@ -197,20 +126,6 @@ def test_a_baseline_that_was_killed_is_nobodys_fault_and_the_next_kernel_has_a_n
     assert second.outcome is Outcome.LOST
     assert "SIGKILL" in second.detail
     assert third.outcome is Outcome.OK, third.detail
-
-
-@pytest.mark.parametrize("failing", ["*(volatile int *)8 = 1;", ""], ids=["crashes", "is wrong"])
-def test_an_incumbent_that_fails_in_a_duel_has_lost_it(failing: str, context: EvaluationContext) -> None:
-    found = evaluate(context, Kernel(naive()))
-    assert found.cell is not None
-    incumbent = Kernel(HEAD + "\n{\n    " + failing + "\n}\n")  # as if it had been right whenever it was looked at
-    context.scratch.set_incumbent(found.cell, incumbent, 0.5 * (found.objective or 0.0))
-    found = evaluate(context, Kernel(naive() + "/* again */"))
-    assert found.outcome is Outcome.OK, found.detail
-    assert found.duel is not None
-    assert (found.duel.incumbent, found.duel.low) == (incumbent.id, math.inf)
-    assert found.duel.fault is not None
-    assert found.duel.fault.outcome == (Outcome.CRASHED if failing else Outcome.WRONG)
 
 
 WRONG = {
@@ -293,53 +208,6 @@ def test_a_kernel_that_compiles_with_optimisation_only_is_ok_without_an_assembly
     assert found.hashes.assembly is None
 
 
-def test_a_challenger_is_timed_against_the_incumbent_of_its_cell(context: EvaluationContext) -> None:
-    incumbent = evaluate(context, Kernel(naive()))
-    assert incumbent.cell is not None
-    context.scratch.set_incumbent(incumbent.cell, Kernel(naive()), 1e-9)
-    found = evaluate(context, Kernel(naive().replace("int i = 0", "int i = 0 * 1")))
-    assert found.duel is not None
-    assert found.duel.incumbent == incumbent.kernel_id
-    assert found.duel.low <= found.duel.ratio <= found.duel.high
-    assert [len(row) for row in found.duel.kernel_ns] == [len(row) for row in found.duel.incumbent_ns]
-    assert min(*found.duel.kernel_ns[0], *found.duel.incumbent_ns[0]) > 0
-
-
-def test_a_duel_has_enough_rounds_for_its_verdict_however_slow_the_kernels(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    context = EvaluationContext(
-        timed_with(make_spec(tmp_path), duel_rule=dataclasses.replace(DUEL_RULE, budget_s=1e-6))
-    )
-    names_of_rounds: list[tuple[str, ...]] = []
-    refresh = context.timer.buffers.refresh
-
-    def recording(calls: range, names: Sequence[str], unchecked: int = 0) -> None:
-        names_of_rounds.append(tuple(names))
-        refresh(calls, names, unchecked)
-
-    monkeypatch.setattr(context.timer.buffers, "refresh", recording)
-    try:
-        incumbent = evaluate(context, Kernel(naive()))
-        assert incumbent.cell is not None
-        context.scratch.set_incumbent(incumbent.cell, Kernel(naive()), 1e-9)
-        assert evaluate(context, Kernel(naive().replace("int i = 0", "int i = 0 * 1"))).duel is not None
-    finally:
-        context.close()
-    assert names_of_rounds.count(("challenger", "incumbent")) >= DUEL_RULE.rounds_min
-
-
-def test_a_kernel_far_behind_the_incumbent_is_dropped_after_a_first_estimate(context: EvaluationContext) -> None:
-    incumbent = evaluate(context, Kernel(naive()))
-    assert incumbent.cell is not None
-    context.scratch.set_incumbent(incumbent.cell, Kernel(naive()), 1e9)
-    found = evaluate(context, Kernel(naive().replace("int i = 0", "int i = 0 * 1")))
-    assert found.outcome is Outcome.OK
-    assert found.duel is None
-    assert len(found.timings[0].kernel_ns) == 2
-    assert "slower than the incumbent of its cell" in found.detail
-
-
 def test_faster_than_the_machine_is_implausible(tmp_path: Path) -> None:
     slow_machine = EvaluationContext(timed_with(make_spec(tmp_path), peak_gflops=1e-6))
     try:
@@ -369,7 +237,7 @@ def test_evaluations_leave_no_process_descriptor_or_file_behind(tmp_path: Path) 
         evaluate(context, Kernel(naive()))  # makes what a context keeps: baseline, output files
         descriptors, children = me.num_fds(), len(me.children(recursive=True))
         for body in ("*(volatile int *)8 = 1;", "C[0] = 1;", "int x = ;"):
-            evaluate(context, Kernel(f"{HEAD}\n{{ {body} }}\n"))
+            evaluate(context, Kernel(f"{INCLUDES}{HEAD}\n{{ {body} }}\n"))
         evaluate(context, Kernel(naive().replace("int i = 0", "int i = 0 * 1")))
         assert (me.num_fds(), len(me.children(recursive=True))) == (descriptors, children)
     finally:

@@ -16,6 +16,7 @@ from qdkernel.evaluators.pipeline import EvaluationContext
 from qdkernel.evaluators.sandbox import Child, ChildCrashed, ChildFailed, ChildTimeout, CpuTimeExceeded
 from qdkernel.evaluators.sandbox.cpu_accounting import CpuTimeMonitor
 from qdkernel.evaluators.toolchain import CompileError, CompileLate, CompileLimits, compile_kernel
+from tests.compiled import HEAD
 from tests.conftest import naive, started
 from tests.paths import ROOT
 
@@ -36,8 +37,6 @@ SIGNATURE = """
 #include <sys/syscall.h>
 #include <unistd.h>
 """
-HEAD = """void dgemm(int m, int n, int k, double alpha, const double *restrict A, int lda,
-                      const double *restrict B, int ldb, double beta, double *restrict C, int ldc)"""
 
 
 def start(context: EvaluationContext, folder: Path, body: str, before: str = "") -> Child:

@@ -11,11 +11,10 @@ import pytest
 from qdkernel.evaluators.pipeline import EvaluationContext
 from qdkernel.evaluators.toolchain import CompileLimits, assembly_hash
 from qdkernel.evaluators.toolchain.toolchain import CODE_FLAGS, UNOPTIMISED_FLAGS
+from tests.compiled import HEAD
 
 pytestmark = pytest.mark.isa_dependent
 
-HEAD = """void dgemm(int m, int n, int k, double alpha, const double *restrict A, int lda,
-           const double *restrict B, int ldb, double beta, double *restrict C, int ldc)"""
 SOURCE = f"""static const double table[4] = {{1.0, 2.0, 3.5, 4.25}};
 static double twice(double x) {{ static double memo[2] = {{0.25, 0.75}}; return x * table[2] + memo[1]; }}
 {HEAD}
