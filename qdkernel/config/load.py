@@ -31,8 +31,8 @@ from qdkernel.config.model import (
 from qdkernel.config.operators import check_operators
 from qdkernel.config.overrides import OverrideMistake, override, without_secrets
 from qdkernel.config.stages import StageConfig, UntilConfig
-from qdkernel.config.yaml import EntryPath, Plain, dump_yaml, parse_yaml
 from qdkernel.errors import ConfigError
+from qdkernel.strict_yaml import EntryPath, Plain, dump_yaml, parse_yaml
 
 __all__ = [
     "BaselineConfig",

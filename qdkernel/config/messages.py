@@ -11,8 +11,8 @@ from pydantic_core import ErrorDetails
 
 from qdkernel.config.model import Config
 from qdkernel.config.section import OWN_ERROR
-from qdkernel.config.yaml import EntryPath, Plain
 from qdkernel.errors import unknown
+from qdkernel.strict_yaml import EntryPath, Plain
 
 JsonSchema = Mapping[str, Any]  # Any: JSON
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 
 from qdkernel.config.messages import path_text
-from qdkernel.config.yaml import EntryPath, Plain, parse_yaml
+from qdkernel.strict_yaml import EntryPath, Plain, parse_yaml
 
 _PART = re.compile(r"(?:^|\.)(?P<key>[A-Za-z_][A-Za-z0-9_]*)|\[(?P<index>[0-9]{1,6})\]")
 _EXAMPLE = "write path=value, e.g. budget.minutes=1, sizes=[256] or mutators[0].weight=2"

@@ -47,6 +47,7 @@ from qdkernel.core.problem import (
     Problem,
     Role,
     Scalar,
+    Signature,
     size_text,
     within_bound,
 )
@@ -95,6 +96,7 @@ __all__ = [
     "Role",
     "RunStatus",
     "Scalar",
+    "Signature",
     "Simd",
     "Stage",
     "StopReason",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -134,18 +134,40 @@ class KernelBaseline:
 
 
 @dataclass(frozen=True)
-class Problem:
+class Signature:
+    """A C function and what its arguments are.
+
+    Attributes:
+        name: the function's name, and the problem's.
+        prototype: the C declaration; parsed with cffi and force-included into every kernel.
+        dtype: of the arithmetic: floating-point scalars and all arrays that declare no other.
+        arguments: scalars and arrays in the prototype's order.
+    """
+
+    name: str
+    prototype: str
+    dtype: np.dtype[Any]
+    arguments: tuple[Scalar | ArrayArgument, ...]
+
+    @property
+    def arrays(self) -> tuple[ArrayArgument, ...]:
+        """The array arguments, in the prototype's order."""
+        return tuple(a for a in self.arguments if isinstance(a, ArrayArgument))
+
+    def dtype_of(self, argument: ArrayArgument) -> np.dtype[Any]:
+        """The dtype of an array argument."""
+        return self.dtype if argument.dtype is None else argument.dtype
+
+
+@dataclass(frozen=True)
+class Problem(Signature):
     """What is computed.
 
     Functions of a case get every scalar argument by name. Those that judge are secret from the kernel: they run in the
     parent, which draws all inputs and weights from a generator that the contained child never sees.
 
     Attributes:
-        name: the C function's name and the problem's.
         summary: one sentence.
-        prototype: the C declaration; parsed with cffi and force-included into every kernel.
-        dtype: of the arithmetic: floating-point scalars and all arrays that declare no other.
-        arguments: scalars and arrays in the prototype's order.
         size_names: the scalars that make up a scored size, e.g. ``("m", "n", "k")``.
         size_from_int: the size meant by a single number in a configuration, e.g. 512 -> m = n = k = 512.
         scored_case: the full case timed for a size.
@@ -171,13 +193,12 @@ class Problem:
         normwise: the same problem judged by a looser rule that fast algorithms can meet; ``None`` when there is none.
         bandwidth_bound: views report GB/s and the share of triad beside GFLOP/s.
         contract: what honest kernels fail on first, as a sentence for complaints; may be empty.
+        texts: C files that are not in ``folder`` but derived, e.g. a seed in another precision, by name.
+        respell: a call of exactly a scored size, but with other scalars and strides, drawn from a generator; ``None``
+            where scalars and strides can be chosen independently of one another.
     """
 
-    name: str
     summary: str
-    prototype: str
-    dtype: np.dtype[Any]
-    arguments: tuple[Scalar | ArrayArgument, ...]
     size_names: tuple[str, ...]
     size_from_int: Callable[[int], dict[str, int]]
     scored_case: Callable[[Mapping[str, int]], dict[str, int | float]]
@@ -200,15 +221,8 @@ class Problem:
     normwise: Problem | None = None
     bandwidth_bound: bool = False
     contract: str = ""
-
-    @property
-    def arrays(self) -> tuple[ArrayArgument, ...]:
-        """The array arguments, in the prototype's order."""
-        return tuple(a for a in self.arguments if isinstance(a, ArrayArgument))
-
-    def dtype_of(self, argument: ArrayArgument) -> np.dtype[Any]:
-        """The dtype of an array argument."""
-        return self.dtype if argument.dtype is None else argument.dtype
+    texts: Mapping[str, str] = field(default_factory=dict)
+    respell: Callable[[Mapping[str, int], np.random.Generator], Case] | None = None
 
     def make_inputs(self, family: str, case: Case, rng: np.random.Generator) -> dict[str, Array]:
         """The arrays of a case for an input family, by name; arrays with ``Role.OUT`` have no entry.
@@ -241,6 +255,8 @@ class Problem:
 
     def seed_source(self, file: str) -> str:
         """The text of one of the problem's own C files."""
+        if file in self.texts:
+            return self.texts[file]
         return (self.folder / file).read_text(encoding="utf-8")
 
 

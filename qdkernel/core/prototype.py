@@ -9,17 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from qdkernel.core.problem import ArrayArgument, Problem, Role, Scalar
+from qdkernel.core.problem import ArrayArgument, Role, Scalar, Signature
 from qdkernel.errors import ConfigError
 
 _DECLARATION = re.compile(r"^[^();]*?\b(?P<name>[A-Za-z_]\w*)\s*\((?P<parameters>[^()]*)\)\s*;?\s*$")
-_SIZED_INTEGER = re.compile(r"\bint(32|64)_t\b")
+_SIZED_INTEGER = re.compile(r"\bint(8|32|64)_t\b")
 _PARAMETER = re.compile(r"^(?P<type>.*?)\b(?P<name>[A-Za-z_]\w*)$", re.S)
 
 
 class Kind(enum.Enum):
     """How a parameter travels from the evaluator to the kernel."""
 
+    INT8 = "int8"
+    """Only behind a pointer."""
     INT32 = "int32"
     INT64 = "int64"
     FLOAT32 = "float32"
@@ -81,7 +83,7 @@ def parse_prototype(declaration: str) -> Prototype:
     return Prototype(match["name"], tuple(_parameter(ffi, text.strip(), ctype) for text, ctype in pairs))
 
 
-def check_prototype(problem: Problem) -> Prototype:
+def check_prototype(problem: Signature) -> Prototype:
     """The prototype of ``problem``, after checking that the declared arguments agree with cffi's parse.
 
     They agree when names and number are the same, arrays are pointers to their dtype (``const`` exactly for those with
@@ -111,14 +113,14 @@ def check_prototype(problem: Problem) -> Prototype:
     return prototype
 
 
-def prototype_header(problem: Problem) -> str:
+def prototype_header(problem: Signature) -> str:
     """C text that declares the problem's function, after the headers that its types need."""
     headers = ["stddef.h"] + (["stdint.h"] if _SIZED_INTEGER.search(problem.prototype) else [])
     includes = "".join(f"#include <{header}>\n" for header in headers)
     return f"{includes}{problem.prototype.rstrip().rstrip(';')};\n"
 
 
-def trampoline(problem: Problem) -> str:
+def trampoline(problem: Signature) -> str:
     """C text of ``qd_call``, which calls a kernel through the problem's exact prototype.
 
     The text needs ``union qd_slot { int32_t i; int64_t l; float f; double d; void *p; }`` to be declared before it.
@@ -167,18 +169,21 @@ def _parameter(ffi: Any, text: str, ctype: Any) -> Parameter:
     if ctype.kind != "pointer":
         return Parameter(name, c_type, _number_kind(ffi, ctype, text))
     readonly = re.search(r"\bconst\b", c_type.partition("*")[0]) is not None
-    return Parameter(name, c_type, Kind.POINTER, _number_kind(ffi, ctype.item, text), readonly)
+    return Parameter(name, c_type, Kind.POINTER, _number_kind(ffi, ctype.item, text, pointed_to=True), readonly)
 
 
-def _number_kind(ffi: Any, ctype: Any, text: str) -> Kind:
+def _number_kind(ffi: Any, ctype: Any, text: str, pointed_to: bool = False) -> Kind:
     if ctype.kind == "primitive":
         size = ffi.sizeof(ctype)
         if ctype.cname in ("float", "double"):
             return Kind.FLOAT32 if size == 4 else Kind.FLOAT64
+        if pointed_to and ctype.cname in ("int8_t", "signed char"):
+            return Kind.INT8
         if "char" not in ctype.cname and size in (4, 8) and int(ffi.cast(ctype, -1)) == -1:  # signed
             return Kind.INT32 if size == 4 else Kind.INT64
     raise ConfigError(
-        f"a kernel's parameters are int, int64_t, float, double or pointers to them; got {text!r} ({ctype.cname})"
+        "a kernel's parameters are int, int64_t, float, double or pointers to them or to int8_t; "
+        f"got {text!r} ({ctype.cname})"
     )
 
 

@@ -82,10 +82,19 @@ def _parts(arrays: Arrays) -> list[slice]:
 
 def _error(result: Array, expected: Expected, limit: float) -> float:
     """Largest error in units of ``limit * eps * magnitude``; integers, NaN and infinities must be equal."""
-    if result.dtype.kind != "f":
-        return 0.0 if np.array_equal(result, expected.value) else math.inf
+    value, magnitude = np.atleast_1d(expected.value), np.atleast_1d(expected.magnitude)
+    result = np.atleast_1d(result)
+    step = max(1, _PART_ELEMENTS // max(1, math.prod(result.shape[1:])))
+    parts = (slice(first, first + step) for first in range(0, len(result), step))
+    return max((_error_of_part(result[part], value[part], magnitude[part], limit) for part in parts), default=0.0)
+
+
+def _error_of_part(result: Array, value: Array, magnitude: Array, limit: float) -> float:
+    free = np.isinf(magnitude)
     with np.errstate(over="ignore", invalid="ignore"):  # a wrong result may hold anything
-        free = np.isinf(expected.magnitude)
-        equal = (result == expected.value) | (np.isnan(result) & np.isnan(expected.value)) | free
-        difference = np.where(equal, 0.0, np.abs(result - expected.value))
-        return largest_ratio(difference, limit * float(np.finfo(result.dtype).eps) * expected.magnitude)
+        equal = (result == value) | free
+        if result.dtype.kind != "f":
+            return 0.0 if equal.all() else math.inf
+        equal |= np.isnan(result) & np.isnan(value)
+        difference = np.where(equal, 0.0, np.abs(result - value))
+        return largest_ratio(difference, limit * float(np.finfo(result.dtype).eps) * magnitude)

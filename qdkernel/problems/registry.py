@@ -1,22 +1,65 @@
-"""The registry of problems; a new one is a file in a family's folder, its C in ``seeds/`` there, and a line below."""
+"""The registry of problems; a new one is a folder in ``library/<family>/`` and a line below."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, MutableMapping
+from pathlib import Path
+
 from qdkernel.core import Problem
 from qdkernel.errors import ConfigError, unknown
-from qdkernel.problems.blas1 import DAXPY
+from qdkernel.problems.declared import load_problems
 from qdkernel.problems.gemm import DGEMM, SGEMM
 from qdkernel.problems.stencil import JACOBI2D, STENCIL3D7
 
 __all__ = ["PROBLEMS", "find_problem"]
 
-PROBLEMS: dict[str, Problem] = {
-    "dgemm": DGEMM,
-    "sgemm": SGEMM,
-    "jacobi2d": JACOBI2D,
-    "stencil3d7": STENCIL3D7,
-    "daxpy": DAXPY,
+LIBRARY = Path(__file__).parent / "library"
+
+_FAMILIES: dict[str, tuple[str, ...]] = {  # the declared problems; "d/s" is one in double and in single precision
+    "blas1": ("d/saxpy", "d/sscal", "d/scopy", "d/sswap", "d/sdot", "d/snrm2", "d/sasum", "id/samax", "d/srot"),
 }
+# Each is declared in library/<family>/<its name in double precision>.
+
+
+class _Registry(MutableMapping[str, Problem]):
+    """The problems by name; those that are declared are read when they are first asked for."""
+
+    def __init__(self, *ready: Problem) -> None:
+        self._ready = {problem.name: problem for problem in ready}
+        self._folders = {
+            name: LIBRARY / family / _both(listed)[0]
+            for family, all_listed in _FAMILIES.items()
+            for listed in all_listed
+            for name in _both(listed)
+        }
+
+    def __getitem__(self, name: str) -> Problem:
+        if name not in self._ready:
+            for problem in load_problems(self._folders[name], trusted=True):
+                self._ready[problem.name] = problem
+        return self._ready[name]
+
+    def __setitem__(self, name: str, problem: Problem) -> None:
+        self._ready[name] = problem
+
+    def __delitem__(self, name: str) -> None:
+        del self._ready[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._ready or name in self._folders
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._ready, **self._folders})
+
+    def __len__(self) -> int:
+        return len({**self._ready, **self._folders})
+
+
+def _both(listed: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((listed.replace("d/s", "d"), listed.replace("d/s", "s"))))
+
+
+PROBLEMS = _Registry(DGEMM, SGEMM, JACOBI2D, STENCIL3D7)
 
 
 def find_problem(name: str, accuracy: str = "componentwise") -> Problem:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from qdkernel.config import Config, MachineConfig, converted
-from qdkernel.core import Problem
+from qdkernel.core import Kernel, Problem
 from qdkernel.errors import ConfigError, unknown
 from qdkernel.evaluators.measurement import BaselineChoice, MachinePeaks, TimingRule, load_or_measure_peaks
 from qdkernel.evaluators.pipeline import (
@@ -278,6 +277,8 @@ def _spec(
     )
 
 
-def seed_files(config: Config, problem: Problem) -> list[Path]:
-    """The kernels a run starts from: the problem's own, then the user's."""
-    return [*(problem.folder / name for name in problem.seeds), *config.seeds]
+def seed_kernels(config: Config, problem: Problem) -> list[tuple[str, Kernel]]:
+    """The kernels a run starts from, each with its file's name: the problem's own, then the user's."""
+    own = [(name, Kernel(problem.seed_source(name))) for name in problem.seeds]
+    given = [(file.name, Kernel(file.read_bytes().decode("utf-8", "surrogateescape"))) for file in config.seeds]
+    return own + given

@@ -12,7 +12,6 @@ import numpy as np
 from qdkernel.core import (
     Arm,
     Evaluation,
-    Kernel,
     KernelId,
     Placement,
     Proposal,
@@ -25,7 +24,7 @@ from qdkernel.mutators import MUTATORS, Brief, Mutator
 from qdkernel.runs import EventKind, RunFolder
 from qdkernel.search.briefs import BriefFactory
 from qdkernel.search.credit import PlayLedger
-from qdkernel.search.environment import RunEnvironment, seed_files
+from qdkernel.search.environment import RunEnvironment, seed_kernels
 from qdkernel.search.history import SearchHistory
 from qdkernel.search.llm import LLMSession
 from qdkernel.search.policies import SelectionPolicy
@@ -180,10 +179,9 @@ class Proposer:
         return pending
 
     def _seeds(self) -> Iterator[PendingProposal]:
-        for file in seed_files(self._environment.config, self._environment.problem):
-            kernel = Kernel(file.read_bytes().decode("utf-8", "surrogateescape"))
+        for name, kernel in seed_kernels(self._environment.config, self._environment.problem):
             if kernel.id not in self._seen:
-                yield PendingProposal(Proposal(kernel, "seed", f"seed kernel {file.name}"))
+                yield PendingProposal(Proposal(kernel, "seed", f"seed kernel {name}"))
 
     def _sweep(self) -> PendingProposal | None:
         """The next kernel of the planned sweeps that was not seen before."""

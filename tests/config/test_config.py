@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from qdkernel.config import BudgetConfig, Config, config_schema, dump_config, load_config
 from qdkernel.config.model import CompilerConfig, MutatorConfig
-from qdkernel.config.yaml import dump_yaml, parse_yaml
 from qdkernel.errors import ConfigError
+from qdkernel.strict_yaml import dump_yaml, parse_yaml
 from tests.config.loading import LEAST, complaints, loaded
 from tests.paths import CONFIGS
 

@@ -9,6 +9,9 @@ import numpy as np
 
 from qdkernel.core import Array, Case, Expected, Problem
 
+HAND_WRITTEN = ("dgemm", "sgemm", "jacobi2d", "stencil3d7", "daxpy")
+"""Problems with numpy oracles below; those that are only declared are tested in ``test_library``."""
+
 
 def error_ratio(result: Array, expected: Expected, eps: float) -> float:
     """The evaluator's rule: NaN and infinities by class, 0 demands equality, infinity leaves it unspecified."""

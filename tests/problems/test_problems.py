@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import Any
 
 import numpy as np
@@ -17,8 +16,7 @@ from tests.problems.oracles import drawn_cases, honest_gemm, worst
 
 
 def test_an_unknown_problem_names_the_known_ones() -> None:
-    message = "no problem 'dgem'; did you mean 'dgemm'? (known: daxpy, dgemm, jacobi2d, sgemm, stencil3d7)"
-    with pytest.raises(UnknownName, match=re.escape(message)):
+    with pytest.raises(UnknownName, match=r"no problem 'dgem'; did you mean 'dgemm'\? \(known: .*daxpy, .*stencil3d7"):
         find_problem("dgem")
 
 
@@ -26,7 +24,7 @@ def test_an_unknown_problem_names_the_known_ones() -> None:
 def test_every_file_a_problem_names_exists_and_every_seed_file_is_named(problem: Problem) -> None:
     baseline = problem.baseline
     files = {*problem.seeds, baseline.file if isinstance(baseline, KernelBaseline) else baseline.adapter}
-    assert files == {path.name for path in problem.folder.glob(f"{problem.name}_*.c")}
+    assert files == {path.name for path in problem.folder.glob(f"{problem.name}_*.c")} | set(problem.texts)
     assert problem.seeds[0] == f"{problem.name}_naive.c"
 
 

@@ -16,10 +16,9 @@ import pytest
 
 from qdkernel.core import Array, Case, Expected, LibraryBaseline, Problem, trampoline
 from qdkernel.problems import find_problem
-from qdkernel.problems.registry import PROBLEMS
 from tests.conftest import FLAGS
 from tests.paths import ROOT
-from tests.problems.oracles import drawn_cases, worst
+from tests.problems.oracles import HAND_WRITTEN, drawn_cases, worst
 from tests.problems.seed_runner import Results
 
 pytestmark = pytest.mark.isa_dependent
@@ -100,12 +99,14 @@ def judged() -> dict[str, Judged]:
     """Cases, inputs and references of every problem, computed once."""
     return {
         problem.name: [(case, arrays, problem.reference(case, arrays)) for case, _, arrays in drawn_cases(problem)]
-        for problem in PROBLEMS.values()
+        for problem in map(find_problem, HAND_WRITTEN)
     }
 
 
 SEED_FILES = [
-    (problem, path.name) for problem in PROBLEMS.values() for path in problem.folder.glob(f"{problem.name}_*.c")
+    (problem, path.name)
+    for problem in map(find_problem, HAND_WRITTEN)
+    for path in problem.folder.glob(f"{problem.name}_*.c")
 ]
 
 

@@ -85,7 +85,7 @@ def _library_baseline(
     if not library.is_file():
         raise ToolchainError(f"baseline.library: no file {library}; give the full path of a shared library")
     symbol = choice.symbol or (own.symbol if choice.library is None else own.symbol.removeprefix("scipy_"))
-    adapter = build_library_adapter(toolchain, problem.folder / own.adapter, library, symbol)
+    adapter = build_library_adapter(toolchain, problem.seed_source(own.adapter), library, symbol)
     # No OMP_PROC_BIND here: the runner's OpenMP would bind the main thread to one core, and a library with threads
     # of its own would inherit that core for all of them. The affinity mask given at the start does for both.
     count = str(threads)

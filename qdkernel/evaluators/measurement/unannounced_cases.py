@@ -28,6 +28,8 @@ def _grown(extent: int, rng: np.random.Generator) -> int:
 
 def respelled_case(problem: Problem, size: Mapping[str, int], rng: np.random.Generator) -> Case:
     """A case of exactly this size, with padded rows, vectors that may be reversed, and scalars of a verified case."""
+    if problem.respell is not None:
+        return problem.respell(size, rng)
     case = dict(problem.scored_case(size))
     strides = {name: len(argument.strides) for argument in problem.arrays for name in argument.strides if name}
     for name, dimensions in strides.items():

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from qdkernel.core import Array, ArrayArgument, Case, Problem, Scalar, check_prototype
+from qdkernel.core import Array, ArrayArgument, Case, Scalar, Signature, check_prototype
 
 PAGE = 4096
 _SEALS = 0x1 | 0x2 | 0x4  # F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW: a child that truncates cannot kill the parent
@@ -142,7 +142,7 @@ class Layout:
         ConfigError: the problem's arguments disagree with its prototype.
     """
 
-    def __init__(self, problem: Problem, calls: Sequence[tuple[Case, BufferAlignment]]) -> None:
+    def __init__(self, problem: Signature, calls: Sequence[tuple[Case, BufferAlignment]]) -> None:
         self.problem = problem
         self._prototype = check_prototype(problem)
         self._segments: list[tuple[int, int, int]] = []

@@ -11,7 +11,7 @@ from qdkernel.evaluators.toolchain.compiler import (
     preprocess,
 )
 from qdkernel.evaluators.toolchain.flags import check_flags
-from qdkernel.evaluators.toolchain.native import NATIVE, Built, build_library_adapter, build_native
+from qdkernel.evaluators.toolchain.native import NATIVE, Built, build_cached, build_library_adapter, build_native
 from qdkernel.evaluators.toolchain.toolchain import Toolchain, find_toolchain
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "CompileLimits",
     "Toolchain",
     "assembly_hash",
+    "build_cached",
     "build_library_adapter",
     "build_native",
     "cache_dir",

@@ -18,7 +18,7 @@ from typing import Any
 import cffi
 from cffi.recompiler import make_c_source
 
-from qdkernel.evaluators.toolchain.native import OWN_FLAGS, build
+from qdkernel.evaluators.toolchain.native import OWN_FLAGS, build_cached
 from qdkernel.evaluators.toolchain.toolchain import Toolchain
 
 
@@ -42,10 +42,12 @@ def load_module(toolchain: Toolchain, name: str, declarations: str, source: str)
     flags = [*OWN_FLAGS, "-fPIC", "-shared"]
     include = Path(sysconfig.get_paths()["include"])
     if not (include / "Python.h").exists():
-        library = build(toolchain, f"lib{name}.so", [f"{name}.c", *flags], {f"{name}.c": source})
+        library = build_cached(toolchain, f"lib{name}.so", [f"{name}.c", *flags], {f"{name}.c": source})
         return SimpleNamespace(ffi=builder, lib=builder.dlopen(str(library)))
     code = _generated(builder, name, source)
-    return _import(name, build(toolchain, f"{name}.so", [f"{name}.c", *flags, "-I", str(include)], {f"{name}.c": code}))
+    return _import(
+        name, build_cached(toolchain, f"{name}.so", [f"{name}.c", *flags, "-I", str(include)], {f"{name}.c": code})
+    )
 
 
 def _generated(builder: cffi.FFI, name: str, source: str) -> str:

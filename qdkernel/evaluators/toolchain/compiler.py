@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from qdkernel.core import Problem, prototype_header
+from qdkernel.core import Signature, prototype_header
 from qdkernel.evaluators.toolchain.native import Built
 from qdkernel.evaluators.toolchain.toolchain import CODE_FLAGS, LINK_FLAGS, UNOPTIMISED_FLAGS, Toolchain
 
@@ -49,7 +49,7 @@ class CompileLimits:
 
 
 def compile_kernel(
-    source: str, problem: Problem, toolchain: Toolchain, built: Built, folder: Path, limits: CompileLimits
+    source: str, problem: Signature, toolchain: Toolchain, built: Built, folder: Path, limits: CompileLimits
 ) -> Path:
     """The shared object made from a kernel's source; it exports the problem's function and nothing else.
 
@@ -79,7 +79,7 @@ def compile_kernel(
 
 
 def preprocess(
-    source: str, name: str, problem: Problem, toolchain: Toolchain, built: Built, folder: Path, limits: CompileLimits
+    source: str, name: str, problem: Signature, toolchain: Toolchain, built: Built, folder: Path, limits: CompileLimits
 ) -> str | None:
     """The preprocessor's output, with line markers, for the flags of the run; ``None`` when there is none.
 
@@ -105,7 +105,7 @@ def preprocess(
         return None
 
 
-def _write_prototype(problem: Problem, folder: Path) -> None:
+def _write_prototype(problem: Signature, folder: Path) -> None:
     (folder / "prototype.h").write_text(prototype_header(problem))
 
 

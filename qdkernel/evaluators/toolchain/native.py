@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from qdkernel.core import Problem, trampoline
+from qdkernel.core import Signature, trampoline
 from qdkernel.errors import ToolchainError
 from qdkernel.evaluators.toolchain.cache import cache_dir
 from qdkernel.evaluators.toolchain.toolchain import CODE_FLAGS, UNOPTIMISED_FLAGS, Toolchain
@@ -42,34 +42,34 @@ class Built:
     unoptimised_intrinsics: Path | None
 
 
-def build_native(toolchain: Toolchain, problem: Problem) -> Built:
+def build_native(toolchain: Toolchain, problem: Signature) -> Built:
     """Runner, confinement and precompiled headers, from the cache or built now (about 2.5 s).
 
     Raises:
         ToolchainError: the compiler rejects the project's own C; the message holds its diagnostics.
     """
     return Built(
-        runner=build(
+        runner=build_cached(
             toolchain,
             "runner",
             ["runner.c", *OWN_FLAGS, "-Wl,--no-as-needed,-z,relro,-z,now", "-fopenmp", "-ldl", "-lm"],
             {"call.h": trampoline(problem)},
         ),
-        confine=build(toolchain, "confine", ["confine.c", *OWN_FLAGS]),
+        confine=build_cached(toolchain, "confine", ["confine.c", *OWN_FLAGS]),
         intrinsics=_build_intrinsics(toolchain, CODE_FLAGS),
         unoptimised_intrinsics=_build_intrinsics(toolchain, (*CODE_FLAGS, *UNOPTIMISED_FLAGS)),
     )
 
 
-def build_library_adapter(toolchain: Toolchain, source: Path, library: Path, symbol: str) -> Path:
-    """A shared object that defines the problem's function by calling ``symbol`` of ``library``.
+def build_library_adapter(toolchain: Toolchain, source: str, library: Path, symbol: str) -> Path:
+    """A shared object made from C text that defines the problem's function by calling ``symbol`` of ``library``.
 
     Raises:
         ToolchainError: the library is not there, or lacks the symbol.
     """
-    arguments = [str(source), *OWN_FLAGS, "-fPIC", "-shared", f"-DQD_SYMBOL={symbol}", "-Wl,-z,defs", str(library)]
+    arguments = ["adapter.c", *OWN_FLAGS, "-fPIC", "-shared", f"-DQD_SYMBOL={symbol}", "-Wl,-z,defs", str(library)]
     arguments += [f"-Wl,-rpath,{library.parent}"]
-    return build(toolchain, "baseline.so", arguments)
+    return build_cached(toolchain, "baseline.so", arguments, {"adapter.c": source})
 
 
 def _build_intrinsics(toolchain: Toolchain, further_flags: Sequence[str]) -> Path | None:
@@ -80,7 +80,7 @@ def _build_intrinsics(toolchain: Toolchain, further_flags: Sequence[str]) -> Pat
     """
     if platform.machine() not in ("x86_64", "AMD64"):
         return None
-    compiled = build(
+    compiled = build_cached(
         toolchain,
         "intrinsics.h.gch",
         [*toolchain.flags, *further_flags, "-x", "c-header", "intrinsics.h"],
@@ -92,7 +92,9 @@ def _build_intrinsics(toolchain: Toolchain, further_flags: Sequence[str]) -> Pat
     return header
 
 
-def build(toolchain: Toolchain, name: str, arguments: Sequence[str], generated: dict[str, str] | None = None) -> Path:
+def build_cached(
+    toolchain: Toolchain, name: str, arguments: Sequence[str], generated: dict[str, str] | None = None
+) -> Path:
     """Builds ``name`` into the cache, under a hash of all its inputs; atomic, so several runs may build it at once."""
     ingredients = hashlib.sha256()
     for part in [toolchain.command, toolchain.version, platform.node(), *arguments]:

@@ -10,10 +10,10 @@ import pytest
 from qdkernel.core import Array
 from qdkernel.evaluators.pipeline.verification import VerificationSuite
 from qdkernel.problems.registry import PROBLEMS
-from tests.problems.oracles import honest
+from tests.problems.oracles import HAND_WRITTEN, honest
 
 
-@pytest.fixture(params=sorted(PROBLEMS))
+@pytest.fixture(params=HAND_WRITTEN)
 def suite(request: pytest.FixtureRequest) -> Iterator[VerificationSuite]:
     made = VerificationSuite(PROBLEMS[request.param], np.random.default_rng(4))
     yield made

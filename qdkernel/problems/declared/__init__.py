@@ -1,0 +1,7 @@
+"""Problems declared by a page of YAML and a plain C reference."""
+
+from qdkernel.problems.declared.problem import load_problems
+
+__all__ = [
+    "load_problems",
+]

@@ -1,0 +1,153 @@
+"""Formulas of a declaration, e.g. ``2 * m * n * k``: a small part of Python's expressions, read without running any.
+
+Numbers, names, ``+ - * / // % **``, comparisons, ``and or not``, ``a if test else b``, elementwise ``&`` and ``|``, and
+the functions of ``FUNCTIONS``. A name stands for a number or for an array.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from qdkernel.errors import ConfigError, unknown
+
+Value = Any  # Any: a number, or an array of numbers or truth values
+
+_LARGEST_POWER_BITS = 256  # by thought: no count comes near, and larger integers take long to make
+
+_BINARY: dict[type[ast.operator], Callable[[Value, Value], Value]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.BitAnd: operator.and_,
+    ast.BitOr: operator.or_,
+}
+_COMPARISONS: dict[type[ast.cmpop], Callable[[Value, Value], Value]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}
+_UNARY: dict[type[ast.unaryop], Callable[[Value], Value]] = {
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+    ast.Not: operator.not_,
+}
+
+
+def _symmetric(values: Value) -> Value:
+    """The lower triangle of a square matrix, mirrored."""
+    return np.tril(values) + np.tril(values, -1).T
+
+
+FUNCTIONS: Mapping[str, Callable[..., Value]] = {
+    "abs": np.abs,
+    "log2": np.log2,
+    "max": max,
+    "min": min,
+    "sqrt": np.sqrt,
+    "symmetric": _symmetric,
+}
+
+
+class Formula:
+    """An expression over named values.
+
+    Args:
+        text: the expression; a number stands for itself.
+        what: the entry it is from, for messages.
+
+    Raises:
+        ConfigError: it is no such expression.
+        UnknownName: it calls an unknown function.
+    """
+
+    def __init__(self, text: str | int | float, what: str) -> None:
+        self.text, self.what = str(text), what
+        try:
+            self._tree = ast.parse(self.text.strip(), mode="eval").body
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            reason = getattr(error, "msg", None) or str(error)
+            raise ConfigError(
+                f"{what}: expected a formula such as 2 * m * n, got {self.text[:80]!r} ({reason})"
+            ) from None
+        self.names: frozenset[str] = frozenset(self._check(self._tree))
+
+    def __call__(self, values: Mapping[str, Value]) -> Value:
+        """The value for the given names.
+
+        Raises:
+            ConfigError: it has none, e.g. after a division by 0.
+        """
+        try:
+            with np.errstate(all="ignore"):
+                return self._value(self._tree, values)
+        except (ArithmeticError, ValueError, TypeError, RecursionError) as error:
+            raise ConfigError(f"{self.what}: {self.text} has no value here: {error}; change the formula") from None
+
+    def _check(self, node: ast.expr) -> set[str]:
+        """The names in an expression, after checking that it has nothing else."""
+        match node:
+            case ast.Constant(value=bool() | int() | float()):
+                return set()
+            case ast.Name(id=name):
+                return {name}
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY or isinstance(op, ast.Pow):
+                return self._check(left) | self._check(right)
+            case ast.UnaryOp(op=op, operand=operand) if type(op) in _UNARY:
+                return self._check(operand)
+            case ast.BoolOp(values=parts):
+                return set().union(*map(self._check, parts))
+            case ast.IfExp(test=test, body=body, orelse=other):
+                return self._check(test) | self._check(body) | self._check(other)
+            case ast.Compare(left=left, ops=ops, comparators=others) if all(type(op) in _COMPARISONS for op in ops):
+                return set().union(*map(self._check, (left, *others)))
+            case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
+                if name not in FUNCTIONS:
+                    raise unknown(f"function in a formula ({self.what})", name, FUNCTIONS)
+                return set().union(*map(self._check, arguments))
+        shown = ast.unparse(node)[:60]
+        raise ConfigError(f"{self.what}: a formula has numbers, names, operators and functions; got {shown!r}")
+
+    def _value(self, node: ast.expr, values: Mapping[str, Value]) -> Value:
+        match node:
+            case ast.Constant(value=number):
+                return number
+            case ast.Name(id=name):
+                if name not in values:
+                    raise unknown(f"name in the formula of {self.what}", name, values)
+                return values[name]
+            case ast.BinOp(left=left, op=op, right=right):
+                apply = _power if isinstance(op, ast.Pow) else _BINARY[type(op)]
+                return apply(self._value(left, values), self._value(right, values))
+            case ast.UnaryOp(op=op, operand=operand):
+                return _UNARY[type(op)](self._value(operand, values))
+            case ast.BoolOp(op=op, values=parts):
+                found = (bool(self._value(part, values)) for part in parts)
+                return all(found) if isinstance(op, ast.And) else any(found)
+            case ast.IfExp(test=test, body=body, orelse=other):
+                return self._value(body if self._value(test, values) else other, values)
+            case ast.Compare(left=left, ops=ops, comparators=others):
+                sides = [self._value(side, values) for side in (left, *others)]
+                pairs = [_COMPARISONS[type(op)](*pair) for op, *pair in zip(ops, sides, sides[1:], strict=False)]
+                return pairs[0] if len(pairs) == 1 else np.logical_and.reduce(pairs)
+            case ast.Call(func=ast.Name(id=name), args=arguments):
+                return FUNCTIONS[name](*(self._value(argument, values) for argument in arguments))
+        raise AssertionError(ast.dump(node))  # _check refused it
+
+
+def _power(base: Value, exponent: Value) -> Value:
+    large = isinstance(base, int) and isinstance(exponent, int) and base not in (-1, 0, 1)
+    if large and abs(exponent) * math.log2(abs(base)) > _LARGEST_POWER_BITS:
+        raise OverflowError(f"{base} ** {exponent} is too large")
+    return base**exponent
