@@ -69,7 +69,7 @@ def honest_kernels(place: RunEnvironment, number: int) -> list[Kernel]:
     brief = Brief(place.problem, place.machine, timing.threads, timing.sizes, {}, parent=None, target=None)
     found: list[Kernel] = []
     while len(found) < number:
-        proposal = MUTATORS["schedule"].propose(brief, rng)
+        proposal = MUTATORS["schedule"]().propose(brief, rng)
         assert proposal is not None  # a matrix multiply has a template
         kernel = proposal.kernel
         evaluation = perform(EvaluationTask(place.spec, kernel))

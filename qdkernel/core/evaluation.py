@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NewType
@@ -270,17 +271,24 @@ class Evaluation:
 TIE_WIDTH = 0.015
 """Relative difference below which two kernels count as equally fast, by default: the noise of paired medians."""
 
-_WORTH_A_DUEL = 0.93  # below this share of the incumbent's objective, noise of first estimates does not explain the gap
+_MARGIN, _SINGLE_MARGIN = (
+    1.02,
+    1.08,
+)  # by which the estimates of challenger and incumbent may be off; the second: of a call
 
 
 def worth_a_duel(objective: float, timings: Sequence[Timing], held: float) -> bool:
-    """Whether a kernel may beat an incumbent with the objective ``held``; on a slow host only a duel decides.
+    """Whether a kernel may beat an incumbent with the objective ``held``: by the upper end of its interval.
 
-    A kernel of which only a bound is known beats none.
+    On a slow host only a duel decides. A kernel of which only a bound is known beats none.
     """
     if any(timing.bound for timing in timings):
         return False
-    return objective > _WORTH_A_DUEL * held or not all(timing.quiet for timing in timings)
+    if not all(timing.quiet for timing in timings):
+        return True
+    upper = math.prod(timing.ratio_high / timing.ratio for timing in timings) ** (1 / max(1, len(timings)))
+    margin = _MARGIN if all(len(timing.kernel_ns) > 1 for timing in timings) else _SINGLE_MARGIN
+    return objective * upper * margin > held
 
 
 def is_win(duel: Duel, tie: float) -> bool:

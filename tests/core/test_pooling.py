@@ -11,7 +11,13 @@ from qdkernel.core import Measured, Timing, pool, pooled
 FLOPS, REFERENCE_NS = 2e6, 1000.0
 
 
-def timing(*kernel_ns: float, reference_ns: float = REFERENCE_NS, quiet: bool = True, bound: bool = False) -> Timing:
+def timing(
+    *kernel_ns: float,
+    reference_ns: float = REFERENCE_NS,
+    quiet: bool = True,
+    bound: bool = False,
+    spread: float = 0.1,
+) -> Timing:
     """A size at which the reference runs at 2000 GFLOP/s on quiet cores."""
     ratio = min(reference_ns, REFERENCE_NS if not quiet else reference_ns) / sorted(kernel_ns)[len(kernel_ns) // 2]
     return Timing(
@@ -22,8 +28,8 @@ def timing(*kernel_ns: float, reference_ns: float = REFERENCE_NS, quiet: bool = 
         kernel_ns=kernel_ns,
         reference_ns=(reference_ns,) * len(kernel_ns),
         ratio=ratio,
-        ratio_low=0.9 * ratio,
-        ratio_high=1.1 * ratio,
+        ratio_low=(1 - spread) * ratio,
+        ratio_high=(1 + spread) * ratio,
         gflops=ratio * FLOPS / REFERENCE_NS,
         quiet=quiet,
         bound=bound,

@@ -19,7 +19,7 @@ DUEL_RULE = TimingRule(
     disturbed=math.inf,
     tie=TIE_WIDTH,
     decisive=1.3,
-    most_s=0.3,
+    most_s=0.1,
 )
 """A duel decides which kernel holds a cell, so it may take longer than a first timing.
 
