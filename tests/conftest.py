@@ -95,6 +95,15 @@ def toolchain() -> Toolchain:
     return find_toolchain("gcc", FLAGS)
 
 
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """A run of fourteen evaluations, and what ``evolve`` printed; tests read it only."""
+    from tests.evolving import evolve
+
+    run = tmp_path_factory.mktemp("runs") / "run"
+    return run, evolve("gemm.yaml", run, "budget.minutes=null", "budget.evaluations=14")
+
+
 @pytest.fixture
 def context(tmp_path: Path) -> Iterator[EvaluationContext]:
     made = EvaluationContext(make_spec(tmp_path))

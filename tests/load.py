@@ -18,8 +18,8 @@ import psutil
 from qdkernel.core import Outcome
 from qdkernel.runs import RunFolder
 from tests.compiled import HEAD
+from tests.evolving import QUICK
 from tests.llm_server import NUM_KERNELS, REPLIES, kernel_source
-from tests.search.test_loop import QUICK
 
 
 def _body(text: str) -> str:

@@ -10,9 +10,9 @@ from pathlib import Path
 from qdkernel.core import Proposal
 from qdkernel.runs import End, Record, RunFolder
 from tests.conftest import MODEL_VARIABLES, naive
+from tests.evolving import QUICK
 from tests.forked import run_forked
 from tests.paths import CONFIGS
-from tests.search.test_loop import QUICK
 
 ONLY_REWRITE = ("mutators=[{name: rewrite}]", "llm.reflect_every=null", "llm.revise_every=null", "llm.sweep=0")
 EVALUATIONS = "budget.minutes=null"

@@ -11,13 +11,12 @@ from qdkernel.evaluators.pipeline import EvaluationContext, verify_only
 from qdkernel.loading import LoadedKernel, _check_array, _complete_case, _lowest_address, _open, load
 from qdkernel.problems import find_problem
 from tests.problems.lookup import LOOKUP
-from tests.search.test_loop import small_run  # noqa: F401  (fixture)
 
 pytestmark = pytest.mark.isa_dependent
 
 
 @pytest.fixture(scope="module")
-def kernel(small_run: tuple) -> LoadedKernel:  # type: ignore[type-arg]  # noqa: F811
+def kernel(small_run: tuple) -> LoadedKernel:  # type: ignore[type-arg]
     return load(small_run[0])
 
 

@@ -7,11 +7,12 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.evolving import QUICK
 from tests.paths import ROOT
-from tests.search.test_loop import QUICK, small_run  # noqa: F401  (fixture)
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
@@ -25,10 +26,16 @@ def test_the_readme_gives_two_set_up_commands_and_the_usual_ones() -> None:
     assert {line.split()[1] for line in COMMANDS} >= {"evolve", "show", "plot", "bench", "export", "check", "doctor"}
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+def as_parameter(command: str) -> Any:  # Any: pytest's parameter sets have no public type
+    """A command; one that evaluates kernels is slow."""
+    evaluates = command.split()[1] in ("evolve", "bench", "check") and "--dry-run" not in command
+    return pytest.param(command, id=command, marks=pytest.mark.slow if evaluates else ())
+
+
+@pytest.mark.parametrize("command", [as_parameter(command) for command in COMMANDS])
 def test_a_command_of_the_readme_runs(
     command: str,
-    small_run: tuple[Path, subprocess.CompletedProcess[str]],  # noqa: F811
+    small_run: tuple[Path, subprocess.CompletedProcess[str]],
     tmp_path: Path,
 ) -> None:
     (tmp_path / "configs").symlink_to(ROOT / "configs")
@@ -59,7 +66,7 @@ def short(arguments: list[str], evaluations: int) -> list[str]:
 @pytest.mark.parametrize("example", sorted(path.name for path in (ROOT / "examples").glob("*.py")))
 def test_an_example_runs(
     example: str,
-    small_run: tuple[Path, subprocess.CompletedProcess[str]],  # noqa: F811
+    small_run: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
     if "import trl" in (source := (ROOT / "examples" / example).read_text()) or "from trl" in source:
         pytest.importorskip("trl", reason="tests/integrations runs it where TRL is installed")
@@ -70,7 +77,7 @@ def test_an_example_runs(
 
 
 def test_the_python_of_the_readme_runs(
-    small_run: tuple[Path, subprocess.CompletedProcess[str]],  # noqa: F811
+    small_run: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
     code = next(block for kind, block in BLOCKS if kind == "python").replace('"RUN"', repr(str(small_run[0])))
     check = "\nnp.testing.assert_allclose(C, A @ B)\n"

@@ -87,6 +87,7 @@ def test_the_schema_is_json_and_knows_every_section() -> None:
     assert {"problem", "sizes", "budget", "timing"} <= set(schema["properties"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", sorted(path.name for path in (ROOT / "configs").glob("*.yaml")))
 def test_every_shipped_configuration_is_sound(config: str) -> None:
     done = run("config", "check", str(ROOT / "configs" / config))

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from tests.commands.command_line import run
 from tests.commands.test_cli import GEMM
-from tests.search.test_loop import small_run  # noqa: F401  (fixture)
 
 
 def test_the_first_prompts_are_shown_without_compiler_or_model() -> None:
@@ -21,7 +20,7 @@ def test_the_first_prompts_are_shown_without_compiler_or_model() -> None:
 
 
 def test_prompts_of_a_run_hold_its_elites_and_stay_under_6000_tokens(
-    small_run: tuple[Path, subprocess.CompletedProcess[str]],  # noqa: F811
+    small_run: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
     done = run("prompt", GEMM, "--show", "--run", str(small_run[0]))
     assert done.returncode == 0, done.stderr
@@ -32,7 +31,7 @@ def test_prompts_of_a_run_hold_its_elites_and_stay_under_6000_tokens(
 
 
 def test_the_limit_on_prompts_holds_for_what_is_shown(
-    small_run: tuple[Path, subprocess.CompletedProcess[str]],  # noqa: F811
+    small_run: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
     asked = ("prompt", GEMM, "--operator", "edit", "--run", str(small_run[0]))
     usual, short = run(*asked).stdout, run(*asked, "--set", "llm.prompt_tokens=3800").stdout

@@ -12,8 +12,8 @@ import pytest
 
 from qdkernel.config import load_config
 from qdkernel.rewards import LocalJudge, Reward, TRLSpec, prompt_rows
+from tests.evolving import QUICK
 from tests.paths import CONFIGS, ROOT
-from tests.search.test_loop import QUICK
 
 pytestmark = [pytest.mark.rl, pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 trl = pytest.importorskip("trl", reason="needs TRL and a CPU build of torch")

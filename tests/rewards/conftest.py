@@ -8,8 +8,8 @@ import pytest
 
 from qdkernel.config import Config, load_config
 from qdkernel.rewards import LocalJudge
+from tests.evolving import QUICK
 from tests.paths import CONFIGS
-from tests.search.test_loop import QUICK
 
 
 @pytest.fixture(scope="session")

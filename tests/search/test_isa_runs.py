@@ -12,10 +12,11 @@ from qdkernel import load
 from qdkernel.core import Outcome, reachable_cells
 from qdkernel.runs import elites
 from tests.conftest import naive
+from tests.evolving import command, evolve
 from tests.forked import run_forked
 from tests.model_runs import environment
 from tests.paths import CONFIGS
-from tests.search.test_loop import command, evolve, read
+from tests.search.test_loop import read
 
 pytestmark = pytest.mark.isa_dependent
 
@@ -46,6 +47,7 @@ def test_a_run_fills_cells_of_its_level_and_no_others(isa: str, config: str, tmp
     assert "stopped: the budgeted number of evaluations is done" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.isa("sse2")
 def test_a_level_of_the_environment_is_kept_in_the_run_and_reaches_every_command(tmp_path: Path) -> None:
     run, lowered = tmp_path / "run", environment(QDKERNEL_ISA="sse2")

@@ -7,7 +7,6 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -18,29 +17,10 @@ from qdkernel.evaluators.toolchain import cache_dir
 from qdkernel.runs import EventKind, RunFolder, elites
 from tests.compiled import HEAD
 from tests.conftest import naive
+from tests.evolving import command, evolve
 from tests.fake_runs import ok
 from tests.forked import forked, run_forked
-from tests.paths import CONFIGS, TESTS
-
-QUICK = (
-    "sizes=[48]",
-    "threads=1",
-    "timing.budget_s=0.02",
-    "timing.rounds_min=2",
-    "timing.rounds_max=3",
-    "timing.disturbed=1000",
-)
-
-
-def command(config: str, run: Path, *settings: str, more: Sequence[str] = ()) -> list[str]:
-    pairs = [part for setting in (*QUICK, *settings) for part in ("--set", setting)]
-    return ["evolve", str(CONFIGS / config), "--out", str(run), *more, *pairs]
-
-
-def evolve(config: str, run: Path, *settings: str, more: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
-    done = run_forked(command(config, run, *settings, more=more))
-    assert done.returncode == 0, done.stderr
-    return done
+from tests.paths import TESTS
 
 
 def read(run: Path) -> RunFolder:
@@ -58,12 +38,6 @@ def wait_until_none(seconds: float = 10.0) -> None:
     while kernel_processes() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert kernel_processes() == []
-
-
-@pytest.fixture(scope="module")
-def small_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    run = tmp_path_factory.mktemp("runs") / "run"
-    return run, evolve("gemm.yaml", run, "budget.minutes=null", "budget.evaluations=14")
 
 
 def test_a_run_spends_its_budget_and_leaves_a_whole_folder(
@@ -113,6 +87,7 @@ def test_bench_times_elites_again_and_reports_the_agreed_form(
         assert elite["ratio_low"] <= elite["ratio"] <= elite["ratio_high"]
 
 
+@pytest.mark.slow
 def test_the_same_seed_proposes_the_same_kernels_first(tmp_path: Path) -> None:
     firsts = []
     for name in ("a", "b"):

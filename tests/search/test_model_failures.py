@@ -23,6 +23,7 @@ from tests.model_runs import (
 SICK = ("rate-limit-ms", "server-error", "reset", "broken-json", "web-page", "cut-body", "no-choices", "empty")
 
 
+@pytest.mark.slow
 def test_a_failing_endpoint_backs_off_and_the_run_goes_on_without_it(tmp_path: Path) -> None:
     run = tmp_path / "run"
     answers = [FAILURES[name] for name in SICK] * 40
@@ -47,6 +48,7 @@ def test_a_run_whose_only_model_refuses_its_key_stops_with_that_reason(tmp_path:
         assert folder.events.all()[-1].text == "no_model"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("budget", "reason", "requests"),
     [

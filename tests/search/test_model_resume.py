@@ -28,6 +28,7 @@ from tests.model_runs import (
 from tests.search.test_loop import wait_for_evaluations, wait_until_none
 
 
+@pytest.mark.slow
 def test_a_replay_proposes_the_same_and_asks_nobody(tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     wrong_first = by_operator(

@@ -26,6 +26,7 @@ from tests.model_runs import (
 from tests.search.test_loop import wait_until_none
 
 
+@pytest.mark.slow
 def test_a_model_and_the_built_in_operators_breed_together(tmp_path: Path) -> None:
     run = tmp_path / "run"
     with ModelServer(lambda body, number: reply(kernel(number % 15 + 2), f"idea {number}")) as server:
@@ -72,6 +73,7 @@ def test_a_wrong_kernel_is_mended_in_the_same_conversation_and_counted_apart(tmp
     assert "is nan and should be" in repair.body["messages"][-1]["content"]
 
 
+@pytest.mark.slow
 def test_repairs_end_after_two_turns(tmp_path: Path) -> None:
     run = tmp_path / "run"
     with ModelServer(lambda body, number: reply(kernel(number % 15 + 2).replace("double sum", "doubel sum"))) as server:
@@ -85,6 +87,7 @@ def test_repairs_end_after_two_turns(tmp_path: Path) -> None:
 BAD_REPLIES = ("prose", "cut-kernel", "edit-misses", "one-megabyte")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BAD_REPLIES)
 def test_a_reply_without_a_kernel_costs_a_request_and_nothing_else(tmp_path: Path, name: str) -> None:
     run = tmp_path / "run"
@@ -98,6 +101,7 @@ def test_a_reply_without_a_kernel_costs_a_request_and_nothing_else(tmp_path: Pat
     assert first.reason
 
 
+@pytest.mark.slow
 def test_cheats_and_orders_in_replies_end_as_outcomes(tmp_path: Path) -> None:
     run = tmp_path / "run"
     script = in_turn(INJECTION, REPLIES["cheat"], REPLIES["crashes"], REPLIES["endless"], REPLIES["good"])
@@ -113,6 +117,7 @@ def test_cheats_and_orders_in_replies_end_as_outcomes(tmp_path: Path) -> None:
     wait_until_none()
 
 
+@pytest.mark.slow
 def test_a_plan_hands_a_strategy_to_each_programmer(tmp_path: Path) -> None:
     run = tmp_path / "run"
     plan = json.dumps(
@@ -129,6 +134,7 @@ def test_a_plan_hands_a_strategy_to_each_programmer(tmp_path: Path) -> None:
     assert ("plan", End.PLAN) in endings(run)
 
 
+@pytest.mark.slow
 def test_lessons_and_better_prompts_enter_later_prompts(tmp_path: Path) -> None:
     run = tmp_path / "run"
     script = by_operator(
@@ -160,6 +166,7 @@ def parents_of_transcripts(folder: Path) -> str:
     return str(path)
 
 
+@pytest.mark.slow
 @pytest.mark.isa_dependent
 @pytest.mark.isa("avx512f")
 def test_every_transcript_ends_as_an_evaluated_kernel_or_a_plan(tmp_path: Path) -> None:
@@ -172,6 +179,7 @@ def test_every_transcript_ends_as_an_evaluated_kernel_or_a_plan(tmp_path: Path) 
     assert sum(r.evaluation.outcome is Outcome.OK for r in by_model(run)) >= 4
 
 
+@pytest.mark.slow
 @pytest.mark.isa_dependent
 @pytest.mark.isa("sse2")
 def test_replies_for_a_wider_machine_do_not_compile_and_the_run_goes_on(tmp_path: Path) -> None:
@@ -209,6 +217,7 @@ def test_a_kernel_outside_its_stage_is_an_outcome_and_never_an_elite(tmp_path: P
     assert "serial" in asked[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("search", ["best-of-n", "random-parents"])
 def test_the_search_baselines_run(tmp_path: Path, search: str) -> None:
     run = tmp_path / "run"

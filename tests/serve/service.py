@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.evolving import QUICK
 from tests.paths import CONFIGS, ROOT
-from tests.search.test_loop import QUICK
 
 TOKEN = "a token of the tests"
 SETTINGS = (*QUICK, "budget.minutes=1", "workers=2")

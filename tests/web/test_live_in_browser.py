@@ -17,8 +17,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 from qdkernel.runs import RunFolder
+from tests.evolving import command
 from tests.forked import forked
-from tests.search.test_loop import command, wait_for_evaluations
+from tests.search.test_loop import wait_for_evaluations
 from tests.web.browser import browser, console, needs_browser, requests
 from tests.web.runs import CELL, usual_run
 
