@@ -8,8 +8,8 @@ import json
 import math
 import os
 import platform
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from qdkernel.machine.isa import choose_isa, features_of
@@ -37,6 +37,7 @@ class Machine:
         kernel: operating-system release.
         last_level_instances: outermost caches that the CPUs of the affinity mask span, e.g. 2 for two sockets.
         isa: the instruction-set level that the machine is lowered to (see ``_isa``); ``None`` for all that it has.
+        cache_ways: associativity of the caches by the same names; what is not reported is left out.
     """
 
     cpu: str
@@ -49,6 +50,7 @@ class Machine:
     kernel: str
     last_level_instances: int = 1
     isa: str | None = None
+    cache_ways: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def last_level_bytes(self) -> int:
@@ -97,6 +99,7 @@ def this_machine(isa: str | None = None) -> Machine:
         kernel=platform.release(),
         last_level_instances=count_last_level_caches(CPU_FOLDER, cpus),
         isa=isa,
+        cache_ways=read_cache_ways(cpu_folder / "cache") or sysconf_cache_ways(_sysconf),
     )
 
 
@@ -160,20 +163,36 @@ def cpu_quota(membership: str, root: Path) -> float:
 
 def read_caches(folder: Path) -> dict[str, int]:
     """Data and unified caches described in a ``/sys/devices/system/cpu/cpuN/cache`` folder, bytes by name."""
-    found: dict[str, int] = {}
+    sizes = {name: parse_size(_text(index / "size") or "") for name, index in _data_caches(folder)}
+    return {name: size for name, size in sizes.items() if size}
+
+
+def read_cache_ways(folder: Path) -> dict[str, int]:
+    """The associativity of the same caches by name; a fully associative one, reported as 0, is left out."""
+    ways = {name: (_text(index / "ways_of_associativity") or "").strip() for name, index in _data_caches(folder)}
+    return {name: int(number) for name, number in ways.items() if number.isdecimal() and int(number) > 0}
+
+
+def _data_caches(folder: Path) -> Iterator[tuple[str, Path]]:
     for index in sorted(folder.glob("index*")):
         kind, level = (_text(index / "type") or "").strip(), (_text(index / "level") or "").strip()
-        size = parse_size(_text(index / "size") or "")
-        if kind in ("Data", "Unified") and level.isdigit() and size:
-            found["L1d" if level == "1" else f"L{level}"] = size
-    return found
+        if kind in ("Data", "Unified") and level.isdigit():
+            yield "L1d" if level == "1" else f"L{level}", index
+
+
+_SYSCONF_CACHES = {"L1d": "SC_LEVEL1_DCACHE", "L2": "SC_LEVEL2_CACHE", "L3": "SC_LEVEL3_CACHE"}
 
 
 def sysconf_caches(sysconf: Callable[[str], int]) -> dict[str, int]:
     """Data caches by the C library's account, which x86 glibc takes from the CPU itself; absent ones are left out."""
-    names = {"L1d": "SC_LEVEL1_DCACHE_SIZE", "L2": "SC_LEVEL2_CACHE_SIZE", "L3": "SC_LEVEL3_CACHE_SIZE"}
-    sizes = {cache: sysconf(name) for cache, name in names.items()}
+    sizes = {cache: sysconf(f"{name}_SIZE") for cache, name in _SYSCONF_CACHES.items()}
     return {cache: size for cache, size in sizes.items() if size > 0}
+
+
+def sysconf_cache_ways(sysconf: Callable[[str], int]) -> dict[str, int]:
+    """The associativity of the same caches by the C library's account; absent ones are left out."""
+    ways = {cache: sysconf(f"{name}_ASSOC") for cache, name in _SYSCONF_CACHES.items()}
+    return {cache: number for cache, number in ways.items() if number > 0}
 
 
 def count_last_level_caches(cpu_root: Path, cpus: Sequence[int]) -> int:

@@ -17,8 +17,10 @@ from qdkernel.machine.cpu import (
     cpu_quota,
     parse_cpuinfo,
     parse_size,
+    read_cache_ways,
     read_caches,
     simd_widths,
+    sysconf_cache_ways,
     sysconf_caches,
     usable_cores,
 )
@@ -108,6 +110,16 @@ def test_half_a_cache_folder_is_passed_over(tmp_path: Path) -> None:
 def test_the_c_library_answers_where_sys_does_not() -> None:
     answers = {"SC_LEVEL1_DCACHE_SIZE": 32768, "SC_LEVEL2_CACHE_SIZE": 0, "SC_LEVEL3_CACHE_SIZE": -1}
     assert sysconf_caches(answers.__getitem__) == {"L1d": 32768}
+
+
+def test_associativity_is_read_beside_the_sizes_and_left_out_where_it_is_not_reported(tmp_path: Path) -> None:
+    for index, (level, kind, ways) in enumerate([(1, "Data", "12"), (1, "Instruction", "8"), (2, "Unified", "0")]):
+        _cache_entry(tmp_path, index, level, kind, "48K")
+        (tmp_path / f"index{index}" / "ways_of_associativity").write_text(f"{ways}\n")
+    _cache_entry(tmp_path, 3, 3, "Unified", "32M")
+    assert read_cache_ways(tmp_path) == {"L1d": 12}
+    answers = {"SC_LEVEL1_DCACHE_ASSOC": 8, "SC_LEVEL2_CACHE_ASSOC": 0, "SC_LEVEL3_CACHE_ASSOC": -1}
+    assert sysconf_cache_ways(answers.__getitem__) == {"L1d": 8}
 
 
 def test_outermost_caches_are_counted_by_who_shares_them(tmp_path: Path) -> None:
