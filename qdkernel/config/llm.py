@@ -182,5 +182,5 @@ class LlmConfig(Section):
         description="Other values of its tunable constants tried when a model's kernel takes a cell; 0 for none.",
     )
     prompt_tokens: Annotated[int, Field(ge=1000)] = Field(
-        default=6000, description="Longest prompt in tokens, by estimate; what matters least is left out to fit."
+        default=8000, description="Longest prompt in tokens, by estimate; what matters least is left out to fit."
     )

@@ -114,7 +114,7 @@ class Brief:
     recent_failures: tuple[RecentFailure, ...] = ()
     sweep: Sweep | None = None
     lessons: str = ""
-    prompt_tokens: int = 6000
+    prompt_tokens: int = 8000
 
 
 class Mutator(Protocol):

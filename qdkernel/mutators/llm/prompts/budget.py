@@ -13,7 +13,7 @@ from qdkernel.llm import Message
 
 PROMPTS = Path(__file__).parent / "templates"
 
-PROMPT_TOKENS = 6000
+PROMPT_TOKENS = 8000
 """Most tokens of a prompt, system and user message together, by ``estimate_tokens``."""
 
 # Heuristic: with the vocabularies of today's models English runs to 4 characters per token or more, C with intrinsics

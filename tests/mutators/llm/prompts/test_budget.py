@@ -38,7 +38,7 @@ def packed_elites(count: int) -> list[Elite]:
     return sorted(found.values(), key=lambda elite: -len(elite.kernel.source))
 
 
-def test_default_prompts_stay_under_six_thousand_tokens() -> None:
+def test_default_prompts_stay_under_eight_thousand_tokens() -> None:
     elites = packed_elites(12)
     assert len(elites[0].kernel.source) > 5000
     evidence = ARCHIVE[0].evidence
