@@ -11,31 +11,51 @@ typedef double vec __attribute__((vector_size(32), aligned(8), may_alias)); /* m
 #define MC 48 /* tune: 8..2048 step 8; rows of the A block that stays in L2 */
 #define NC 48 /* tune: 12..2040 step 12; columns of B per pass: KC x NC stays in L3 */
 #define KC 32 /* tune: 8..2048 step 8; depth of the panels: a KC-deep panel of B stays in L1 */
+#define UNROLL 2 /* tune: 2, 4, 8; steps of k per turn of the loop */
 
 static inline int min(int a, int b)
 {
     return a < b ? a : b;
 }
 
-/* One MR x NR tile of C over kc steps of k: the sums never leave the registers. */
-static inline void tile(int kc, const double *restrict a, int lda, const double *restrict b, int ldb,
-                        double alpha, double beta, double *restrict c, int ldc)
+/* One step of k: each row of A times a row of B. Inlined, its loops are straight code. */
+static inline __attribute__((always_inline)) void
+step(const int rows, const int vectors, vec (*sum)[NV], const double *a, ptrdiff_t row_a, const double *b)
+{
+    const vec *row = (const vec *)b;
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++)
+            sum[r][v] += a[r * row_a] * row[v];
+}
+
+/* A tile of rows x vectors of C over kc steps of k: the sums never leave the registers. */
+static inline __attribute__((always_inline)) void
+tile(const int rows, const int vectors, int kc, const double *restrict a, ptrdiff_t row_a, ptrdiff_t step_a,
+     const double *restrict b, ptrdiff_t step_b, double alpha, double beta, double *restrict c, int ldc)
 {
     vec sum[MR][NV] = {0};
-#pragma GCC unroll 2
-    for (int p = 0; p < kc; p++) {
-        const vec *row = (const vec *)(b + (ptrdiff_t)p * ldb);
+    int p = 0;
+    for (; p + UNROLL <= kc; p += UNROLL, a += UNROLL * step_a, b += UNROLL * step_b)
+#pragma GCC unroll 8
+        for (int u = 0; u < UNROLL; u++)
+            step(rows, vectors, sum, a + u * step_a, row_a, b + u * step_b);
+    for (; p < kc; p++, a += step_a, b += step_b)
+        step(rows, vectors, sum, a, row_a, b);
+    if (beta == 0)
 #pragma GCC unroll 16
-        for (int r = 0; r < MR; r++)
-            for (int v = 0; v < NV; v++)
-                sum[r][v] += a[(ptrdiff_t)r * lda + p] * row[v];
-    }
+        for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+            for (int v = 0; v < vectors; v++)
+                ((vec *)(c + (ptrdiff_t)r * ldc))[v] = alpha * sum[r][v];
+    else
 #pragma GCC unroll 16
-    for (int r = 0; r < MR; r++)
-        for (int v = 0; v < NV; v++) {
-            vec *out = (vec *)(c + (ptrdiff_t)r * ldc) + v;
-            *out = beta == 0 ? alpha * sum[r][v] : alpha * sum[r][v] + beta * *out;
-        }
+        for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+            for (int v = 0; v < vectors; v++)
+                ((vec *)(c + (ptrdiff_t)r * ldc))[v] = alpha * sum[r][v] + beta * ((vec *)(c
+                        + (ptrdiff_t)r * ldc))[v];
 }
 
 /* Rows i0 to i1 and columns j0 to j1 of C, one element at a time. */
@@ -68,7 +88,7 @@ void dgemm(int m, int n, int k, double alpha, const double *restrict A, int lda,
                 const double keep = pc == 0 ? beta : 1; /* k = 0 still applies beta */
                 for (int i = ic; i < i1; i += MR)
                     for (int j = jc; j < j1; j += NR)
-                        tile(p1 - pc, A + (ptrdiff_t)i * lda + pc, lda, B + (ptrdiff_t)pc * ldb + j, ldb,
+                        tile(MR, NV, p1 - pc, A + (ptrdiff_t)i * lda + pc, lda, 1, B + (ptrdiff_t)pc * ldb + j, ldb,
                              alpha, keep, C + (ptrdiff_t)i * ldc + j, ldc);
             }
         }

@@ -47,6 +47,12 @@ class _Draw(Generic[G]):
 
 def _draw(template: ScheduleTemplate[G], brief: Brief, rng: np.random.Generator) -> _Draw[G]:
     parent = brief.parent
+    if all(genome_of(elite.notes, template) is None for elite in brief.elites.values()):
+        genome = template.fresh(brief, rng)
+        # The first kernels are the template's best guess wherever the target is: all others descend from them.
+        if brief.permitted is not None and template.cell_of(genome) not in brief.permitted:
+            genome = _aimed(template, genome, brief, rng)
+        return _Draw(genome, template.summary(genome))
     before = genome_of(parent.notes, template) if parent is not None else None
     # One draw in five starts over: a fresh genome finds fast kernels wherever the search no longer improves.
     if parent is None or before is None or rng.random() < 0.2:

@@ -23,6 +23,7 @@ from qdkernel.mutators.schedule.gemm.genome import (
     tile_units,
 )
 from qdkernel.mutators.schedule.gemm.ideas import difference
+from qdkernel.mutators.schedule.gemm.model import ASSUMED_CACHES
 from qdkernel.mutators.schedule.gemm.moves import TuningContext, context_of, crossed, fitted, fresh, mutated, towards
 from tests.mutators.briefs import brief
 
@@ -39,6 +40,8 @@ genomes = st.builds(
     nc=st.integers(0, 9999),
     kc=st.integers(0, 9999),
     packing=st.sampled_from(PACKINGS),
+    stream=st.booleans(),
+    upright=st.booleans(),
     edges=st.sampled_from(EDGES),
     threads=st.sampled_from(THREADS),
     schedule=st.sampled_from(SCHEDULES),
@@ -120,7 +123,7 @@ def test_aiming_at_its_own_cell_changes_nothing() -> None:
 
 @pytest.mark.parametrize(("threads", "name"), [("rows", "mc"), ("columns", "nc")])
 def test_fitted_tiles_give_every_thread_the_same_share(threads: str, name: str) -> None:
-    setting = TuningContext(8, WIDTHS, 2, 32 << 10, 1 << 20, 32 << 20, 1024, 1024, 1024)
+    setting = TuningContext(8, WIDTHS, True, 2, ASSUMED_CACHES, 1024, 1024, 1024)
     for seed in range(30):
         genome = fitted(Genome(threads=threads), setting, np.random.default_rng(seed))
         blocks = -(-1024 // getattr(genome, name))

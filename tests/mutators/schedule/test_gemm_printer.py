@@ -84,5 +84,5 @@ def test_the_widest_arithmetic_in_the_object_is_the_width_of_the_genome(name: st
 @pytest.mark.parametrize("name", GENOMES)
 def test_a_printed_kernel_is_short_enough_to_read(name: str) -> None:
     lines = print_gemm(GENOMES[name], "dgemm").splitlines()
-    assert len(lines) < 180
+    assert len(lines) < 280  # a direct path, edge tiles and a transposition included
     assert max(len(line) for line in lines) <= 120

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from qdkernel.core import Proposal, parse_cell
@@ -59,6 +61,22 @@ def test_proposals_aim_at_the_target() -> None:
             assert genome is not None
             assert cell_of(genome) == target
             assert made.target == target
+
+
+def test_the_first_proposals_are_the_template_s_own_wherever_the_target_is() -> None:
+    for seed in range(10):
+        genome = genome_of(proposal(seed, parent=NAIVE, target=parse_cell("none/scalar/serial/none")).notes, GEMM)
+        assert genome is not None
+        assert (genome.blocking, genome.width) == ("packed", 512)
+
+
+def test_the_first_proposals_keep_to_what_the_stage_permits() -> None:
+    target = parse_cell("none/scalar/serial/none")
+    made = ScheduleMutator().propose(
+        replace(brief(parent=NAIVE, target=target), permitted=frozenset({target})), np.random.default_rng(0)
+    )
+    assert made is not None
+    assert cell_of(Genome.from_json(made.notes["genome"])) == target
 
 
 def test_two_elites_are_crossed_now_and_then() -> None:

@@ -2,7 +2,7 @@
 
 from qdkernel.mutators.schedule.gemm.genome import Genome, Prefetch, repaired
 from qdkernel.mutators.schedule.gemm.ideas import summary
-from qdkernel.mutators.schedule.gemm.printer import ELEMENT_BYTES, print_gemm
+from qdkernel.mutators.schedule.gemm.printing import ELEMENT_BYTES, print_gemm
 from qdkernel.mutators.schedule.gemm.template import GemmTemplate
 
 __all__ = [

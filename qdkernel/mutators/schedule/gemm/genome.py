@@ -16,10 +16,11 @@ from qdkernel.mutators.schedule.json_fields import all_fields
 
 ORDERS = ("ijk", "ikj", "jik", "jki", "kij", "kji")
 PACKINGS = ("none", "b", "ab")
-EDGES = ("padded", "scalar")
-THREADS = ("serial", "rows", "columns", "grid")
+EDGES = ("padded", "narrow", "scalar")
+THREADS = ("serial", "rows", "columns", "grid", "depth")
 UNROLLS = (1, 2, 4, 8)
-SMALLS = (0, 4096, 32768, 262144)  # multiply-adds: cubes of 16, 32 and 64
+SMALLS = (0, 4096, 32768, 262144, 2097152, 16777216)  # multiply-adds: cubes of 16, 32, 64, 128 and 256
+LEAST_SHARED = SMALLS[3]  # multiply-adds; chosen: below, waking the other threads takes longer than the product
 MAX_TILE = 2048
 DEPTH_UNIT = 8
 LEAST_DEPTH = 32  # of packed panels: below, copying costs more than it saves, and prefetches run past their end
@@ -37,7 +38,8 @@ class Prefetch:
     """A software prefetch.
 
     Attributes:
-        ahead: distance: steps of the innermost loop for A and B, tiles for the C of a register tile.
+        ahead: distance: steps of the innermost loop for A and B, 0 for the next packed panel (of B, its source,
+            while this one is packed); tiles for the C of a register tile.
         locality: third argument of ``__builtin_prefetch``: 3 is t0 (near); 2, 1, 0 are t1, t2, nta (far).
     """
 
@@ -54,20 +56,24 @@ class Genome:
         order: order of the loops over rows (i), columns (j) and the inner dimension (k), outermost first. With a
             register tile k is innermost, and the order is that of the tile loops.
         width: SIMD width in bits; 0 for scalar arithmetic.
-        rows: rows of the register tile.
-        vectors: columns of the register tile, in vectors (1 for scalar arithmetic).
+        rows: rows of the register tile; with upright vectors the columns.
+        vectors: columns of the register tile, in vectors (1 for scalar arithmetic); with upright vectors the rows.
+        upright: whether the vectors of the register tile lie along the rows of A, not along the columns of B.
         unroll: how often the innermost loop is unrolled.
         mc: rows of a cache tile.
         nc: columns of a cache tile.
         kc: depth of a cache tile; 0 where k is not tiled.
         packing: operands copied into contiguous panels: ``none``, ``b`` or ``ab``.
-        edges: what is left over by the tiles: vectors ``padded`` with zeros, or a ``scalar`` loop.
-        threads: ``serial``, shares of ``rows``, shares of ``columns``, or a 2-D ``grid``.
+        stream: each panel of B is packed just before its first use, so that it is still in L1; else all come first.
+        edges: what is left over by the tiles: vectors ``padded`` with zeros, tiles of their own (``narrow``), or a
+            ``scalar`` loop.
+        threads: ``serial``, shares of ``rows``, of ``columns``, of both (a 2-D ``grid``), or of k (``depth``).
         schedule: OpenMP schedule of the parallel loop.
         prefetch_a: prefetch of A, or none.
         prefetch_b: prefetch of B, or none.
         prefetch_c: prefetch of C, or none.
         small: products of up to this many multiply-adds take a direct path without packing; 0 for no such path.
+            Above ``LEAST_SHARED`` threads share it, by columns or by rows.
     """
 
     blocking: str = "packed"
@@ -75,11 +81,13 @@ class Genome:
     width: int = 512
     rows: int = 8
     vectors: int = 3
+    upright: bool = False
     unroll: int = 2
     mc: int = 128
     nc: int = 504
     kc: int = 256
     packing: str = "ab"
+    stream: bool = False
     edges: str = "padded"
     threads: str = "serial"
     schedule: str = "static"
@@ -101,6 +109,11 @@ class Genome:
     def lanes(self, element_bytes: int) -> int:
         """Elements in a vector; 1 for scalar arithmetic."""
         return max(1, self.width // (8 * element_bytes))
+
+    def tile(self, element_bytes: int) -> tuple[int, int]:
+        """Rows and columns of the register tile, in elements."""
+        short, long = self.rows, self.vectors * self.lanes(element_bytes)
+        return (long, short) if self.upright else (short, long)
 
     def to_json(self) -> dict[str, Any]:  # Any: JSON values
         """Plain JSON values, read back by ``from_json``."""
@@ -138,7 +151,8 @@ def _threading_level(genome: Genome) -> int:
         return Threading.SERIAL.value
     if genome.threads == "grid":
         return Threading.NESTED.value
-    return (Threading.STATIC if genome.schedule == "static" else Threading.DYNAMIC).value
+    dealt = genome.schedule != "static" and genome.threads != "depth"
+    return (Threading.DYNAMIC if dealt else Threading.STATIC).value
 
 
 def repaired(genome: Genome, element_bytes: int) -> Genome:
@@ -146,9 +160,17 @@ def repaired(genome: Genome, element_bytes: int) -> Genome:
 
     Knobs that the chosen blocking does not use take their default, so that equal kernels have equal genomes.
     """
-    for step in (_with_order, _with_register_tile, _with_packing, _with_edges, _with_prefetch):
+    for step in (_with_threads, _with_order, _with_register_tile, _with_packing, _with_edges, _with_prefetch):
         genome = step(genome)
     return _with_cache_tiles(genome, element_bytes)
+
+
+def _with_threads(genome: Genome) -> Genome:
+    """Only packed panels are shared by depth, and what is cut by hand has no schedule."""
+    packed = genome.blocking == "packed"
+    if genome.threads in ("serial", "depth") or (packed and genome.threads == "grid"):
+        genome = replace(genome, schedule="static")
+    return genome if packed or genome.threads != "depth" else replace(genome, threads="rows")
 
 
 def _with_order(genome: Genome) -> Genome:
@@ -167,8 +189,7 @@ def _with_order(genome: Genome) -> Genome:
         order = {"ikj": "ijk", "kij": "kji"}[order]
     if genome.width == 0 and genome.blocking == "cache":
         order = "ijk" if order.index("i") < order.index("j") else "jik"  # see _with_cache_tiles
-    schedule = genome.schedule if genome.threads in ("rows", "columns", "grid") else "static"
-    return replace(genome, order=order, schedule=schedule)
+    return replace(genome, order=order)
 
 
 def _with_register_tile(genome: Genome) -> Genome:
@@ -187,13 +208,25 @@ def _with_packing(genome: Genome) -> Genome:
     packing = genome.packing if genome.blocking == "packed" else "none"
     if genome.blocking == "packed" and packing == "none":
         packing = "b"
-    if packing == "b" and genome.threads == "grid":
-        packing = "ab"  # the 2-D grid shares both panels
-    return replace(genome, packing=packing, small=genome.small if packing != "none" else 0)
+    vector_panels = packing != "none" and genome.width > 0
+    upright = genome.upright and vector_panels and packing == "ab"  # A is read in vectors that its rows do not hold
+    stream = genome.stream and vector_panels and genome.threads != "rows"  # there all threads wait for the same panels
+    return replace(
+        genome,
+        packing=packing,
+        upright=upright,
+        stream=stream,
+        order="jik" if stream else genome.order,
+        small=genome.small if vector_panels and not upright else 0,
+    )
 
 
 def _with_edges(genome: Genome) -> Genome:
-    return replace(genome, edges="scalar") if genome.width == 0 else genome
+    """Scalar arithmetic has scalar edges, and only packed panels have narrow tiles, which are not upright."""
+    if genome.width == 0:
+        return replace(genome, edges="scalar")
+    wide = genome.packing == "none" or genome.upright
+    return replace(genome, edges="padded") if genome.edges == "narrow" and wide else genome
 
 
 def _with_prefetch(genome: Genome) -> Genome:
@@ -222,7 +255,9 @@ def _with_distances(genome: Genome) -> Genome:
         choice: Prefetch | None = getattr(genome, name)
         if choice is not None:
             tiles = name == "prefetch_c" and genome.registers
-            ahead = min(max(choice.ahead, 0), 3) if tiles else min(max(choice.ahead // 2 * 2, 2), 64)
+            packed = genome.packing == "ab" or (genome.packing == "b" and name == "prefetch_b")
+            least = 0 if packed and genome.width else 2
+            ahead = min(max(choice.ahead, 0), 3) if tiles else min(max(choice.ahead // 2 * 2, least), 64)
             distances[name] = replace(choice, ahead=ahead)
     return changed(genome, distances)
 
@@ -246,14 +281,16 @@ def _with_cache_tiles(genome: Genome, element_bytes: int) -> Genome:
 
 def tile_units(genome: Genome, element_bytes: int) -> tuple[int, int]:
     """What mc and nc are multiples of: whole register tiles, at least 8 elements."""
-    columns = genome.vectors * genome.lanes(element_bytes)
-    return -(-8 // genome.rows) * genome.rows, -(-8 // columns) * columns
+    rows, columns = genome.tile(element_bytes)
+    return -(-8 // rows) * rows, -(-8 // columns) * columns
 
 
 def panel_bytes(genome: Genome) -> tuple[int, int]:
     """Largest panels of A and of B in bytes: a thread's own lie on its stack, shared ones are static."""
-    a_bytes = SHARED_BYTES if genome.threads == "grid" else PRIVATE_BYTES // 3
-    return a_bytes, PRIVATE_BYTES if genome.threads == "columns" else SHARED_BYTES
+    private = genome.threads in ("columns", "grid", "depth")
+    return (SHARED_BYTES if genome.threads == "serial" else PRIVATE_BYTES // 2), (
+        PRIVATE_BYTES if private else SHARED_BYTES
+    )
 
 
 def _clip(tile: int, unit: int) -> int:

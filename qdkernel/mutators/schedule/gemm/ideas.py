@@ -17,11 +17,25 @@ _PACKING = {
     "b": "pack B into panels as wide as the register tile, leave A in place",
     "ab": "pack A and B so that the micro-kernel streams both unit-stride",
 }
+_STREAM = {
+    True: "pack each panel of B just before its first use, while it stays in L1",
+    False: "pack all panels of B before the first tile",
+}
+_UPRIGHT = {
+    True: "vectors along the rows of A: a B is broadcast to them, C is transposed at the end",
+    False: "vectors along the columns of B: an A is broadcast to them, C is stored as it lies",
+}
 _THREADS = {
     "serial": "one thread: no barrier, no team to wake",
     "rows": "threads share the rows, so each reads its own part of A",
     "columns": "threads share the columns, so each reads its own part of B",
     "grid": "threads share a 2-D grid of tiles: finer shares, better balance",
+    "depth": "threads share k and add up their sums: shares for all when C is small and k long",
+}
+_EDGES = {
+    "padded": "pad the edges with zeros, so that all work is in vectors",
+    "narrow": "narrower tiles at the edges: no work is done on padding",
+    "scalar": "a scalar loop for the edges keeps the tile code lean",
 }
 _SCHEDULE = {
     "static": "static shares: no bookkeeping",
@@ -48,6 +62,8 @@ def _structure(before: Genome, after: Genome) -> list[str]:
         changes.append(f"{before.blocking} -> {after.blocking} blocking: {_BLOCKING[after.blocking]}")
     elif before.packing != after.packing:
         changes.append(_PACKING[after.packing])
+    elif before.stream != after.stream:
+        changes.append(_STREAM[after.stream])
     changes += width_change(before.width, after.width)
     if before.threads != after.threads:
         changes.append(_THREADS[after.threads])
@@ -58,6 +74,8 @@ def _structure(before: Genome, after: Genome) -> list[str]:
 
 def _sizes(before: Genome, after: Genome) -> list[str]:
     changes = []
+    if before.upright != after.upright:
+        changes.append(_UPRIGHT[after.upright])
     if after.registers and (before.rows, before.vectors) != (after.rows, after.vectors):
         shapes = f"{before.rows}x{before.vectors} -> {after.rows}x{after.vectors}"
         changes.append(f"register tile {shapes} vectors: {after.rows * after.vectors} sums in flight")
@@ -78,6 +96,8 @@ def _prefetches(before: Genome, after: Genome) -> list[str]:
             continue
         if new is None:
             changes.append(f"leave {name.upper()} to the hardware prefetcher")
+        elif new.ahead == 0 and name != "c":
+            changes.append(f"prefetch the next panel of {name.upper()} ({LOCALITY[new.locality]})")
         elif new.ahead == 0:
             changes.append(f"prefetch the tile of C before its sums start ({LOCALITY[new.locality]})")
         else:
@@ -92,8 +112,7 @@ def _rest(before: Genome, after: Genome) -> list[str]:
     if before.unroll != after.unroll:
         changes.append(f"unroll the innermost loop {after.unroll} times")
     if before.edges != after.edges:
-        padded = "pad the edges with zeros, so that all work is in vectors"
-        changes.append(padded if after.edges == "padded" else "a scalar loop for the edges keeps the tile code lean")
+        changes.append(_EDGES[after.edges])
     if before.small != after.small:
         changes.append(f"products up to {after.small} multiply-adds skip packing" if after.small else "always pack")
     return changes

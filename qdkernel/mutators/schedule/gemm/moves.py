@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from qdkernel.mutators.schedule.draw import inherited, neighbour, pick
 from qdkernel.mutators.schedule.gemm.genome import (
     DEPTH_UNIT,
     EDGES,
+    LEAST_SHARED,
+    MAX_TILE,
     ORDERS,
     PACKINGS,
     SMALLS,
@@ -25,28 +28,34 @@ from qdkernel.mutators.schedule.gemm.genome import (
     repaired,
     tile_units,
 )
+from qdkernel.mutators.schedule.gemm.model import Cache, caches_of, panels, register_tiles, shares
 
-# (rows, vectors) that fill the register file: Low et al. 2016, eq. (1) asks for at least latency x throughput
-# independent sums (8 to 10 here), and the fewer loads per multiply-add the better.
-_SHAPES = {
-    512: ((8, 3), (12, 2), (14, 2), (6, 4)),
-    256: ((6, 2), (4, 3), (4, 2), (12, 1)),
-    128: ((6, 2), (4, 3), (4, 2), (12, 1)),
-    0: ((8, 1), (6, 1), (12, 1), (4, 1)),
-}
-_CACHES = {"L1d": 32 << 10, "L2": 512 << 10, "L3": 8 << 20}  # what a machine that names no caches is taken to have
+Item = TypeVar("Item")
+
+# Rows of the register tile in scalar arithmetic, where a column of B is one element.
+_SCALAR_SHAPES = ((8, 1), (6, 1), (12, 1), (4, 1))
 
 
 @dataclass(frozen=True)
 class TuningContext:
-    """What a genome is fitted to: element size, SIMD widths, threads, caches in bytes, largest scored extents."""
+    """What a genome is fitted to: element size, SIMD widths, threads, caches, largest scored extents.
+
+    Attributes:
+        element_bytes: size of an element.
+        widths: SIMD widths in bits, 0 for scalar first.
+        fused: whether the machine has a fused multiply-add.
+        threads: OpenMP threads while scoring.
+        caches: L1d, L2 and L3.
+        m: rows of C.
+        n: columns of C.
+        k: the inner dimension.
+    """
 
     element_bytes: int
     widths: tuple[int, ...]
+    fused: bool
     threads: int
-    l1: int
-    l2: int
-    l3: int
+    caches: Mapping[str, Cache]
     m: int
     n: int
     k: int
@@ -54,56 +63,102 @@ class TuningContext:
 
 def context_of(brief: Brief, element_bytes: int) -> TuningContext:
     """The context of a brief."""
-    caches = {**_CACHES, **brief.machine.caches}
+    machine = brief.machine
     extent = {name: max((size.get(name, 512) for size in brief.sizes), default=512) for name in "mnk"}
-    return TuningContext(
-        element_bytes, widths_of(brief.machine), brief.threads, caches["L1d"], caches["L2"], caches["L3"], **extent
-    )
+    widths = widths_of(machine)
+    # A level with 256-bit vectors has it (x86-64-v3), and so has every 64-bit ARM.
+    fused = 256 in widths or machine.arch in ("aarch64", "arm64")
+    caches = caches_of(machine.caches, machine.cache_ways)
+    return TuningContext(element_bytes, widths, fused, brief.threads, caches, **extent)
 
 
 def fresh(context: TuningContext, rng: np.random.Generator) -> Genome:
-    """A packed kernel with the widest vectors and tiles from the cache sizes."""
+    """A packed kernel with the widest vectors, tiles and shares from the analytical model.
+
+    What the model ranks it ranks by, what it does not know is drawn: mostly what is best for most processors.
+    """
     width = context.widths[-1]
-    rows, vectors = pick(_SHAPES[width], rng)
-    threads = "serial" if context.threads == 1 else pick(("rows", "rows", "columns", "grid"), rng)
+    small = _small(context)
+    rows, vectors = likely(_shapes(width, context, in_place=small > 0), rng)
     genome = Genome(
         width=width,
         rows=rows,
         vectors=vectors,
-        threads=threads,
-        schedule=pick(("static", "static", "dynamic"), rng),
-        order=pick(("jik", "jik", "ijk"), rng),
-        unroll=pick((1, 1, 2), rng),
+        order=pick(("jik", "jik", "jik", "ijk"), rng),
+        unroll=pick((1, 1, 2, 4), rng),
         packing=pick(("ab", "ab", "ab", "b"), rng),
-        prefetch_c=pick((Prefetch(0, 3), Prefetch(0, 3), None), rng),
+        upright=bool(rng.random() < 0.1),  # C lies in rows: storing columns costs a transposition
+        stream=bool(rng.random() < 0.5),
+        edges=pick(("narrow", "narrow", "narrow", "padded"), rng),
+        prefetch_a=pick((None, None, None, Prefetch(0, 3)), rng),
+        prefetch_b=pick((None, None, Prefetch(0, 3)), rng),
+        prefetch_c=pick((Prefetch(0, 3), Prefetch(0, 3), Prefetch(0, 3), None), rng),
+        small=pick((small, small, small, 0), rng),
     )
-    return fitted(genome, context, rng)
+    lanes = genome.lanes(context.element_bytes)
+    if context.threads == 1 or context.m * context.n * context.k <= LEAST_SHARED:
+        return fitted(replace(genome, threads="serial"), context, rng)
+    kc = panels(*genome.tile(context.element_bytes), context.element_bytes, context.caches, context.threads).kc
+    ways = shares(context.m, context.n, context.k, (rows, vectors), lanes, context.threads, kc)
+    schedule = pick(("static",) * 7 + ("dynamic",), rng)
+    return fitted(replace(genome, threads=likely(ways, rng), schedule=schedule), context, rng)
+
+
+def likely(items: Sequence[Item], rng: np.random.Generator) -> Item:
+    """An item of a list that has the best first: that in two of three draws, the next in two of three others, ..."""
+    return items[min(int(rng.geometric(2 / 3)) - 1, len(items) - 1)]
+
+
+def _small(context: TuningContext) -> int:
+    """The limit of the direct path that takes the scored size; 0 where packing pays: where operands leave L2.
+
+    A quarter of L2 is left for C.
+    """
+    work = context.m * context.n * context.k
+    limits = [limit for limit in SMALLS if limit >= work]
+    operands = (context.m / context.threads + context.n) * context.k * context.element_bytes
+    return limits[0] if limits and operands <= 0.75 * context.caches["L2"].size else 0
+
+
+def _shapes(width: int, context: TuningContext, in_place: bool = False) -> Sequence[tuple[int, int]]:
+    """Register tiles as (rows, vectors), the best first."""
+    if width == 0:
+        return _SCALAR_SHAPES
+    lanes = width // (8 * context.element_bytes)
+    return register_tiles(width, lanes, context.fused, context.m, context.n, in_place)
 
 
 def fitted(genome: Genome, context: TuningContext, rng: np.random.Generator) -> Genome:
-    """The genome with cache tiles after Low et al. 2016, sec. 4, evened out over the scored extents and threads.
+    """The genome with cache tiles from the analytical model, evened out over the scored extents and threads.
 
-    A panel of B (kc x register columns) takes up to about L1, the block of A (mc x kc) half of L2, the panel of B
-    (kc x nc) half of L3. Each dimension is cut into equal parts: a last tile that is nearly empty leaves a thread
-    idle. At least one dimension has two tiles, or the nest would not be tiled at all.
+    Each dimension is cut into equal parts: a last tile that is nearly empty leaves a thread idle. At least one
+    dimension has two tiles, or the nest would not be tiled at all.
     """
     size = context.element_bytes
     unit_m, unit_n = tile_units(genome, size)
+    l2 = context.caches["L2"].size
     if genome.blocking == "cache":
         kc = pick((32, 64, 128), rng)
         mc = _even(context.m, pick((32, 64, 128), rng), unit_m, 2)
-        nc = _even(context.n, min(pick((64, 128, 256), rng), context.l2 // (2 * kc * size)), unit_n, 2)
+        nc = _even(context.n, min(pick((64, 128, 256), rng), l2 // (2 * kc * size)), unit_n, 2)
         return repaired(replace(genome, mc=mc, nc=nc, kc=min(kc, max(8, context.k // 2))), size)
-    deepest = max(128, min(512, context.l1 * 2 // (unit_n * size)))
-    kc = _even(context.k, pick((deepest, deepest // 2, 256, 384), rng), DEPTH_UNIT, 1)
-    parts_m = context.threads if genome.threads == "rows" else 1
-    parts_n = context.threads if genome.threads == "columns" else 1
-    if genome.threads == "grid" and genome.packing == "none":
-        parts_m, parts_n = context.threads, 2
-    mc = min(context.l2 // (2 * kc * size), max(unit_m, context.m // 2))
-    nc = min(context.l3 // (2 * kc * size), 2048)
+    fit = panels(*genome.tile(size), size, context.caches, context.threads)
+    # Twice as deep C is updated half as often, and the panel of B comes from L2: cores that load two vectors a cycle
+    # from there lose nothing.
+    kc = _even(context.k, pick((fit.kc, fit.kc, 2 * fit.kc), rng), DEPTH_UNIT, 1)
+    parts_m, parts_n = _parts(genome, context.threads)
+    nc = min(fit.nc * fit.kc // kc, MAX_TILE)
+    tiled = kc < context.k or nc < context.n
+    mc = min(fit.mc * fit.kc // kc, context.m if tiled else max(unit_m, context.m // 2))
     mc, nc = _even(context.m, mc, unit_m, parts_m), _even(context.n, nc, unit_n, parts_n)
     return repaired(replace(genome, mc=mc, nc=nc, kc=kc), size)
+
+
+def _parts(genome: Genome, threads: int) -> tuple[int, int]:
+    """What the numbers of blocks of rows and of columns are multiples of, so that all threads have as many."""
+    if genome.threads == "grid" and genome.packing == "none":
+        return threads, 2
+    return threads if genome.threads == "rows" else 1, threads if genome.threads == "columns" else 1
 
 
 def _even(extent: int, tile: int, unit: int, parts: int) -> int:
@@ -118,7 +173,7 @@ def towards(genome: Genome, target: Cell, context: TuningContext, rng: np.random
     blocking, width = BLOCKINGS[target.blocking], WIDTHS[target.simd]
     moved = replace(genome, blocking=blocking, width=width)
     if moved.registers and (not genome.registers or width != genome.width):
-        rows, vectors = pick(_SHAPES[width], rng)
+        rows, vectors = likely(_shapes(width, context), rng)
         moved = replace(moved, rows=rows, vectors=vectors)
     if blocking == "packed" and genome.packing == "none":
         moved = replace(moved, packing=pick(("ab", "ab", "b"), rng))
@@ -169,9 +224,8 @@ def mutated(genome: Genome, context: TuningContext, rng: np.random.Generator) ->
 
 
 def _move_tile(genome: Genome, context: TuningContext, rng: np.random.Generator) -> Genome:
-    shapes = _SHAPES[genome.width]
     if rng.random() < 0.5:
-        rows, vectors = pick(shapes, rng)
+        rows, vectors = pick(_shapes(genome.width, context, in_place=rng.random() < 0.5), rng)
         return fitted(replace(genome, rows=rows, vectors=vectors), context, rng)
     rows = genome.rows + pick((-2, -1, 1, 2), rng)
     return replace(genome, rows=max(1, rows), vectors=genome.vectors + pick((-1, 0, 0, 1), rng))
@@ -197,7 +251,7 @@ def _move_prefetch(genome: Genome, context: TuningContext, rng: np.random.Genera
     choice: Prefetch | None = getattr(genome, name)
     if choice is None:
         tiles = name == "prefetch_c" and genome.registers
-        other: Prefetch | None = Prefetch(pick((0, 1) if tiles else (4, 8, 16), rng), pick((3, 3, 2, 0), rng))
+        other: Prefetch | None = Prefetch(pick((0, 1) if tiles else (0, 4, 8, 16), rng), pick((3, 3, 2, 0), rng))
     else:
         further = Prefetch(choice.ahead + pick((-4, -2, 2, 4, 8), rng), choice.locality)
         other = pick((None, further, Prefetch(choice.ahead, pick((3, 2, 1, 0), rng))), rng)
@@ -228,6 +282,8 @@ _MOVES: tuple[tuple[float, Move], ...] = (
     (1.5, lambda genome, _, rng: replace(genome, unroll=pick(UNROLLS, rng))),
     (1.5, lambda genome, _, rng: replace(genome, order=pick(ORDERS, rng))),
     (1.5, lambda genome, _, rng: replace(genome, packing=pick(PACKINGS, rng))),
+    (0.5, lambda genome, _, rng: replace(genome, upright=not genome.upright)),
+    (1.0, lambda genome, _, rng: replace(genome, stream=not genome.stream)),
     (1.0, lambda genome, _, rng: replace(genome, edges=pick(EDGES, rng))),
     (0.5, lambda genome, _, rng: replace(genome, small=pick(SMALLS, rng))),
     (1.5, _move_threads),
@@ -237,8 +293,8 @@ _MOVES: tuple[tuple[float, Move], ...] = (
 
 # Knobs that only make sense together are inherited together.
 _GROUPS = (
-    ("blocking", "packing"),
-    ("width", "rows", "vectors"),
+    ("blocking", "packing", "stream"),
+    ("width", "rows", "vectors", "upright"),
     ("mc", "nc", "kc"),
     ("threads", "schedule"),
     ("order",),

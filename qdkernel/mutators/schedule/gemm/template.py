@@ -13,7 +13,7 @@ from qdkernel.mutators.contract import Brief
 from qdkernel.mutators.schedule.choices import changed
 from qdkernel.mutators.schedule.gemm import ideas, moves
 from qdkernel.mutators.schedule.gemm.genome import Genome, Prefetch, cell_of, repaired
-from qdkernel.mutators.schedule.gemm.printer import ELEMENT_BYTES, print_gemm
+from qdkernel.mutators.schedule.gemm.printing import ELEMENT_BYTES, print_gemm
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from qdkernel.mutators.schedule.c_text import indent, loop
-from qdkernel.mutators.schedule.gemm import nests, packed, parts
-from qdkernel.mutators.schedule.gemm.genome import Genome, repaired
-from qdkernel.mutators.schedule.gemm.style import PrintContext, constants
+from qdkernel.mutators.schedule.c_text import indent, loop, wrapped
+from qdkernel.mutators.schedule.gemm.genome import LEAST_SHARED, Genome, repaired
+from qdkernel.mutators.schedule.gemm.printing import nests, packed, panels
+from qdkernel.mutators.schedule.gemm.printing.rest import rest
+from qdkernel.mutators.schedule.gemm.printing.scalar_tile import scalar_tile
+from qdkernel.mutators.schedule.gemm.printing.style import PrintContext, constants
+from qdkernel.mutators.schedule.gemm.printing.tiles import block, direct, edge, tile
 
 ELEMENT_BYTES = {"dgemm": 8, "sgemm": 4}
 _REAL = {8: "double", 4: "float"}
@@ -27,7 +30,7 @@ def print_gemm(genome: Genome, function: str) -> str:
     sections = [_title(style), "", _typedef(style), constants(style), *_functions(style), body]
     text = "\n\n".join(section for section in sections if section)
     head, tail = text.split("\n\n", 1)
-    return f"{head}\n{_includes(text)}\n\n{tail}\n"
+    return wrapped(f"{head}\n{_includes(text)}\n\n{tail}\n")
 
 
 def _title(style: PrintContext) -> str:
@@ -40,15 +43,21 @@ def _title(style: PrintContext) -> str:
         "cache+register": "a register tile in cache tiles",
         "packed": "a register tile in cache tiles, " + ("A and B packed" if genome.packing == "ab" else "B packed"),
     }[genome.blocking]
-    shares = {"serial": "one thread", "rows": "threads share the rows", "columns": "threads share the columns"}
-    threads = shares.get(genome.threads, "threads share a grid of tiles")
+    shares = {
+        "serial": "one thread",
+        "rows": "threads share the rows",
+        "columns": "threads share the columns",
+        "grid": "threads share a grid of tiles",
+        "depth": "threads share k and add up their sums",
+    }
+    threads = shares[genome.threads]
     return f"""\
 /* {style.function}: C = alpha * A * B + beta * C, row major.
    {width.capitalize()}, {blocking}; {threads}. */"""
 
 
 def _includes(text: str) -> str:
-    names = ["stddef.h"] + (["string.h"] if "memcpy(" in text else [])
+    names = ["stddef.h"] + (["string.h"] if "memcpy(" in text else []) + (["omp.h"] if "omp_get" in text else [])
     return "\n".join(f"#include <{name}>" for name in names)
 
 
@@ -63,17 +72,24 @@ def _typedef(style: PrintContext) -> str:
 def _functions(style: PrintContext) -> list[str]:
     genome = style.genome
     functions = [_MIN] if genome.tiled or genome.edges == "padded" or genome.packing != "none" else []
+    if style.packed_a:
+        functions.append(panels.transpose(style))
     if genome.registers:
-        functions.append(parts.tile(style))
-    if not style.genome.registers and not genome.order.endswith("k"):
+        functions.append(tile(style) if style.vector else scalar_tile(style))
+    elif not genome.order.endswith("k"):
         functions.append(nests.scale(style))
+    if style.narrow or genome.small:
+        functions.append(edge(style))
+    if genome.small:
+        functions.append(direct(style))
     if genome.packing != "none":
         if genome.packing == "ab":
-            functions.append(parts.pack_a(style))
-        functions.append(parts.pack_b(style))
-        functions.append(parts.block(style))
-    if _rest_calls(style) or genome.small:
-        functions.append(parts.rest(style))
+            functions.append(panels.pack_a(style))
+        functions += [panels.pack_b(style), block(style), packed.multiply(style)]
+        if style.cuts_shares or (genome.small > LEAST_SHARED and genome.threads != "serial"):
+            functions.append(packed.cut())
+    if _rest_calls(style):
+        functions.append(rest(style))
     return functions
 
 
@@ -88,19 +104,11 @@ def _rest_calls(style: PrintContext) -> list[str]:
     """Calls for the rows and the columns that whole tiles leave over."""
     tail = "k, alpha, A, lda, B, ldb, beta, C, ldc);"
     calls = []
-    if _cut_rows(style):
+    if style.whole_rows:
         calls.append(f"rest(m0, m, 0, n, {tail}")
-    if _cut_columns(style):
-        calls.append(f"rest(0, {'m0' if _cut_rows(style) else 'm'}, n0, n, {tail}")
+    if style.whole_columns:
+        calls.append(f"rest(0, {'m0' if style.whole_rows else 'm'}, n0, n, {tail}")
     return calls
-
-
-def _cut_rows(style: PrintContext) -> bool:
-    return style.genome.registers and not (style.padded_panels and style.genome.packing == "ab")
-
-
-def _cut_columns(style: PrintContext) -> bool:
-    return style.vector and not style.padded_panels
 
 
 def _main(style: PrintContext) -> str:
@@ -108,10 +116,10 @@ def _main(style: PrintContext) -> str:
     lines = packed.buffers(style) if genome.packing != "none" else []
     lines.append(loop("if (alpha == 0 || k == 0)", "alpha = k = 0; /* A and B must not be read, C is still scaled */"))
     if genome.small:
-        direct = "rest(0, m, 0, n, k, alpha, A, lda, B, ldb, beta, C, ldc);"
-        lines.append(loop("if ((double)m * n * k <= SMALL)", direct, "return;"))
-    wholes = ["m0 = m - m % MR"] if _cut_rows(style) else []
-    if _cut_columns(style):
+        small = "if ((double)m * n * k <= SMALL && n % LANES == 0)"
+        lines.append(loop(small, packed.direct_call(style), "return;"))
+    wholes = ["m0 = m - m % MR"] if style.whole_rows else []
+    if style.whole_columns:
         wholes.append(f"n0 = n - n % {'NR' if genome.registers else 'LANES'}")
     if wholes:
         what = "tiles" if genome.registers else "vectors"

@@ -9,6 +9,8 @@ from qdkernel.mutators.schedule.gemm.genome import (
     DEPTH_UNIT,
     LEAST_DEPTH,
     MAX_TILE,
+    SHARED_BYTES,
+    SMALLS,
     Genome,
     Prefetch,
     panel_bytes,
@@ -16,6 +18,7 @@ from qdkernel.mutators.schedule.gemm.genome import (
 )
 
 LINE_BYTES = 64  # a cache line
+INLINE = "static inline __attribute__((always_inline)) void"
 
 
 @dataclass(frozen=True)
@@ -50,14 +53,54 @@ class PrintContext:
         return self.genome.packing != "none" and self.genome.edges == "padded"
 
     @property
+    def narrow(self) -> bool:
+        """Whether edge tiles of packed panels have kernels of their own."""
+        return self.genome.packing != "none" and self.genome.edges == "narrow"
+
+    @property
+    def partial(self) -> bool:
+        """Whether a tile may stand for fewer columns of C than it computes."""
+        return self.padded_panels or self.narrow
+
+    @property
+    def tile(self) -> tuple[int, int]:
+        """Rows and columns of the register tile, in elements."""
+        return self.genome.tile(self.element_bytes)
+
+    @property
+    def edge_rows(self) -> tuple[int, ...]:
+        """Rows of the narrower tiles: the powers of two below those of the register tile."""
+        return tuple(1 << power for power in range((self.genome.rows - 1).bit_length() - 1, -1, -1))
+
+    @property
+    def packed_a(self) -> bool:
+        """Whether the register tile reads A from panels as high as itself."""
+        return self.genome.packing == "ab" and self.vector
+
+    @property
+    def whole_rows(self) -> bool:
+        """Whether the nest leaves over the rows that do not fill a register tile."""
+        return self.genome.registers and not (self.narrow or (self.padded_panels and self.packed_a))
+
+    @property
+    def whole_columns(self) -> bool:
+        """Whether the nest leaves over the columns that do not fill a register tile or a vector."""
+        return self.vector and not self.partial
+
+    @property
     def line(self) -> int:
         """Elements in a cache line."""
         return LINE_BYTES // self.element_bytes
 
     @property
+    def cuts_shares(self) -> bool:
+        """Whether the printed code cuts the threads' shares itself, to a tile; else OpenMP deals out blocks."""
+        return self.genome.threads != "serial" and self.genome.schedule == "static"
+
+    @property
     def private_b(self) -> bool:
         """Whether each thread packs its own B."""
-        return self.genome.threads == "columns"
+        return self.genome.threads in ("columns", "grid", "depth")
 
 
 def constants(style: PrintContext) -> str:
@@ -70,12 +113,16 @@ def constants(style: PrintContext) -> str:
         lines += _register_constants(style)
     if genome.tiled:
         lines += _tile_constants(style)
+    if genome.registers and style.vector and genome.unroll > 1:
+        lines.append(("UNROLL", genome.unroll, "tune: 2, 4, 8; steps of k per turn of the loop"))
     for name in "abc":
         prefetch: Prefetch | None = getattr(genome, f"prefetch_{name}")
         if prefetch is not None and prefetch.ahead:
             lines.append((f"AHEAD_{name.upper()}", prefetch.ahead, _ahead_comment(style, name)))
+    if genome.threads == "depth":
+        lines.append(("SUMS", SHARED_BYTES // style.element_bytes, "elements of C that the threads keep apart at most"))
     if genome.small:
-        why = "tune: 0, 4096, 32768, 262144; below this many multiply-adds packing does not pay"
+        why = f"tune: {', '.join(map(str, SMALLS))}; up to so many multiply-adds no packing"
         lines.append(("SMALL", genome.small, why))
     return define_lines(lines)
 
@@ -84,6 +131,12 @@ def _register_constants(style: PrintContext) -> list[Constant]:
     genome = style.genome
     if not style.vector:
         return [("MR", genome.rows, "rows of the register tile: as many sums do not wait for each other")]
+    if genome.upright:
+        return [
+            ("NR", genome.rows, "columns of the register tile; NR * NV sums hide the latency of the multiply-add"),
+            ("NV", genome.vectors, "vectors in a column of it; sums, a column of A and a B fill the register file"),
+            ("MR", "(NV * LANES)", "rows of the register tile"),
+        ]
     return [
         ("MR", genome.rows, "rows of the register tile; MR * NV sums hide the latency of the multiply-add"),
         ("NV", genome.vectors, "vectors in a row of it; sums, a row of B and an A fill the register file"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qdkernel.mutators.schedule.c_text import loop
-from qdkernel.mutators.schedule.gemm.style import PrintContext, prefetch, schedule, unroll, update
+from qdkernel.mutators.schedule.gemm.printing.style import PrintContext, prefetch, schedule, unroll, update
 
 _EXTENT = {"i": "m", "j": "n", "k": "k"}
 _INDEX = {"i": "i", "j": "j", "k": "p"}
@@ -51,7 +51,8 @@ def tiled_nest(style: PrintContext) -> str:
     depth, keep = ("p1 - pc", "keep") if tiled else ("k", "beta")
     a = "A + (ptrdiff_t)i * lda" + (" + pc" if tiled else "")
     b = ("B + (ptrdiff_t)pc * ldb" if tiled else "B") + " + j"
-    inside = f"tile({depth}, {a}, lda, {b}, ldb,\n     alpha, {keep}, C + (ptrdiff_t)i * ldc + j, ldc);"
+    size, a_step = ("MR, NV, ", ", 1") if style.vector else ("", "")
+    inside = f"tile({size}{depth}, {a}, lda{a_step}, {b}, ldb,\n     alpha, {keep}, C + (ptrdiff_t)i * ldc + j, ldc);"
     for letter in reversed(genome.order[:2]):
         index = _INDEX[letter]
         step = "i += MR" if letter == "i" else "j += NR" if style.vector else "j++"
