@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -54,6 +55,62 @@ class Backend(Protocol[TaskIn, Result]):
 
     def close(self) -> None:
         """Abandons what is pending; nothing may be submitted afterwards."""
+
+
+class Pool(Protocol[TaskIn, Result]):
+    """Workers that take tasks one by one; any thread may submit."""
+
+    @property
+    def capacity(self) -> int:
+        """Number of pending tasks that keeps every worker busy."""
+
+    def submit(self, task: TaskIn) -> Future[Result]:
+        """Starts a task as soon as a worker is free.
+
+        The future raises ``WorkerKilled`` when the worker was killed ``ATTEMPTS`` times, and otherwise what the work
+        raised. Its callbacks run in a thread of the pool and must be short.
+        """
+
+    def exclude(self, host: str) -> None:
+        """Gives the workers of a host no more tasks; those under way are finished."""
+
+    def close(self) -> None:
+        """Abandons what is under way and ends what the pool started."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a worker reports about its machine.
+
+    Attributes:
+        machine_class: equal for machines whose measurements compare.
+        host: the machine's own name.
+    """
+
+    machine_class: str
+    host: str
+
+
+Identify = Callable[[], Identity]
+"""An importable function that workers call before they are given tasks."""
+
+
+class Cluster(Protocol):
+    """Workers on several machines, told apart by what they are."""
+
+    @property
+    def classes(self) -> Mapping[str, int]:
+        """Number of workers by class of machine; waits for the first workers."""
+
+    def pool(self, machine_class: str, work: Callable[[Task], Result]) -> Pool[Task, Result]:
+        """The workers of a class, those that come later included; each runs one task at a time."""
+
+    def close(self) -> None:
+        """Ends the workers that the cluster started, and lets go of the others."""
+
+
+class WorkerKilled(Exception):
+    """The worker process was killed each time the task was run."""
 
 
 MakeBackend = Callable[[Callable[[Task], Result], int], Backend[Task, Result]]

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import queue
-import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from typing import Generic
+from collections.abc import Callable
 
-from qdkernel.backends.base import Done, Result, Task
-from qdkernel.backends.pool import WorkerKilled, WorkerPool
+from qdkernel.backends.base import Result, Task
+from qdkernel.backends.pool import WorkerPool
+from qdkernel.backends.pooled import PooledBackend
 
 
-class LocalBackend(Generic[Task, Result]):
+class LocalBackend(PooledBackend[Task, Result]):
     """Spreads tasks over worker processes; see ``Backend``.
 
     Args:
@@ -21,53 +18,4 @@ class LocalBackend(Generic[Task, Result]):
     """
 
     def __init__(self, work: Callable[[Task], Result], workers: int) -> None:
-        self._workers = workers
-        self._pool: WorkerPool[Task, Result] = WorkerPool(work, workers)
-        self._pending: set[int] = set()
-        self._finished: queue.SimpleQueue[tuple[int, Future[Result]]] = queue.SimpleQueue()
-
-    @property
-    def capacity(self) -> int:
-        """One task under way and one next for each worker; a single worker is given one at a time."""
-        return 2 * self._workers if self._workers > 1 else 1
-
-    @property
-    def pending(self) -> int:
-        """Tasks submitted whose result has not come back yet."""
-        return len(self._pending)
-
-    def submit(self, number: int, task: Task) -> None:
-        """Starts a task as soon as a worker is free."""
-        self._pending.add(number)
-        self._pool.submit(task).add_done_callback(lambda future: self._finished.put((number, future)))
-
-    def completed(self, timeout_s: float | None = None) -> Sequence[Done[Result]]:
-        """Tasks that finished since the last call; see ``Backend.completed``."""
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        done: list[Done[Result]] = []
-        while self._pending and not done:
-            try:
-                done += self._settled(deadline)
-            except queue.Empty:
-                break
-        return done
-
-    def close(self) -> None:
-        """Abandons what is pending and ends the workers."""
-        self._pending.clear()
-        self._pool.close()
-
-    def _settled(self, deadline: float | None) -> list[Done[Result]]:
-        """The next finished task, and all others that have finished by then."""
-        rest_s = None if deadline is None else max(0.0, deadline - time.monotonic())
-        found = [self._finished.get(timeout=rest_s)]
-        while not self._finished.empty():
-            found.append(self._finished.get())
-        return [self._take(number, future) for number, future in found if number in self._pending]
-
-    def _take(self, number: int, future: Future[Result]) -> Done[Result]:
-        self._pending.discard(number)
-        try:
-            return Done(number, future.result())
-        except WorkerKilled:
-            return Done(number, None)
+        super().__init__(WorkerPool(work, workers))

@@ -16,14 +16,10 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Generic
 
-from qdkernel.backends.base import ATTEMPTS, Result, Task
+from qdkernel.backends.base import ATTEMPTS, Result, Task, WorkerKilled
 
 # A worker's own numpy must not use other cores during a benchmark.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS"), "1")
-
-
-class WorkerKilled(Exception):
-    """The worker process was killed each time the task was run."""
 
 
 class WorkerPool(Generic[Task, Result]):
@@ -41,6 +37,11 @@ class WorkerPool(Generic[Task, Result]):
         self._executor: Any = None  # Any: loky has no types
         self._closed = False
 
+    @property
+    def capacity(self) -> int:
+        """One task under way and one next for each worker; a single worker is given one at a time."""
+        return 2 * self._workers if self._workers > 1 else 1
+
     def submit(self, task: Task) -> Future[Result]:
         """Starts a task as soon as a worker is free.
 
@@ -50,6 +51,9 @@ class WorkerPool(Generic[Task, Result]):
         result: Future[Result] = Future()
         self._try(task, result, ATTEMPTS)
         return result
+
+    def exclude(self, host: str) -> None:
+        """Nothing: all workers are of this host."""
 
     def close(self) -> None:
         """Ends the workers; tasks under way are abandoned and their futures raise ``WorkerKilled``."""

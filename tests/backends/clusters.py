@@ -1,0 +1,50 @@
+"""Clusters for tests, and what their workers report."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from qdkernel.backends import Identity
+from tests.conftest import started
+
+
+def identity() -> Identity:
+    """All workers are of one class."""
+    return Identity("all", platform.node())
+
+
+@dataclass(frozen=True)
+class Scheduler:
+    """A Dask scheduler in a process of its own."""
+
+    address: str
+    process: subprocess.Popen[str]
+
+
+@contextlib.contextmanager
+def dask_cluster(folder: Path, *workers: Mapping[str, str]) -> Iterator[Scheduler]:
+    """A scheduler and a worker for each of these additions to the environment, on this machine."""
+    file = folder / "scheduler.json"
+    environment = {**os.environ, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
+    dask = [sys.executable, "-m", "dask"]
+    begin = [*dask, "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)]
+    work = [*dask, "worker", "--nthreads", "1", "--resources", "MEASURE=1", "--no-dashboard", "--memory-limit", "0"]
+    work += ["--scheduler-file", str(file), "--local-directory", str(folder)]
+    with contextlib.ExitStack() as stack:
+        process = stack.enter_context(started(begin, environment))
+        for more in workers:
+            stack.enter_context(started(work, {**environment, **more}))
+        while not file.exists():
+            time.sleep(0.1)
+        found = re.search(r"tcp://[\d.:]+", file.read_text())
+        assert found is not None
+        yield Scheduler(found.group(), process)
