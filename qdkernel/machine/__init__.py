@@ -2,7 +2,7 @@
 
 from qdkernel.machine.affinity import running_on
 from qdkernel.machine.core_lock import CoreLock
-from qdkernel.machine.cpu import Machine, fingerprint, this_machine
+from qdkernel.machine.cpu import Machine, fingerprint, machine_class, this_machine
 from qdkernel.machine.isa import LEVELS, flags_of
 from qdkernel.machine.memory import free_bytes
 from qdkernel.machine.scaling import scaled_to_threads
@@ -14,6 +14,7 @@ __all__ = [
     "fingerprint",
     "flags_of",
     "free_bytes",
+    "machine_class",
     "running_on",
     "scaled_to_threads",
     "this_machine",

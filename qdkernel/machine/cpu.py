@@ -109,6 +109,22 @@ def fingerprint(machine: Machine, compiler_version: str) -> str:
     return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
 
+def machine_class(machine: Machine, compiler_version: str, flags: Sequence[str], containment: int) -> str:
+    """16 hexadecimal digits, equal for machines whose measurements compare.
+
+    The release of the operating system is left out: nodes are updated one after the other.
+
+    Args:
+        machine: CPU, instruction sets, caches, cores, governor.
+        compiler_version: as the compiler prints it.
+        flags: of every kernel.
+        containment: the layers in force around kernels, as bits.
+    """
+    facts = {**dataclasses.asdict(machine), "kernel": None}
+    text = json.dumps([facts, compiler_version, list(flags), containment], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 def parse_cpuinfo(text: str) -> CpuInfo:
     """The facts of the first CPU in the text of ``/proc/cpuinfo``, x86 or ARM layout."""
     fields: dict[str, str] = {}

@@ -9,8 +9,9 @@ from qdkernel.runs.conversation_records import (
     StoredCall,
     StoredConversation,
 )
-from qdkernel.runs.folder import RunFolder
+from qdkernel.runs.folder import RunFolder, new_folder
 from qdkernel.runs.inspection import foreign_content
+from qdkernel.runs.machine_classes import class_folder, runs_in
 from qdkernel.runs.machine_facts import MachineFacts, format_conditions
 from qdkernel.runs.machine_record import (
     BaselineRecord,
@@ -41,10 +42,13 @@ __all__ = [
     "Spending",
     "StoredCall",
     "StoredConversation",
+    "class_folder",
     "elites",
     "foreign_content",
     "format_conditions",
+    "new_folder",
     "read_machine_record",
+    "runs_in",
     "source_bytes",
     "write_machine_record",
 ]

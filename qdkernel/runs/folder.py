@@ -7,6 +7,8 @@ runs/dgemm-20261120-1412-a1b2/
   config.yaml     the resolved configuration
   machine.json    machine, peaks, compiler, baseline
   elites/ plots/  made from the log, and makeable again
+
+A run on a cluster holds such a folder for each class of machine, see ``machine_classes``.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from qdkernel.runs.database import create_database, open_readonly, open_writable
 from qdkernel.runs.evaluations import EvaluationLog
 from qdkernel.runs.events import EventLog
 from qdkernel.runs.lock import WriterLock
+from qdkernel.runs.machine_classes import single_run
 from qdkernel.runs.machine_facts import MachineFacts, machine_facts
 from qdkernel.runs.machine_record import MachineRecord, read_machine_record, write_machine_record
 from qdkernel.runs.store import RunStore, now
@@ -71,7 +74,7 @@ class RunFolder:
         """
         meta = {"problem": problem, "created_at": now(), "harness": installed_version()}
         try:
-            path = _exact_folder(root) if exact else _new_folder(root, problem)
+            path = _exact_folder(root) if exact else new_folder(root, problem)
             _refuse_links(path)
             lock = WriterLock(path / "run.lock")
             try:
@@ -98,10 +101,10 @@ class RunFolder:
         Read-only opening works beside a writer, in a folder one may not write, and after ``kill -9``.
 
         Args:
-            path: the run folder.
+            path: the run folder, or that of a run on one class of machine.
             writable: become its one writer, e.g. to resume.
         """
-        path = Path(path)
+        path = single_run(Path(path))
         database = path / "run.db"
         if not path.is_dir():
             kind = "is a file" if path.exists() else "does not exist"
@@ -188,7 +191,8 @@ class RunFolder:
             raise RunFolderError(f"{self.path / name} cannot be read: {error}") from error
 
 
-def _new_folder(root: Path, problem: str) -> Path:
+def new_folder(root: Path, problem: str) -> Path:
+    """A new, empty folder ``<root>/<problem>-YYYYMMDD-HHMM-xxxx`` (local time)."""
     Path(root).mkdir(parents=True, exist_ok=True)
     while True:
         name = f"{problem}-{datetime.datetime.now():%Y%m%d-%H%M}-{secrets.token_hex(2)}"

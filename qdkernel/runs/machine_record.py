@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt, ValidationError
 
-from qdkernel.machine import Machine
+from qdkernel.machine import Machine, machine_class
 
 
 class _Part(BaseModel):
@@ -63,6 +63,7 @@ class MachineRecord(_Part):
         peaks: what it can do at most.
         compiler: the compiler with its flags.
         baseline: what kernels were measured against.
+        containment: the layers in force around kernels, as bits.
     """
 
     schema_version: Literal[1] = 1
@@ -76,6 +77,12 @@ class MachineRecord(_Part):
     peaks: PeaksRecord
     compiler: CompilerRecord
     baseline: BaselineRecord
+    containment: int = 7  # of records written before this was kept
+
+    @property
+    def machine_class(self) -> str:
+        """16 hexadecimal digits, equal for machines whose measurements compare."""
+        return machine_class(self.machine, self.compiler.version, self.compiler.flags, self.containment)
 
 
 def read_machine_record(text: str) -> MachineRecord:

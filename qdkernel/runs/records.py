@@ -106,6 +106,8 @@ class EventKind(enum.StrEnum):
     """An elite that was timed again ended in a way that changes nothing."""
     REPLAY = "replay"
     """What a replayed conversation did not have."""
+    NODE = "node"
+    """A node of a cluster is slow, or cannot evaluate kernels."""
     MODEL = "model"
     """A model backs off, answers again, or is not asked any more."""
 

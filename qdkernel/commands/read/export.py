@@ -8,18 +8,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qdkernel.errors import unknown
+from qdkernel.runs import runs_in
 
 if TYPE_CHECKING:
     from qdkernel.export import Selection
 
 
 def export(runs: Sequence[Path], to: str, out: Path | None, selection: Selection, stages: Path | None) -> int:
-    """Writes the runs in a format; tells on stderr how many files."""
+    """Writes the runs in a format; tells on stderr how many files.
+
+    Of a run on several classes of machine all are exported, each record with its machine.
+    """
     from qdkernel.export import FORMATS, open_source
 
     if to not in FORMATS:
         raise unknown("export format", to, FORMATS)
-    with open_source(runs, selection, stages) as source:
+    folders = [folder for run in runs for folder in runs_in(run)]
+    with open_source(folders, selection, stages) as source:
         written = FORMATS[to].write(source, out)
     if written:
         print(f"{len(written)} file{'s' if len(written) > 1 else ''} written to {out}", file=sys.stderr)
