@@ -24,13 +24,17 @@ def evolve(
         Path | None,
         typer.Option(metavar="RUN", help="Evaluate again what RUN proposed, from its stored replies; asks no model."),
     ] = None,
+    seed_from: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="Start from RUN's elites, made elsewhere, and report what carried over."),
+    ] = None,
     trust: Trust = False,
 ) -> int:
     """Breed kernels into an archive until the budget is spent."""
     from qdkernel.commands.search.evolve import dry_run as show_plan
     from qdkernel.commands.search.evolve import evolve as run
 
-    return show_plan(config, set_ or []) if dry_run else run(config, out, resume, set_ or [], replay, trust)
+    return show_plan(config, set_ or []) if dry_run else run(config, out, resume, set_ or [], replay, seed_from, trust)
 
 
 def prompt(

@@ -1,6 +1,7 @@
 """Configuration: YAML to typed settings, with file and line in every message."""
 
 from qdkernel.config.environment import resolve_models
+from qdkernel.config.evaluators import EvaluatorsConfig
 from qdkernel.config.foreign import check_foreign
 from qdkernel.config.llm import LlmConfig, ModelConfig
 from qdkernel.config.load import config_schema, dump_config, load_config
@@ -12,6 +13,7 @@ from qdkernel.config.stages import StageConfig, StageOrder, UntilConfig
 __all__ = [
     "BudgetConfig",
     "Config",
+    "EvaluatorsConfig",
     "LlmConfig",
     "MachineConfig",
     "ModelConfig",

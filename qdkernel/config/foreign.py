@@ -32,7 +32,8 @@ def check_foreign(config: Config, overrides: Sequence[str], folder: Path) -> Non
         folder: for messages.
 
     Raises:
-        ConfigError: it names a compiler other than gcc or cc, a flag that is not known to be harmless, or a library.
+        ConfigError: it names a compiler other than gcc or cc, a flag that is not known to be harmless, a library or
+            evaluators on a cluster.
     """
     own = {text.partition("=")[0].strip() for text in overrides}
     found = []
@@ -42,12 +43,14 @@ def check_foreign(config: Config, overrides: Sequence[str], folder: Path) -> Non
         found += [("compiler.flags", flag) for flag in config.compiler.flags if not _is_harmless(flag)]
     if config.baseline.library is not None and "baseline.library" not in own:
         found.append(("baseline.library", str(config.baseline.library)))
+    if config.evaluators.distributed and not any(text.startswith("evaluators") for text in own):
+        found.append(("evaluators.backend", config.evaluators.backend))
     if found:
         named = ", ".join(f"{entry} {value!r}" for entry, value in found)
         raise ConfigError(
             f"{folder}: its configuration names what would run uncontained: {named}; expected the compiler gcc or cc, "
-            "flags that begin with -O, -m, -f, -g or -std and no library; name them yourself with --set, or pass "
-            "--trust (load: trust=True) if the folder is yours"
+            "flags that begin with -O, -m, -f, -g or -std, no library and no evaluators on a cluster; name them "
+            "yourself with --set, or pass --trust (load: trust=True) if the folder is yours"
         )
 
 

@@ -216,7 +216,8 @@ def _with_absolute_paths(config: Config, source: _Source, must_exist: bool) -> C
     resolved: dict[EntryPath, Path] = {}
     for entry, given in _paths(config):
         resolved[entry] = source.folder(entry) / os.path.expanduser(given)
-        if must_exist and not resolved[entry].is_file():
+        there = resolved[entry].is_file() or (entry[0] == "seeds" and resolved[entry].is_dir())
+        if must_exist and not there:
             source.complain(entry, f"expected a file, got {str(given)!r}, and {resolved[entry]} is not one")
     seeds = tuple(path for entry, path in resolved.items() if entry[0] == "seeds")
     baseline = config.baseline.model_copy(update={"library": resolved.get(("baseline", "library"))})

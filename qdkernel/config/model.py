@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
+from qdkernel.config.evaluators import EvaluatorsConfig
 from qdkernel.config.llm import LlmConfig, ModelConfig, Models
 from qdkernel.config.section import PositiveFloat, PositiveInt, Probability, Section, Word, mistake, repeated
 from qdkernel.config.stages import StageConfig, StageOrder, stage_mistakes
@@ -317,7 +318,9 @@ class Config(Section):
         default=SelectionConfig(), description="How the next parent and target cell are chosen."
     )
     seeds: tuple[Path, ...] = Field(
-        default=(), description="Kernel files to start from besides the problem's own, relative to this file."
+        default=(),
+        description="Kernel files to start from besides the problem's own, relative to this file; a run folder stands "
+        "for its elites.",
     )
     baseline: BaselineConfig = Field(default=BaselineConfig(), description="What kernels are measured against.")
     machine: MachineConfig = Field(default=MachineConfig(), description="What the machine is taken to have.")
@@ -325,9 +328,8 @@ class Config(Section):
     workers: Count = Field(
         default="all", description="Kernels compiled and verified at once; all for every usable core. Timing is alone."
     )
-    backend: Literal["local", "serial"] = Field(
-        default="local",
-        description="Where evaluations run: local in worker processes; serial one by one in this process, to debug.",
+    evaluators: EvaluatorsConfig = Field(
+        default=EvaluatorsConfig(), description="On which machines kernels are evaluated."
     )
     timing: TimingConfig = Field(default=TimingConfig(), description="How a verified kernel is timed.")
     limits: LimitsConfig = Field(default=LimitsConfig(), description="What one kernel may use before it is stopped.")

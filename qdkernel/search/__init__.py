@@ -2,6 +2,7 @@
 
 from qdkernel.search.assemble import Assembled, assemble, endpoint_spec
 from qdkernel.search.briefs import naive_elite, recorded_reference_speeds
+from qdkernel.search.cluster import NodeGroup, open_cluster, share_of_budget
 from qdkernel.search.environment import (
     RunEnvironment,
     check_names,
@@ -11,21 +12,26 @@ from qdkernel.search.environment import (
     resolve_threads,
     with_isa,
 )
-from qdkernel.search.held_out import draw_sizes, held_out_spec
+from qdkernel.search.held_out import calibrated, draw_sizes, held_out_spec
 from qdkernel.search.history import elite_of
 from qdkernel.search.llm import recorded_lessons
+from qdkernel.search.loop import Evaluations
 from qdkernel.search.stages import plan_of
 
 __all__ = [
     "Assembled",
+    "Evaluations",
+    "NodeGroup",
     "RunEnvironment",
     "assemble",
+    "calibrated",
     "check_names",
     "draw_sizes",
     "elite_of",
     "endpoint_spec",
     "held_out_spec",
     "naive_elite",
+    "open_cluster",
     "open_environment",
     "plan_of",
     "recorded_baseline",
@@ -33,5 +39,6 @@ __all__ = [
     "recorded_reference_speeds",
     "resolve_sizes",
     "resolve_threads",
+    "share_of_budget",
     "with_isa",
 ]

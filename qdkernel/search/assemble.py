@@ -19,7 +19,7 @@ from qdkernel.search.credit import PlayLedger
 from qdkernel.search.environment import RunEnvironment
 from qdkernel.search.history import SearchHistory
 from qdkernel.search.llm import LLMDispatcher, LLMSession, PromptEvolution, TokenBudget, Usage
-from qdkernel.search.loop import Evolution, Show
+from qdkernel.search.loop import Evaluations, Evolution, Show
 from qdkernel.search.policies import POLICIES, SelectionPolicy
 from qdkernel.search.proposer import Proposer
 from qdkernel.search.replay import Replay
@@ -56,7 +56,12 @@ class Assembled:
 
 
 def assemble(
-    environment: RunEnvironment, folder: RunFolder, show: Show, say: Say, recorded: RunFolder | None = None
+    environment: RunEnvironment,
+    folder: RunFolder,
+    show: Show,
+    say: Say,
+    recorded: RunFolder | None = None,
+    backend: Evaluations | None = None,
 ) -> Assembled:
     """The parts of a run.
 
@@ -66,6 +71,7 @@ def assemble(
         show: given the status after every evaluation.
         say: given what a user should know at once, e.g. that a model does not answer.
         recorded: a run to replay instead of making proposals.
+        backend: where kernels are evaluated; ``None`` for the workers of this machine.
 
     Raises:
         ConfigError: the environment lacks the key of a model.
@@ -75,13 +81,13 @@ def assemble(
     archive = KernelArchive(reachable, config.timing.tie)
     if recorded is not None:
         replay = Replay(recorded, folder, environment.problem.name, config.llm.resamples, say)
-        return Assembled(Evolution(environment, folder, archive, replay, lambda: None, show), say)
+        return Assembled(Evolution(environment, folder, archive, replay, lambda: None, show, backend), say)
     parts = _parts(environment, reachable)
     for name in parts.stages.skipped if parts.stages else ():
         say(f"stage {name} is skipped: it asks for SIMD widths that this machine does not have")
     if not config.known_models:
         proposer = parts.proposer(environment, folder, None)
-        return Assembled(Evolution(environment, folder, archive, proposer, lambda: None, show), say)
+        return Assembled(Evolution(environment, folder, archive, proposer, lambda: None, show, backend), say)
     stopping = threading.Event()
     budget = TokenBudget(config.budget, _spent_before(folder))
     endpoints = {model.name: Endpoint(endpoint_spec(model), wait=stopping.wait) for model in config.known_models}
@@ -93,7 +99,7 @@ def assemble(
     def spent() -> StopReason | None:
         return dispatcher.lacking() if not dispatcher.under_way and not session.num_ready else None
 
-    return Assembled(Evolution(environment, folder, archive, proposer, spent, show), say, session, stopping)
+    return Assembled(Evolution(environment, folder, archive, proposer, spent, show, backend), say, session, stopping)
 
 
 @dataclass(frozen=True)

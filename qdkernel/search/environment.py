@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from qdkernel.config import Config, MachineConfig, converted
-from qdkernel.core import Kernel, Problem
+from qdkernel.core import Kernel, Problem, cell_name
 from qdkernel.errors import ConfigError, unknown
 from qdkernel.evaluators.measurement import BaselineChoice, MachinePeaks, TimingRule, load_or_measure_peaks
 from qdkernel.evaluators.pipeline import (
@@ -27,7 +27,15 @@ from qdkernel.evaluators.pipeline import (
 from qdkernel.evaluators.toolchain import CompileLimits, Toolchain, check_flags, find_toolchain
 from qdkernel.machine import CoreLock, Machine, flags_of, free_bytes, this_machine
 from qdkernel.problems import find_problem
-from qdkernel.runs import BaselineRecord, CompilerRecord, MachineRecord, PeaksRecord, SizeSpeed
+from qdkernel.runs import (
+    BaselineRecord,
+    CompilerRecord,
+    MachineRecord,
+    PeaksRecord,
+    RunFolder,
+    SizeSpeed,
+    elites,
+)
 
 _CACHE_SHARE = 0.75  # of a cache, for the arrays of a block; the rest is for what the kernel packs
 
@@ -45,6 +53,7 @@ class RunEnvironment:
         spec: what workers need; its baseline speeds are measured or taken from the run's folder.
         scratch: the scratch folder, removed when the environment is closed.
         baseline: name and version of what kernels are measured against.
+        workers: evaluations at the same time.
     """
 
     config: Config
@@ -55,17 +64,13 @@ class RunEnvironment:
     spec: EvaluationSpec
     scratch: SharedScratch
     baseline: str
+    workers: int
 
     @property
     def timing(self) -> TimingSpec:
         """How kernels are timed, with the baseline's calibrated speeds."""
         assert self.spec.timing is not None
         return self.spec.timing
-
-    @property
-    def workers(self) -> int:
-        """Worker processes."""
-        return self.machine.cores if self.config.workers == "all" else int(self.config.workers)
 
     def facts(self) -> MachineRecord:
         """What ``machine.json`` holds: all that the run's numbers depend on."""
@@ -89,6 +94,7 @@ class RunEnvironment:
             baseline=BaselineRecord(
                 name=self.baseline, gflops=tuple(SizeSpeed(size=dict(size), gflops=speed) for size, speed in speeds)
             ),
+            containment=int(self.spec.run.layers),
         )
 
 
@@ -133,7 +139,9 @@ def open_environment(
             timing = replace(context.timer.spec, baseline_gflops=speeds)
         finally:
             context.close()
-        yield RunEnvironment(config, problem, machine, peaks, toolchain, replace(spec, timing=timing), scratch, name)
+        spec = replace(spec, timing=timing)
+        workers = machine.cores if config.workers == "all" else config.workers
+        yield RunEnvironment(config, problem, machine, peaks, toolchain, spec, scratch, name, workers)
     finally:
         scratch.remove()
 
@@ -277,8 +285,15 @@ def _spec(
     )
 
 
-def seed_kernels(config: Config, problem: Problem) -> list[tuple[str, Kernel]]:
-    """The kernels a run starts from, each with its file's name: the problem's own, then the user's."""
-    own = [(name, Kernel(problem.seed_source(name))) for name in problem.seeds]
-    given = [(file.name, Kernel(file.read_bytes().decode("utf-8", "surrogateescape"))) for file in config.seeds]
-    return own + given
+def seed_kernels(config: Config, problem: Problem) -> Iterator[tuple[str, Kernel]]:
+    """The kernels a run starts from, each with its origin: the problem's own, the user's, and the elites of runs."""
+    for name in problem.seeds:
+        yield f"seed kernel {name}", Kernel(problem.seed_source(name))
+    for path in config.seeds:
+        if path.is_dir():
+            with RunFolder.open(path) as folder:
+                held = elites(folder.evaluations.records())
+            for cell, record in held.items():
+                yield f"elite of {path.name} in {cell_name(cell)}", record.proposal.kernel
+        else:
+            yield f"seed kernel {path.name}", Kernel(path.read_bytes().decode("utf-8", "surrogateescape"))

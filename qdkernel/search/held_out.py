@@ -37,15 +37,20 @@ def draw_sizes(scored: Sequence[Mapping[str, int]], number: int, seed: int) -> t
 
 
 def held_out_spec(spec: EvaluationSpec, sizes: tuple[Mapping[str, int], ...]) -> EvaluationSpec:
-    """The spec with other sizes, the baseline calibrated at them."""
+    """The spec with other sizes, at which the baseline is not calibrated yet."""
     assert spec.timing is not None
-    uncalibrated = replace(spec, timing=replace(spec.timing, sizes=sizes, baseline_gflops=()))
-    context = EvaluationContext(uncalibrated)
+    return replace(spec, timing=replace(spec.timing, sizes=sizes, baseline_gflops=()))
+
+
+def calibrated(spec: EvaluationSpec) -> EvaluationSpec:
+    """The spec with the baseline's speeds on this machine."""
+    assert spec.timing is not None
+    context = EvaluationContext(spec)
     try:
         speeds = context.timer.calibrate()
     finally:
         context.close()
-    return replace(spec, timing=replace(spec.timing, sizes=sizes, baseline_gflops=speeds))
+    return replace(spec, timing=replace(spec.timing, baseline_gflops=speeds))
 
 
 def time_held_out(
@@ -61,7 +66,8 @@ def time_held_out(
 
     Args:
         backend: runs the measurements.
-        spec: from ``held_out_spec``.
+        spec: from ``held_out_spec``; calibrated where the backend is this machine, and by the nodes of a cluster
+            themselves.
         folder: of the run.
         fold: contains the elites.
         status: its news are kept up to date.

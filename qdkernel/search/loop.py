@@ -16,7 +16,7 @@ from qdkernel.mutators import SEED
 from qdkernel.runs import EventKind, RunFolder
 from qdkernel.search.archive_fold import ArchiveFold
 from qdkernel.search.environment import RunEnvironment
-from qdkernel.search.held_out import draw_sizes, held_out_spec, time_held_out
+from qdkernel.search.held_out import calibrated, draw_sizes, held_out_spec, time_held_out
 from qdkernel.search.remeasure import Remeasurement
 from qdkernel.search.source import PendingProposal, Source
 
@@ -37,6 +37,7 @@ class Evolution:
         source: where proposals come from.
         spent: names the budget that is spent beside evaluations and minutes, e.g. the models'.
         show: given the status after every evaluation.
+        backend: where kernels are evaluated; ``None`` for the workers of this machine. Closed when the run ends.
 
     Attributes:
         status: where the run stands.
@@ -50,6 +51,7 @@ class Evolution:
         source: Source,
         spent: Callable[[], StopReason | None],
         show: Show,
+        backend: Evaluations | None = None,
     ) -> None:
         self.status = RunStatus(reachable=len(archive.reachable))
         self._environment = environment
@@ -58,6 +60,7 @@ class Evolution:
         self._source = source
         self._models_spent = spent
         self._show = show
+        self._backend = backend
         self._lock = CoreLock()
         self._under_way: dict[int, PendingProposal] = {}
         self._contests: Counter[int] = Counter()
@@ -72,7 +75,7 @@ class Evolution:
         """Runs until a budget is spent, ``stop`` is called or no proposal is left; then times the elites again."""
         self._restore()
         config = self._environment.config
-        backend: Evaluations = make_backend(config.backend, perform, self._environment.workers)
+        backend = self._backend or make_backend(config.evaluators.backend, perform, self._environment.workers)
         with contextlib.closing(backend):
             reason = self._search(backend)
             if config.timing.remeasure and reason is not StopReason.INTERRUPTED:
@@ -194,6 +197,8 @@ class Evolution:
         if not sizes or self._stopping or not self._fold.held:
             return
         spec = held_out_spec(environment.spec, sizes)
+        if self._backend is None:  # nodes of a cluster calibrate themselves
+            spec = calibrated(spec)
         time_held_out(backend, spec, self._folder, self._fold, self.status, self._show, stopping=lambda: self._stopping)
 
     def _restore(self) -> None:

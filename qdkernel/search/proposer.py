@@ -179,9 +179,9 @@ class Proposer:
         return pending
 
     def _seeds(self) -> Iterator[PendingProposal]:
-        for name, kernel in seed_kernels(self._environment.config, self._environment.problem):
+        for origin, kernel in seed_kernels(self._environment.config, self._environment.problem):
             if kernel.id not in self._seen:
-                yield PendingProposal(Proposal(kernel, "seed", f"seed kernel {name}"))
+                yield PendingProposal(Proposal(kernel, "seed", origin))
 
     def _sweep(self) -> PendingProposal | None:
         """The next kernel of the planned sweeps that was not seen before."""

@@ -13,7 +13,7 @@ from qdkernel.errors import ConfigError
 from tests.config.loading import LEAST, complaints
 
 KNOWN = (
-    "accuracy, backend, baseline, budget, compiler, limits, llm, machine, models, mutators, problem, search, seed, "
+    "accuracy, baseline, budget, compiler, evaluators, limits, llm, machine, models, mutators, problem, search, seed, "
     "seeds, selection, sizes, stage_order, stages, threads, timing, workers"
 )
 

@@ -81,7 +81,7 @@ def environment(config: Config) -> Iterator[RunEnvironment]:
             ),
         )
         toolchain = Toolchain("/usr/bin/gcc", "/usr/bin/ld", "gcc 12.2.0", config.compiler.flags)
-        yield RunEnvironment(config, problem, MACHINE, PEAKS, toolchain, spec, scratch, "OpenBLAS")
+        yield RunEnvironment(config, problem, MACHINE, PEAKS, toolchain, spec, scratch, "OpenBLAS", 2)
     finally:
         scratch.remove()
 

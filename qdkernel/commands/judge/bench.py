@@ -29,10 +29,10 @@ from qdkernel.core import (
 from qdkernel.errors import QdkernelError, RunFolderError
 from qdkernel.evaluators.pipeline import EvaluationSpec, EvaluationTask, perform
 from qdkernel.runs import RunFolder, elites, format_conditions
-from qdkernel.search import RunEnvironment, draw_sizes, held_out_spec, open_environment, recorded_baseline
+from qdkernel.search import RunEnvironment, calibrated, draw_sizes, held_out_spec, open_environment, recorded_baseline
 
 # More rounds of the run's own blocks: longer ones would hold more data, and so time another level of the caches.
-_LONGER: dict[str, Any] = {
+LONGER: dict[str, Any] = {
     "rounds_min": 11,
     "rounds_max": 25,
     "half_width": 0.005,
@@ -72,12 +72,12 @@ def bench(
     else:
         config, entrants, known = problem_config(problem, overrides), [Entrant(read_kernel(target), None, None)], ()
     with open_environment(config, lambda _: None) as environment:  # calibrated anew: quiet is what the host is now
-        timing = replace(environment.timing.for_every_kernel(), rule=replace(environment.timing.rule, **_LONGER))
+        timing = replace(environment.timing.for_every_kernel(), rule=replace(environment.timing.rule, **LONGER))
         spec = replace(environment.spec, timing=timing)
         passes = [[perform(EvaluationTask(spec, entrant.kernel)) for entrant in entrants] for _ in range(repeats)]
         held_out = _held_out(environment, spec, config, entrants) if target.is_dir() else {}
-        together = [_at_speeds(_together(seen), known) for seen in zip(*passes, strict=True)]
-        results = list(zip(entrants, together, strict=True))
+        pooled_here = [_at_speeds(together(seen), known) for seen in zip(*passes, strict=True)]
+        results = list(zip(entrants, pooled_here, strict=True))
         failed = [e for _, e in results if e.outcome is not Outcome.OK]
         for evaluation in failed:
             detail = printable(evaluation.detail, keep="\n\t")
@@ -96,7 +96,7 @@ def _held_out(
     sizes = draw_sizes(environment.timing.sizes, config.timing.held_out, config.seed)
     if not sizes:
         return {}
-    elsewhere = held_out_spec(spec, sizes)
+    elsewhere = calibrated(held_out_spec(spec, sizes))
     found = {e.kernel.id: perform(EvaluationTask(elsewhere, e.kernel, again=True)) for e in entrants}
     for kernel_id, evaluation in found.items():
         if evaluation.score is None:
@@ -115,7 +115,7 @@ def _at_speeds(evaluation: Evaluation, baseline_gflops: Sequence[float]) -> Eval
     return replace(evaluation, measured=Measured(geometric_mean([timing.gflops for timing in timings]), timings))
 
 
-def _together(repeats: Sequence[Evaluation]) -> Evaluation:
+def together(repeats: Sequence[Evaluation]) -> Evaluation:
     """All measurements as one, unless the kernel itself failed in one: that is never disturbance."""
     failed = [measurement for measurement in repeats if measurement.outcome not in (Outcome.OK, Outcome.LOST)]
     timed = [measurement for measurement in repeats if measurement.score]

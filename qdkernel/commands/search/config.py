@@ -17,11 +17,18 @@ def schema() -> int:
 
 def check(path: Path, overrides: Sequence[str]) -> int:
     """Does what ``evolve`` does before its first evaluation, and prints the configuration resolved."""
-    from qdkernel.commands.search.evolve import say, sound_config
-    from qdkernel.search import open_environment
+    from qdkernel.commands.search.evolve import sound_config
+    from qdkernel.commands.search.session import say
+    from qdkernel.search import open_cluster, open_environment
 
     config = sound_config(path, overrides)
-    with open_environment(config, say):
-        pass
+    if config.evaluators.distributed:
+        with open_cluster(config, say) as groups:
+            for group in groups:
+                machine = group.environment(config).machine
+                say(f"class {group.machine_class}: {machine.cpu}, {machine.cores} cores, {group.workers} workers")
+    else:
+        with open_environment(config, say):
+            pass
     print(dump_config(config), end="")
     return 0

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 
-from qdkernel.commands.search.seed_watch import SeedWatch
+from qdkernel.commands.search.cluster import evolve_on_cluster
+from qdkernel.commands.search.session import Search, run_searches, say
 from qdkernel.config import (
     BudgetConfig,
     Config,
@@ -20,19 +19,14 @@ from qdkernel.config import (
     load_config,
     resolve_models,
 )
-from qdkernel.core import RunStatus, StopReason, one_line
 from qdkernel.errors import RunFolderError
 from qdkernel.evaluators.pipeline import check_integers
-from qdkernel.export import write_elites
 from qdkernel.machine import this_machine
 from qdkernel.mutators import MUTATORS
 from qdkernel.problems import find_problem
-from qdkernel.reports import make_progress
-from qdkernel.runs import RunFolder
+from qdkernel.runs import RunFolder, runs_in
 from qdkernel.search import (
-    Assembled,
     RunEnvironment,
-    assemble,
     check_names,
     open_environment,
     recorded_baseline,
@@ -41,17 +35,6 @@ from qdkernel.search import (
     with_isa,
 )
 
-_REASONS = {
-    StopReason.EVALUATIONS: "the budgeted number of evaluations is done",
-    StopReason.MINUTES: "the budgeted time is over",
-    StopReason.REQUESTS: "the budgeted number of requests to models is sent",
-    StopReason.TOKENS: "another request could pass the budgeted number of tokens",
-    StopReason.USD: "another request could pass the budgeted money",
-    StopReason.INTERRUPTED: "interrupted; continue with --resume",
-    StopReason.EXHAUSTED: "no operator has anything left to propose",
-    StopReason.NO_MODEL: "no model answers, and no other operator is configured; see the messages above, then --resume",
-    StopReason.REPLAYED: "every recorded proposal has been evaluated again",
-}
 _SECONDS_PER_EVALUATION = 0.35  # measured at n = 256 with two workers; for the estimate of a dry run
 
 
@@ -61,24 +44,31 @@ def evolve(
     resume: bool,
     overrides: Sequence[str],
     replay: Path | None = None,
+    seed_from: Path | None = None,
     trust: bool = False,
 ) -> int:
     """Runs a configuration; see ``qdkernel evolve --help``."""
     config = sound_config(path, overrides)
+    if seed_from is not None:
+        config = _seeded(config, seed_from)
     with contextlib.ExitStack() as stack:
         recorded = stack.enter_context(_recorded(replay, config)) if replay else None
         if recorded:
             config = _without_budget(config)
+        own = path.resolve().parent
+        if resume and not trust and (own / "run.db").exists():
+            check_foreign(config, overrides, own)
+        if config.evaluators.distributed:
+            return evolve_on_cluster(config, _run_to_resume(config, out) if resume else out, resume, recorded)
         if resume:
             folder = stack.enter_context(RunFolder.open(_run_to_resume(config, out), writable=True))
-            if not trust and path.resolve().parent == folder.path.resolve():
-                check_foreign(config, overrides, folder.path)
             environment = stack.enter_context(open_environment(config, say, _known_baseline(folder, config)))
-            return _run(environment, folder, recorded)
-        if out is not None and (out / "run.db").exists():
+            return run_searches([Search(environment, folder, recorded)])
+        if out is not None and any((run / "run.db").exists() for run in runs_in(out)):
             raise RunFolderError(f"{out} already holds a run; add --resume to continue it, or choose another --out")
         environment = stack.enter_context(open_environment(config, say))
-        return _run(environment, stack.enter_context(_new_folder(config, environment, out)), recorded)
+        folder = stack.enter_context(_new_folder(config, environment, out))
+        return run_searches([Search(environment, folder, recorded)])
 
 
 def sound_config(path: Path, overrides: Sequence[str]) -> Config:
@@ -103,6 +93,16 @@ def _recorded(path: Path, config: Config) -> RunFolder:
         recorded.close()
         raise RunFolderError(f"{path} is a run of {problem}, the configuration is for {config.problem}; give one of it")
     return recorded
+
+
+def _seeded(config: Config, run: Path) -> Config:
+    """The configuration with a run's elites among the seeds.
+
+    Raises:
+        RunFolderError: no run of the configuration's problem.
+    """
+    with _recorded(run, config) as folder:
+        return config.model_copy(update={"seeds": (*config.seeds, folder.path.resolve())})
 
 
 def _without_budget(config: Config) -> Config:
@@ -140,47 +140,6 @@ def dry_run(path: Path, overrides: Sequence[str]) -> int:
     return 0
 
 
-def _run(environment: RunEnvironment, folder: RunFolder, recorded: RunFolder | None) -> int:
-    say(f"run folder {folder.path}")
-    progress = make_progress(environment.timing.peak_gflops, environment.baseline)
-    seeds = SeedWatch(folder, environment.problem)
-
-    def show(status: RunStatus) -> None:
-        progress.show(status)
-        if seeds.look():
-            run.stop()
-
-    run = assemble(environment, folder, show, say, recorded)
-    with _interruptible(run), progress:
-        try:
-            reason = run.evolution.run()
-        except BaseException:
-            run.close(patience_s=0)
-            raise
-        run.close()
-    _finish(folder, reason)
-    if seeds.complaint:
-        say(seeds.complaint)
-    if seeds.complaint or reason is StopReason.NO_MODEL:
-        return 1
-    return 130 if reason is StopReason.INTERRUPTED else 0
-
-
-def _finish(folder: RunFolder, reason: StopReason) -> None:
-    """Writes pictures and elites, and prints the summary."""
-    from qdkernel.plots import plot_run
-    from qdkernel.reports import print_view, show_run
-
-    elites = write_elites(folder)
-    pictures = plot_run(folder)
-    print_view(show_run(folder))
-    print(f"\nstopped: {_REASONS[reason]}")
-    print(f"elites   {folder.path / 'elites'} ({len(elites)} files)")
-    for picture in pictures:
-        print(f"picture  {picture}")
-    print(f"again    qdkernel show {folder.path}; qdkernel bench {folder.path}")
-
-
 def _new_folder(config: Config, environment: RunEnvironment, out: Path | None) -> RunFolder:
     root, exact = (Path("runs"), False) if out is None else (out, True)
     return RunFolder.create(root, config.problem, dump_config(config), environment.facts(), exact=exact)
@@ -189,10 +148,14 @@ def _new_folder(config: Config, environment: RunEnvironment, out: Path | None) -
 def _run_to_resume(config: Config, out: Path | None) -> Path:
     if out is not None:
         return out
-    found = sorted(Path("runs").glob(f"{config.problem}-*/run.db"), key=lambda db: db.stat().st_mtime)
+    found = sorted(
+        (max(database.stat().st_mtime for database in databases), folder)
+        for folder in Path("runs").glob(f"{config.problem}-*")
+        if (databases := [run / "run.db" for run in runs_in(folder) if (run / "run.db").is_file()])
+    )
     if not found:
         raise RunFolderError(f"no run of {config.problem} below runs/ to resume; name one with --out, or drop --resume")
-    return found[-1].parent
+    return found[-1][1]
 
 
 def _known_baseline(folder: RunFolder, config: Config) -> tuple[float, ...]:
@@ -208,24 +171,3 @@ def _known_baseline(folder: RunFolder, config: Config) -> tuple[float, ...]:
             "accuracy, than the configuration asks for here; its timings do not compare: start a new run"
         )
     return known
-
-
-@contextlib.contextmanager
-def _interruptible(run: Assembled) -> Iterator[None]:
-    """The first interrupt drains the run, the second stops it where it is; both leave a folder that resumes."""
-
-    def first(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        run.stop()
-        say("finishing what is under way; interrupt again to stop at once")
-
-    before = signal.signal(signal.SIGINT, first)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def say(text: str) -> None:
-    """Prints a message on standard error."""
-    print(f"qdkernel: {one_line(text)}", file=sys.stderr, flush=True)

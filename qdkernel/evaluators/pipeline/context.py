@@ -39,7 +39,8 @@ class EvaluationContext:
     def __init__(self, spec: EvaluationSpec) -> None:
         self.spec = spec
         self.problem = find_problem(spec.problem, spec.accuracy)
-        self.scratch = SharedScratch(Path(spec.scratch))
+        host_folder = None if spec.host_scratch is None else Path(spec.host_scratch)
+        self.scratch = SharedScratch(Path(spec.scratch), host_folder)
         self.lock = CoreLock()
         self.toolchain = find_toolchain(spec.compile.command, spec.compile.flags)
         self.built = build_native(self.toolchain, self.problem)
@@ -63,7 +64,7 @@ class EvaluationContext:
 
     def build_folder(self) -> tempfile.TemporaryDirectory[str]:
         """An empty folder for one compilation."""
-        return tempfile.TemporaryDirectory(prefix="build-", dir=self.scratch.folder)
+        return tempfile.TemporaryDirectory(prefix="build-", dir=self.scratch.host_folder)
 
     def compile(self, source: str, folder: Path) -> Path:
         """The kernel's shared object; see ``compile_kernel``."""
@@ -120,7 +121,7 @@ class EvaluationContext:
             self.toolchain,
             self.built,
             timing.threads,
-            self.scratch.folder,
+            self.scratch.host_folder,
             self.spec.isa,
         )
 

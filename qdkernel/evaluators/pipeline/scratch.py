@@ -36,19 +36,31 @@ class Incumbent:
 
 
 class SharedScratch:
-    """A scratch folder; one process writes, its workers read, and count the incumbents that were stopped in duels."""
+    """A scratch folder; one process writes, its workers read, and count the incumbents that were stopped in duels.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: what all workers see.
+        host_folder: objects, builds and counts of this host's workers; ``None`` when all are on one host.
+    """
+
+    def __init__(self, folder: Path, host_folder: Path | None = None) -> None:
         self.folder = folder
+        self.host_folder = host_folder or folder
         self._lock_fd: int | None = None
-        for name in ("known", "incumbents", "kernels", "stopped"):
+        for name in ("known", "incumbents", "kernels"):
             (folder / name).mkdir(exist_ok=True)
+        for name in ("kernels", "stopped"):
+            (self.host_folder / name).mkdir(exist_ok=True)
 
     @classmethod
-    def make(cls) -> SharedScratch:
-        """A new scratch folder in the temporary folder; those that killed runs left behind are removed."""
-        _sweep(Path(tempfile.gettempdir()))
-        made = cls(Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")))
+    def make(cls, parent: Path | None = None) -> SharedScratch:
+        """A new scratch folder in ``parent``, by default the temporary folder.
+
+        Those that killed runs left behind there are removed.
+        """
+        parent = parent or Path(tempfile.gettempdir())
+        _sweep(parent)
+        made = cls(Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=parent)))
         made._lock_fd = os.open(made.folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(made._lock_fd, fcntl.LOCK_EX)  # workers that are forked hold it as well, until the last has ended
         return made
@@ -112,23 +124,29 @@ class SharedScratch:
 
         Workers call it, with the cores held for a benchmark, so two never count at once.
         """
-        with (self.folder / "stopped" / kernel_id).open("ab") as file:
+        with (self.host_folder / "stopped" / kernel_id).open("ab") as file:
             file.write(b".")
             file.flush()
             return file.tell()
 
     def forget_stopped(self, kernel_id: KernelId) -> None:
         """Sets the count of ``count_stopped`` back, after a duel that came to its end."""
-        (self.folder / "stopped" / kernel_id).unlink(missing_ok=True)
+        (self.host_folder / "stopped" / kernel_id).unlink(missing_ok=True)
 
     def object_path(self, kernel_id: KernelId) -> Path:
         """Where the shared object of a kernel is kept."""
-        return self.folder / "kernels" / f"{kernel_id}.so"
+        return self.host_folder / "kernels" / f"{kernel_id}.so"
+
+    def drop_old_objects(self) -> None:
+        """Drops the objects of this host whose kernels hold no cell any more."""
+        for made in (self.host_folder / "kernels").glob("*.so"):
+            if not self.holds(KernelId(made.stem)):
+                made.unlink(missing_ok=True)
 
     def forget(self, kernel_id: KernelId) -> None:
         """Drops source and object of a kernel that holds no cell."""
-        for suffix in (".c", ".so"):
-            (self.folder / "kernels" / f"{kernel_id}{suffix}").unlink(missing_ok=True)
+        (self.folder / "kernels" / f"{kernel_id}.c").unlink(missing_ok=True)
+        self.object_path(kernel_id).unlink(missing_ok=True)
         self.forget_stopped(kernel_id)
 
     def _incumbent_path(self, cell: Cell) -> Path:

@@ -122,6 +122,7 @@ class EvaluationSpec:
         timing: how kernels are timed; ``None`` where they are only verified.
         accuracy: the rule by which results are judged (see ``find_problem``).
         isa: the instruction-set level, for the object policy and the baseline; ``None`` for the machine's own.
+        host_scratch: of this host, where ``scratch`` is shared with other hosts.
     """
 
     problem: str
@@ -131,3 +132,4 @@ class EvaluationSpec:
     timing: TimingSpec | None = None
     accuracy: str = "componentwise"
     isa: str | None = None
+    host_scratch: str | None = None
