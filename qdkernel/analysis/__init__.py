@@ -1,6 +1,7 @@
 """Numbers computed from runs: operators, repetition, comparison, seeds, lineage, speed, and how a speed is written."""
 
 from qdkernel.analysis.aggregate import Aggregate, aggregate, interquartile_mean
+from qdkernel.analysis.carry_over import CarriedElite, CarryOver, carry_over, rank_correlation
 from qdkernel.analysis.compare import (
     CellResult,
     Comparison,
@@ -21,6 +22,8 @@ __all__ = [
     "LARGEST",
     "MAX_ANCESTORS",
     "Aggregate",
+    "CarriedElite",
+    "CarryOver",
     "CellResult",
     "Comparison",
     "Groups",
@@ -29,6 +32,7 @@ __all__ = [
     "Repetition",
     "Side",
     "aggregate",
+    "carry_over",
     "check_comparable",
     "compare",
     "coverage",
@@ -42,6 +46,7 @@ __all__ = [
     "operator_and_model",
     "operator_stats",
     "qd_score",
+    "rank_correlation",
     "ratio_to_baseline",
     "repetition",
     "speed_text",

@@ -30,11 +30,19 @@ def bench(
     repeats: Annotated[
         int, typer.Option(min=1, help="How often, with all others between; all measurements count.")
     ] = 2,
+    here: Annotated[
+        bool,
+        typer.Option("--here", help="Verify and time all elites of RUN on this machine: what carries over, by cell."),
+    ] = False,
     set_: Overrides = None,
     as_json: AsJson = False,
     trust: Trust = False,
 ) -> int:
     """Time elites against the baseline again, in fresh processes, with confidence intervals."""
+    if here:
+        from qdkernel.commands.judge.bench_here import bench_here
+
+        return bench_here(target, repeats, set_ or [], as_json, trust)
     from qdkernel.commands.judge.bench import bench as run
 
     return run(target, problem, top, cell, repeats, set_ or [], as_json, trust)

@@ -1,14 +1,17 @@
 """Runs as text on a terminal."""
 
+from qdkernel.reports.carry_over import carry_over_report, show_carry_over
 from qdkernel.reports.comparison import report, show_diff
 from qdkernel.reports.progress import make_progress
 from qdkernel.reports.run import format_verification, print_view, show_cell, show_run
 
 __all__ = [
+    "carry_over_report",
     "format_verification",
     "make_progress",
     "print_view",
     "report",
+    "show_carry_over",
     "show_cell",
     "show_diff",
     "show_run",
