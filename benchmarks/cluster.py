@@ -1,0 +1,230 @@
+"""What an engine costs per kernel, what a second worker brings, and how many workers one search can feed.
+
+Question 1: how long does Dask or Parsl take to hand a kernel to a worker and to bring its evaluation back?
+Method: one worker, one task at a time, of the size of real ones; the worker answers with a recorded evaluation.
+
+Question 2: how much more do two workers with a core each compile and verify than one?
+Method: the same kernels through one worker and through two of a Dask cluster of this machine, no timing; repeated, and
+the medians compared.
+
+Question 3: from how many workers on does the search's own process limit the run?
+Method: the real loop, operators, archive and run.db; each evaluation is made up from a hash of its source and comes
+back after a time drawn from those that evaluations of a real run took (the sum of their steps without waiting). The
+processor time of this process is divided by the wall time; at the end the archive is rebuilt from the log and compared.
+
+    python benchmarks/cluster.py [overhead] [workers] [simulated] [--run RUN]      # from the root of a checkout
+"""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+import os
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from cluster_work import SPEC, answer, identify, verified
+
+from qdkernel.backends import Cluster, NodeRequest, PooledBackend
+from qdkernel.backends.dask import DaskCluster
+from qdkernel.backends.parsl import ParslCluster
+from qdkernel.core import Evaluation, Kernel
+from qdkernel.evaluators.pipeline import EvaluationTask
+from qdkernel.mutators import MUTATORS
+from qdkernel.runs import RunFolder, elites
+from qdkernel.search import assemble
+from qdkernel.search.cluster.node import NodeSpec, NodeTask
+from tests.search.offline import configured, environment, hashed
+
+SECONDS = 20.0  # of each simulated cluster
+WORKERS = (1, 10, 25, 50, 100, 200)
+TASKS, KERNELS, REPEATS = 200, 24, 3
+EVALUATION_S = (0.2, 1.2)  # without --run: evenly between, as evaluations at n = 256 took on two cores
+
+
+def main() -> None:
+    """Runs the parts that are named; all by default."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parts = {"overhead": overhead, "workers": workers, "simulated": simulated}
+    parser.add_argument("parts", nargs="*", choices=[*parts, []], default=[])
+    parser.add_argument("--run", type=Path, help="a run whose evaluations' durations are used")
+    arguments = parser.parse_args()
+    folders = (Path(__file__).parent, Path(__file__).parents[1])
+    os.environ["PYTHONPATH"] = os.pathsep.join(map(str, folders))  # where workers find this benchmark's functions
+    for name in arguments.parts or parts:
+        parts[name](arguments.run)
+
+
+def overhead(_: Path | None) -> None:
+    """Question 1."""
+    with tempfile.TemporaryDirectory() as folder:
+        engines: dict[str, Callable[[], Cluster]] = {
+            "dask": lambda: DaskCluster(identify, print, None, 1),
+            "parsl": lambda: ParslCluster(identify, print, [NodeRequest(provider="local")], Path(folder)),
+        }
+        for name, start in engines.items():
+            with closing(start()) as cluster:
+                backend = PooledBackend(cluster.pool("all", answer))
+                task = NodeTask(NodeSpec(configured(1), "all"), EvaluationTask(SPEC, Kernel("/*" + "x" * 8000 + "*/")))
+                took = [_round_trip(backend, number, task) for number in range(TASKS)]
+            low, high = np.percentile(took[5:], (5, 95)) * 1e3
+            print(f"{name:5}  {statistics.median(took[5:]) * 1e3:.1f} ms a kernel [{low:.1f}, {high:.1f}]", flush=True)
+
+
+def _round_trip(backend: PooledBackend[Any, Any], number: int, task: Any) -> float:  # Any: tasks of any kind
+    begin = time.perf_counter()
+    backend.submit(number, task)
+    while not backend.completed():
+        pass
+    return time.perf_counter() - begin
+
+
+def workers(_: Path | None) -> None:
+    """Question 2."""
+    sources = _kernels(KERNELS)
+    with tempfile.TemporaryDirectory() as folder:
+        took: dict[int, list[float]] = {1: [], 2: []}
+        with (
+            closing(DaskCluster(identify, print, None, 1)) as one,
+            closing(DaskCluster(identify, print, None, 2)) as two,
+        ):
+            backends = {1: PooledBackend(one.pool("all", verified)), 2: PooledBackend(two.pool("all", verified))}
+            for backend in backends.values():  # contexts are made outside the measurement
+                _all(backend, [(folder, source) for source in sources[:4]])
+            for _ in range(REPEATS):
+                for count, backend in backends.items():
+                    took[count].append(_all(backend, [(folder, source) for source in sources]))
+    rates = {count: KERNELS / statistics.median(seconds) for count, seconds in took.items()}
+    gain = rates[2] / rates[1]
+    print(f"compiled and verified: {rates[1]:.2f}/s with one worker, {rates[2]:.2f}/s with two: {gain:.2f} x")
+
+
+def _all(backend: PooledBackend[Any, Any], tasks: list[Any]) -> float:  # Any: tasks of any kind
+    begin = time.perf_counter()
+    for number, task in enumerate(tasks):
+        backend.submit(number, task)
+    while backend.pending:
+        assert all(done.result for done in backend.completed())
+    return time.perf_counter() - begin
+
+
+def _kernels(count: int) -> list[str]:
+    """Kernels of the schedule operator, as a search begins with."""
+    from tests.mutators.briefs import brief
+
+    rng, operator, found = np.random.default_rng(1), MUTATORS["schedule"](), []
+    while len(found) < count:
+        proposal = operator.propose(brief(), rng)
+        if proposal is not None and proposal.kernel.source not in found:
+            found.append(proposal.kernel.source)
+    return found
+
+
+@dataclass(order=True)
+class _Sleeping:
+    due_s: float
+    task: EvaluationTask = field(compare=False)
+    result: Future[Evaluation] = field(compare=False)
+
+
+class SleepingWorkers:
+    """A pool whose workers sleep as long as an evaluation takes; one thread of this process wakes them."""
+
+    def __init__(self, count: int, durations_s: np.ndarray) -> None:
+        self._free = count
+        self._durations_s = durations_s
+        self._rng = np.random.default_rng(0)
+        self._waiting: list[_Sleeping] = []
+        self._asleep: list[_Sleeping] = []
+        self._changed = threading.Condition()
+        self._closed = False
+        self.capacity = 2 * count
+        threading.Thread(target=self._wake, daemon=True).start()
+
+    def submit(self, task: EvaluationTask) -> Future[Evaluation]:
+        """Starts a task as soon as a worker is free."""
+        job = _Sleeping(0.0, task, Future())
+        with self._changed:
+            self._waiting.append(job)
+            self._start()
+            self._changed.notify()
+        return job.result
+
+    def exclude(self, host: str) -> None:
+        """Nothing: there are no hosts."""
+
+    def close(self) -> None:
+        """Ends the thread."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+
+    def _start(self) -> None:
+        while self._free and self._waiting:
+            job = self._waiting.pop(0)
+            job.due_s = time.monotonic() + float(self._rng.choice(self._durations_s))
+            heapq.heappush(self._asleep, job)
+            self._free -= 1
+
+    def _wake(self) -> None:
+        while True:
+            with self._changed:
+                if self._closed:
+                    return
+                rest_s = self._asleep[0].due_s - time.monotonic() if self._asleep else None
+                if rest_s is None or rest_s > 0:
+                    self._changed.wait(rest_s)
+                    continue
+                job = heapq.heappop(self._asleep)
+                self._free += 1
+                self._start()
+            job.result.set_result(hashed(job.task))
+
+
+def simulated(run: Path | None) -> None:
+    """Question 3."""
+    durations_s = np.linspace(*EVALUATION_S, 50) if run is None else _durations_s(run)
+    print(f"an evaluation sleeps {durations_s.mean():.2f} s on average")
+    print("workers  evaluations/s  possible  of a core  archive")
+    for count in WORKERS:
+        with tempfile.TemporaryDirectory() as folder, _search(count, durations_s, Path(folder)) as (evolution, made):
+            threading.Timer(SECONDS, evolution.stop).start()
+            wall_s, own_s = time.monotonic(), time.process_time()
+            evolution.evolution.run()
+            wall_s, own_s = time.monotonic() - wall_s, time.process_time() - own_s
+            done = evolution.evolution.status.session_evaluations
+            logged = {cell: record.proposal.kernel.id for cell, record in elites(made.evaluations.records()).items()}
+            held = {cell: one.proposal.kernel.id for cell, one in evolution.evolution._fold.held.items()}
+            exact = held == logged and evolution.evolution.status.elites == len(logged)
+        possible = count / durations_s.mean()
+        kept = "exact" if exact else "DIFFERS"
+        print(f"{count:7}  {done / wall_s:13.1f}  {possible:8.1f}  {own_s / wall_s:9.0%}  {kept}", flush=True)
+
+
+@contextmanager
+def _search(count: int, durations_s: np.ndarray, folder: Path) -> Iterator[tuple[Any, RunFolder]]:  # Any: Assembled
+    config = configured(10**9, workers=count)
+    with environment(config) as place, RunFolder.create(folder, "dgemm", "problem: dgemm\n", place.facts()) as made:
+        backend = PooledBackend(SleepingWorkers(count, durations_s))
+        run = assemble(place, made, lambda status: None, print, None, backend)
+        yield run, made
+        run.close(patience_s=0.0)
+
+
+def _durations_s(run: Path) -> np.ndarray:
+    with RunFolder.open(run) as folder:
+        steps = [record.evaluation.step_s for record in folder.evaluations.records()]
+    return np.array([sum(s for name, s in each.items() if name not in ("wait", "kernels")) for each in steps])
+
+
+if __name__ == "__main__":
+    main()
