@@ -1,4 +1,4 @@
-/* The layers that contain untrusted code: resource limits, Landlock, seccomp. Linux, x86-64. */
+/* The layers that contain untrusted code: resource limits, Landlock, seccomp. Linux, x86-64 and aarch64. */
 #ifndef QD_JAIL_H
 #define QD_JAIL_H
 

@@ -6,6 +6,7 @@
  * qd_call, generated from the problem's declaration. Exit status is for messages only, the parent judges outputs. */
 #define _GNU_SOURCE
 #include "jail.h"
+#include "processor.h"
 #include "protocol.h"
 #include "seccomp.h"
 
@@ -17,8 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <ucontext.h>
-#include <xmmintrin.h>
 
 static struct qd_control *control;
 
@@ -28,16 +27,16 @@ static uintptr_t stack_low, stack_high; /* of the first thread */
  * and its second fault is fatal. All that it writes, a kernel could write itself; the parent repeats it in words only. */
 static void note_fault(int number, siginfo_t *info, void *context)
 {
-    const greg_t *registers = ((const ucontext_t *)context)->uc_mcontext.gregs;
-    const uintptr_t address = (uintptr_t)info->si_addr, stack = (uintptr_t)registers[REG_RSP];
+    const struct qd_access access = qd_access_of(context);
+    const uintptr_t address = (uintptr_t)info->si_addr, stack = access.stack;
     const int known = info->si_code > 0 && info->si_code != SI_KERNEL;
     const int beyond = stack_low <= stack_high && stack < stack_low && stack_low - stack < (uintptr_t)1 << 40;
     const int close = address - stack + 65536 < 131072; /* any other thread's: where a push, call or probe goes */
     uint32_t fault = QD_FAULT;
     (void)number;
-    if (known && (registers[REG_ERR] & 2))
+    if (known && access.write)
         fault |= QD_FAULT_WRITE;
-    if (known && (registers[REG_ERR] & 16))
+    if (known && access.code)
         fault |= QD_FAULT_CODE;
     else if (known && (close || (beyond && address < stack_high)))
         fault |= QD_FAULT_STACK;
@@ -142,13 +141,6 @@ static void enter_limits(unsigned long memory_mb, unsigned long cpu_s)
     qd_limit(RLIMIT_MSGQUEUE, 0);
 }
 
-static unsigned float_control(void)
-{
-    unsigned short x87;
-    __asm__ volatile("fnstcw %0" : "=m"(x87));
-    return (_mm_getcsr() & 0xffc0) << 16 | x87; /* without the sticky exception flags */
-}
-
 /* Has the threads of the OpenMP pool awake. A kernel's own untimed call would do it too, but could compute the timed
  * calls of its block ahead: their inputs are in place. A library has threads of its own, which a pool beside disturbs. */
 static void wake_pool(void)
@@ -174,7 +166,7 @@ static void read_arrays(const struct qd_plan *plan, char **address, uint32_t fir
 static void spin_until(const uint32_t *word, uint32_t wanted)
 {
     for (unsigned spins = 1; __atomic_load_n(word, __ATOMIC_ACQUIRE) != wanted; spins++) {
-        _mm_pause();
+        qd_pause();
         if (spins % 4096 == 0)
             sched_yield();
     }
@@ -184,7 +176,7 @@ static void serve(void (*kernel)(void), const struct qd_plan *plan, char **addre
                   int openmp)
 {
     const uint32_t parameters = plan->parameters;
-    const unsigned mxcsr = _mm_getcsr(), clean = float_control();
+    const uint64_t clean = qd_float_control();
     for (uint32_t last = 0;;) {
         uint32_t block;
         while ((block = __atomic_load_n(&control->command, __ATOMIC_ACQUIRE)) == last)
@@ -207,9 +199,9 @@ static void serve(void (*kernel)(void), const struct qd_plan *plan, char **addre
         spin_until(&control->start, block);
         for (uint32_t call = first; call < end; call++) {
             qd_call(kernel, slots + (size_t)call * parameters);
-            if (float_control() != clean) {
+            if (qd_float_control() != clean) {
                 control->float_control = 1;
-                _mm_setcsr(mxcsr);
+                qd_restore_float_control(clean);
             }
             control->progress++;
         }

@@ -16,6 +16,18 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#if defined(__x86_64__)
+#define QD_AUDIT_ARCH AUDIT_ARCH_X86_64
+#define QD_OWN_CALLS SYS_arch_prctl
+#define QD_OWN_LOADING_CALLS SYS_readlink
+#elif defined(__aarch64__)
+#define QD_AUDIT_ARCH AUDIT_ARCH_AARCH64
+#define QD_OWN_CALLS SYS_getcpu /* no call that x86-64 lacks */
+#define QD_OWN_LOADING_CALLS SYS_readlinkat
+#else
+#error "expected x86-64 or aarch64: the filter names system calls by number"
+#endif
+
 enum qd_stage { QD_STAGE_LOAD, QD_STAGE_RUN };
 
 struct qd_filter {
@@ -80,18 +92,20 @@ static int qd_seccomp(enum qd_stage stage)
     static struct qd_filter filter; /* too large for a small stack */
     filter.length = 0;
     qd_load(&filter, offsetof(struct seccomp_data, arch));
-    qd_emit(&filter, BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0);
+    qd_emit(&filter, BPF_JMP | BPF_JEQ | BPF_K, QD_AUDIT_ARCH, 1, 0);
     qd_return(&filter, SECCOMP_RET_KILL_PROCESS);
     qd_load(&filter, QD_CALL_NUMBER);
+#if defined(__x86_64__)
     qd_emit(&filter, BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 0, 1); /* the x32 ABI */
     qd_return(&filter, SECCOMP_RET_KILL_PROCESS);
+#endif
 
     static const int allowed[] = {
         SYS_futex, SYS_sched_yield, SYS_munmap, SYS_madvise, SYS_brk, SYS_mremap, SYS_exit, SYS_exit_group,
         SYS_clock_gettime, SYS_clock_nanosleep, SYS_nanosleep, SYS_clock_getres, SYS_gettimeofday, SYS_getpid,
         SYS_gettid, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_sigaltstack, SYS_set_robust_list, SYS_rseq,
         SYS_set_tid_address, SYS_sched_getaffinity, SYS_sched_setaffinity, SYS_getcpu, SYS_restart_syscall,
-        SYS_getrandom, SYS_getrusage, SYS_arch_prctl,
+        SYS_getrandom, SYS_getrusage, QD_OWN_CALLS,
     };
     for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++)
         qd_rule(&filter, (uint32_t)allowed[i], SECCOMP_RET_ALLOW);
@@ -106,7 +120,8 @@ static int qd_seccomp(enum qd_stage stage)
 
     if (stage == QD_STAGE_LOAD) {
         static const int loading[] = {SYS_read, SYS_pread64, SYS_fstat, SYS_newfstatat, SYS_close, SYS_mprotect,
-                                      SYS_mmap, SYS_seccomp, SYS_prlimit64, SYS_getcwd, SYS_readlink};
+                                      SYS_mmap, SYS_seccomp, SYS_prlimit64, SYS_getcwd,
+                                      QD_OWN_LOADING_CALLS};
         for (size_t i = 0; i < sizeof loading / sizeof *loading; i++)
             qd_rule(&filter, (uint32_t)loading[i], SECCOMP_RET_ALLOW);
         qd_masked_rule(&filter, SYS_openat, 2, O_ACCMODE | O_CREAT | O_TRUNC | O_PATH | 020000000 /* O_TMPFILE */,
