@@ -4,6 +4,7 @@ from qdkernel.search.assemble import Assembled, assemble, endpoint_spec
 from qdkernel.search.briefs import naive_elite, recorded_reference_speeds
 from qdkernel.search.cluster import NodeGroup, open_cluster, share_of_budget
 from qdkernel.search.environment import (
+    BUSY_HOST,
     RunEnvironment,
     check_names,
     open_environment,
@@ -19,6 +20,7 @@ from qdkernel.search.loop import Evaluations
 from qdkernel.search.stages import plan_of
 
 __all__ = [
+    "BUSY_HOST",
     "Assembled",
     "Evaluations",
     "NodeGroup",

@@ -37,6 +37,12 @@ from qdkernel.runs import (
     elites,
 )
 
+BUSY_HOST = (
+    "other programs keep the cores busy: the baseline could not be timed undisturbed, so speeds are uncertain and "
+    "kernels with fewer threads than it look too fast; stop them, or measure later"
+)
+"""What a user is told when ``RunEnvironment.busy``."""
+
 _CACHE_SHARE = 0.75  # of a cache, for the arrays of a block; the rest is for what the kernel packs
 
 
@@ -54,6 +60,7 @@ class RunEnvironment:
         scratch: the scratch folder, removed when the environment is closed.
         baseline: name and version of what kernels are measured against.
         workers: evaluations at the same time.
+        busy: whether other processes took the cores while the baseline was calibrated.
     """
 
     config: Config
@@ -65,6 +72,7 @@ class RunEnvironment:
     scratch: SharedScratch
     baseline: str
     workers: int
+    busy: bool = False
 
     @property
     def timing(self) -> TimingSpec:
@@ -135,13 +143,15 @@ def open_environment(
             name = context.baseline.name
             with baseline_failures(name):
                 speeds = baseline_gflops or context.timer.calibrate()
+            if busy := not context.timer.calibrated_quietly:
+                say(BUSY_HOST)
             check_speed(context, speeds)
             timing = replace(context.timer.spec, baseline_gflops=speeds)
         finally:
             context.close()
         spec = replace(spec, timing=timing)
         workers = machine.cores if config.workers == "all" else config.workers
-        yield RunEnvironment(config, problem, machine, peaks, toolchain, spec, scratch, name, workers)
+        yield RunEnvironment(config, problem, machine, peaks, toolchain, spec, scratch, name, workers, busy)
     finally:
         scratch.remove()
 

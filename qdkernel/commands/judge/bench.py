@@ -29,7 +29,15 @@ from qdkernel.core import (
 from qdkernel.errors import QdkernelError, RunFolderError
 from qdkernel.evaluators.pipeline import EvaluationSpec, EvaluationTask, perform
 from qdkernel.runs import RunFolder, elites, format_conditions
-from qdkernel.search import RunEnvironment, calibrated, draw_sizes, held_out_spec, open_environment, recorded_baseline
+from qdkernel.search import (
+    BUSY_HOST,
+    RunEnvironment,
+    calibrated,
+    draw_sizes,
+    held_out_spec,
+    open_environment,
+    recorded_baseline,
+)
 
 # More rounds of the run's own blocks: longer ones would hold more data, and so time another level of the caches.
 LONGER: dict[str, Any] = {
@@ -72,6 +80,8 @@ def bench(
     else:
         config, entrants, known = problem_config(problem, overrides), [Entrant(read_kernel(target), None, None)], ()
     with open_environment(config, lambda _: None) as environment:  # calibrated anew: quiet is what the host is now
+        if environment.busy:
+            print(f"qdkernel: {BUSY_HOST}", file=sys.stderr)
         timing = replace(environment.timing.for_every_kernel(), rule=replace(environment.timing.rule, **LONGER))
         spec = replace(environment.spec, timing=timing)
         passes = [[perform(EvaluationTask(spec, entrant.kernel)) for entrant in entrants] for _ in range(repeats)]

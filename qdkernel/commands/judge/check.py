@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,13 +12,15 @@ from qdkernel.commands.judge.kernel_file import problem_config, read_kernel
 from qdkernel.core import AXES, Evaluation, Outcome, cell_name, one_line, printable
 from qdkernel.evaluators.pipeline import EvaluationTask, perform
 from qdkernel.reports import format_verification
-from qdkernel.search import RunEnvironment, open_environment
+from qdkernel.search import BUSY_HOST, RunEnvironment, open_environment
 
 
 def check(path: Path, problem: str, overrides: Sequence[str], as_json: bool) -> int:
     """Evaluates a kernel file; exit code 0 when it is a correct kernel, 1 otherwise."""
     kernel = read_kernel(path)
     with open_environment(problem_config(problem, overrides), lambda _: None) as environment:
+        if environment.busy:
+            print(f"qdkernel: {BUSY_HOST}", file=sys.stderr)
         spec = dataclasses.replace(environment.spec, timing=environment.timing.for_every_kernel())
         evaluation = perform(EvaluationTask(spec, kernel))
         if as_json:

@@ -9,13 +9,13 @@ from qdkernel.evaluators.measurement.buffers import (
     TimingRule,
     WrongResult,
 )
+from qdkernel.evaluators.measurement.calibration import calibrate, time_baseline
 from qdkernel.evaluators.measurement.generators import new_generator
 from qdkernel.evaluators.measurement.paired import (
     Busy,
     CpuPlacement,
     PairedSamples,
     probe,
-    time_baseline,
     time_pairs,
     time_with_late_inputs,
 )
@@ -37,6 +37,7 @@ __all__ = [
     "TimingRule",
     "WrongResult",
     "await_quiet",
+    "calibrate",
     "check_unannounced",
     "kernel_environment",
     "load_or_measure_peaks",

@@ -142,15 +142,6 @@ def time_with_late_inputs(
     return elapsed / len(calls)
 
 
-def time_baseline(
-    buffers: TimingBuffers, scored: ScoredSize, timed_case: TimedCase, blocks: int, placement: CpuPlacement
-) -> float:
-    """Nanoseconds per call of the baseline: the fastest of some blocks, as disturbances only slow it down."""
-    calls = range(scored.first, scored.first + timed_case.warm + timed_case.timed)
-    buffers.refresh(calls, [timed_case.process.name], unchecked=len(calls))
-    return min(_time_block(scored, timed_case, placement).ns for _ in range(blocks))
-
-
 def time_pairs(
     buffers: TimingBuffers,
     scored: ScoredSize,
@@ -202,7 +193,7 @@ def _round(
     used = [range(scored.first, scored.first + timed_case.warm + timed_case.timed) for timed_case in entries]
     warm = min(timed_case.warm for timed_case in entries)
     buffers.refresh(max(used, key=len), [timed_case.process.name for timed_case in entries], unchecked=warm)
-    timed = {int(at): _time_block(scored, entries[at], placement) for at in order}
+    timed = {int(at): time_block(scored, entries[at], placement) for at in order}
     for timed_case, calls in zip(entries, used, strict=True):
         if not timed_case.process.trusted:
             buffers.check(calls[timed_case.warm :], timed_case.process.name)
@@ -215,25 +206,33 @@ def _undisturbed(
     """The rounds that count: no thread had to wait for its core, and the reference was as fast as on quiet cores.
 
     A process that takes a core from a team of threads slows the whole team, and a kernel that does not use that core
-    not at all. If the budget is spent and too few rounds were undisturbed, those count in which the reference was about
-    as fast as in its faster quarter, and the ratio is to the reference on quiet cores: it is too low rather than too
-    high. Waits that are in all blocks of a kernel are its own doing, e.g. more threads than cores.
+    not at all. Waits that are in all blocks of a kernel are its own doing, e.g. more threads than cores.
+
+    If the budget is spent and too few rounds were undisturbed, all count in a duel, whose interval shall tell how
+    uncertain it is. Against the baseline the faster half of the blocks counts, and the ratio is to the baseline on
+    quiet cores at most: it is too low rather than too high.
     """
     kernel_usual_ns, reference_usual_ns = (min(blocks[at].delayed_ns for blocks in rounds) for at in (0, 1))
     reference_ns = np.array([reference.ns for _, reference in rounds])
     undelayed = np.array([not (k.disturbed(kernel_usual_ns) or r.disturbed(reference_usual_ns)) for k, r in rounds])
-    counts, slowest_ns, quiet = undelayed, math.inf, True
-    if quiet_ns is not None:
-        counts = undelayed & (reference_ns <= rule.disturbed * quiet_ns)
+    counts = undelayed & (reference_ns <= rule.disturbed * (math.inf if quiet_ns is None else quiet_ns))
     if late and np.count_nonzero(counts) < rule.rounds_min:
-        counts, quiet = reference_ns <= rule.disturbed * np.quantile(reference_ns, 0.25), False
-        slowest_ns = math.inf if quiet_ns is None else quiet_ns
+        if quiet_ns is not None:
+            return _fastest(rounds, quiet_ns)
+        counts[:] = True
     kept = [blocks for blocks, counted in zip(rounds, counts, strict=True) if counted]
     kernel, reference = (tuple(blocks[at].ns for blocks in kept) for at in (0, 1))
-    return PairedSamples(kernel, reference, slowest_ns, quiet)
+    return PairedSamples(kernel, reference, quiet=bool(undelayed[counts].all()))
 
 
-def _time_block(scored: ScoredSize, timed_case: TimedCase, placement: CpuPlacement) -> Block:
+def _fastest(rounds: Sequence[tuple[Block, Block]], quiet_ns: float) -> PairedSamples:
+    """The faster half of each kernel's blocks, paired by rank: a busy host disturbs some blocks less than others."""
+    number = len(rounds) // 2
+    kernel, reference = (tuple(sorted(blocks[at].ns for blocks in rounds)[:number]) for at in (0, 1))
+    return PairedSamples(kernel, reference, quiet_ns, quiet=False)
+
+
+def time_block(scored: ScoredSize, timed_case: TimedCase, placement: CpuPlacement) -> Block:
     """One block; the child is stopped before and after.
 
     Only a trusted kernel is warmed up by calls: in an untimed call a kernel could compute the timed ones ahead, as

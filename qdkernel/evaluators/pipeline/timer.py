@@ -7,8 +7,6 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from qdkernel.core import Problem
 from qdkernel.evaluators.measurement import (
     Baseline,
@@ -17,10 +15,9 @@ from qdkernel.evaluators.measurement import (
     TimedCase,
     TimedProcess,
     TimingBuffers,
-    TimingRule,
     await_quiet,
+    calibrate,
     new_generator,
-    time_pairs,
 )
 from qdkernel.evaluators.pipeline.spec import TimingSpec
 from qdkernel.evaluators.sandbox import Child, Layout, MemoryFile
@@ -36,6 +33,9 @@ Start = Callable[[Path, Layout, MemoryFile, MemoryFile, int, bool], Child]
 
 class Timer:
     """Times kernels of one run in this process.
+
+    Attributes:
+        calibrated_quietly: whether the last calibration found cores that no other process took.
 
     Args:
         spec: how kernels are timed.
@@ -65,6 +65,7 @@ class Timer:
         self._lock, self._cores, self._start = lock, cores, start
         self._start_baseline = start_baseline
         self._baseline: tuple[Baseline, TimedProcess] | None = None
+        self.calibrated_quietly = True
         # The parent waits on the last core; it spins where the child leaves that one free.
         self.placement = CpuPlacement(
             cpu=cores[-1], spin=spec.threads < len(cores), timeout_s=timeout_s, team=spec.threads > 1
@@ -138,7 +139,13 @@ class Timer:
         process = self.baseline_process
         with self.alone():
             self.await_quiet()
-            return tuple(self._calibrate_size(scored, process) for scored in self.sizes)
+            cases = [TimedCase(process, scored.warm, scored.timed) for scored in self.sizes]
+            found = [
+                calibrate(self.buffers, scored, case, self.placement)
+                for scored, case in zip(self.sizes, cases, strict=True)
+            ]
+            self.calibrated_quietly = all(quiet for _, quiet in found)
+            return tuple(scored.flops / ns for scored, (ns, _) in zip(self.sizes, found, strict=True))
 
     def close(self) -> None:
         """Ends the baseline and frees the buffers."""
@@ -152,16 +159,6 @@ class Timer:
             made, child = self._start_baseline(self.buffers)
             self._baseline = made, TimedProcess("baseline", child, trusted=True)
         return self._baseline
-
-    def _calibrate_size(self, scored: ScoredSize, process: TimedProcess) -> float:
-        """From pairs of blocks of the baseline alone; the faster quartile, as disturbances only slow down.
-
-        For one second, as cores that were idle run faster at first.
-        """
-        rule = TimingRule(rounds_min=12, rounds_max=1000, half_width=0.0, budget_s=1.0, disturbed=math.inf)
-        timed_case = TimedCase(process, scored.warm, scored.timed)
-        samples = time_pairs(self.buffers, scored, timed_case, timed_case, rule, self.placement, self.rng)
-        return float(scored.flops / np.quantile([*samples.kernel_ns, *samples.reference_ns], 0.25))
 
 
 def _expected_s(problem: Problem, spec: TimingSpec) -> list[float]:
