@@ -7,6 +7,7 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NewType
 
 from qdkernel.core.cells import Cell
@@ -46,7 +47,7 @@ class Kernel:
 
     source: str
 
-    @property
+    @cached_property
     def id(self) -> KernelId:
         """Identity: SHA-256 of the source."""
         return KernelId(hashlib.sha256(self.source.encode("utf-8", "surrogateescape")).hexdigest())

@@ -10,7 +10,7 @@ import numpy as np
 
 from qdkernel.archives import KernelArchive
 from qdkernel.config import Config, ModelConfig, converted
-from qdkernel.core import Arm, Cell, StopReason, reachable_cells
+from qdkernel.core import Arm, StopReason
 from qdkernel.llm import Endpoint, EndpointSpec
 from qdkernel.mutators import MODEL_OPERATORS, MUTATORS
 from qdkernel.runs import RunFolder
@@ -77,12 +77,11 @@ def assemble(
         ConfigError: the environment lacks the key of a model.
     """
     config = environment.config
-    reachable = frozenset(reachable_cells(environment.machine.simd_widths))
-    archive = KernelArchive(reachable, config.timing.tie)
+    archive = KernelArchive(environment.reachable, config.timing.tie)
     if recorded is not None:
         replay = Replay(recorded, folder, environment.problem.name, config.llm.resamples, say)
         return Assembled(Evolution(environment, folder, archive, replay, lambda: None, show, backend), say)
-    parts = _parts(environment, reachable)
+    parts = _parts(environment)
     for name in parts.stages.skipped if parts.stages else ():
         say(f"stage {name} is skipped: it asks for SIMD widths that this machine does not have")
     if not config.known_models:
@@ -127,8 +126,8 @@ class _Parts:
         )
 
 
-def _parts(environment: RunEnvironment, reachable: frozenset[Cell]) -> _Parts:
-    config = environment.config
+def _parts(environment: RunEnvironment) -> _Parts:
+    config, reachable = environment.config, environment.reachable
     history, weights = SearchHistory(), arms_of(config)
     rng = np.random.default_rng(np.random.SeedSequence(config.seed))
     policy = POLICIES[config.search](reachable, config.selection)

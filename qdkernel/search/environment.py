@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from qdkernel.config import Config, MachineConfig, converted
-from qdkernel.core import Kernel, Problem, cell_name
+from qdkernel.core import Cell, Evaluation, Kernel, Problem, cell_name, reachable_cells
 from qdkernel.errors import ConfigError, unknown
 from qdkernel.evaluators.measurement import BaselineChoice, MachinePeaks, TimingRule, load_or_measure_peaks
 from qdkernel.evaluators.pipeline import (
@@ -15,6 +15,7 @@ from qdkernel.evaluators.pipeline import (
     CompileSpec,
     EvaluationContext,
     EvaluationSpec,
+    EvaluationTask,
     RunSpec,
     SharedScratch,
     TimingSpec,
@@ -23,9 +24,11 @@ from qdkernel.evaluators.pipeline import (
     check_setup,
     check_sizes,
     check_speed,
+    perform,
 )
 from qdkernel.evaluators.toolchain import CompileLimits, Toolchain, check_flags, find_toolchain
 from qdkernel.machine import CoreLock, Machine, flags_of, free_bytes, this_machine
+from qdkernel.mutators import MODEL_OPERATORS, MUTATORS, Mutator
 from qdkernel.problems import find_problem
 from qdkernel.runs import (
     BaselineRecord,
@@ -46,6 +49,11 @@ BUSY_HOST = (
 _CACHE_SHARE = 0.75  # of a cache, for the arrays of a block; the rest is for what the kernel packs
 
 
+def built_in_mutators() -> dict[str, Mutator]:
+    """Every operator that needs no model."""
+    return {name: make() for name, make in MUTATORS.items()}
+
+
 @dataclass(frozen=True)
 class RunEnvironment:
     """A configuration resolved against this machine.
@@ -60,7 +68,10 @@ class RunEnvironment:
         scratch: the scratch folder, removed when the environment is closed.
         baseline: name and version of what kernels are measured against.
         workers: evaluations at the same time.
+        reachable: the cells that kernels can fill here.
         busy: whether other processes took the cores while the baseline was calibrated.
+        mutators: the operators that need no model, by name.
+        evaluate: what workers do with a task.
     """
 
     config: Config
@@ -72,7 +83,10 @@ class RunEnvironment:
     scratch: SharedScratch
     baseline: str
     workers: int
+    reachable: frozenset[Cell]
     busy: bool = False
+    mutators: Mapping[str, Mutator] = field(default_factory=built_in_mutators)
+    evaluate: Callable[[EvaluationTask], Evaluation] = perform
 
     @property
     def timing(self) -> TimingSpec:
@@ -151,7 +165,10 @@ def open_environment(
             context.close()
         spec = replace(spec, timing=timing)
         workers = machine.cores if config.workers == "all" else config.workers
-        yield RunEnvironment(config, problem, machine, peaks, toolchain, spec, scratch, name, workers, busy)
+        reachable = frozenset(reachable_cells(machine.simd_widths))
+        yield RunEnvironment(
+            config, problem, machine, peaks, toolchain, spec, scratch, name, workers, reachable, busy
+        )
     finally:
         scratch.remove()
 
@@ -173,8 +190,6 @@ def check_names(config: Config) -> None:
         UnknownName: no such problem or mutator; the message lists the known ones.
         ConfigError: the problem has no such rule of accuracy.
     """
-    from qdkernel.mutators import MODEL_OPERATORS, MUTATORS
-
     find_problem(config.problem, config.accuracy)
     known = {*MUTATORS, *MODEL_OPERATORS}
     for mutator in config.mutators:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from qdkernel.archives import CONTESTS, KernelArchive
 from qdkernel.backends import Backend, make_backend
 from qdkernel.core import Evaluation, KernelId, Outcome, Placement, RunStatus, StopReason
-from qdkernel.evaluators.pipeline import EvaluationTask, perform
+from qdkernel.evaluators.pipeline import EvaluationTask
 from qdkernel.machine import CoreLock
 from qdkernel.mutators import SEED
 from qdkernel.runs import EventKind, RunFolder
@@ -75,7 +75,8 @@ class Evolution:
         """Runs until a budget is spent, ``stop`` is called or no proposal is left; then times the elites again."""
         self._restore()
         config = self._environment.config
-        backend = self._backend or make_backend(config.evaluators.backend, perform, self._environment.workers)
+        evaluate, workers = self._environment.evaluate, self._environment.workers
+        backend = self._backend or make_backend(config.evaluators.backend, evaluate, workers)
         with contextlib.closing(backend):
             reason = self._search(backend)
             if config.timing.remeasure and reason is not StopReason.INTERRUPTED:

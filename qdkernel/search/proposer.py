@@ -20,7 +20,7 @@ from qdkernel.core import (
     StopReason,
 )
 from qdkernel.evaluators.pipeline import Accept
-from qdkernel.mutators import MUTATORS, Brief, Mutator
+from qdkernel.mutators import Brief, Mutator
 from qdkernel.runs import EventKind, RunFolder
 from qdkernel.search.briefs import BriefFactory
 from qdkernel.search.credit import PlayLedger
@@ -75,7 +75,9 @@ class Proposer:
         self._rng = rng
         self._sweeps = Sweeps(briefs, config.llm.sweep)
         self._mutators: dict[Arm, Mutator] = {
-            Arm(mutator.name): MUTATORS[mutator.name]() for mutator in config.mutators if mutator.name in MUTATORS
+            Arm(mutator.name): environment.mutators[mutator.name]
+            for mutator in config.mutators
+            if mutator.name in environment.mutators
         }
         self._seen: set[KernelId] = set()
         self._first: Iterator[PendingProposal] = iter(())

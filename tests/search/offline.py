@@ -32,6 +32,7 @@ PEAKS = MachinePeaks(
 )
 CELLS = sorted(reachable_cells(MACHINE.simd_widths))
 
+Work = Callable[[EvaluationTask], Evaluation]
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
@@ -63,7 +64,7 @@ def hashed(task: EvaluationTask) -> Evaluation:
 
 
 @contextlib.contextmanager
-def environment(config: Config) -> Iterator[RunEnvironment]:
+def environment(config: Config, work: Work = hashed) -> Iterator[RunEnvironment]:
     """A made-up machine that is the same everywhere."""
     problem, scratch = find_problem(config.problem), SharedScratch.make()
     try:
@@ -81,20 +82,19 @@ def environment(config: Config) -> Iterator[RunEnvironment]:
             ),
         )
         toolchain = Toolchain("/usr/bin/gcc", "/usr/bin/ld", "gcc 12.2.0", config.compiler.flags)
-        yield RunEnvironment(config, problem, MACHINE, PEAKS, toolchain, spec, scratch, "OpenBLAS", 2)
+        yield RunEnvironment(
+            config, problem, MACHINE, PEAKS, toolchain, spec, scratch, "OpenBLAS", 2, frozenset(CELLS), evaluate=work
+        )
     finally:
         scratch.remove()
 
 
 @contextlib.contextmanager
-def search(
-    config: Config, folder: RunFolder, work: Callable[[EvaluationTask], Evaluation] = hashed
-) -> Iterator[Assembled]:
+def search(config: Config, folder: RunFolder, work: Work = hashed) -> Iterator[Assembled]:
     """A run about to begin, whose kernels ``work`` evaluates in this process."""
     with (
-        environment(config) as place,
+        environment(config, work) as place,
         mock.patch.dict("qdkernel.backends.registry.BACKENDS", {"local": InTurn}),
-        mock.patch("qdkernel.search.loop.perform", work),
     ):
         run = assemble(place, folder, lambda status: None, lambda text: None)
         try:

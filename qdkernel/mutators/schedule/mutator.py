@@ -10,20 +10,27 @@ import numpy as np
 from qdkernel.core import Kernel, KernelId, Proposal
 from qdkernel.mutators.contract import Brief, Elite
 from qdkernel.mutators.schedule.draw import pick
-from qdkernel.mutators.schedule.registry import TEMPLATES, genome_of
+from qdkernel.mutators.schedule.registry import TEMPLATES, Templates, genome_of
 from qdkernel.mutators.schedule.template import G, ScheduleTemplate
 
 _TRIES = 20  # draws before giving up on a kernel that the archive does not hold
 
 
 class ScheduleMutator:
-    """Proposes kernels from a genome of scheduling choices; the genome is kept in ``Proposal.notes["genome"]``."""
+    """Proposes kernels from a genome of scheduling choices; the genome is kept in ``Proposal.notes["genome"]``.
+
+    Args:
+        templates: by problem.
+    """
 
     name = "schedule"
 
+    def __init__(self, templates: Templates = TEMPLATES) -> None:
+        self._templates = templates
+
     def propose(self, brief: Brief, rng: np.random.Generator) -> Proposal | None:
         """A kernel not among the elites; ``None`` for a problem without a template, or when every draw is known."""
-        template = TEMPLATES.get(brief.problem.name)
+        template = self._templates.get(brief.problem.name)
         if template is None:
             return None
         known = {elite.kernel.id for elite in brief.elites.values()}
@@ -58,15 +65,18 @@ def _draw(template: ScheduleTemplate[G], brief: Brief, rng: np.random.Generator)
     if parent is None or before is None or rng.random() < 0.2:
         genome = _aimed(template, template.fresh(brief, rng), brief, rng)
         return _Draw(genome, template.summary(genome))
-    mates = [
-        each for each in brief.elites.values() if each is not parent and genome_of(each.notes, template) is not None
-    ]
-    if mates and rng.random() < 0.25:
-        return _crossed(template, brief, before, parent, pick(mates, rng), rng)
+    others = [each for each in brief.elites.values() if each is not parent]
+    if any(_has_genome(each, template) for each in others) and rng.random() < 0.25:
+        mate = pick([each for each in others if _has_genome(each, template)], rng)
+        return _crossed(template, brief, before, parent, mate, rng)
     # Half of the time only what the target asks for, so that good neighbors spread unharmed.
     moved = template.mutate(before, brief, rng) if brief.target is None or rng.random() < 0.5 else before
     genome = _aimed(template, moved, brief, rng)
     return _Draw(genome, template.difference(before, genome), (parent.kernel.id,))
+
+
+def _has_genome(elite: Elite, template: ScheduleTemplate[G]) -> bool:
+    return genome_of(elite.notes, template) is not None
 
 
 def _crossed(

@@ -10,7 +10,9 @@ from qdkernel.mutators.schedule.gemm import ELEMENT_BYTES, GemmTemplate
 from qdkernel.mutators.schedule.stencil import JACOBI2D, StencilTemplate
 from qdkernel.mutators.schedule.template import G, ScheduleTemplate
 
-TEMPLATES: Mapping[str, ScheduleTemplate[Any]] = {  # Any: each template has its own genome
+Templates = Mapping[str, ScheduleTemplate[Any]]  # Any: each template has its own genome
+
+TEMPLATES: Templates = {
     **{name: GemmTemplate(name) for name in ELEMENT_BYTES},
     **{stencil.function: StencilTemplate(stencil) for stencil in (JACOBI2D,)},
 }

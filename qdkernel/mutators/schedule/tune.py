@@ -14,12 +14,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from qdkernel.core import Kernel, Notes, Proposal
 from qdkernel.mutators.contract import Brief, Elite
-from qdkernel.mutators.schedule.registry import TEMPLATES, genome_of
+from qdkernel.mutators.schedule.registry import TEMPLATES, Templates, genome_of
+from qdkernel.mutators.schedule.template import ScheduleTemplate
 
 _LINE = re.compile(
     r"^[ \t]*#[ \t]*define[ \t]+(?P<name>[A-Za-z_]\w*)[ \t]+(?P<value>[^\s/]+)[ \t]*"
@@ -78,9 +80,16 @@ def with_values(source: str, values: Mapping[str, str]) -> str:
 
 
 class TuneMutator:
-    """Proposes the parent with one or two of its tunable constants changed; see the module for how to declare them."""
+    """Proposes the parent with one or two of its tunable constants changed; see the module for how to declare them.
+
+    Args:
+        templates: by problem; a parent with a genome is printed anew.
+    """
 
     name = "tune"
+
+    def __init__(self, templates: Templates = TEMPLATES) -> None:
+        self._templates = templates
 
     def propose(self, brief: Brief, rng: np.random.Generator) -> Proposal | None:
         """A kernel not among the elites; ``None`` without a parent, or when it declares nothing tunable."""
@@ -89,10 +98,11 @@ class TuneMutator:
         knobs = tunables(brief.parent.kernel.source)
         if not knobs:
             return None
+        template = self._templates.get(brief.problem.name)
         known = {elite.kernel.id for elite in brief.elites.values()} | {brief.parent.kernel.id}
         for _ in range(_TRIES):
             values = _turn(knobs, rng)
-            kept = _retuned(brief.parent, brief.problem.name, values)
+            kept = _retuned(brief.parent, template, values)
             if kept is None:
                 continue
             kernel, notes = kept
@@ -121,14 +131,17 @@ def _step(knob: Tunable, rng: np.random.Generator) -> str:
     return knob.choices[there] if there != here else others[int(rng.integers(len(others)))]
 
 
-def _retuned(parent: Elite, problem: str, values: Mapping[str, str]) -> tuple[Kernel, Notes] | None:
+def _retuned(
+    parent: Elite,
+    template: ScheduleTemplate[Any] | None,
+    values: Mapping[str, str],  # Any: each has its own genome
+) -> tuple[Kernel, Notes] | None:
     """The parent with new values and the notes that go with it; ``None`` for values its genome forbids.
 
     While the source is what the genome prints, the genome moves along and is printed anew, so that declared ranges
     stay right. A source that was edited since is edited in place and its genome is dropped.
     """
     notes = {name: value for name, value in parent.notes.items() if name != "genome"}
-    template = TEMPLATES.get(problem)
     genome = genome_of(parent.notes, template) if template is not None else None
     if template is None or genome is None or template.print(genome) != parent.kernel.source:
         return Kernel(with_values(parent.kernel.source, values)), notes

@@ -1,6 +1,6 @@
 """The schedule template of matrix multiply: genome, moves, printer."""
 
-from qdkernel.mutators.schedule.gemm.genome import Genome, Prefetch, repaired
+from qdkernel.mutators.schedule.gemm.genome import Genome, Prefetch, cell_of, repaired
 from qdkernel.mutators.schedule.gemm.ideas import summary
 from qdkernel.mutators.schedule.gemm.printing import ELEMENT_BYTES, print_gemm
 from qdkernel.mutators.schedule.gemm.template import GemmTemplate
@@ -10,6 +10,7 @@ __all__ = [
     "GemmTemplate",
     "Genome",
     "Prefetch",
+    "cell_of",
     "print_gemm",
     "repaired",
     "summary",
