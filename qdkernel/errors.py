@@ -41,6 +41,10 @@ class RunFolderError(QdkernelError, OSError):
     """A run folder that is missing, unreadable, locked or of another version."""
 
 
+class RecordingError(QdkernelError, ValueError):
+    """A file of recorded evaluations that is not what the recorder writes."""
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownName:
     """The error for ``name`` not being one of the ``known`` things of a ``kind``.
 

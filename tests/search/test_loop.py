@@ -88,28 +88,6 @@ def test_bench_times_elites_again_and_reports_the_agreed_form(
 
 
 @pytest.mark.slow
-def test_the_same_seed_proposes_the_same_kernels_first(tmp_path: Path) -> None:
-    firsts = []
-    for name in ("a", "b"):
-        evolve("gemm.yaml", tmp_path / name, "budget.minutes=null", "budget.evaluations=2", "workers=1")
-        with read(tmp_path / name) as folder:
-            firsts.append(sorted(r.evaluation.kernel_id for r in folder.evaluations.records()))
-    assert firsts[0] == firsts[1]
-
-
-@pytest.mark.slow
-def test_a_resumed_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    evolve("gemm.yaml", run, "budget.minutes=null", "budget.evaluations=6")
-    evolve("gemm.yaml", run, "budget.minutes=null", "budget.evaluations=12", more=["--resume"])
-    with read(run) as folder:
-        records = list(folder.evaluations.records())
-    assert len(records) == 12
-    assert len({r.proposal_id for r in records}) == 12
-    assert [r.proposal.operator for r in records].count("seed") == 1
-
-
-@pytest.mark.slow
 def test_a_normwise_run_admits_strassen_and_goes_on_only_by_its_own_rule(tmp_path: Path) -> None:
     run, strassen = tmp_path / "run", TESTS / "cheats" / "strassen.c"
     settings = ("budget.minutes=null", "budget.evaluations=3", f"seeds=['{strassen}']")

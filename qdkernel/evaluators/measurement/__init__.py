@@ -19,7 +19,7 @@ from qdkernel.evaluators.measurement.paired import (
     time_pairs,
     time_with_late_inputs,
 )
-from qdkernel.evaluators.measurement.peaks import MachinePeaks, load_or_measure_peaks
+from qdkernel.evaluators.measurement.peaks import MachinePeaks, Peak, Triad, load_or_measure_peaks
 from qdkernel.evaluators.measurement.quiet import await_quiet
 from qdkernel.evaluators.measurement.unannounced import check_unannounced
 
@@ -30,11 +30,13 @@ __all__ = [
     "CpuPlacement",
     "MachinePeaks",
     "PairedSamples",
+    "Peak",
     "ScoredSize",
     "TimedCase",
     "TimedProcess",
     "TimingBuffers",
     "TimingRule",
+    "Triad",
     "WrongResult",
     "await_quiet",
     "calibrate",
