@@ -243,13 +243,18 @@ class LimitsConfig(Section):
 
 
 class SelectionConfig(Section):
-    """How the next parent and target cell are chosen; what the two leave over picks an elite at random."""
+    """How the next parent and target cell are chosen; what the two leave over is to beat the fastest kernel."""
 
     explore: Probability = Field(
         default=0.6, description="Probability of aiming at an empty cell next to a filled one; 0.6 fills cells early."
     )
     improve: Probability = Field(
         default=0.25, description="Probability of aiming at a filled cell that is slow beside its neighbours."
+    )
+    screened: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=32,
+        description="Kernels that a built-in operator draws, of which the one is evaluated that a model of speed over "
+        "genomes expects to gain most; 1 evaluates each draw. Other policies than map-elites evaluate each draw.",
     )
     temperature: PositiveFloat = Field(
         default=0.1,

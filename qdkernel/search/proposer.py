@@ -27,7 +27,8 @@ from qdkernel.search.credit import PlayLedger
 from qdkernel.search.environment import RunEnvironment, seed_kernels
 from qdkernel.search.history import SearchHistory
 from qdkernel.search.llm import LLMSession
-from qdkernel.search.policies import SelectionPolicy
+from qdkernel.search.policies import MapElites, SelectionPolicy
+from qdkernel.search.screening import Screening
 from qdkernel.search.source import PendingProposal
 from qdkernel.search.stages import StageSchedule
 from qdkernel.search.state import PolicyState, SearchState, load_state, stored
@@ -73,6 +74,9 @@ class Proposer:
         self._briefs = briefs
         self._session = session
         self._rng = rng
+        self._screening = Screening()
+        # The other policies are there to be compared with: nothing but their choice of parents decides.
+        self._screened = config.selection.screened if policy.name == MapElites.name else 1
         self._sweeps = Sweeps(briefs, config.llm.sweep)
         self._mutators: dict[Arm, Mutator] = {
             Arm(mutator.name): environment.mutators[mutator.name]
@@ -167,6 +171,7 @@ class Proposer:
 
     def _record(self, proposal: Proposal, evaluation: Evaluation, placement: Placement, gain: float) -> None:
         self._seen.add(evaluation.kernel_id)
+        self._screening.observe(proposal, evaluation)
         elite = self._history.record(proposal, evaluation, placement, gain)
         if elite is not None:
             self._policy.observe(elite)
@@ -209,13 +214,19 @@ class Proposer:
         return None
 
     def _propose(self, arm: Arm) -> PendingProposal | None:
-        """A kernel not seen before; ``None`` when the operator draws none."""
+        """The best by screening of several kernels not seen before; ``None`` when the operator draws none."""
         for _ in range(_TRIES):
             brief = self._briefs.brief()
-            proposal = self._mutators[arm].propose(brief, self._rng)
-            if proposal is not None and proposal.kernel.id not in self._seen:
-                return self._begin(proposal, arm, brief)
+            drawn = self._drawn(arm, brief, self._screened if self._screening.ready else 1)
+            if drawn:
+                return self._begin(self._screening.best(drawn, brief.target, self._history.elites), arm, brief)
         return None
+
+    def _drawn(self, arm: Arm, brief: Brief, count: int) -> list[Proposal]:
+        """The different kernels not seen before among ``count`` draws."""
+        draws = (self._mutators[arm].propose(brief, self._rng) for _ in range(count))
+        found = {each.kernel.id: each for each in draws if each is not None and each.kernel.id not in self._seen}
+        return list(found.values())
 
     def _begin(self, proposal: Proposal, arm: Arm, brief: Brief) -> PendingProposal:
         parent = brief.parent.cell if brief.parent else None

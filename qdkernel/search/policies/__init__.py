@@ -24,6 +24,7 @@ __all__ = [
     "POLICIES",
     "Choice",
     "Factor",
+    "MapElites",
     "SelectionPolicy",
     "Situation",
 ]

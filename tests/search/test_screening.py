@@ -1,0 +1,68 @@
+"""Which of several proposals is evaluated."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from qdkernel.core import Cell, Evaluation, Outcome, Proposal
+from qdkernel.search.screening import Screening, expected_improvement
+from tests.fake_runs import kernel, ok
+
+CELL = Cell(4, 3, 0, 0)
+
+
+def proposal(tile: int | None) -> Proposal:
+    notes = {} if tile is None else {"genome": {"tile": tile}}
+    return Proposal(kernel(f"tile {tile}"), "schedule", "an idea", notes=notes)
+
+
+def taught(*tiles: int) -> Screening:
+    """Speed grows with the tile."""
+    made = Screening()
+    for tile in tiles:
+        each = proposal(tile)
+        made.observe(each, ok(each.kernel, CELL, float(tile)))
+    return made
+
+
+def test_the_proposal_that_is_expected_to_be_fastest_is_chosen_for_an_empty_cell() -> None:
+    screening = taught(1, 2, 3, 4, 5, 6, 7, 8)
+    proposals = [proposal(tile) for tile in (2, 7, 5)]
+    assert screening.best(proposals, CELL, {}) is proposals[1]
+
+
+def test_against_an_elite_a_chance_to_be_faster_counts_more_than_a_sure_tie() -> None:
+    gains = expected_improvement(np.array([0.0, -0.1]), np.array([0.001, 0.5]), held=1.0)
+    assert gains[1] > 100 * gains[0]
+
+
+def test_before_enough_was_measured_the_first_draw_is_taken() -> None:
+    screening = taught(8, 1)
+    proposals = [proposal(1), proposal(8)]
+    assert not screening.ready
+    assert screening.best(proposals, None, {}) is proposals[0]
+
+
+def test_proposals_without_a_genome_are_taken_as_they_come() -> None:
+    screening = taught(1, 2, 3, 4, 5, 6, 7, 8)
+    proposals = [proposal(None), proposal(8)]
+    assert screening.best(proposals, None, {}) is proposals[0]
+
+
+def test_kernels_that_failed_or_have_no_genome_teach_nothing() -> None:
+    screening = Screening()
+    for tile in range(1, 20):
+        failed = proposal(tile)
+        screening.observe(failed, Evaluation(failed.kernel.id, Outcome.WRONG, "wrong"))
+    foreign = proposal(None)
+    screening.observe(foreign, ok(foreign.kernel, CELL, 1.0))
+    assert not screening.ready
+
+
+def test_expected_improvement_agrees_with_sampling() -> None:
+    rng, means, deviations = np.random.default_rng(0), np.array([0.0, 0.5, -1.0]), np.array([0.5, 0.1, 1.0])
+    samples = np.exp(means + deviations * rng.standard_normal((200_000, 3)))
+    for held in (0.0, 0.5, 1.5):
+        sampled = np.maximum(0.0, samples - held).mean(axis=0)
+        assert expected_improvement(means, deviations, held) == pytest.approx(sampled, abs=0.01)
