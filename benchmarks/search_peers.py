@@ -43,7 +43,7 @@ def qdkernel(space: RecordedSpace, seed: int, evaluations: int, **selection: flo
         "mutators": [{"name": "schedule", "weight": 4}, {"name": "tune", "weight": 1}],
         "selection": selection,
         "timing": {"remeasure": False},
-        "backend": "serial",
+        "evaluators": {"backend": "serial"},
     }
     config = Config.model_validate_json(json.dumps(fields))
     with (

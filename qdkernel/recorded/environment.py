@@ -84,6 +84,7 @@ class RecordedSpace:
                 spec=spec,
                 scratch=scratch,
                 baseline=machine.baseline.name,
+                workers=1,
                 reachable=frozenset(known.cell for known in self.kernels.values()),
                 mutators=self.mutators,
                 evaluate=RecordedEvaluator(self.kernels),

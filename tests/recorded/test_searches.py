@@ -16,7 +16,7 @@ from tests.search.offline import configured
 
 
 def searched(folder: RunFolder, evaluations: int, **settings: Any) -> list[Record]:  # Any: fields of a configuration
-    config = configured(evaluations, backend="serial", **settings)
+    config = configured(evaluations, evaluators={"backend": "serial"}, **settings)
     with recorded_space().environment(config) as place:
         run = assemble(place, folder, lambda status: None, lambda text: None)
         run.evolution.run()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from qdkernel.backends import Cluster, NodeRequest, Pool, WorkerKilled
 from qdkernel.config import BudgetConfig, Config, converted
+from qdkernel.core import reachable_cells
 from qdkernel.errors import ConfigError, QdkernelError
 from qdkernel.evaluators.pipeline import SharedScratch
 from qdkernel.machine import this_machine
@@ -68,6 +69,7 @@ class NodeGroup:
             scratch=self.scratch,
             baseline=facts.baseline,
             workers=self.workers,
+            reachable=frozenset(reachable_cells(facts.machine.simd_widths)),
         )
 
     def backend(self, environment: RunEnvironment, note: Say) -> NodeBackend:
