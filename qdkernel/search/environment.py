@@ -166,9 +166,7 @@ def open_environment(
         spec = replace(spec, timing=timing)
         workers = machine.cores if config.workers == "all" else config.workers
         reachable = frozenset(reachable_cells(machine.simd_widths))
-        yield RunEnvironment(
-            config, problem, machine, peaks, toolchain, spec, scratch, name, workers, reachable, busy
-        )
+        yield RunEnvironment(config, problem, machine, peaks, toolchain, spec, scratch, name, workers, reachable, busy)
     finally:
         scratch.remove()
 
