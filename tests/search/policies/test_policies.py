@@ -24,7 +24,7 @@ from tests.search.policies.conformance import (
 
 
 def made(name: str, **options: float) -> SelectionPolicy:
-    return POLICIES[name](REACHABLE, SelectionConfig(**options))
+    return POLICIES[name](REACHABLE, SelectionConfig.model_validate(options))
 
 
 class TestMapElites(SelectionPolicyConformance):
