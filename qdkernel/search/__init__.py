@@ -18,6 +18,7 @@ from qdkernel.search.history import elite_of
 from qdkernel.search.llm import recorded_lessons
 from qdkernel.search.loop import Evaluations
 from qdkernel.search.stages import plan_of
+from qdkernel.search.timing_again import longer_spec, time_again
 
 __all__ = [
     "BUSY_HOST",
@@ -32,6 +33,7 @@ __all__ = [
     "elite_of",
     "endpoint_spec",
     "held_out_spec",
+    "longer_spec",
     "naive_elite",
     "open_cluster",
     "open_environment",
@@ -42,5 +44,6 @@ __all__ = [
     "resolve_sizes",
     "resolve_threads",
     "share_of_budget",
+    "time_again",
     "with_isa",
 ]

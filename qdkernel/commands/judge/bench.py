@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,11 @@ from qdkernel.core import (
     Evaluation,
     Kernel,
     KernelId,
-    Measured,
     Outcome,
     Timing,
     cell_name,
     geometric_mean,
     parse_cell,
-    pooled,
     printable,
 )
 from qdkernel.errors import QdkernelError, RunFolderError
@@ -35,17 +33,11 @@ from qdkernel.search import (
     calibrated,
     draw_sizes,
     held_out_spec,
+    longer_spec,
     open_environment,
     recorded_baseline,
+    time_again,
 )
-
-# More rounds of the run's own blocks: longer ones would hold more data, and so time another level of the caches.
-LONGER: dict[str, Any] = {
-    "rounds_min": 11,
-    "rounds_max": 25,
-    "half_width": 0.005,
-    "budget_s": 0.6,
-}  # Any: fields of TimingRule
 
 
 @dataclass(frozen=True)
@@ -82,12 +74,10 @@ def bench(
     with open_environment(config, lambda _: None) as environment:  # calibrated anew: quiet is what the host is now
         if environment.busy:
             print(f"qdkernel: {BUSY_HOST}", file=sys.stderr)
-        timing = replace(environment.timing.for_every_kernel(), rule=replace(environment.timing.rule, **LONGER))
-        spec = replace(environment.spec, timing=timing)
-        passes = [[perform(EvaluationTask(spec, entrant.kernel)) for entrant in entrants] for _ in range(repeats)]
+        spec = longer_spec(environment)
+        again = time_again(spec, [entrant.kernel for entrant in entrants], repeats, known)
         held_out = _held_out(environment, spec, config, entrants) if target.is_dir() else {}
-        pooled_here = [_at_speeds(together(seen), known) for seen in zip(*passes, strict=True)]
-        results = list(zip(entrants, pooled_here, strict=True))
+        results = list(zip(entrants, again, strict=True))
         failed = [e for _, e in results if e.outcome is not Outcome.OK]
         for evaluation in failed:
             detail = printable(evaluation.detail, keep="\n\t")
@@ -113,25 +103,6 @@ def _held_out(
             detail = printable(evaluation.detail, keep="\n\t")
             print(f"{kernel_id[:12]} at held-out sizes: {evaluation.outcome.value}: {detail}", file=sys.stderr)
     return {kernel_id: evaluation.timings for kernel_id, evaluation in found.items() if evaluation.score}
-
-
-def _at_speeds(evaluation: Evaluation, baseline_gflops: Sequence[float]) -> Evaluation:
-    """The same ratios times other speeds of the baseline, those that the run's own objectives refer to, if any."""
-    score = evaluation.score
-    if score is None or not baseline_gflops:
-        return evaluation
-    pairs = zip(score.timings, baseline_gflops, strict=True)
-    timings = tuple(replace(timing, gflops=timing.ratio * gflops) for timing, gflops in pairs)
-    return replace(evaluation, measured=Measured(geometric_mean([timing.gflops for timing in timings]), timings))
-
-
-def together(repeats: Sequence[Evaluation]) -> Evaluation:
-    """All measurements as one, unless the kernel itself failed in one: that is never disturbance."""
-    failed = [measurement for measurement in repeats if measurement.outcome not in (Outcome.OK, Outcome.LOST)]
-    timed = [measurement for measurement in repeats if measurement.score]
-    if failed or not timed:
-        return (failed or repeats)[0]
-    return replace(timed[0], measured=pooled([each.score for each in timed if each.score]))
 
 
 def _from_run(

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from qdkernel.analysis import carry_over
-from qdkernel.commands.judge.bench import LONGER, together
 from qdkernel.config import check_foreign, load_config
 from qdkernel.core import Kernel
 from qdkernel.errors import RunFolderError
-from qdkernel.evaluators.pipeline import EvaluationTask, perform
 from qdkernel.runs import RunFolder, elites
-from qdkernel.search import open_environment
+from qdkernel.search import longer_spec, open_environment, time_again
 
 
 def bench_here(run: Path, repeats: int, overrides: Sequence[str], as_json: bool, trust: bool) -> int:
@@ -32,11 +29,8 @@ def bench_here(run: Path, repeats: int, overrides: Sequence[str], as_json: bool,
     if not held:
         raise RunFolderError(f"{run} has no elite yet, so nothing carries over")
     with open_environment(config, lambda _: None) as environment:
-        timing = replace(environment.timing.for_every_kernel(), rule=replace(environment.timing.rule, **LONGER))
-        spec = replace(environment.spec, timing=timing)
-        kernels = [Kernel(record.source) for _, record in held]
-        passes = [[perform(EvaluationTask(spec, kernel)) for kernel in kernels] for _ in range(repeats)]
-        found = carry_over(held, [together(seen) for seen in zip(*passes, strict=True)])
+        again = time_again(longer_spec(environment), [Kernel(record.source) for _, record in held], repeats)
+        found = carry_over(held, again)
     if as_json:
         print(json.dumps(carry_over_report(found), indent=2))
     else:
