@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 from dataclasses import dataclass
 
 BEHAVIOUR_VERSION = "behaviour/1"
@@ -44,7 +45,7 @@ class Axis:
     kept: str
     removed: str
 
-    @property
+    @functools.cached_property
     def levels(self) -> tuple[str, ...]:
         """Names of the levels, in order."""
         return tuple(level.name for level in self.described)

@@ -71,9 +71,8 @@ def write_file(path: Path, content: bytes) -> Path:
 
 def jsonl(rows: Iterable[Json]) -> bytes:
     """Rows as JSON lines, UTF-8."""
-    return "".join(
-        json.dumps(row, ensure_ascii=False, separators=(",", ":"), allow_nan=False) + "\n" for row in rows
-    ).encode()
+    encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+    return "".join(encode(row) + "\n" for row in rows).encode()
 
 
 def parquet(rows: Sequence[Json]) -> bytes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from qdkernel.core import Outcome
 from qdkernel.export.prompts import Messages, completion_of
@@ -50,7 +51,7 @@ def answer(record: ExportRecord) -> str:
 
 
 def preference_pairs(
-    records: Sequence[ExportRecord], prompts: dict[tuple[str, int], Messages], failure_share: float
+    records: Sequence[ExportRecord], prompts: Mapping[tuple[str, int], Messages], failure_share: float
 ) -> list[Pair]:
     """Pairs of kernels that share prompt, problem, stage, machine, version of qdkernel and scored sizes.
 
@@ -80,21 +81,26 @@ def preference_pairs(
 
 
 def _ranked(group: Sequence[ExportRecord]) -> list[tuple[ExportRecord, ExportRecord, float]]:
-    """Chosen, rejected and margin; each kernel is chosen at most ``PAIRS_OF_A_KERNEL`` times for each kind."""
-    correct = sorted((one for one in group if one.outcome is Outcome.OK), key=lambda one: -one.timing.gflops)
+    """Chosen, rejected and margin; each kernel is chosen at most ``PAIRS_OF_A_KERNEL`` times for each kind.
+
+    Of the slower kernels the slowest are taken.
+    """
+    slowest_first = sorted((one for one in group if one.outcome is Outcome.OK), key=lambda one: one.timing.gflops)
     failures = [one for one in group if one.outcome in _TEACHING]
+    lengths = {id(one): len(answer(one)) for one in group}
+    keys = {id(one): frozenset(code_keys(one)) for one in group}
+
+    def comparable(one: ExportRecord, other: ExportRecord) -> bool:
+        shorter, longer = sorted((lengths[id(one)], lengths[id(other)]))
+        return longer <= LENGTH_RATIO * shorter and keys[id(one)].isdisjoint(keys[id(other)])
+
     found = []
-    for best in correct:
-        slower = [
+    for best in reversed(slowest_first):
+        slower = (
             (best, other, math.log2(best.timing.gflops / other.timing.gflops))
-            for other in correct
-            if best.timing.ratio_low > other.timing.ratio_high > 0 and _comparable(best, other)
-        ]
-        bad = [(best, other, FAILURE_MARGIN) for other in failures if _comparable(best, other)]
-        found += [*slower[-PAIRS_OF_A_KERNEL:], *bad[:PAIRS_OF_A_KERNEL]]
+            for other in slowest_first
+            if best.timing.ratio_low > other.timing.ratio_high > 0 and comparable(best, other)
+        )
+        bad = ((best, other, FAILURE_MARGIN) for other in failures if comparable(best, other))
+        found += [*islice(slower, PAIRS_OF_A_KERNEL), *islice(bad, PAIRS_OF_A_KERNEL)]
     return found
-
-
-def _comparable(one: ExportRecord, other: ExportRecord) -> bool:
-    lengths = sorted((len(answer(one)), len(answer(other))))
-    return lengths[1] <= LENGTH_RATIO * lengths[0] and set(code_keys(one)).isdisjoint(code_keys(other))
