@@ -1,6 +1,7 @@
 """Rewards for trainers of code models: verdicts, shapes, the judge here or behind HTTP, one callable per trainer."""
 
 from qdkernel.rewards.completion import kernel_in
+from qdkernel.rewards.curriculum import Curriculum
 from qdkernel.rewards.judge import Judge, JudgeUnreachable, LocalJudge
 from qdkernel.rewards.measuring import JudgeClosed, Measuring
 from qdkernel.rewards.prompts import prompt_rows
@@ -13,6 +14,7 @@ from qdkernel.rewards.verdict import Ending, Submission, Verdict
 __all__ = [
     "SHAPES",
     "TOKEN_VARIABLE",
+    "Curriculum",
     "Ending",
     "Judge",
     "JudgeClosed",

@@ -10,10 +10,11 @@ from typing import Any, Literal
 
 from qdkernel.config import Config
 from qdkernel.rewards.completion import Text, prompt_text, text_of
+from qdkernel.rewards.curriculum import Curriculum
 from qdkernel.rewards.judge import Judge, JudgeUnreachable, LocalJudge
 from qdkernel.rewards.remote import RemoteJudge
 from qdkernel.rewards.shapes import find_shape
-from qdkernel.rewards.verdict import Submission, Verdict
+from qdkernel.rewards.verdict import Ending, Submission, Verdict
 
 Columns = Mapping[str, Any]  # Any: a trainer's dataset columns
 
@@ -56,6 +57,7 @@ class Reward:
         stage: a stage enforced on every completion; a ``stage`` column of the data set goes first.
         token: bearer token of the service; default: ``$QDKERNEL_SERVE_TOKEN``.
         patience_s: seconds for one batch at a service, queue included.
+        curriculum: is told of every judged kernel and, by TRL, of the optimizer step.
 
     Raises:
         UnknownName: no such shape.
@@ -71,10 +73,12 @@ class Reward:
         stage: str = "",
         token: str | None = None,
         patience_s: float = 1800.0,
+        curriculum: Curriculum | None = None,
     ) -> None:
         import threading
 
         self.shape = shape
+        self.curriculum = curriculum
         self._shape = find_shape(shape)
         self._duel = group == "duel"
         self._stage = stage
@@ -132,16 +136,27 @@ class Reward:
             for completion, text, stage in zip(completions, texts, wanted, strict=True)
         ]
         verdicts = self.judge.judge(submissions, duel=self._duel and whole_groups)
+        self._observe(submissions, verdicts)
         values: list[float | None] = [None] * len(verdicts)
         for places in _groups(submissions).values() if whole_groups else [[at] for at in range(len(verdicts))]:
             for at, value in zip(places, self._shape([verdicts[at] for at in places]), strict=True):
                 values[at] = value
         return [Score(value, verdict) for value, verdict in zip(values, verdicts, strict=True)]
 
+    def _observe(self, submissions: Sequence[Submission], verdicts: Sequence[Verdict]) -> None:
+        for submission, verdict in zip(submissions, verdicts, strict=True):
+            if self.curriculum is not None and not verdict.lost:
+                self.curriculum.observe(submission.stage, verdict.ending is Ending.OK)
+
     # -- TRL ----------------------------------------------------------------------------------------------------------
 
     def trl_reward(
-        self, prompts: Sequence[Text], completions: Sequence[Text], log_metric: Any = None, **columns: Any
+        self,
+        prompts: Sequence[Text],
+        completions: Sequence[Text],
+        log_metric: Any = None,
+        trainer_state: Any = None,
+        **columns: Any,
     ) -> list[float | None]:
         """A reward function of TRL's ``GRPOTrainer`` and ``RLOOTrainer``; Axolotl and Unsloth call it alike.
 
@@ -152,6 +167,8 @@ class Reward:
             scores = self.score(completions, prompts, columns.get("stage"))
         except JudgeUnreachable:
             return [None] * len(completions)
+        if self.curriculum is not None and trainer_state is not None:
+            self.curriculum.at_step(trainer_state.global_step)
         _log_means(log_metric, scores)
         return [score.value for score in scores]
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from qdkernel.rewards.completion import Text
+from qdkernel.rewards.curriculum import current_rows
 from qdkernel.rewards.reward import Reward, Score
 
 
@@ -17,7 +18,7 @@ class TRLSpec:
                     environment_factory=spec.environment_factory)
 
     Args:
-        reward: judges.
+        reward: judges; its curriculum, if it has one, chooses the stage of the prompts.
         rows: of the data set, each with ``prompt`` and, for staged training, ``stage``.
         tools: the model judges kernels while it works: the environment offers ``judge_kernel`` as a tool and owns the
             reward, that of the best kernel of the rollout. Otherwise each completion is one kernel.
@@ -30,10 +31,17 @@ class TRLSpec:
 
     @property
     def train_dataset(self) -> Any:  # Any: a datasets.Dataset; the package comes with TRL
-        """The rows as a ``datasets.Dataset``."""
+        """The rows as a ``datasets.Dataset``; with a curriculum those of its stage when a batch is fetched.
+
+        TRL's loader fetches one batch ahead, so a new stage begins a batch later.
+        """
         from datasets import Dataset
 
-        return Dataset.from_list(self._rows)
+        rows, curriculum = self._rows, self._reward.curriculum
+        if curriculum is None:
+            return Dataset.from_list(rows)
+        numbered = Dataset.from_list([{**row, "number": number} for number, row in enumerate(rows)])
+        return numbered.with_transform(lambda batch: current_rows(rows, batch["number"], curriculum))
 
     @property
     def reward_funcs(self) -> list[Callable[..., list[float | None]]]:
@@ -71,11 +79,7 @@ class KernelEnvironment:
         """
         (score,) = self._reward.score([f"```c\n{source}\n```"], None, [self._stage], whole_groups=False)
         self._scores.append(score)
-        verdict = score.verdict
-        if verdict.gflops is None:
-            return f"{verdict.ending.value}: {verdict.detail}"
-        speed = f"{verdict.gflops:.2f} GFLOP/s, {verdict.ratio or 0.0:.3f} times the baseline"
-        return f"ok: {speed}, behaves as {verdict.cell}"
+        return score.verdict.feedback
 
     def get_reward(self) -> float | None:
         """The best reward of the rollout's kernels; 0 without any, ``None`` when nothing is known of them."""

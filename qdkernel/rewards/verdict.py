@@ -95,6 +95,14 @@ class Verdict:
         """Whether nothing is known of the kernel."""
         return self.ending is Ending.LOST
 
+    @property
+    def feedback(self) -> str:
+        """How judging ended, and the speed or what was wrong, for a model's next turn."""
+        if self.gflops is None:
+            return f"{self.ending.value}: {self.detail}"
+        speed = f"{self.gflops:.2f} GFLOP/s, {self.ratio or 0.0:.3f} times the baseline"
+        return f"ok: {speed}, behaves as {self.cell}"
+
     def to_json(self) -> dict[str, Any]:  # Any: JSON
         """Its fields as JSON values."""
         return asdict(self)
