@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Tests what needs a framework, each in a virtual environment of its own, as the frameworks exclude one another.
+#
+#     integrations/check.sh [NAME...]     openenv, verifiers (both by default), trl, verl
+#
+# trl and verl bring torch: point pip at a CPU build. A framework that cannot be installed is skipped with pip's reason.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export QDKERNEL_CACHE="${QDKERNEL_CACHE:-$work/cache}"
+
+install() {  # name
+    local packages=(-e .) own=(hypothesis psutil)
+    case $1 in
+        openenv | verifiers) packages=(-e . "./integrations/$1") own=() ;;
+        trl) packages=(-e ".[rl]" torch trl==1.16.0) ;;
+        verl) packages=(-e ".[rl]" torch verl==0.9.1) ;;
+    esac
+    python3 -m venv "$work/$1"
+    if "$work/$1/bin/python" -m pip install -q pytest "${packages[@]}" "${own[@]}" >"$work/$1.log" 2>&1; then
+        touch "$work/$1.installed"
+    fi
+}
+
+run_tests() {  # name
+    local tests=("tests/integrations/test_$1.py")
+    [ -d "integrations/$1" ] && tests=(-c /dev/null "integrations/$1/tests")
+    "$work/$1/bin/python" -m pytest -q -p no:cacheprovider --rootdir . "${tests[@]}"
+}
+
+[ $# -gt 0 ] || set -- openenv verifiers
+for name in "$@"; do
+    case $name in
+        openenv | verifiers | trl | verl) install "$name" & ;;
+        *) echo "integrations: expected openenv, verifiers, trl or verl, got $name" >&2; exit 1 ;;
+    esac
+done
+wait
+for name in "$@"; do
+    if [ -e "$work/$name.installed" ]; then
+        echo "integrations: $name"
+        run_tests "$name"
+    else
+        echo "integrations: $name is skipped, it cannot be installed here: $(grep -m 1 ERROR "$work/$name.log")"
+    fi
+done
