@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -11,43 +12,62 @@ from typing import Any
 import pytest
 
 from qdkernel.config import load_config
+from qdkernel.export import FORMATS, open_source
 from qdkernel.rewards import LocalJudge, Reward, TRLSpec, prompt_rows
 from tests.evolving import QUICK
+from tests.export.conformance import runs
+from tests.integrations.tiny import tiny_model, tiny_tokenizer
 from tests.paths import CONFIGS, ROOT
+
+__all__ = ["runs"]  # a fixture
 
 pytestmark = [pytest.mark.rl, pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 trl = pytest.importorskip("trl", reason="needs TRL and a CPU build of torch")
 
 
-def tiny() -> tuple[Any, Any]:
-    """A random model and a byte-level tokenizer with a chat template; nothing is downloaded."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+TWO_STEPS: dict[str, Any] = {
+    "max_steps": 2,
+    "per_device_train_batch_size": 2,
+    "logging_steps": 1,
+    "save_strategy": "no",
+    "report_to": [],
+    "use_cpu": True,
+    "bf16": False,
+    "disable_tqdm": True,
+}
+"""Arguments of every trainer."""
 
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    names = ["<pad>", "<|im_start|>", "<|im_end|>", *alphabet]
-    raw = Tokenizer(models.BPE({name: at for at, name in enumerate(names)}, []))
-    raw.pre_tokenizer, raw.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=raw, pad_token="<pad>", eos_token="<|im_end|>", padding_side="left"
+
+def exported(runs: list[Path], name: str, folder: Path) -> Any:
+    """The train split of an export as ``datasets`` opens it."""
+    from datasets import load_dataset
+
+    with open_source(runs) as source:
+        FORMATS[name].write(source, folder / name)
+    return load_dataset(str(folder / name), split="train", cache_dir=str(folder / "cache"))
+
+
+@pytest.mark.parametrize("kind", ["sft", "dpo", "kto"])
+def test_trainers_take_two_steps_on_their_export(kind: str, runs: list[Path], tmp_path: Path) -> None:
+    from trl.experimental.kto import KTOConfig, KTOTrainer
+
+    make, config = {
+        "sft": (trl.SFTTrainer, trl.SFTConfig),
+        "dpo": (trl.DPOTrainer, trl.DPOConfig),
+        "kto": (KTOTrainer, KTOConfig),
+    }[kind]
+    tokenizer = tiny_tokenizer()
+    for part in (tiny_model(tokenizer), tokenizer):  # these trainers want the name of a model
+        part.save_pretrained(tmp_path / "model")
+    trainer = make(
+        model=str(tmp_path / "model"),
+        processing_class=tokenizer,
+        train_dataset=exported(runs, f"trl-{kind}", tmp_path).select(range(4)),
+        args=config(output_dir=str(tmp_path), max_length=16384, **TWO_STEPS),
     )
-    tokenizer.chat_template = (
-        "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
-        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-    )
-    config = Qwen2Config(
-        vocab_size=len(names),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        num_key_value_heads=2,
-        max_position_embeddings=16384,
-        eos_token_id=2,
-        pad_token_id=0,
-        bos_token_id=None,
-    )
-    return Qwen2ForCausalLM(config), tokenizer
+    done = trainer.train()
+    assert done.global_step == 2
+    assert 0 < done.training_loss < math.inf
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
@@ -57,26 +77,14 @@ def test_grpo_takes_two_steps_with_the_real_judge_on_staged_prompts(tmp_path: Pa
     try:
         spec = TRLSpec(Reward(judge), prompt_rows(config, 4))
         functions = [Reward(judge).trl_reward_async] if asynchronous else spec.reward_funcs
-        model, tokenizer = tiny()
+        tokenizer = tiny_tokenizer()
         trainer = trl.GRPOTrainer(
-            model=model,
+            model=tiny_model(tokenizer),
             processing_class=tokenizer,
             reward_funcs=functions,
             environment_factory=spec.environment_factory,
             train_dataset=spec.train_dataset,
-            args=trl.GRPOConfig(
-                output_dir=str(tmp_path),
-                max_steps=2,
-                per_device_train_batch_size=2,
-                num_generations=2,
-                max_completion_length=8,
-                logging_steps=1,
-                save_strategy="no",
-                report_to=[],
-                use_cpu=True,
-                bf16=False,
-                disable_tqdm=True,
-            ),
+            args=trl.GRPOConfig(output_dir=str(tmp_path), num_generations=2, max_completion_length=8, **TWO_STEPS),
         )
         trainer.train()
     finally:
