@@ -13,6 +13,7 @@ import pytest
 
 from tests.evolving import QUICK
 from tests.paths import ROOT
+from tests.serve.service import Served
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
@@ -23,12 +24,13 @@ SET_UP = [line for line in LINES if line.startswith("python -m venv")]
 
 def test_the_readme_gives_two_set_up_commands_and_the_usual_ones() -> None:
     assert len(SET_UP) == 2
-    assert {line.split()[1] for line in COMMANDS} >= {"evolve", "show", "plot", "bench", "export", "check", "doctor"}
+    usual = {"evolve", "show", "plot", "bench", "export", "serve", "check", "doctor"}
+    assert {line.split()[1] for line in COMMANDS} >= usual
 
 
 def as_parameter(command: str) -> Any:  # Any: pytest's parameter sets have no public type
     """A command; one that evaluates kernels is slow."""
-    evaluates = command.split()[1] in ("evolve", "bench", "check") and "--dry-run" not in command
+    evaluates = command.split()[1] in ("evolve", "bench", "check", "serve") and "--dry-run" not in command
     return pytest.param(command, id=command, marks=pytest.mark.slow if evaluates else ())
 
 
@@ -50,6 +52,11 @@ def test_a_command_of_the_readme_runs(
                 [sys.executable, "-m", "qdkernel", *short(["evolve", arguments[1]], 2)], cwd=tmp_path, check=True
             )
         arguments = short(arguments, 4)
+    if arguments[0] == "serve":
+        with Served(tmp_path, config=Path(arguments[1]).name) as service:
+            assert service.ask("GET", "/readyz")[0] == 200
+            assert service.stop() == 0
+        return
     if arguments[0] in ("check", "bench"):
         arguments += ["--set", "timing.disturbed=1000"]  # also on a host that is never quiet
     done = subprocess.run(
