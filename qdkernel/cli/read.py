@@ -93,6 +93,9 @@ def export(
         float | None, typer.Option(min=0.01, max=0.99, help="Share for training; whole lineages are held out.")
     ] = None,
     max_chars: Annotated[int | None, typer.Option(min=1, help="Longest prompt and completion together.")] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(min=1, help="The same in tokens, estimated as 3.2 characters each.")
+    ] = None,
     failure_share: Annotated[
         float, typer.Option(min=0, max=1, help="Largest share of preference pairs whose rejected kernel failed.")
     ] = 0.3,
@@ -100,9 +103,16 @@ def export(
         Path | None, typer.Option(metavar="CONFIG", help="Prompts for every stage and cell of this configuration.")
     ] = None,
     license_: Annotated[str, typer.Option("--license", help="Of the data, for the dataset card.")] = "other",
+    speed_tag: Annotated[
+        bool, typer.Option("--speed-tag", help="End prompts for supervised training with the speed that is reached.")
+    ] = False,
+    revalidate: Annotated[
+        bool, typer.Option("--revalidate", help="Time elites again first, on this machine; about a second each.")
+    ] = False,
 ) -> int:
     """Write the evaluations or elites of runs for trainers and other programs."""
     from qdkernel.commands.read.export import export as command
     from qdkernel.export import Selection
 
-    return command(runs, to, out, Selection(only, split, max_chars, failure_share, license_), stages)
+    selection = Selection(only, split, max_chars, max_tokens, failure_share, license_, speed_tag, revalidate)
+    return command(runs, to, out, selection, stages)

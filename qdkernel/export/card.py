@@ -48,13 +48,13 @@ def card_text(name: str, tables: Tables, records: Sequence[ExportRecord], select
     return (
         f"---\n{yaml_head}---\n\n# C kernels, format {name}\n\n{CARD_MARK} from {_runs(records)}.\n\n"
         f"| table | split | file | rows |\n|---|---|---|---|\n{rows}\n\n"
-        f"## Held out\n\n{_held_out(selection)}\n\n{_machines(records)}\n{_MEASURED}\n{_counts(records)}"
+        f"## Held out\n\n{_held_out(selection)}\n\n{_machines(records)}\n{_measured(selection)}\n{_counts(records)}"
     )
 
 
 def _runs(records: Sequence[ExportRecord]) -> str:
-    runs = Counter(f"{_cell(record.run)} ({_cell(record.task)})" for record in records)
-    return ", ".join(f"{run}: {count} evaluations" for run, count in runs.items())
+    runs = Counter((record.run, record.task) for record in records)
+    return ", ".join(f"{_cell(run)} ({_cell(task)}): {count} evaluations" for (run, task), count in runs.items())
 
 
 def _held_out(selection: Selection) -> str:
@@ -68,11 +68,11 @@ def _held_out(selection: Selection) -> str:
 
 
 def _machines(records: Sequence[ExportRecord]) -> str:
-    lines = dict.fromkeys(
-        f"| {_cell(r.hardware.cpu)} | {r.hardware.threads} | {_cell(r.compiler)} | {_cell(r.flags)} "
-        f"| {_cell(r.timing.ref)} | {r.hardware.fingerprint} |"
+    machines = dict.fromkeys(
+        (r.hardware.cpu, str(r.hardware.threads), r.compiler, r.flags, r.timing.ref, r.hardware.fingerprint)
         for r in records
     )
+    lines = [f"| {' | '.join(map(_cell, machine))} |" for machine in machines]
     head = "| CPU | threads | compiler | flags | baseline | fingerprint |\n|---|---|---|---|---|---|\n"
     return f"## Machines\n\n{head}" + "\n".join(lines) + "\n"
 
@@ -84,6 +84,11 @@ precision, and timed from outside in blocks interleaved with the baseline. GFLOP
 baseline, times its calibrated speed; intervals are 95 % bootstrap intervals over the blocks. Behavior (the cell) was
 read from machine code. Near-duplicates (equal machine code or equal -O0 assembly) are dropped from tables for training.
 """
+
+
+def _measured(selection: Selection) -> str:
+    again = "Elites were timed again before this export; their speeds are those of the later measurement.\n"
+    return _MEASURED + (again if selection.revalidate else "")
 
 
 def _counts(records: Sequence[ExportRecord]) -> str:

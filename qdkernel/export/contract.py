@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from qdkernel.core import Cell
+from qdkernel.export.prompts import Messages, PromptMaker
 from qdkernel.export.record import ExportRecord
+from qdkernel.mutators.llm.prompts import estimate_tokens
 from qdkernel.runs import RunFolder
 
 Json = dict[str, Any]  # Any: JSON values
@@ -24,15 +26,26 @@ class Selection:
             format's own choice.
         split: share of the rows for training; the rest is held out by lineage and problem. ``None`` for no split.
         max_chars: longest prompt and completion together, in characters; longer ones are left out.
+        max_tokens: the same in tokens, estimated as the prompts' own length is.
         failure_share: largest share of preference pairs whose rejected kernel failed.
         license: of the data, as the dataset card states it; an SPDX identifier or ``other``.
+        speed_tag: whether prompts of tables for supervised training end with the speed that their kernel reaches.
+        revalidate: whether elites are timed again before the export.
     """
 
     only: Only | None = None
     split: float | None = None
     max_chars: int | None = None
+    max_tokens: int | None = None
     failure_share: float = 0.3
     license: str = "other"
+    speed_tag: bool = False
+    revalidate: bool = False
+
+    def admits(self, *texts: str) -> bool:
+        """Whether a row with these texts is short enough."""
+        within_chars = self.max_chars is None or sum(map(len, texts)) <= self.max_chars
+        return within_chars and (self.max_tokens is None or sum(map(estimate_tokens, texts)) <= self.max_tokens)
 
 
 @dataclass(frozen=True)
@@ -42,13 +55,15 @@ class PromptRow:
     Attributes:
         messages: of the chat.
         stage: name of the stage that the reward enforces; empty for none.
+        permitted: the levels that the stage permits, e.g. ``blocking: none, register; simd: scalar``; empty for none.
         task: problem.
         target: the cell asked for.
         best_gflops: the fastest kernel known in that cell on this machine; 0 when there is none.
     """
 
-    messages: list[dict[str, str]]
+    messages: Messages
     stage: str
+    permitted: str
     task: str
     target: Cell
     best_gflops: float
@@ -62,13 +77,15 @@ class Source:
         folders: the runs, open for reading.
         records: their evaluations, all of them, run by run.
         templates: the prompt from the templates for each record, by run and evaluation.
+        makers: what makes prompts about a given kernel, by run.
         prompts: for formats that train by reward: by stage and target cell.
         selection: what of them is wanted.
     """
 
     folders: Sequence[RunFolder]
     records: Sequence[ExportRecord]
-    templates: Mapping[tuple[str, int], list[dict[str, str]]]
+    templates: Mapping[tuple[str, int], Messages]
+    makers: Mapping[str, PromptMaker]
     prompts: Sequence[PromptRow]
     selection: Selection = field(default_factory=Selection)
 

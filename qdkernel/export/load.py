@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from qdkernel.config import Config, load_config
 from qdkernel.core import Cell, Outcome, Stage, cell_name, parse_cell
 from qdkernel.errors import ConfigError
 from qdkernel.export.contract import PromptRow, Selection, Source
-from qdkernel.export.prompts import PromptMaker
+from qdkernel.export.prompts import Messages, PromptMaker
 from qdkernel.export.record import ExportRecord
+from qdkernel.export.revalidation import elites_timed_again
 from qdkernel.export.run_records import run_records
 from qdkernel.runs import RunFolder
 from qdkernel.search import plan_of
@@ -20,7 +21,10 @@ from qdkernel.search import plan_of
 
 @contextlib.contextmanager
 def open_source(
-    runs: Sequence[Path], selection: Selection | None = None, stages: Path | None = None
+    runs: Sequence[Path],
+    selection: Selection | None = None,
+    stages: Path | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Source]:
     """The runs as a source of exports; they stay open inside the block.
 
@@ -28,22 +32,27 @@ def open_source(
         runs: run folders, at least one.
         selection: what of them is wanted.
         stages: a configuration whose stages replace those of the runs in prompts to train on.
+        say: called before elites are timed again.
 
     Raises:
         RunFolderError: a folder is no run of this version.
-        ConfigError: two runs share a name, no run has an evaluation, or the configuration is of another problem.
+        ConfigError: two runs share a name, no run has an evaluation, the configuration is of another problem, or
+            elites cannot be timed again here.
     """
+    selection = selection or Selection()
     config = load_config(stages, files_must_exist=False) if stages else None
     with contextlib.ExitStack() as stack:
         folders = [stack.enter_context(RunFolder.open(run)) for run in runs]
         _must_differ([folder.path.resolve().name for folder in folders])
         plan = _stage_plan(config, folders)
         records: list[ExportRecord] = []
-        templates: dict[tuple[str, int], list[dict[str, str]]] = {}
+        templates: dict[tuple[str, int], Messages] = {}
+        makers: dict[str, PromptMaker] = {}
         prompts: dict[tuple[str, str, str, Cell], PromptRow] = {}
         for folder in folders:
-            maker = PromptMaker(folder)
-            own = list(run_records(folder, maker))
+            maker = makers[folder.path.resolve().name] = PromptMaker(folder)
+            again = elites_timed_again(folder, say) if selection.revalidate else None
+            own = list(run_records(folder, maker, again))
             records += own
             for record in own:
                 templates[record.run, record.evaluation] = maker.prompt(record.stage, _aim(record))
@@ -54,7 +63,7 @@ def open_source(
         if not records:
             names = ", ".join(str(run) for run in runs)
             raise ConfigError(f"{names}: expected a run with evaluations, but it holds none yet; nothing to export")
-        yield Source(folders, records, templates, list(prompts.values()), selection or Selection())
+        yield Source(folders, records, templates, makers, list(prompts.values()), selection)
 
 
 def _aim(record: ExportRecord) -> Cell | None:
@@ -75,7 +84,8 @@ def _prompt_rows(
     wanted = [(stage.name, cell) for stage in plan for cell in maker.permitted(stage.name)] if plan else list(met)
     for stage, cell in wanted:
         task = records[0].task
-        yield PromptRow(maker.prompt(stage, cell), stage, task, cell, best.get(cell_name(cell), 0.0))
+        speed = best.get(cell_name(cell), 0.0)
+        yield PromptRow(maker.prompt(stage, cell), stage, maker.permitted_levels(stage), task, cell, speed)
 
 
 def _stage_plan(config: Config | None, folders: Sequence[RunFolder]) -> tuple[Stage, ...] | None:

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import numpy as np
 
 from qdkernel.config import Config, load_config
-from qdkernel.core import Cell, Problem, Stage, cell_name, reachable_cells
+from qdkernel.core import (
+    AXES,
+    Cell,
+    Kernel,
+    Problem,
+    Stage,
+    Timing,
+    cell_name,
+    geometric_mean_or_none,
+    parse_cell,
+    reachable_cells,
+)
 from qdkernel.errors import QdkernelError
-from qdkernel.machine import Machine
-from qdkernel.mutators import Brief
-from qdkernel.mutators.llm.prompts import PromptPool, compose
+from qdkernel.export.record import ExportRecord
+from qdkernel.mutators import Brief, Elite
+from qdkernel.mutators.llm.prompts import PromptPool, compose, compose_next, fenced
 from qdkernel.problems import find_problem
 from qdkernel.runs import MachineFacts, RunFolder
 from qdkernel.search import naive_elite, plan_of, recorded_reference_speeds
@@ -41,6 +53,15 @@ class PromptMaker:
         known = self._stages.get(stage)
         return sorted(known.cells(self._reachable)) if known else self._reachable
 
+    def permitted_levels(self, stage: str) -> str:
+        """The levels of each axis that a stage permits, as text; empty for a name that the configuration lacks."""
+        if stage not in self._stages:
+            return ""
+        levels = zip(AXES, zip(*self.permitted(stage), strict=True), strict=True)
+        return "; ".join(
+            f"{axis.name}: {', '.join(axis.levels[at] for at in sorted(set(met)))}" for axis, met in levels
+        )
+
     def prompt(self, stage: str, target: Cell | None) -> Messages:
         """The messages for a stage (empty for none) and a target cell; equal arguments give the same list."""
         key = (stage, target)
@@ -48,24 +69,35 @@ class PromptMaker:
             self._made[key] = self._composed(stage, target)
         return self._made[key]
 
-    def _composed(self, stage: str, target: Cell | None) -> Messages:
+    def improvement(self, parent: ExportRecord, stage: str, target: Cell | None) -> Messages:
+        """The messages that ask for an improvement of a correct kernel, with its speed and behaviour."""
+        return self._composed(stage, target, parent)
+
+    def next_turn(self, kernel: ExportRecord, stage: str, target: Cell | None) -> str:
+        """The user's answer to a reply with a correct kernel: its speed and behaviour, and where to go from it."""
+        if self._problem is None:
+            return f"Correct: {kernel.timing.gflops:.3g} GFLOP/s as {kernel.cell}. Improve it."
+        elite = elite_of_record(kernel)
+        return compose_next(self._brief(self._problem, elite, stage, target), elite, target).content
+
+    def _composed(self, stage: str, target: Cell | None, parent: ExportRecord | None = None) -> Messages:
         if self._problem is None:
             aim = f" It should behave as {cell_name(target)}." if target else ""
             text = f"Write a fast C kernel for the problem {self._facts.problem} on {self._facts.cpu}.{aim}"
-            return [{"role": "user", "content": text}]
+            start = f"\n\nStart from this one:\n\n{fenced(parent.source)}" if parent else ""
+            return [{"role": "user", "content": text + start}]
         rng = np.random.default_rng(0)
-        assignment = compose(
-            "rewrite", self._brief(self._problem, self._machine, stage, target), PromptPool().choose(rng), 1, rng
-        )
+        elite = elite_of_record(parent) if parent else naive_elite(self._problem)
+        brief = self._brief(self._problem, elite, stage, target)
+        assignment = compose("rewrite", brief, PromptPool().choose(rng), 1, rng)
         assert assignment is not None  # it has a parent
         return [{"role": message.role, "content": message.content} for message in assignment.messages]
 
-    def _brief(self, problem: Problem, machine: Machine, stage: str, target: Cell | None) -> Brief:
+    def _brief(self, problem: Problem, parent: Elite, stage: str, target: Cell | None) -> Brief:
         facts = self._facts
-        parent = naive_elite(problem)
         return Brief(
             problem,
-            machine,
+            self._machine,
             facts.threads,
             tuple(speed.size for speed in facts.baseline),
             {parent.cell: parent},
@@ -76,6 +108,46 @@ class PromptMaker:
             reference_speeds=recorded_reference_speeds(facts),
             prompt_tokens=self._prompt_tokens,
         )
+
+
+def elite_of_record(record: ExportRecord) -> Elite:
+    """A correct kernel as the templates take it."""
+    names = record.size_names.split()
+    timings = tuple(
+        Timing(
+            dict(zip(names, size["size"], strict=True)),
+            size["flops"],
+            size["bytes"],
+            size["block_calls"],
+            (),
+            (),
+            size["ratio_median"],
+            size["ratio_low"],
+            size["ratio_high"],
+            size["gflops"],
+            size["quiet"],
+        )
+        for size in json.loads(record.timing.per_size)
+    )
+    evidence = {axis: why for axis, why in record.evidence.model_dump().items() if why}
+    cell = parse_cell(record.cell)
+    return Elite(Kernel(record.source), cell, record.timing.gflops, record.operator, record.idea, {}, timings, evidence)
+
+
+def speed_tag(record: ExportRecord, facts: MachineFacts) -> str:
+    """How fast a correct kernel is, as a sentence for its prompt; empty where the machine's peaks are not known.
+
+    A share of the measured peak; for problems that memory bounds, of the measured STREAM triad.
+    """
+    if facts.bandwidth_bound:
+        rates = [size["gbytes_per_s"] for size in json.loads(record.timing.per_size)]
+        limit, rate, what = facts.triad_gbytes_per_s, geometric_mean_or_none(rates), "memory bandwidth"
+    else:
+        limit, rate, what = facts.peak_gflops, record.timing.gflops, "peak"
+    if not limit or not rate or rate < 0:
+        return ""
+    share = 100 * rate / limit
+    return f"The kernel reaches {share:.{0 if share >= 10 else 1}f} % of this machine's measured {what}."
 
 
 def completion_of(source: str, idea: str) -> str:

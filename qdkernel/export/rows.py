@@ -13,7 +13,7 @@ from qdkernel.export.card import card_text
 from qdkernel.export.contract import Json, PromptRow, Source
 from qdkernel.export.files import CARD, ENCODINGS, must_be_ours, write_file
 from qdkernel.export.pairs import Pair, answer, preference_pairs
-from qdkernel.export.prompts import Messages
+from qdkernel.export.prompts import Messages, speed_tag
 from qdkernel.export.record import ExportRecord
 from qdkernel.export.select import for_training
 
@@ -85,8 +85,12 @@ def examples(row: Callable[[ExportRecord], Json]) -> Callable[[Source], Rows]:
     """Rows for supervised training: a correct kernel each, by default those that ever took a cell."""
 
     def make(source: Source) -> Rows:
+        tagged = _tagger(source) if source.selection.speed_tag else lambda record: record
         splits = for_training(source.records, source.selection, "improvements")
-        return {split: [row(one) for one in records if one.outcome is Outcome.OK] for split, records in splits.items()}
+        return {
+            split: [row(tagged(one)) for one in records if one.outcome is Outcome.OK]
+            for split, records in splits.items()
+        }
 
     return make
 
@@ -108,7 +112,13 @@ def paired(row: Callable[[Pair], Json]) -> Callable[[Source], Rows]:
         splits = for_training(source.records, source.selection, "all")
         share = source.selection.failure_share
         return {
-            split: [row(pair) for pair in preference_pairs(records, dict(source.templates), share)]
+            split: [
+                row(pair)
+                for pair in preference_pairs(records, source.templates, share)
+                if source.selection.admits(
+                    *contents(pair.prompt), max(answer(pair.chosen), answer(pair.rejected), key=len)
+                )
+            ]
             for split, records in splits.items()
         }
 
@@ -121,7 +131,7 @@ def prompted(row: Callable[[PromptRow, str, int], Json]) -> Callable[[Source], R
     def make(source: Source) -> Rows:
         share = source.selection.split
         splits: dict[str, list[PromptRow]] = {"train": [], "test": []}
-        for prompt in source.prompts:
+        for prompt in filter(lambda one: source.selection.admits(*contents(one.messages)), source.prompts):
             splits["test" if share is not None and _draw(prompt) >= share else "train"].append(prompt)
         return {split: [row(one, split, i) for i, one in enumerate(rows)] for split, rows in splits.items() if rows}
 
@@ -149,19 +159,40 @@ def messages_of(record: ExportRecord) -> Messages:
     return [message.model_dump() for message in record.prompt]
 
 
+def contents(messages: Iterable[Mapping[str, str]]) -> list[str]:
+    """The texts of a chat."""
+    return [message["content"] for message in messages]
+
+
 def joined(messages: Iterable[Mapping[str, str]]) -> str:
     """A chat as one text, for trainers that take plain prompts."""
-    return "\n\n".join(message["content"] for message in messages)
+    return "\n\n".join(contents(messages))
 
 
 def reward_columns(prompt: PromptRow) -> Json:
     """What the reward and the reader of logs need of a prompt, one type per column."""
     return {
         "stage": prompt.stage,
+        "permitted": prompt.permitted,
         "task": prompt.task,
         "target": cell_name(prompt.target),
         "best_gflops": float(prompt.best_gflops),
     }
+
+
+def _tagger(source: Source) -> Callable[[ExportRecord], ExportRecord]:
+    """Adds the speed that a kernel reaches to the last message of its prompt."""
+    facts = {folder.path.resolve().name: folder.facts for folder in source.folders}
+
+    def tagged(record: ExportRecord) -> ExportRecord:
+        tag = speed_tag(record, facts[record.run])
+        if not tag:
+            return record
+        *before, last = record.prompt
+        last = last.model_copy(update={"content": f"{last.content}\n\n{tag}"})
+        return record.model_copy(update={"prompt": [*before, last]})
+
+    return tagged
 
 
 def _labels(records: Sequence[ExportRecord]) -> Iterable[tuple[ExportRecord, bool]]:

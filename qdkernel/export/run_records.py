@@ -14,6 +14,7 @@ from qdkernel.core import AXES, BEHAVIOUR_VERSION, Cell, Evaluation, KernelId, O
 from qdkernel.export.contract import Json
 from qdkernel.export.prompts import PromptMaker, completion_of
 from qdkernel.export.record import SCHEMA, UNKNOWN, ExportRecord
+from qdkernel.export.revalidation import with_revalidation
 from qdkernel.runs import MachineFacts, Record, RunFolder, StoredConversation, elites
 
 # Rewards of failures in Staged Quality-Diversity (Mikasa et al. 2026, arXiv 2602.12049); a correct kernel earns its
@@ -27,21 +28,26 @@ FAILURE_REWARDS: Mapping[Outcome, float] = {
     Outcome.WRONG: -10.0,
 }
 
+_ENCODE = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 _SAMPLING = ("temperature", "max_tokens")
 
 
-def run_records(folder: RunFolder, prompts: PromptMaker) -> Iterator[ExportRecord]:
+def run_records(
+    folder: RunFolder, prompts: PromptMaker, again: Mapping[int, Evaluation] | None = None
+) -> Iterator[ExportRecord]:
     """The run's evaluations, in the order of their commit.
 
     Args:
         folder: of the run.
         prompts: makes the prompts of kernels that no model wrote.
+        again: new evaluations of elites, by the numbers of their old ones; an elite that failed is none any more.
     """
     run = _Run(folder, prompts)
     records = list(folder.evaluations.records())
     held = {record.number for record in elites(records).values()}
-    for record in records:
-        yield ExportRecord.model_validate(run.record(record, record.number in held))
+    for record in (with_revalidation(record, again or {}) for record in records):
+        elite = record.number in held and record.evaluation.outcome is Outcome.OK
+        yield ExportRecord.model_validate(run.record(record, elite))
 
 
 class _Run:
@@ -298,7 +304,7 @@ def _yes_or_no(value: bool | None) -> str:
 
 
 def _json(value: Any) -> str:  # Any: a JSON value
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return _ENCODE(value)
 
 
 def _utf8(text: str) -> str:

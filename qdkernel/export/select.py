@@ -32,11 +32,11 @@ def for_training(records: Iterable[ExportRecord], selection: Selection, default:
         ConfigError: nothing is left, or nothing can be held out.
     """
     kept = chosen(records, selection.only or default)
-    kept = [record for record in kept if record.reward.judged and _fits(record, selection.max_chars)]
+    kept = [record for record in kept if record.reward.judged and selection.admits(*_texts(record))]
     if not kept:
         raise ConfigError(
             "expected a kernel to export, but the runs hold none that the selection admits; "
-            "try --only all, or leave --max-chars out"
+            "try --only all, or leave --max-chars and --max-tokens out"
         )
     return split_by_lineage(without_near_duplicates(kept), records, selection.split)
 
@@ -125,7 +125,5 @@ def _lineages(records: Iterable[ExportRecord]) -> Callable[[Hashable], Hashable]
     return find
 
 
-def _fits(record: ExportRecord, max_chars: int | None) -> bool:
-    if max_chars is None:
-        return True
-    return sum(len(message.content) for message in record.prompt) + len(record.completion) <= max_chars
+def _texts(record: ExportRecord) -> list[str]:
+    return [*(message.content for message in record.prompt), record.completion]

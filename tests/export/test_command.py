@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -66,3 +69,14 @@ def test_an_empty_run_and_a_folder_that_is_no_run_are_told(tmp_path: Path) -> No
         pass
     assert "expected a run with evaluations" in qdkernel("export", folder.path, "--to", "jsonl").stderr
     assert "holds no run.db" in qdkernel("export", tmp_path, "--to", "jsonl").stderr
+
+
+def test_a_run_of_another_schema_is_told(tmp_path: Path) -> None:
+    with new_run(tmp_path) as folder:
+        pass
+    with contextlib.closing(sqlite3.connect(folder.path / "run.db")) as database:
+        database.execute("PRAGMA user_version = 999")
+    done = qdkernel("export", folder.path, "--to", "jsonl")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.search(r"run\.db was made by a newer qdkernel \(schema 999", done.stderr)
+    assert "Traceback" not in done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from qdkernel.export import FORMATS, Format, Selection, open_source
+from qdkernel.mutators.llm.prompts import estimate_tokens
 from tests.export.conformance import FormatConformance
 from tests.fake_runs import breed, new_run
 from tests.paths import CONFIGS
@@ -102,6 +104,34 @@ def test_trl_columns(runs: list[Path], tmp_path: Path) -> None:
     assert {row["label"] for row in kto} == {True, False}
 
 
+def test_a_speed_tag_ends_the_prompts_for_supervised_training_and_no_others(runs: list[Path], tmp_path: Path) -> None:
+    tagged = rows(export(runs, "trl-sft", tmp_path / "tagged", speed_tag=True) / "sft-train.jsonl")
+    plain = rows(export(runs, "trl-sft", tmp_path / "plain") / "sft-train.jsonl")
+    tags = []
+    for one, other in zip(tagged, plain, strict=True):
+        before, _, tag = one["prompt"][-1]["content"].rpartition("\n\n")
+        assert (before, one["completion"]) == (other["prompt"][-1]["content"], other["completion"])
+        tags.append(re.fullmatch(r"The kernel reaches ([\d.]+) % of this machine's measured peak\.", tag))
+    assert all(tags)
+    assert len({tag[1] for tag in tags if tag}) > 5
+    pairs = rows(export(runs, "trl-dpo", tmp_path / "dpo", speed_tag=True) / "dpo-train.jsonl")
+    assert not any("The kernel reaches" in row["prompt"][-1]["content"] for row in pairs)
+
+
+@pytest.mark.parametrize(("name", "table"), [("trl-sft", "sft"), ("trl-dpo", "dpo"), ("trl-grpo", "grpo")])
+def test_rows_over_a_cap_of_tokens_are_left_out(name: str, table: str, runs: list[Path], tmp_path: Path) -> None:
+    def tokens(row: dict[str, Any]) -> int:
+        replies = [row[key] for key in ("completion", "chosen", "rejected") if key in row]
+        longest = max((sum(estimate_tokens(one["content"]) for one in reply) for reply in replies), default=0)
+        return sum(estimate_tokens(one["content"]) for one in row["prompt"]) + longest
+
+    whole = rows(export(runs, name, tmp_path / "whole") / f"{table}-train.jsonl")
+    cap = max(map(tokens, whole)) - 1
+    kept = rows(export(runs, name, tmp_path / "capped", max_tokens=cap) / f"{table}-train.jsonl")
+    assert 0 < len(kept) < len(whole)
+    assert max(map(tokens, kept)) <= cap
+
+
 def test_prompts_of_a_staged_configuration_name_its_stages_in_order(runs: list[Path], tmp_path: Path) -> None:
     with open_source(runs, stages=CONFIGS / "gemm-staged.yaml") as source:
         FORMATS["trl-grpo"].write(source, tmp_path / "out")
@@ -109,6 +139,9 @@ def test_prompts_of_a_staged_configuration_name_its_stages_in_order(runs: list[P
     assert list(dict.fromkeys(row["stage"] for row in found)) == ["blocking", "simd", "threads", "everything"]
     first = [row for row in found if row["stage"] == "blocking"]
     assert {row["target"].split("/", 1)[1] for row in first} == {"scalar/serial/none"}
+    assert first[0]["permitted"] == (
+        "blocking: none, register, cache, cache+register, packed; simd: scalar; threading: serial; prefetch: none"
+    )
     assert all("blocking" in row["prompt"][-1]["content"] for row in first)
     assert any(row["best_gflops"] > 0 for row in found)
 

@@ -73,6 +73,23 @@ def test_every_command_reads_the_run(small_run: tuple[Path, subprocess.Completed
     assert (tmp_path / "plots" / "archive.png").exists()
 
 
+def test_an_export_can_time_elites_again_first_and_leaves_the_run_as_it_was(
+    small_run: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    run = small_run[0]
+    before, again, after = (
+        [json.loads(line) for line in run_forked(["export", str(run), "--to", "jsonl", *more]).stdout.splitlines()]
+        for more in ([], ["--revalidate"], [])
+    )
+    assert before == after
+    timed = {record["evaluation"] for record, new in zip(before, again, strict=True) if record != new}
+    assert timed <= {record["evaluation"] for record in before if record["elite"]}
+    changed = [(record, new) for record, new in zip(before, again, strict=True) if record["evaluation"] in timed]
+    assert changed
+    assert all(new["num_measurements"] == record["num_measurements"] + 2 for record, new in changed)
+    assert all(new["timing"]["per_size"] != record["timing"]["per_size"] for record, new in changed)
+
+
 def test_bench_times_elites_again_and_reports_the_agreed_form(
     small_run: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:

@@ -24,7 +24,7 @@ def export(runs: Sequence[Path], to: str, out: Path | None, selection: Selection
     if to not in FORMATS:
         raise unknown("export format", to, FORMATS)
     folders = [folder for run in runs for folder in runs_in(run)]
-    with open_source(folders, selection, stages) as source:
+    with open_source(folders, selection, stages, lambda text: print(text, file=sys.stderr)) as source:
         written = FORMATS[to].write(source, out)
     if written:
         print(f"{len(written)} file{'s' if len(written) > 1 else ''} written to {out}", file=sys.stderr)

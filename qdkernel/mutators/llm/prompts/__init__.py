@@ -1,7 +1,7 @@
 """Prompts: composition, facts, length, sections."""
 
-from qdkernel.mutators.llm.prompts.budget import estimate_tokens
-from qdkernel.mutators.llm.prompts.compose import compose_program
+from qdkernel.mutators.llm.prompts.budget import estimate_tokens, fenced
+from qdkernel.mutators.llm.prompts.compose import compose_next, compose_program
 from qdkernel.mutators.llm.prompts.operators import MODEL_OPERATORS, ModelOperator, compose
 from qdkernel.mutators.llm.prompts.pool import PromptPool
 from qdkernel.mutators.llm.prompts.reflection import LogLine, compose_reflect, compose_revise, log_line
@@ -13,10 +13,12 @@ __all__ = [
     "ModelOperator",
     "PromptPool",
     "compose",
+    "compose_next",
     "compose_program",
     "compose_reflect",
     "compose_repair",
     "compose_revise",
     "estimate_tokens",
+    "fenced",
     "log_line",
 ]

@@ -15,7 +15,7 @@ from qdkernel.core import AXES, Cell, KernelId, Provenance, cell_name, neighbour
 from qdkernel.llm import Message
 from qdkernel.mutators.contract import Brief, Elite
 from qdkernel.mutators.llm.assignment import Assignment, Expect, Strategy
-from qdkernel.mutators.llm.prompts.budget import Variants, fenced, fit, fits, one_line
+from qdkernel.mutators.llm.prompts.budget import Variants, fenced, fill, fit, fits, one_line, template
 from qdkernel.mutators.llm.prompts.facts import system_parts
 from qdkernel.mutators.llm.prompts.parts import (
     describe_elite,
@@ -133,6 +133,22 @@ def compose_program(
         text += f"\nTarget in the manager's words: {wanted}"
     parts = {**_kernel_parts(brief, brief.parent, target, sections, rng), "strategy": (text,)}
     return _assignment("program", fit("program", parts, brief.prompt_tokens), Expect.KERNEL, brief, sections, target)
+
+
+def compose_next(brief: Brief, kernel: Elite, target: Cell | None) -> Message:
+    """What a conversation goes on with after a correct kernel: how fast it is, and where to go from it.
+
+    Args:
+        brief: problem, stage and machine.
+        kernel: the one that the last reply brought.
+        target: of the next kernel.
+    """
+    parts = {
+        **parent_parts(brief, kernel),
+        "stage": (format_stage(brief.stage, brief.permitted, brief.machine.simd_widths),),
+        "target": (format_target(kernel.cell, target),),
+    }
+    return Message("user", fill(template("next"), {name: fullest for name, (fullest, *_) in parts.items()}))
 
 
 def _kernel_parts(

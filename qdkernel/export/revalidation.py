@@ -1,0 +1,55 @@
+"""Elites timed again before an export: they were chosen for their speed, so the speed on record is rather too high."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from qdkernel.config import check_foreign, load_config
+from qdkernel.core import Evaluation, Outcome
+from qdkernel.errors import ConfigError
+from qdkernel.runs import Record, RunFolder, elites
+from qdkernel.search import longer_spec, open_environment, recorded_baseline, time_again
+
+_REPEATS = 2  # as many as `qdkernel bench` makes
+
+
+def elites_timed_again(folder: RunFolder, say: Callable[[str], None]) -> dict[int, Evaluation]:
+    """New evaluations of a run's elites, by the numbers of their old ones; about a second for each.
+
+    Raises:
+        ConfigError: the run was measured on another machine or other sizes, so the speeds would not compare, or its
+            configuration names what would run uncontained.
+    """
+    config = load_config(folder.path / "config.yaml", files_must_exist=False)
+    check_foreign(config, (), folder.path)
+    recorded = recorded_baseline(folder.machine, config)
+    if recorded is None:
+        raise ConfigError(
+            f"--revalidate: {folder.path} was measured on {folder.facts.cpu} with {folder.facts.threads} threads, "
+            "which is not what this machine offers; export it there, or leave --revalidate out"
+        )
+    held = list(elites(folder.evaluations.records()).values())
+    if not held:
+        return {}
+    say(f"{folder.path}: {len(held)} elites are timed again")
+    with open_environment(config, say) as environment:
+        kernels = [record.proposal.kernel for record in held]
+        found = time_again(longer_spec(environment), kernels, _REPEATS, recorded)
+    return {record.number: evaluation for record, evaluation in zip(held, found, strict=True)}
+
+
+def with_revalidation(record: Record, again: Mapping[int, Evaluation]) -> Record:
+    """The record with its new speed, or with the failure that cost it its cell; otherwise unchanged.
+
+    As at the end of a run only ``wrong`` and ``crashed`` are failures: other outcomes depend on the host, too.
+    """
+    found = again.get(record.number)
+    if found is None or found.outcome not in (Outcome.OK, Outcome.WRONG, Outcome.CRASHED):
+        return record
+    old = record.evaluation
+    if found.outcome is Outcome.OK:
+        evaluation = replace(old, measured=found.measured)
+    else:
+        evaluation = replace(old, outcome=found.outcome, detail=found.detail, verification=found.verification)
+    return replace(record, evaluation=evaluation, num_measurements=record.num_measurements + _REPEATS)
