@@ -75,11 +75,14 @@ UNMEASURED: dict[str, Any] = {
 }
 
 
-def kernel(tag: str) -> Kernel:
-    """A different compilable kernel for each tag; like a kernel of a run it needs ``size_t`` from outside."""
-    return Kernel(
-        f"/* {tag} */\nvoid dgemm(int n, double *c)\n{{\n    for (size_t i = 0; i < (size_t)n; i++) c[i] = 0;\n}}\n"
-    )
+def kernel(tag: str, lines: int = 0) -> Kernel:
+    """A different compilable kernel for each tag; like a kernel of a run it needs ``size_t`` from outside.
+
+    ``lines`` of 40 characters make it longer.
+    """
+    loop = "    for (size_t i = 0; i < (size_t)n; i++) c[i] = 0;\n"
+    more = "".join(f"    c[0] += {line:25d}.0;\n" for line in range(lines))
+    return Kernel(f"/* {tag} */\nvoid dgemm(int n, double *c)\n{{\n{loop}{more}}}\n")
 
 
 def timing(size: Mapping[str, int], gflops: float, baseline: float, spread: float = 0.01) -> Timing:
@@ -179,8 +182,14 @@ def believable_gflops(cell: Cell, rng: np.random.Generator) -> float:
     return float(min(speed, 97.0) * rng.uniform(0.7, 1.0))
 
 
-def breed(folder: RunFolder, evaluations: int, seed: int = 1, simd_widths: tuple[int, ...] = (128, 256, 512)) -> None:
-    """A run of mixed outcomes whose archive fills cell by cell."""
+def breed(
+    folder: RunFolder,
+    evaluations: int,
+    seed: int = 1,
+    simd_widths: tuple[int, ...] = (128, 256, 512),
+    lines: int = 0,
+) -> None:
+    """A run of mixed outcomes whose archive fills cell by cell; see ``kernel`` for ``lines``."""
     rng = np.random.default_rng(seed)
     cells = sorted(reachable_cells(simd_widths))
     holders: dict[Cell, tuple[float, Kernel]] = {}
@@ -189,7 +198,7 @@ def breed(folder: RunFolder, evaluations: int, seed: int = 1, simd_widths: tuple
         reach = 1 + (len(cells) - 1) * min(1.0, number / max(1, 0.8 * evaluations))
         cell = cells[int(rng.integers(int(reach)))]
         parents = (holders[cell][1].id,) if cell in holders else ()
-        made = kernel(f"number {number}")
+        made = kernel(f"number {number}", lines)
         idea = f"widen the register tile to {number % 7 + 2} rows"
         proposal = folder.evaluations.add_proposal(
             Proposal(made, ("schedule", "tune")[number % 2], idea, parents, cell)
