@@ -128,7 +128,7 @@ def test_rows_over_a_cap_of_tokens_are_left_out(name: str, table: str, runs: lis
     whole = rows(export(runs, name, tmp_path / "whole") / f"{table}-train.jsonl")
     cap = max(map(tokens, whole)) - 1
     kept = rows(export(runs, name, tmp_path / "capped", max_tokens=cap) / f"{table}-train.jsonl")
-    assert 0 < len(kept) < len(whole)
+    assert kept
     assert max(map(tokens, kept)) <= cap
 
 
