@@ -47,6 +47,8 @@ class Function:
         instructions: by address.
         references: calls and addresses taken, by address.
         tables: address of an indirect jump -> where its jump table leads.
+        untraced: addresses of calls and jumps whose target cannot be told from the code: it comes neither from a jump
+            table nor from constant pointers, as of a computed goto or a table of functions.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Function:
     instructions: tuple[Instruction, ...]
     references: tuple[Reference, ...]
     tables: Mapping[int, tuple[int, ...]]
+    untraced: tuple[int, ...] = ()
 
     @cached_property
     def flow(self) -> ControlFlow:
@@ -109,7 +112,9 @@ def disassemble(so: SharedObject) -> Disassembly:
 
     engine = capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_64)
     starts = frozenset(function.address for function in so.functions)
-    rodata = [section for section in so.sections.values() if section.name.startswith(".rodata")]
+    constants = _Constants(
+        tuple(section for section in so.sections.values() if section.name.startswith(".rodata")), so.constant_pointers
+    )
     functions, undecoded = {}, []
     jumps = tables = 0
     for function in so.functions:
@@ -123,7 +128,7 @@ def disassemble(so: SharedObject) -> Disassembly:
         if decoded < len(function.code):
             undecoded.append(function.address + decoded)
         if instructions:
-            functions[function.address] = _function(function, instructions, starts, so.got, rodata)
+            functions[function.address] = _function(function, instructions, starts, so.got, constants)
     exported = set(so.exports)
     return Disassembly(
         functions=functions,
@@ -132,28 +137,53 @@ def disassemble(so: SharedObject) -> Disassembly:
     )
 
 
+@dataclass(frozen=True)
+class _Constants:
+    """Where tables of targets can be: sections of constants, and constant pointers by address."""
+
+    sections: tuple[Section, ...]
+    pointers: Mapping[int, int]
+
+
 def _function(
     function: CodeFunction,
     instructions: tuple[Instruction, ...],
     starts: frozenset[int],
     got: Mapping[int, str],
-    rodata: Sequence[Section],
+    constants: _Constants,
 ) -> Function:
-    references, tables = [], {}
+    references, tables, untraced = [], {}, []
     addresses = frozenset(instruction.address for instruction in instructions)
+    pointed = frozenset(_pointed(instructions, constants.pointers))
+    labels, callees = tuple(sorted(pointed & addresses)), sorted(pointed & starts)
     for i, instruction in enumerate(instructions):
-        target = jump_target(instruction)
+        target, by_address, by_pointer = jump_target(instruction), "rip" in instruction.operands, False
         if target is not None:
             own = target in addresses and not instruction.mnemonic.endswith("call")
             if target in starts and not own:
                 references.append(Reference(instruction.address, function=target))
-        elif "rip" in instruction.operands:
-            reference = _by_address(instruction, starts, got)
-            if reference is not None:
-                references.append(reference)
         elif _is_indirect_jump(instruction):
-            tables[instruction.address] = _jump_table(instructions[max(0, i - _TABLE_REACH) : i], addresses, rodata)
-    return Function(function.name, function.address, instructions, tuple(references), tables)
+            before = instructions[max(0, i - _TABLE_REACH) : i]
+            tables[instruction.address] = _jump_table(before, addresses, constants.sections) or labels
+            by_pointer = not tables[instruction.address]
+        elif by_address and (reference := _by_address(instruction, starts, got)) is not None:
+            references.append(reference)
+        else:
+            by_pointer = instruction.mnemonic.endswith(("call", "jmp"))
+        if by_pointer:
+            references += [Reference(instruction.address, function=callee) for callee in callees]
+            untraced += [] if callees else [instruction.address]
+    return Function(function.name, function.address, instructions, tuple(references), tables, tuple(untraced))
+
+
+def _pointed(instructions: Sequence[Instruction], pointers: Mapping[int, int]) -> Iterator[int]:
+    """Where the tables of constant pointers lead whose address a function loads: labels, or other functions."""
+    loaded = {rip_address(instruction) for instruction in instructions if instruction.mnemonic == "lea"}
+    for place in loaded & pointers.keys():
+        for entry in range(place, place + 8 * _TABLE_ENTRIES, 8):
+            if entry not in pointers:
+                break
+            yield pointers[entry]
 
 
 def _is_indirect_jump(instruction: Instruction) -> bool:

@@ -182,7 +182,7 @@ def _code(disassembly: Disassembly) -> str | None:
         return f"the bytes at {disassembly.undecoded[0]:#x} in the code are no instruction; keep data out of it"
     starts = {i.address for f in disassembly.functions.values() for i in f.instructions}
     for function in disassembly.functions.values():
-        if reason := _forbidden(function) or _stray_jump(function, starts):
+        if reason := _forbidden(function) or _stray_jump(function, starts) or _untraced(function):
             return reason
     return None
 
@@ -216,3 +216,13 @@ def _stray_jump(function: Function, starts: set[int]) -> str | None:
         if target is not None and target not in starts:
             return f"{function.name} jumps to {target:#x}, which is not the start of an instruction; remove that code"
     return None
+
+
+def _untraced(function: Function) -> str | None:
+    """What a call through a pointer runs cannot be told from the code, so the kernel's behaviour could not be either."""
+    if not function.untraced:
+        return None
+    return (
+        f"{function.name} calls or jumps through a pointer (at {function.untraced[0]:#x}); call functions by their names, "
+        "or through a static const table of them"
+    )

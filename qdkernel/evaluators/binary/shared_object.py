@@ -65,6 +65,8 @@ class SharedObject:
         sections: those that occupy memory, by name.
         functions: by ascending address.
         got: address of a relocated pointer -> the imported symbol it will hold.
+        constant_pointers: address of a pointer that is read-only once the object is loaded -> the address inside the
+            object that it will hold.
         code_hash: SHA-256 over code, constants, initialised data and relocations with the names of imported symbols.
             Names of the kernel's own symbols, comments and layout of the source do not enter.
     """
@@ -81,6 +83,7 @@ class SharedObject:
     sections: Mapping[str, Section]
     functions: tuple[CodeFunction, ...]
     got: Mapping[int, str]
+    constant_pointers: Mapping[int, int]
     code_hash: str
 
     def section_size(self, prefix: str) -> int:
@@ -166,6 +169,7 @@ def _read(data: bytes) -> SharedObject:
         sections=sections,
         functions=_functions(all_symbols, sections),
         got={r.offset: r.symbol for r in relocations if r.symbol},
+        constant_pointers=_constant_pointers(sections, relocations),
         code_hash=_code_hash(sections, relocations),
     )
 
@@ -219,6 +223,12 @@ def _relocations(elf: Any, parts: Sequence[Any]) -> list[_Relocation]:
 
 def _dynamic(parts: Sequence[Any]) -> list[Any]:
     return [tag for part in parts if part["sh_type"] == "SHT_DYNAMIC" for tag in part.iter_tags()]
+
+
+def _constant_pointers(sections: Mapping[str, Section], relocations: Sequence[_Relocation]) -> dict[int, int]:
+    constant = [section for section in sections.values() if section.name.startswith(".data.rel.ro")]
+    relative = (r for r in relocations if _RELOCATION_NAMES.get(r.kind) == "R_X86_64_RELATIVE")
+    return {r.offset: r.addend for r in relative if any(section.holds(r.offset) for section in constant)}
 
 
 def _ifuncs(symbols: Sequence[Any], relocations: Sequence[_Relocation]) -> tuple[str, ...]:

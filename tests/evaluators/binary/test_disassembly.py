@@ -155,6 +155,18 @@ def test_a_switch_is_followed_through_its_table(made: Made) -> None:
     assert hot(code).depth == 2
 
 
+def test_a_call_through_a_constant_table_reaches_every_function_of_it(made: Made) -> None:
+    disassembly = made(
+        dgemm(
+            "for (int i = 0; i < m; i++) table[i & 1](C);",
+            "#define F(N) __attribute__((noinline)) static void f##N(double *c) { c[N] += N; }\nF(1) F(2)\n"
+            "static void (*const table[])(double *) = {f1, f2};",
+        )
+    )
+    depths = call_graph(disassembly).depth
+    assert {f.name: depths[f.address] for f in disassembly.functions.values()} == {"dgemm": 0, "f1": 1, "f2": 1}
+
+
 def test_scaling_is_not_the_hot_loop(made: Made) -> None:
     body = """
     for (int i = 0; i < m; i++)

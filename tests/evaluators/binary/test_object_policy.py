@@ -100,6 +100,21 @@ def test_the_gallery_is_accepted(tmp_path: Path, name: str) -> None:
         ("", '__asm__ volatile(".byte 0x06");', "in the code are no instruction"),
         # An immediate that is a syscall, and a jump into it.
         ("", '__asm__ volatile("jmp .+3\\n .byte 0xb8, 0x0f, 0x05, 0xc3, 0x90");', "not the start of an instruction"),
+        (
+            "static void f(double *c) { *c = 1; } static void (*volatile g)(double *) = f;",
+            "g(C);",
+            "calls or jumps through a pointer",
+        ),
+        (
+            "static void f(double *c) { *c = 1; } static void (*volatile g[2])(double *) = {f, f};",
+            "g[m & 1](C);",
+            "calls or jumps through a pointer",
+        ),
+        (
+            "",
+            "void *volatile to = &&a; goto *to; a: C[0] = 1; return; b: C[1] = 1; to = &&b;",
+            "calls or jumps through a pointer",
+        ),
         ("static const double t[40000] = {1};", "C[0] = t[m];", "bytes of constants; at most 262144"),
     ],
 )
@@ -107,6 +122,21 @@ def test_what_a_kernel_may_not_hold_is_refused(judged: Judged, before: str, body
     refusal = judged(dgemm(body, before))
     assert refusal is not None
     assert reason in refusal
+
+
+@pytest.mark.parametrize(
+    ("before", "body"),
+    [
+        ("", "static const void *const to[] = {&&a, &&b}; goto *to[m & 1]; a: C[0] = 1; return; b: C[0] = 2;"),
+        (
+            "#define F(N) __attribute__((noinline)) static void f##N(double *c) { c[N] = N; }\nF(1) F(2)\n"
+            "static void (*const table[])(double *) = {f1, f2};",
+            "for (int i = 0; i < m; i++) table[i & 1](C);",
+        ),
+    ],
+)
+def test_tables_of_constant_pointers_are_accepted(judged: Judged, before: str, body: str) -> None:
+    assert judged(dgemm(body, before)) is None
 
 
 def test_bytes_of_a_system_call_inside_an_immediate_are_honest(judged: Judged) -> None:
