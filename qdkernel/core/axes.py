@@ -1,4 +1,4 @@
-"""The four axes of the archive and their ordered levels, with every text about a level, version ``behaviour/1``."""
+"""The four axes of the archive and their ordered levels, with every text about a level, version ``behaviour/2``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import enum
 import functools
 from dataclasses import dataclass
 
-BEHAVIOUR_VERSION = "behaviour/1"
+BEHAVIOUR_VERSION = "behaviour/2"
 
 
 @dataclass(frozen=True)

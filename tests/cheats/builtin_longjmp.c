@@ -1,6 +1,6 @@
 /* Tries: jumps to a frame that it made up, with the compiler's own longjmp
-   Stopped by: the process is disposable
-   Expect: crashed, wrong, compile_error */
+   Stopped by: the object policy (a jump through a pointer)
+   Expect: policy_violation, crashed, wrong, compile_error */
 void dgemm(int m, int n, int k, double alpha, const double *restrict A, int lda, const double *restrict B, int ldb,
            double beta, double *restrict C, int ldc)
 {

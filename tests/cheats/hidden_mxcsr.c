@@ -1,6 +1,6 @@
 /* Tries: hides `ldmxcsr [rdi]; ret` in an immediate and jumps into it, to flush subnormals
-   Stopped by: the runner compares the control registers after each call
-   Expect: wrong, crashed */
+   Stopped by: the object policy (a call through a pointer); without it, control registers are compared
+   Expect: policy_violation, wrong, crashed */
 static void honest(int m, int n, int k, double alpha, const double *A, int lda, const double *B, int ldb,
                    double beta, double *C, int ldc)
 {

@@ -117,7 +117,7 @@ def test_a_record_tells_the_whole_evaluation(tmp_path: Path) -> None:
     assert new["cell"] == new["target"] == "packed/512/static/near"
     assert (old["elite"], new["elite"]) == (False, True)
     assert new["descriptors"] == {"blocking": 4, "simd": 3, "threading": 1, "prefetch": 1}
-    assert (new["descriptor_version"], new["seed"], new["compiler"]) == ("behaviour/1", 7, "gcc 12.2.0")
+    assert (new["descriptor_version"], new["seed"], new["compiler"]) == ("behaviour/2", 7, "gcc 12.2.0")
     assert new["duel"] == {
         **{"incumbent_id": old["id"], "ratio_median": 2.0, "ratio_low": 1.9, "ratio_high": 2.1},
         **{"samples_s": "[[0.5]]", "incumbent_samples_s": "[[1.0]]", "incumbent_fault": ""},

@@ -81,7 +81,7 @@ def environment(config: Config, work: Work = hashed) -> Iterator[RunEnvironment]
                 baseline_gflops=(30.0,),
             ),
         )
-        toolchain = Toolchain("/usr/bin/gcc", "/usr/bin/ld", "gcc 12.2.0", config.compiler.flags)
+        toolchain = Toolchain("/usr/bin/gcc", "/usr/bin/as", "/usr/bin/ld", "gcc 12.2.0", config.compiler.flags)
         yield RunEnvironment(
             config, problem, MACHINE, PEAKS, toolchain, spec, scratch, "OpenBLAS", 2, frozenset(CELLS), evaluate=work
         )

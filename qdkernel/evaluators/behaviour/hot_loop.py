@@ -207,7 +207,7 @@ def _finishes(later: MachineLoop, first: MachineLoop) -> bool:
 
 def _alternatives(disassembly: Disassembly, graph: CallGraph, one: MachineLoop, other: MachineLoop) -> bool:
     """Whether one iteration of a loop around both runs only one of two loops."""
-    for (function, first), (twin, second) in zip(_way(graph, one), _way(graph, other), strict=False):
+    for (function, first), (twin, second) in zip(way_to(graph, one), way_to(graph, other), strict=False):
         if function != twin:
             return False
         if first != second:
@@ -218,7 +218,7 @@ def _alternatives(disassembly: Disassembly, graph: CallGraph, one: MachineLoop, 
     return False
 
 
-def _way(graph: CallGraph, loop: MachineLoop) -> list[tuple[int, int]]:
+def way_to(graph: CallGraph, loop: MachineLoop) -> list[tuple[int, int]]:
     """(function, address) from an exported function down to the loop: calls that lead there, then its entry."""
     at = loop.function.address
     way = [(at, loop.function.flow.starts[min(loop.loop.entries)])]

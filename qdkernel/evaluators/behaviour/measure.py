@@ -1,13 +1,16 @@
-"""Step 5 of an evaluation: the cell of a kernel, measured from what was compiled, with the reason for each level."""
+"""The cell of a kernel, from what was compiled and from what ran, with the reason for each level."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from qdkernel.core import AXES, Cell
-from qdkernel.evaluators.behaviour.hot_loop import LEAST_ACCUMULATORS, CallGraph, MachineLoop, call_graph, hot_loop
-from qdkernel.evaluators.behaviour.packing import find_packing, has_copy_code
-from qdkernel.evaluators.behaviour.threading import threading_level
+from qdkernel.evaluators.behaviour.busiest_loop import LEAST_SHARE, BusiestLoop, busiest_loop
+from qdkernel.evaluators.behaviour.hot_loop import LEAST_ACCUMULATORS, MachineLoop, call_graph, hot_loop
+from qdkernel.evaluators.behaviour.observed import Observed
+from qdkernel.evaluators.behaviour.packing import copied_bytes, find_packing, has_copy_code
+from qdkernel.evaluators.behaviour.threading import observed_threading, threading_level
 from qdkernel.evaluators.behaviour.tile_loops import TileLoop, tile_loops
 from qdkernel.evaluators.binary import FAR_PREFETCH, NEAR_PREFETCH, Disassembly, SharedObject, is_streaming_store
 from qdkernel.evaluators.source import Definition, Syntax, parse
@@ -15,10 +18,18 @@ from qdkernel.evaluators.source import Definition, Syntax, parse
 _CHUNKED = re.compile(r"schedule\s*\(\s*static\s*,")
 
 
+LEAST_COPIED = 0.5
+"""Share of the smallest operand that a run must copy for its kernel to count as packed; by thought: a kernel that packs
+anything packs one operand at least, and an edge is less than half."""
+LEAST_PREFETCHED = 0.01
+"""Share of the cache lines of all arrays that must be prefetched for a prefetch to count; by thought."""
+_LINE = 64
+
+
 def describe(
     source: str, so: SharedObject, disassembly: Disassembly, extent: int, nest_depth: int
 ) -> tuple[Cell, dict[str, str]]:
-    """The cell of a kernel and, per axis, one sentence that says why.
+    """The cell of a kernel as far as its code tells and, per axis, one sentence that says why.
 
     The *hot loop* is the loop of the machine code that does most of the arithmetic (``hot_loop``). Levels:
 
@@ -42,15 +53,62 @@ def describe(
     Returns:
         Level indices in the order of ``AXES``, and the sentences by axis name.
     """
-    graph = call_graph(disassembly)
-    hot = hot_loop(disassembly, graph)
-    entry = so.exports[0] if so.exports else ""
+    code = _Code(source, so, disassembly, extent, nest_depth)
+    hot = hot_loop(disassembly, code.graph)
+    copies = has_copy_code(so, disassembly, code.graph)
     found = {
-        "blocking": _blocking(parse(source), entry, so, disassembly, graph, hot, extent, nest_depth),
+        "blocking": _blocking(code, hot, 0, None if copies else "no panel is packed"),
         "simd": _simd(hot),
-        "threading": threading_level(disassembly, graph),
-        "prefetch": _prefetch(disassembly, graph),
+        "threading": threading_level(disassembly, code.graph),
+        "prefetch": _prefetch(code, None),
     }
+    return _cell(found)
+
+
+def describe_run(
+    source: str, so: SharedObject, disassembly: Disassembly, extent: int, nest_depth: int, observed: Observed
+) -> tuple[Cell, dict[str, str]]:
+    """The cell of a kernel by what ran, and the reasons; as ``describe`` with these differences.
+
+    - The hot loop is the one that executed most operations; a width counts from 1 % of them.
+    - Loops around it count only when they made more iterations than they were entered.
+    - A kernel is packed when its copies moved at least half of the smallest operand.
+    - A prefetch counts when its kind reached at least 1 % of the cache lines of all arrays.
+    - threading: see ``observed_threading``.
+
+    Raises:
+        ValueError: code ran that no call leads to.
+    """
+    code = _Code(source, so, disassembly, extent, nest_depth)
+    for address, function in disassembly.functions.items():
+        if observed.ran(address) and address not in code.graph.depth:
+            raise ValueError(f"{function.name} ran, and no call leads to it")
+    busiest = busiest_loop(disassembly, code.graph, observed)
+    hot, idle = (busiest.loop, busiest.idle) if busiest else (None, 0)
+    copied = copied_bytes(disassembly, observed)
+    little = f"{copied} bytes were copied, and packing the smallest operand takes {observed.operand_bytes}"
+    packs = 0 < LEAST_COPIED * observed.operand_bytes <= copied
+    found = {
+        "blocking": _blocking(code, hot, idle, None if packs else little),
+        "simd": _executed_simd(busiest),
+        "threading": observed_threading(disassembly, code.graph, observed),
+        "prefetch": _prefetch(code, observed),
+    }
+    return _cell(found)
+
+
+class _Code:
+    """A kernel's source and code as the levels are read from them."""
+
+    def __init__(self, source: str, so: SharedObject, disassembly: Disassembly, extent: int, nest_depth: int) -> None:
+        self.syntax = parse(source)
+        self.live = self.syntax.live(so.exports[0] if so.exports else "")
+        self.disassembly = disassembly
+        self.graph = call_graph(disassembly)
+        self.extent, self.nest_depth = extent, nest_depth
+
+
+def _cell(found: Mapping[str, tuple[str, str]]) -> tuple[Cell, dict[str, str]]:
     cell = Cell(*(axis.levels.index(found[axis.name][0]) for axis in AXES))
     return cell, {name: sentence for name, (_, sentence) in found.items()}
 
@@ -65,59 +123,71 @@ def _simd(hot: MachineLoop | None) -> tuple[str, str]:
     return str(width), f"{hot.widths[width]} of {hot.flops} operations per iteration are {width} bits wide {where}"
 
 
-def _prefetch(disassembly: Disassembly, graph: CallGraph) -> tuple[str, str]:
-    seen: dict[str, tuple[str, str]] = {}
-    for address, depth in graph.depth.items():
-        function = disassembly.functions[address]
+def _executed_simd(busiest: BusiestLoop | None) -> tuple[str, str]:
+    if busiest is None:
+        return "scalar", "no loop did floating-point arithmetic"
+    hot = busiest.loop
+    width = max(width for width, flops in hot.widths.items() if flops >= LEAST_SHARE * hot.flops)
+    where = f"in the hot loop of {hot.function.name}, which did {busiest.share:.0%} of all"
+    if width == 0:
+        return "scalar", f"scalar operations {where}"
+    return str(width), f"{hot.widths[width] / hot.flops:.0%} of the operations were {width} bits wide {where}"
+
+
+def _prefetch(code: _Code, observed: Observed | None) -> tuple[str, str]:
+    """From the instructions in loops; where a run was observed, from those that reached enough cache lines."""
+    where: dict[str, tuple[str, str]] = {}
+    lines = {"near": 0, "far": 0}
+    for address, depth in code.graph.depth.items():
+        function = code.disassembly.functions[address]
         for instruction in function.instructions:
-            mnemonic = instruction.mnemonic
-            near = mnemonic in NEAR_PREFETCH
-            far = mnemonic in FAR_PREFETCH or ("movnt" in mnemonic and is_streaming_store(mnemonic))
-            if (near or far) and depth + function.depth_at(instruction.address) > 0:
-                seen.setdefault("near" if near else "far", (mnemonic, function.name))
-    if not seen:
-        return "none", "no prefetch or streaming store in a loop"
-    sentence = "; ".join(f"{mnemonic} in a loop of {name}" for mnemonic, name in seen.values())
-    return ("both" if len(seen) == 2 else next(iter(seen))), sentence
+            kind = _prefetch_kind(instruction.mnemonic)
+            if kind is not None and depth + function.depth_at(instruction.address) > 0:
+                where.setdefault(kind, (instruction.mnemonic, function.name))
+                if observed is not None:
+                    lines[kind] += observed.counts[address][function.flow.block_at(instruction.address)]
+    if observed is not None:
+        least = LEAST_PREFETCHED * observed.array_bytes / _LINE
+        where = {kind: place for kind, place in where.items() if lines[kind] >= least}
+    if not where:
+        return "none", "no prefetch or streaming store in a loop" + ("" if observed is None else " ran often enough")
+    sentence = "; ".join(f"{mnemonic} in a loop of {name}" for mnemonic, name in where.values())
+    return ("both" if len(where) == 2 else next(iter(where))), sentence
 
 
-def _blocking(
-    syntax: Syntax,
-    entry: str,
-    so: SharedObject,
-    disassembly: Disassembly,
-    graph: CallGraph,
-    hot: MachineLoop | None,
-    extent: int,
-    nest_depth: int,
-) -> tuple[str, str]:
+def _prefetch_kind(mnemonic: str) -> str | None:
+    if mnemonic in NEAR_PREFETCH:
+        return "near"
+    far = mnemonic in FAR_PREFETCH or ("movnt" in mnemonic and is_streaming_store(mnemonic))
+    return "far" if far else None
+
+
+def _blocking(code: _Code, hot: MachineLoop | None, idle: int, unpacked: str | None) -> tuple[str, str]:
+    """From the hot loop, the number of loops around it that do not repeat, and why its code does not pack, if so."""
     if hot is None:
         return "none", "no loop does floating-point arithmetic"
-    live = syntax.live(entry)
     sums = len(hot.carried)
     register = sums >= LEAST_ACCUMULATORS
     reason = f"{sums} register{'s carry' if sums != 1 else ' carries'} sums through the hot loop of {hot.function.name}"
-    tile, untiled = _tile(syntax, live, hot, extent, nest_depth)
+    tile, untiled = _tile(code, hot.depth - idle)
     if tile is None:
         return ("register" if register else "none"), f"{reason}; {untiled}"
-    reason += f"; {tile.function} steps by tiles of {tile.tile}, and the hot loop is {hot.depth} deep"
+    reason += f"; {tile.function} steps by tiles of {tile.tile}, and the hot loop is {hot.depth - idle} deep"
     if not register:
         return "cache", reason
-    packing = find_packing(syntax, live)
-    if packing is None or not has_copy_code(so, disassembly, graph):
-        return "cache+register", f"{reason}; no panel is packed"
+    packing = find_packing(code.syntax, code.live)
+    if packing is None or unpacked:
+        return "cache+register", f"{reason}; {unpacked or 'no panel is packed'}"
     return "packed", f"{reason}; {packing.function} packs into {packing.target}"
 
 
-def _tile(
-    syntax: Syntax, live: list[Definition], hot: MachineLoop, extent: int, nest_depth: int
-) -> tuple[TileLoop | None, str]:
+def _tile(code: _Code, hot_depth: int) -> tuple[TileLoop | None, str]:
     """The tile loop around the hot loop, or why there is none."""
-    depth = hot.depth - _has_chunks(syntax, live)
-    if depth <= nest_depth:
-        return None, f"the hot loop is {depth} deep, no deeper than the plain nest of {nest_depth}"
-    tile = next(tile_loops(syntax, live, extent), None)
-    return tile, f"no loop of the source steps by a tile of 8 to {extent - 1} that bounds the loops inside"
+    depth = hot_depth - _has_chunks(code.syntax, code.live)
+    if depth <= code.nest_depth:
+        return None, f"the hot loop is {depth} deep, no deeper than the plain nest of {code.nest_depth}"
+    tile = next(tile_loops(code.syntax, code.live, code.extent), None)
+    return tile, f"no loop of the source steps by a tile of 8 to {code.extent - 1} that bounds the loops inside"
 
 
 def _has_chunks(syntax: Syntax, live: list[Definition]) -> bool:

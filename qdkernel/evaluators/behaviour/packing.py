@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from tree_sitter import Node
 
 from qdkernel.evaluators.behaviour.hot_loop import CallGraph
+from qdkernel.evaluators.behaviour.observed import Observed
 from qdkernel.evaluators.binary import Disassembly, Function, SharedObject, arithmetic
 from qdkernel.evaluators.source import LOOPS, Definition, Syntax, assigned, base, declared, identifiers, text
 
@@ -27,6 +28,7 @@ _VECTOR_STORE = re.compile(r"_mm\d*_(?:mask_)?(?:store|stream|scatter)|vst1")
 # Bounds on following pointers; kernels have about a hundred edges between a handful of arrays.
 _MAX_EDGES = 20_000
 _MAX_STEPS = 500_000
+_OPERAND_BYTES = {"zmmword": 64, "ymmword": 32, "xmmword": 16, "qword": 8, "dword": 4, "word": 2, "byte": 1}
 _FRAME = re.compile(r"rsp, (0x[0-9a-f]+|\d+)")
 
 Key = tuple[str, str]
@@ -71,6 +73,28 @@ def has_copy_code(so: SharedObject, disassembly: Disassembly, graph: CallGraph) 
     return _has_storage(so, disassembly, graph) and any(
         _copies(disassembly.functions[address], base_depth) for address, base_depth in graph.depth.items()
     )
+
+
+def copied_bytes(disassembly: Disassembly, observed: Observed) -> int:
+    """Bytes that loops which load and store without summing have stored, and memcpy has copied, in an observed run."""
+    total = observed.runtime.copied_bytes
+    for address, function in disassembly.functions.items():
+        counts = observed.counts[address]
+        for loop in function.flow.loops:
+            ran = frozenset(block for block in loop.own if counts[block])
+            if ran and _copies_in(function, ran):
+                total += sum(counts[block] * _stored(function, block) for block in ran)
+    return total
+
+
+def _stored(function: Function, block: int) -> int:
+    """Bytes that one execution of a block stores."""
+    total = 0
+    for instruction in function.in_blocks(frozenset((block,))):
+        target, _, source = instruction.operands.partition(", ")
+        if "mov" in instruction.mnemonic and "[" in target and source:
+            total += _OPERAND_BYTES.get(target.partition(" ptr ")[0], 0)
+    return total
 
 
 def _has_storage(so: SharedObject, disassembly: Disassembly, graph: CallGraph) -> bool:

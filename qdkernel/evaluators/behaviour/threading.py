@@ -1,4 +1,4 @@
-"""How a kernel shares its work among threads, read from its machine code."""
+"""How a kernel shares its work among threads: read from its machine code, and as the runtime saw it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from qdkernel.evaluators.behaviour.atomic_counter import draws_share
 from qdkernel.evaluators.behaviour.hot_loop import CallGraph
+from qdkernel.evaluators.behaviour.observed import Observed
 from qdkernel.evaluators.binary import Disassembly, Function
 
 _DYNAMIC = re.compile(r"GOMP_\w*(?:dynamic|guided|runtime)\w*|GOMP_sections?\w*|GOMP_parallel_sections\w*")
@@ -40,6 +41,37 @@ def threading_level(disassembly: Disassembly, graph: CallGraph) -> tuple[str, st
     return "static", f"shares are fixed when the region starts ({starts[0]})"
 
 
+def observed_threading(disassembly: Disassembly, graph: CallGraph, observed: Observed) -> tuple[str, str]:
+    """Level of the threading axis as the runtime saw it, and why.
+
+    - ``serial``: no team had two threads.
+    - ``nested``: tasks for a team of several threads; a region of several threads inside another; or a body that ran
+      and cuts its shares in two dimensions (see ``threading_level``).
+    - ``dynamic``: loops or sections of which more shares than one each were dealt while threads ran; or a body that ran
+      and draws its shares from an atomic counter.
+    - ``static``: every other team.
+    """
+    seen, team = observed.runtime, f"a team of {observed.team}"
+    if observed.team < 2:
+        return (
+            "serial",
+            f"{seen.regions} parallel regions ran, none with two threads" if seen.regions else "no team ran",
+        )
+    if seen.tasks > 1:
+        return "nested", f"{seen.tasks} tasks were made for {team}"
+    if seen.nested:
+        return "nested", f"{seen.nested} regions of several threads ran inside others"
+    bodies = [function for function in _bodies(disassembly, graph) if observed.ran(function.address)]
+    if cut := _cut_in_two(graph, bodies):
+        return "nested", f"{cut}, and it ran in {team}"
+    if seen.shares > seen.dealt_loops:
+        return "dynamic", f"{seen.shares} shares of {seen.dealt_loops} loops or groups of sections were dealt to {team}"
+    for function in bodies:
+        if draws_share(function):
+            return "dynamic", f"{function.name} draws its shares from an atomic counter, and it ran in {team}"
+    return "static", f"{seen.regions} regions ran in {team}, with fixed shares"
+
+
 def _reachable(disassembly: Disassembly, graph: CallGraph) -> Iterator[Function]:
     return (disassembly.functions[address] for address in graph.depth)
 
@@ -65,6 +97,10 @@ def _nested(
     for function in bodies:
         if any(r.symbol and r.symbol.startswith("GOMP_parallel") for r in function.references):
             return f"{function.name} starts a parallel region inside another one"
+    return _cut_in_two(graph, bodies)
+
+
+def _cut_in_two(graph: CallGraph, bodies: list[Function]) -> str | None:
     for function in bodies:
         if function.address in graph.splits:
             split, place = graph.splits[function.address]

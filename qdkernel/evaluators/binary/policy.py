@@ -219,10 +219,10 @@ def _stray_jump(function: Function, starts: set[int]) -> str | None:
 
 
 def _untraced(function: Function) -> str | None:
-    """What a call through a pointer runs cannot be told from the code, so the kernel's behaviour could not be either."""
+    """What a call through a pointer runs cannot be told from the code, and so neither can the behaviour."""
     if not function.untraced:
         return None
     return (
-        f"{function.name} calls or jumps through a pointer (at {function.untraced[0]:#x}); call functions by their names, "
-        "or through a static const table of them"
+        f"{function.name} calls or jumps through a pointer (at {function.untraced[0]:#x}); call functions by "
+        "their names, or through a static const table of them"
     )

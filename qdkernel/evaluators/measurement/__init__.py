@@ -18,6 +18,7 @@ from qdkernel.evaluators.measurement.paired import (
     probe,
     time_pairs,
     time_with_late_inputs,
+    timed_call,
 )
 from qdkernel.evaluators.measurement.peaks import MachinePeaks, Peak, Triad, load_or_measure_peaks
 from qdkernel.evaluators.measurement.quiet import await_quiet
@@ -49,4 +50,5 @@ __all__ = [
     "time_baseline",
     "time_pairs",
     "time_with_late_inputs",
+    "timed_call",
 ]

@@ -1,7 +1,9 @@
 /* The contained child: maps what the plan says, locks itself in, loads the candidate, runs blocks of calls on demand.
  *
  *   runner INPUT_FD OUTPUT_FD CONTROL_FD PLAN_FD PLAN_BYTES PARENT_PID MEMORY_MB CPU_S LAYERS OBJECT SYMBOL
+ *          TRACE_FD TRACE_BYTES
  *
+ * TRACE_FD: memory in place of the counters of a kernel that counts (native/trace.c); -1 for any other.
  * LAYERS: bits of enum qd_layer to put in force; 0 for the trusted baseline. Built once per prototype: call.h holds
  * qd_call, generated from the problem's declaration. Exit status is for messages only, the parent judges outputs. */
 #define _GNU_SOURCE
@@ -173,7 +175,7 @@ static void spin_until(const uint32_t *word, uint32_t wanted)
 }
 
 static void serve(void (*kernel)(void), const struct qd_plan *plan, char **address, const union qd_slot *slots,
-                  int openmp)
+                  int wakes_pool)
 {
     const uint32_t parameters = plan->parameters;
     const uint64_t clean = qd_float_control();
@@ -185,7 +187,7 @@ static void serve(void (*kernel)(void), const struct qd_plan *plan, char **addre
         control->progress = 0;
         /* Inputs that come later, while this process is stopped, are read when it goes on. */
         const int late = __atomic_load_n(&control->thawed, __ATOMIC_ACQUIRE) != block;
-        if (openmp)
+        if (wakes_pool)
             wake_pool();
         if (control->cached && !late)
             read_arrays(plan, address, first, end);
@@ -211,9 +213,17 @@ static void serve(void (*kernel)(void), const struct qd_plan *plan, char **addre
     }
 }
 
+static void map_trace(void *library, int fd, size_t bytes)
+{
+    void *counters = dlsym(library, "qd.trace");
+    if (!counters || mmap(counters, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED)
+        fail("mapping the counters", NULL);
+    close(fd);
+}
+
 int main(int argc, char **argv)
 {
-    if (argc != 12)
+    if (argc != 14)
         return 92;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != atoi(argv[6])) /* the parent died before the line above */
@@ -225,6 +235,7 @@ int main(int argc, char **argv)
     const union qd_slot *slots = resolve_arguments(plan, address);
     const unsigned long layers = strtoul(argv[9], NULL, 10);
     const char *object = argv[10];
+    const int trace_fd = atoi(argv[12]);
 
     close(data_fd[0]), close(data_fd[1]), close(control_fd), close(plan_fd);
     if (layers) /* a kernel; a library may have handlers of its own. Later no handler can be installed */
@@ -249,8 +260,11 @@ int main(int argc, char **argv)
     *(void **)&kernel = dlsym(library, argv[11]);
     if (!kernel)
         fail("loading", dlerror());
+    if (trace_fd >= 0)
+        map_trace(library, trace_fd, strtoul(argv[13], NULL, 10));
     if ((layers & QD_SECCOMP) && qd_seccomp(QD_STAGE_RUN))
         fail("seccomp, second stage", NULL);
     control->state = QD_READY;
-    serve(kernel, plan, address, slots, layers != 0 /* a kernel, not a library */);
+    /* Not for a library, nor where a kernel is observed: then processor time would not tell whether it is serial. */
+    serve(kernel, plan, address, slots, layers != 0 && trace_fd < 0);
 }

@@ -24,6 +24,7 @@ from qdkernel.evaluators.source import (
 from qdkernel.evaluators.toolchain import (
     assembly_hash,
     build_native,
+    compile_counting,
     compile_kernel,
     find_toolchain,
     load_module,
@@ -70,6 +71,10 @@ class EvaluationContext:
         """The kernel's shared object; see ``compile_kernel``."""
         return compile_kernel(source, self.problem, self.toolchain, self.built, folder, self.spec.compile.limits)
 
+    def compile_counting(self, folder: Path, imports: tuple[str, ...]) -> tuple[Path, int]:
+        """The copy of a kernel compiled in ``folder`` that counts; see the function of that name."""
+        return compile_counting(folder, imports, self.problem, self.toolchain, self.built, self.spec.compile.limits)
+
     def preprocess(self, source: str, folder: Path) -> Preprocessed | None:
         """What the contained compiler's preprocessor keeps of a source.
 
@@ -95,11 +100,12 @@ class EvaluationContext:
         outputs: MemoryFile,
         threads: int,
         cached: bool = False,
+        trace: MemoryFile | None = None,
     ) -> Child:
         """A contained child that holds a kernel, on exactly as many cores as it has threads; ``cached``: see there."""
         limits = Limits(memory_mb=self.spec.run.memory_mb, layers=self.spec.run.layers)
         executable = Executable(self.built.runner, shared_object, self.problem.name, kernel_environment(threads))
-        return Child(self.native, executable, layout, inputs, outputs, self._cores[:threads], limits, cached)
+        return Child(self.native, executable, layout, inputs, outputs, self._cores[:threads], limits, cached, trace)
 
     def close(self) -> None:
         """Ends the baseline's child and frees the memory."""

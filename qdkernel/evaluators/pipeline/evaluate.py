@@ -15,6 +15,7 @@ from qdkernel.evaluators.behaviour import describe
 from qdkernel.evaluators.binary import Disassembly, SharedObject, disassemble, read_shared_object, refuse_object
 from qdkernel.evaluators.pipeline.builder import EvaluationBuilder, Stop, outcomes
 from qdkernel.evaluators.pipeline.context import EvaluationContext
+from qdkernel.evaluators.pipeline.observation import Compiled, observe_behaviour
 from qdkernel.evaluators.pipeline.timing import remeasure_timing, time_challenger
 from qdkernel.evaluators.pipeline.verification import VerificationSuite
 from qdkernel.evaluators.sandbox import Child
@@ -30,7 +31,8 @@ def evaluate(
 ) -> Evaluation:
     """Takes a kernel through the eight steps.
 
-    A kernel that may be at least as fast as the incumbent of its cell is also timed against it.
+    A kernel that may be at least as fast as the incumbent of its cell is also timed against it. One
+    that wins, or fills an empty cell, runs once more while its blocks are counted, and its behaviour is what ran.
 
     Args:
         context: of this process; its scratch folder holds known hashes and incumbents.
@@ -50,6 +52,7 @@ def evaluate(
                 check_source(context, builder, Path(folder))
                 made = compile_step(context, builder, Path(folder))
                 shared_object, disassembly = check_object(context, builder, made)
+                compiled = Compiled(Path(folder), made, shared_object, disassembly)
                 with builder.step("behaviour"):
                     cell, evidence = describe(
                         builder.compiled_text,
@@ -60,17 +63,31 @@ def evaluate(
                     )
                     evidence = {**evidence, "re-entrancy": _reentrancy(shared_object)}
                 builder.behaviour = Behaviour(cell, evidence)
-                if accept and (reason := accept(cell, evidence)):
-                    raise Stop(Outcome.OUTSIDE_STAGE, reason)
+                _check_stage(accept, builder.behaviour)
                 with builder.step("verify"):
                     verify(context, builder, made)
-            time_challenger(context, builder, made, builder.behaviour, is_seed)
+            observed = partial(_observed_behaviour, context, builder, compiled, accept)
+            time_challenger(context, builder, made, builder.behaviour, is_seed, observed)
             shutil.move(made, context.scratch.object_path(kernel.id))
     except Stop as stop:
         return builder.finish(stop.outcome, stop.detail, stop.duplicate_of)
     finally:
         builder.step_s["kernels"] = (context.native.busy_ns - busy_before_ns) * 1e-9  # part of verify and time
     return builder.finish(Outcome.OK, builder.detail)
+
+
+def _check_stage(accept: Accept | None, behaviour: Behaviour) -> None:
+    if accept and (reason := accept(behaviour.cell, behaviour.evidence)):
+        raise Stop(Outcome.OUTSIDE_STAGE, reason)
+
+
+def _observed_behaviour(
+    context: EvaluationContext, builder: EvaluationBuilder, compiled: Compiled, accept: Accept | None
+) -> Behaviour:
+    """The behaviour by what ran, which has to be within the stage as well."""
+    behaviour = observe_behaviour(context, builder, compiled)
+    _check_stage(accept, behaviour)
+    return behaviour
 
 
 def remeasure(context: EvaluationContext, kernel: Kernel) -> Evaluation:

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from qdkernel.core import SIMD, Cell, Outcome, Timing, size_text
+from qdkernel.core import SIMD, Cell, Outcome, Threading, Timing, size_text
 from qdkernel.evaluators.pipeline.builder import Stop
 from qdkernel.evaluators.pipeline.timer import Timer
 
@@ -43,14 +43,16 @@ def check_plausible(timer: Timer, timings: tuple[Timing, ...]) -> None:
 
 
 def check_level(timer: Timer, cell: Cell, timings: tuple[Timing, ...]) -> None:
-    """A kernel faster than the peak of its SIMD level is not stored there: its behaviour was read wrongly."""
+    """A kernel faster than the peak of its levels is not stored there: its behaviour was read wrongly."""
     level = SIMD.levels[cell.simd]
-    peak = timer.spec.simd_gflops.get(level, math.inf)
+    serial = cell.threading == Threading.SERIAL
+    peak = timer.spec.simd_gflops.get(level, math.inf) / (timer.spec.threads if serial else 1)
     for timing, scored in zip(timings, timer.sizes, strict=True):
         gflops = scored.least_flops / float(np.median(timing.kernel_ns))
         if gflops > _LEVEL_MARGIN * peak:
             raise Stop(
                 Outcome.IMPLAUSIBLE,
                 f"{gflops:.1f} GFLOP/s at {size_text(scored.size)} is above the {peak:.1f} that {level} code reaches "
-                "here, so the loop that does the work was not recognized; write it as a loop of its own",
+                f"here{' in one thread' if serial else ''}, so the loop that does the work was not recognized; write it "
+                "as a loop of its own",
             )

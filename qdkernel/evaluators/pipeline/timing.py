@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import numpy as np
 
 from qdkernel.core import (
     Behaviour,
+    Cell,
     Kernel,
     Measured,
     Outcome,
@@ -44,18 +45,51 @@ _DOUBTED = (Outcome.IMPLAUSIBLE, Outcome.LOST)  # outcomes that a disturbed host
 
 
 def time_challenger(
-    context: EvaluationContext, builder: EvaluationBuilder, made: Path, behaviour: Behaviour, is_seed: bool
+    context: EvaluationContext,
+    builder: EvaluationBuilder,
+    made: Path,
+    behaviour: Behaviour,
+    is_seed: bool,
+    observe: Callable[[], Behaviour],
 ) -> None:
     """Steps 7 and 8: timing against the baseline and, if it may win, against the incumbent; plausibility.
 
-    What a disturbed host can cause is believed when it occurs twice, in two processes, the second in a quiet moment.
+    Args:
+        context: of this process.
+        builder: what is known of the kernel so far.
+        made: its shared object.
+        behaviour: by its code.
+        is_seed: see ``evaluate``.
+        observe: the behaviour by what runs; called for a kernel that takes a cell, with the cores shared. Where that is
+            another cell, the kernel has to beat the incumbent there.
     """
     timer = context.timer
-    incumbent = context.scratch.incumbent(behaviour.cell)
-    if incumbent and incumbent.kernel_id == builder.kernel.id:
-        incumbent = None  # evaluated again: it cannot challenge itself
-    rival = None
-    if incumbent:
+    takes_cell = _time_and_duel(context, builder, made, behaviour, is_seed)
+    if not takes_cell or builder.measured is None or any(timing.bound for timing in builder.measured.timings):
+        return
+    observed = builder.behaviour = observe()
+    check_level(timer, observed.cell, builder.measured.timings)
+    if observed.cell != behaviour.cell:
+        builder.measured = replace(builder.measured, duel=None)
+        if _incumbent(context, builder, observed.cell):
+            _time_and_duel(context, builder, made, observed, is_seed)
+
+
+def _incumbent(context: EvaluationContext, builder: EvaluationBuilder, cell: Cell) -> Incumbent | None:
+    """Whom the kernel has to beat in a cell; one that is evaluated again does not challenge itself."""
+    found = context.scratch.incumbent(cell)
+    return None if found is None or found.kernel_id == builder.kernel.id else found
+
+
+def _time_and_duel(
+    context: EvaluationContext, builder: EvaluationBuilder, made: Path, behaviour: Behaviour, is_seed: bool
+) -> bool:
+    """Times the kernel alone on the cores; whether it fills an empty cell or has won its duel.
+
+    What a disturbed host can cause is believed when it occurs twice, in two processes, the second in a quiet moment.
+    """
+    timer, rival = context.timer, None
+    if incumbent := _incumbent(context, builder, behaviour.cell):
         rival = incumbent, object_of(context, builder, Kernel(context.scratch.source(incumbent.kernel_id)))
     timer.baseline_process  # noqa: B018  started outside the exclusive lock
     with builder.holding(timer.alone()), builder.step("time"):
@@ -66,6 +100,9 @@ def time_challenger(
                 raise
             timer.await_quiet()
             _time_once(context, builder, made, behaviour, rival, is_seed)
+    found = builder.measured.duel if builder.measured else None
+    won = found is not None and (found.fault is not None or is_win(found, timer.spec.duel_rule.tie or 0.0))
+    return rival is None or won
 
 
 def _time_once(

@@ -94,6 +94,7 @@ class Child:
         cores: processors it may run on.
         limits: what contains it.
         cached: the arrays of each block's calls are brought into its cores' caches before the block starts.
+        trace: memory in place of the counters of a kernel that counts.
 
     Attributes:
         delayed_ns: nanoseconds that its threads waited for a processor in the last block after which it was stopped,
@@ -110,6 +111,7 @@ class Child:
         cores: tuple[int, ...],
         limits: Limits,
         cached: bool = False,
+        trace: MemoryFile | None = None,
     ) -> None:
         self._native = native
         self._layout = layout
@@ -124,6 +126,7 @@ class Child:
         command = [str(executable.runner), *map(str, fds), str(plan.num_bytes), str(os.getpid())]
         command += [str(limits.memory_mb + 2 * data_mb), str(limits.cpu_s), str(int(limits.layers))]
         command += [str(executable.object), executable.symbol]
+        command += ["-1", "0"] if trace is None else [str(trace.fd), str(trace.num_bytes)]
         begun_s = time.monotonic()  # the child may run, and its processor time count, before Popen returns
         try:
             with running_on(cores):  # the OpenMP runtime reads the affinity mask before main() runs
@@ -133,7 +136,7 @@ class Child:
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
                     env=dict(executable.environment),
-                    pass_fds=fds,
+                    pass_fds=fds if trace is None else (*fds, trace.fd),
                     start_new_session=True,
                 )
         finally:
@@ -214,6 +217,11 @@ class Child:
             raise ChildStartFailed(self._failure(), 0)
         if code in (_GONE, _GONE_UNARMED):
             raise ChildCrashed(self._exit_description(), self._finished)
+
+    @property
+    def cpu_s(self) -> float:
+        """Processor time of all its threads so far, seconds."""
+        return self._account.used_s
 
     @property
     def was_killed(self) -> bool:

@@ -26,13 +26,16 @@ class CpuTimeMonitor:
         pid: the child.
         num_cores: processors it was given.
         begun_s: when it was started or before, seconds of the monotonic clock.
+
+    Attributes:
+        used_s: processor time until it was last paused, seconds.
     """
 
     def __init__(self, pid: int, num_cores: int, begun_s: float) -> None:
         self._clock = ~pid << 3 | 2  # clock_getcpuclockid(3): processor time of all threads of another process
         self._num_cores = num_cores
         self._resumed_s: float | None = begun_s
-        self._used_s = self._over_s = 0.0
+        self.used_s = self._over_s = 0.0
 
     def resume(self) -> None:
         """The child, of which every thread stands, is about to continue."""
@@ -47,12 +50,12 @@ class CpuTimeMonitor:
         """
         if self._resumed_s is None:
             return
-        used_before_s = self._used_s
+        used_before_s = self.used_s
         with contextlib.suppress(OSError):  # it is gone; the next block reports how
-            self._used_s = time.clock_gettime(self._clock)
+            self.used_s = time.clock_gettime(self._clock)
         awake_s = time.monotonic() - self._resumed_s
         self._resumed_s = None
-        excess_s = self._used_s - used_before_s - _CPU_SLACK * self._num_cores * awake_s
+        excess_s = self.used_s - used_before_s - _CPU_SLACK * self._num_cores * awake_s
         self._over_s = max(0.0, self._over_s + excess_s)
         if self._over_s > _CPU_SLACK_S:
             cores = f"its {self._num_cores} cores have" if self._num_cores > 1 else "its core has"

@@ -10,16 +10,26 @@ from qdkernel.evaluators.toolchain.compiler import (
     compile_kernel,
     preprocess,
 )
+from qdkernel.evaluators.toolchain.counting import (
+    FACTS_BYTES,
+    TRACE_ROWS,
+    NotCountable,
+    compile_counting,
+    trace_bytes,
+)
 from qdkernel.evaluators.toolchain.flags import check_flags
 from qdkernel.evaluators.toolchain.native import NATIVE, Built, build_cached, build_library_adapter, build_native
 from qdkernel.evaluators.toolchain.toolchain import Toolchain, find_toolchain
 
 __all__ = [
+    "FACTS_BYTES",
     "NATIVE",
+    "TRACE_ROWS",
     "Built",
     "CompileError",
     "CompileLate",
     "CompileLimits",
+    "NotCountable",
     "Toolchain",
     "assembly_hash",
     "build_cached",
@@ -27,9 +37,11 @@ __all__ = [
     "build_native",
     "cache_dir",
     "check_flags",
+    "compile_counting",
     "compile_kernel",
     "find_toolchain",
     "load_module",
     "preprocess",
+    "trace_bytes",
     "write_cached",
 ]

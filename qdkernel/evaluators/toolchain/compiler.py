@@ -24,6 +24,9 @@ _PREPROCESS_S = 5.0  # 0.02 to 0.1 s is usual; text that takes longer is judged 
 _PREPROCESS_MB = 4  # the longest kernels expand to a tenth of it
 _INTRINSICS = re.compile(r"""^\s*#\s*include\s*[<"](?:immintrin|x86intrin)\.h[>"]""", re.MULTILINE)
 
+ASSEMBLY = "optimised.s"
+"""The file of a compilation that holds the assembly at the run's flags."""
+
 
 class CompileError(Exception):
     """The compiler or linker rejected the kernel, or ran out of memory or processor time; carries their words."""
@@ -71,9 +74,10 @@ def compile_kernel(
     _write_prototype(problem, folder)
     (folder / "export.map").write_text(f"{{ global: {problem.name}; local: *; }};\n")
     flags = [*toolchain.flags, *CODE_FLAGS, *_headers(source, built.intrinsics)]
-    confined = _Confined(toolchain, built, folder, limits)
+    confined = Confined(toolchain, built, folder, limits)
     # Always the same file name: the object does not depend on where it was compiled.
-    confined.run([toolchain.command, *flags, "-c", "kernel.c", "-o", "kernel.o"])
+    confined.run([toolchain.command, *flags, "-S", "kernel.c", "-o", ASSEMBLY])
+    confined.run([toolchain.assembler, "--64", ASSEMBLY, "-o", "kernel.o"])
     confined.run([toolchain.linker, *LINK_FLAGS, "--version-script=export.map", "kernel.o", "-o", "kernel.so"])
     return folder / "kernel.so"
 
@@ -99,7 +103,7 @@ def preprocess(
     flags = [*toolchain.flags, *CODE_FLAGS, *_headers(source, built.intrinsics), "-fpch-preprocess"]
     limits = replace(limits, wall_s=min(limits.wall_s, _PREPROCESS_S), file_mb=min(limits.file_mb, _PREPROCESS_MB))
     try:
-        _Confined(toolchain, built, folder, limits).run([toolchain.command, *flags, "-E", name, "-o", "kernel.i"])
+        Confined(toolchain, built, folder, limits).run([toolchain.command, *flags, "-E", name, "-o", "kernel.i"])
         return (folder / "kernel.i").read_text(encoding="utf-8", errors="replace")
     except (CompileError, CompileLate):
         return None
@@ -127,7 +131,7 @@ def assembly_hash(source: str, toolchain: Toolchain, built: Built, folder: Path,
     flags = [*toolchain.flags, *CODE_FLAGS, *UNOPTIMISED_FLAGS, *_headers(source, built.unoptimised_intrinsics)]
     limits = replace(limits, wall_s=min(limits.wall_s, _ASSEMBLY_S), file_mb=min(limits.file_mb, _ASSEMBLY_MB))
     try:
-        _Confined(toolchain, built, folder, limits).run([toolchain.command, *flags, "-S", "kernel.c", "-o", "kernel.s"])
+        Confined(toolchain, built, folder, limits).run([toolchain.command, *flags, "-S", "kernel.c", "-o", "kernel.s"])
     except (CompileError, CompileLate):
         # E.g. an intrinsic whose constant operand is known only after inlining, or code for ``__OPTIMIZE__`` alone.
         return None
@@ -146,17 +150,24 @@ def _headers(source: str, intrinsics: Path | None) -> list[str]:
 
 
 @dataclass(frozen=True)
-class _Confined:
+class Confined:
+    """The compiler or one of its tools as it runs on a kernel: in its folder, under ``native/confine.c`` and limits."""
+
     toolchain: Toolchain
     built: Built
     folder: Path
     limits: CompileLimits
 
     def run(self, command: Sequence[str]) -> None:
-        """Runs a command under ``native/confine.c``; its standard error goes to a file of limited size."""
+        """Runs a command; its standard error goes to a file of limited size.
+
+        Raises:
+            CompileError: it failed.
+            CompileLate: the deadline passed.
+        """
         readable = list(self.toolchain.readable)
-        headers = (self.built.intrinsics, self.built.unoptimised_intrinsics)
-        readable += [str(header.parent) for header in headers if header]
+        own = (self.built.intrinsics, self.built.unoptimised_intrinsics, self.built.trace)
+        readable += [str(file.parent) for file in own if file]
         cpu_s, limits = str(int(self.limits.wall_s) + 1), self.limits
         prefix = [str(self.built.confine), cpu_s, str(limits.memory_mb), str(limits.file_mb)]
         prefix += [str(self.folder), str(os.getpid()), *readable, "--"]

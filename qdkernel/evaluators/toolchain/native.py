@@ -13,11 +13,15 @@ from pathlib import Path
 from qdkernel.core import Signature, trampoline
 from qdkernel.errors import ToolchainError
 from qdkernel.evaluators.toolchain.cache import cache_dir
+from qdkernel.evaluators.toolchain.runtime_calls import wrappers_header
 from qdkernel.evaluators.toolchain.toolchain import CODE_FLAGS, UNOPTIMISED_FLAGS, Toolchain
 
 NATIVE = Path(__file__).parents[1] / "native"
 
 OWN_FLAGS = ("-std=gnu11", "-O2")  # of the project's own C
+
+# No thread-local storage that is allocated on first use: counters must not call anything. Sections: unused wrappers go.
+_TRACE_FLAGS = ("-c", "-fPIC", "-ftls-model=initial-exec", "-ffunction-sections", "-fno-stack-protector")
 
 # A precompiled header saves about 125 ms of every kernel that uses intrinsics.
 INTRINSICS_HEADER = "#include <immintrin.h>\n#include <math.h>\n#include <omp.h>\n#include <stddef.h>\n" + (
@@ -32,12 +36,14 @@ class Built:
     Attributes:
         runner: the contained child of a kernel.
         confine: runs the compiler confined.
+        trace: object file that is linked into copies of kernels that count (see ``compile_counting``).
         intrinsics: the precompiled header at the run's flags; ``None`` where there is none.
         unoptimised_intrinsics: the same header for ``UNOPTIMISED_FLAGS``: one made at ``-O3`` does not load at ``-O0``.
     """
 
     runner: Path
     confine: Path
+    trace: Path
     intrinsics: Path | None
     unoptimised_intrinsics: Path | None
 
@@ -56,6 +62,7 @@ def build_native(toolchain: Toolchain, problem: Signature) -> Built:
             {"call.h": trampoline(problem)},
         ),
         confine=build_cached(toolchain, "confine", ["confine.c", *OWN_FLAGS]),
+        trace=build_cached(toolchain, "trace.o", ["trace.c", *OWN_FLAGS, *_TRACE_FLAGS], {"wrappers.h": wrappers_header()}),
         intrinsics=_build_intrinsics(toolchain, CODE_FLAGS),
         unoptimised_intrinsics=_build_intrinsics(toolchain, (*CODE_FLAGS, *UNOPTIMISED_FLAGS)),
     )

@@ -37,12 +37,14 @@ class Toolchain:
 
     Attributes:
         command: absolute path of the compiler driver.
+        assembler: absolute path of ``as``.
         linker: absolute path of ``ld``.
         version: first line of ``--version``.
         flags: the run's optimisation flags, e.g. ``("-O3", "-march=native", "-fopenmp")``.
     """
 
     command: str
+    assembler: str
     linker: str
     version: str
     flags: tuple[str, ...]
@@ -65,7 +67,7 @@ def find_toolchain(command: str, flags: tuple[str, ...]) -> Toolchain:
     """The compiler called ``command``.
 
     Raises:
-        ToolchainError: it, or its linker, is not there or does not run.
+        ToolchainError: it, its assembler or its linker is not there or does not run.
     """
     path = shutil.which(command)
     if path is None:
@@ -74,10 +76,12 @@ def find_toolchain(command: str, flags: tuple[str, ...]) -> Toolchain:
             "or name another with compiler.command"
         )
     version = _ask(path, "--version").splitlines()[0]
-    linker = shutil.which(_ask(path, "-print-prog-name=ld").strip())
-    if linker is None:
-        raise ToolchainError(f"{path} has no linker; install binutils (Debian: apt install binutils)")
-    return Toolchain(path, linker, version, flags)
+    tools = {name: shutil.which(_ask(path, f"-print-prog-name={name}").strip()) for name in ("as", "ld")}
+    assembler, linker = tools["as"], tools["ld"]
+    if assembler is None or linker is None:
+        lacking = " and no ".join(name for name, tool in tools.items() if tool is None)
+        raise ToolchainError(f"{path} has no {lacking}; install binutils (Debian: apt install binutils)")
+    return Toolchain(path, assembler, linker, version, flags)
 
 
 def _ask(path: str, option: str) -> str:

@@ -189,7 +189,7 @@ def test_processor_time_beyond_the_cores_that_were_given_is_found(
 def test_the_clock_of_another_process_counts_its_processor_time() -> None:
     with started([sys.executable, "-c", "while True: pass"]) as burner:
         account = CpuTimeMonitor(burner.pid, num_cores=os.cpu_count() or 1, begun_s=time.monotonic())
-        while account._used_s < 0.02:
+        while account.used_s < 0.02:
             time.sleep(0.05)
             account.pause()
             account.resume()
