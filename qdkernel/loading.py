@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
@@ -15,13 +16,27 @@ import cffi
 import numpy as np
 
 from qdkernel.config import check_foreign, load_config
-from qdkernel.core import Array, ArrayArgument, Kernel, Problem, cell_name, parse_cell, parse_prototype, within_bound
+from qdkernel.core import (
+    Array,
+    ArrayArgument,
+    Case,
+    Kernel,
+    Problem,
+    cell_name,
+    parse_cell,
+    parse_prototype,
+    within_bound,
+)
 from qdkernel.errors import QdkernelError, RunFolderError
 from qdkernel.evaluators.pipeline import CompileSpec, EvaluationContext, EvaluationSpec, verify_only
+from qdkernel.evaluators.sandbox import BufferAlignment, ChildFailed, Layout, MemoryFile, Region
 from qdkernel.evaluators.toolchain import Toolchain, load_module
 from qdkernel.machine import flags_of, this_machine
 from qdkernel.problems import find_problem
 from qdkernel.runs import RunFolder, elites
+
+Call = Callable[[Case, Mapping[str, Array]], None]
+"""Calls a kernel: ``call(case, arrays by name)``."""
 
 _LIBRARIES = ("libgomp.so.1", "libm.so.6")  # what a kernel may call; it is linked without naming them
 
@@ -41,19 +56,11 @@ class LoadedKernel:
         cell: its name, e.g. ``packed/512/static/none``.
     """
 
-    def __init__(
-        self, problem: Problem, source: str, cell: str, module: Any, shared_object: bytes, per_thread: bool
-    ) -> None:
+    def __init__(self, problem: Problem, source: str, cell: str, call: Call) -> None:
         self.problem = problem
         self.source = source
         self.cell = cell
-        self._module = module
-        self._object = shared_object
-        self._own = threading.local() if per_thread else None
-        self._copy = _Copy(problem, module, shared_object)  # also shows at once that it can be opened
-        self._calls: contextlib.AbstractContextManager[object] = (
-            contextlib.nullcontext() if per_thread else threading.Lock()
-        )
+        self._call = call
 
     def __call__(self, *arrays: Array, **scalars: float) -> None:
         """Computes in place: arrays the problem writes are changed.
@@ -71,12 +78,31 @@ class LoadedKernel:
             _check_array(self.problem, argument, array)
         _check_overlap(wanted, arrays)
         case = _complete_case(self.problem, dict(zip((a.name for a in wanted), arrays, strict=True)), scalars)
-        given = {argument.name: array for argument, array in zip(wanted, arrays, strict=True)}
+        self._call(case, {argument.name: array for argument, array in zip(wanted, arrays, strict=True)})
+
+    def __repr__(self) -> str:
+        return f"<qdkernel {self.problem.name} {self.cell}>"
+
+
+class _InProcess:
+    """Calls in this process, of one copy of the object or of one for each thread."""
+
+    def __init__(self, problem: Problem, module: Any, shared_object: bytes, per_thread: bool) -> None:
+        self._problem = problem
+        self._module = module
+        self._object = shared_object
+        self._own = threading.local() if per_thread else None
+        self._copy = _Copy(problem, module, shared_object)  # also shows at once that it can be opened
+        self._calls: contextlib.AbstractContextManager[object] = (
+            contextlib.nullcontext() if per_thread else threading.Lock()
+        )
+
+    def __call__(self, case: Case, given: Mapping[str, Array]) -> None:
         passed = [
             self._module.ffi.cast("void *", _lowest_address(given[argument.name]))
             if isinstance(argument, ArrayArgument)
             else case[argument.name]
-            for argument in self.problem.arguments
+            for argument in self._problem.arguments
         ]
         with self._calls:  # a call releases the interpreter's own lock
             self._mine().function(*passed)
@@ -86,12 +112,40 @@ class LoadedKernel:
         if self._own is None:
             return self._copy
         if not hasattr(self._own, "copy"):
-            self._own.copy = _Copy(self.problem, self._module, self._object)
+            self._own.copy = _Copy(self._problem, self._module, self._object)
         copy: _Copy = self._own.copy
         return copy
 
-    def __repr__(self) -> str:
-        return f"<qdkernel {self.problem.name} {self.cell}>"
+
+class _Contained:
+    """Calls in a contained child, a new one for each call; only the contents of written arrays come back."""
+
+    def __init__(self, context: EvaluationContext, made: Path) -> None:
+        self._context = context
+        self._folder = tempfile.TemporaryDirectory(prefix="qdkernel-load-")  # as long as the kernel can be called
+        self._object = Path(shutil.copy(made, self._folder.name))
+
+    def __call__(self, case: Case, given: Mapping[str, Array]) -> None:
+        context = self._context
+        layout = Layout(context.problem, [(case, BufferAlignment.FRONT)])
+        inputs, outputs = MemoryFile("inputs", layout.input_bytes), MemoryFile("outputs", layout.output_bytes)
+        views = {
+            placed.argument.name: layout.view(outputs if placed.region is Region.OUTPUT else inputs, placed)
+            for placed in layout.calls[0].arrays
+        }
+        try:
+            for name, view in views.items():
+                view[...] = given[name]
+            with context.start(self._object, layout, inputs, outputs, context.verify_threads[-1]) as child:
+                child.run(0, 1, context.spec.run.run_s, freeze=True)
+        except ChildFailed as error:
+            raise QdkernelError(f"the kernel failed in its contained child ({error}); no array was changed") from None
+        finally:
+            inputs.close()
+            outputs.close()
+        for argument in context.problem.arrays:
+            if argument.is_written:
+                given[argument.name][...] = views[argument.name]
 
 
 class _Copy:
@@ -109,17 +163,24 @@ class _Copy:
 
 
 def load(
-    run: str | os.PathLike[str], cell: str | None = None, *, per_thread: bool = False, trust: bool = False
+    run: str | os.PathLike[str],
+    cell: str | None = None,
+    *,
+    per_thread: bool = False,
+    contained: bool = False,
+    trust: bool = False,
 ) -> LoadedKernel:
     """The best elite of a run, or the elite of one cell, compiled and verified again on this machine.
 
     It is verified in the contained child before it is loaded into this process, where it runs uncontained: loading an
-    elite runs its code, with the rights of this process. Load only from folders that you made or trust.
+    elite runs its code, with the rights of this process. Load only from folders that you made or trust, or
+    ``contained``: then every call runs in a contained child of its own, which takes 10 to 50 ms and copies the arrays.
 
     Args:
         run: a run folder.
         cell: e.g. ``packed/512/static/none``.
         per_thread: load a copy for each thread that calls it, so that calls need not wait for each other.
+        contained: call it in the contained child, for kernels of strangers.
         trust: accept whatever compiler, flags and library the folder names; otherwise gcc or cc by name and harmless
             flags only.
 
@@ -155,6 +216,8 @@ def load(
             context.close()
         if made is None:
             raise QdkernelError(f"the elite {cell_name(at)} of {run} does not pass on this machine: {complaint}")
+        if contained:
+            return LoadedKernel(problem, source, cell_name(at), _Contained(context, made))
         return _open(context.toolchain, problem, source, cell_name(at), made, per_thread)
 
 
@@ -164,7 +227,7 @@ def _open(toolchain: Toolchain, problem: Problem, source: str, cell: str, made: 
     for library in _LIBRARIES:
         ffi.dlopen(library, ffi.RTLD_NOW | ffi.RTLD_GLOBAL)
     module = load_module(toolchain, f"_qd_call_{problem.name}", *_caller(problem))
-    return LoadedKernel(problem, source, cell, module, made.read_bytes(), per_thread)
+    return LoadedKernel(problem, source, cell, _InProcess(problem, module, made.read_bytes(), per_thread))
 
 
 def _caller(problem: Problem) -> tuple[str, str]:

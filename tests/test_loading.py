@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from qdkernel.core import Kernel
+from qdkernel.errors import QdkernelError
 from qdkernel.evaluators.pipeline import EvaluationContext, verify_only
-from qdkernel.loading import LoadedKernel, _check_array, _complete_case, _lowest_address, _open, load
+from qdkernel.loading import LoadedKernel, _check_array, _complete_case, _Contained, _lowest_address, _open, load
 from qdkernel.problems import find_problem
 from tests.problems.lookup import LOOKUP
 
@@ -173,4 +174,36 @@ def test_copies_of_threads_are_apart(context: EvaluationContext, tmp_path: Path)
     assert made is not None, reason
     loaded = _open(context.toolchain, context.problem, STATIC, "none/128/serial/none", made, True)
     with ThreadPoolExecutor(1) as other:
-        assert other.submit(loaded._mine).result().function.args != loaded._mine().function.args  # type: ignore[attr-defined]
+        assert other.submit(loaded._call._mine).result().function.args != loaded._call._mine().function.args  # type: ignore[attr-defined]
+
+
+HOSTILE_LATER = """\
+#include <stdlib.h>
+void dgemm(int m, int n, int k, double alpha, const double *restrict A, int lda, const double *restrict B, int ldb,
+           double beta, double *restrict C, int ldc)
+{
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < n; j++) {
+            double sum = 0;
+            for (int p = 0; alpha != 0 && p < k; p++)
+                sum += A[(long)i * lda + p] * B[(long)p * ldb + j];
+            C[(long)i * ldc + j] = alpha * sum + (beta == 0 ? 0 : beta * C[(long)i * ldc + j]);
+        }
+    if (m == 1 && n == 1 && k == 1 && A[0] == 42)
+        abort();
+}
+"""
+
+
+def test_a_contained_kernel_computes_and_cannot_end_this_process(context: EvaluationContext, tmp_path: Path) -> None:
+    made, complaint = verify_only(context, Kernel(HOSTILE_LATER), tmp_path)
+    assert made is not None, complaint
+    loaded = LoadedKernel(context.problem, HOSTILE_LATER, "none/128/serial/none", _Contained(context, made))
+    rng = np.random.default_rng(0)
+    a, b, c = rng.random((37, 53)), rng.random((53, 40))[:, :29], np.full((37, 29), np.nan)
+    loaded(a, b, c)
+    np.testing.assert_allclose(c, a @ b, rtol=1e-13)
+    one = np.full((1, 1), 42.0)
+    with pytest.raises(QdkernelError, match=r"failed in its contained child \(killed by SIGABRT.*no array was changed"):
+        loaded(one, one.copy(), c[:1, :1])
+    assert c[0, 0] == pytest.approx(float(a[0] @ b[:, 0]))

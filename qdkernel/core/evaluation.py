@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NewType
 
+from qdkernel.core.axes import AXES
 from qdkernel.core.cells import Cell
 
 KernelId = NewType("KernelId", str)
@@ -262,6 +263,11 @@ class Evaluation:
     def cell(self) -> Cell | None:
         """Measured behaviour as level indices; ``None`` when the evaluation ended before step 5."""
         return self.behaviour.cell if self.behaviour else None
+
+    @property
+    def further_evidence(self) -> dict[str, str]:
+        """Facts about the behaviour that belong to no axis, e.g. ``as compiled`` and ``as run``."""
+        return {name: text for name, text in self.evidence.items() if name not in {axis.name for axis in AXES}}
 
     @property
     def evidence(self) -> Mapping[str, str]:

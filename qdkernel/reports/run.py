@@ -295,6 +295,8 @@ def _elite_table(cell: Cell, record: Record, facts: MachineFacts, conversation: 
     for axis, level in zip(AXES, cell, strict=True):
         evidence = evaluation.evidence.get(axis.name)
         table.add_row(axis.name, _text(axis.levels[level] + (f": {evidence}" if evidence else "")))
+    for name, text in evaluation.further_evidence.items():
+        table.add_row(_text(name), _text(text))
     if evaluation.duel:
         duel = evaluation.duel
         won = f"{duel.ratio:.3f} [{duel.low:.3f}, {duel.high:.3f}] times {duel.incumbent[:8]}, the incumbent then"

@@ -1,7 +1,9 @@
 """Kernels that cheat, and honest ones that look as if they did, through the same evaluation as ``qdkernel check``.
 
 Every file in ``tests/cheats`` opens with a comment that says what it tries, what must stop it, and with which outcomes
-that may end. Every file in ``tests/honest`` is a correct kernel in an unusual dress.
+that may end. Those in ``tests/cheats/cells`` are right, and try to get into a cell that they do not deserve; it names
+the one they belong to (``any``: the width is the compiler's choice; ``vector``: any but scalar). Every file in
+``tests/honest`` is a correct kernel in an unusual dress.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from typing import Any
 import psutil
 import pytest
 
-from qdkernel.core import Kernel, Outcome
+from qdkernel.core import Kernel, Outcome, cell_name
 from qdkernel.evaluators.pipeline import EvaluationSpec, EvaluationTask, SharedScratch, perform
 from qdkernel.evaluators.pipeline.worker import _drop_context
 from qdkernel.evaluators.toolchain import CompileLimits
@@ -24,8 +26,10 @@ from tests.conftest import compiled_with, make_spec, run_with, timed_with
 from tests.paths import TESTS
 
 CHEATS = sorted((TESTS / "cheats").glob("*.c"))
+CELLS = sorted((TESTS / "cheats" / "cells").glob("*.c"))
 HONEST = sorted((TESTS / "honest").glob("*.c"))
 HEADER = re.compile(r"/\* Tries: .+?\n   Stopped by: .+?\n   Expect: ([a-z_, ]+) \*/\n", re.DOTALL)
+CELL_HEADER = re.compile(r"/\* Tries: .+?\n   Stopped by: .+?\n   Expect: (\S+) \*/\n", re.DOTALL)
 LIMITS = CompileLimits(wall_s=4.0, memory_mb=1024, file_mb=16)
 
 
@@ -67,6 +71,20 @@ def test_a_cheat_is_stopped_as_its_header_says(path: Path, spec: EvaluationSpec)
     assert found.outcome in expected(path), f"{found.outcome}: {found.detail}"
     assert found.objective is None
     assert found.detail
+
+
+@pytest.mark.isa("avx2")
+@pytest.mark.parametrize("path", CELLS, ids=lambda path: path.stem)
+def test_a_level_counts_only_when_it_runs(path: Path, spec: EvaluationSpec) -> None:
+    header = CELL_HEADER.match(source(path))
+    assert header is not None, f"{path.name} must open with Tries, Stopped by and Expect"
+    found = perform(EvaluationTask(spec, Kernel(source(path))))
+    assert found.outcome is Outcome.OK, found.detail
+    assert found.cell is not None
+    levels = cell_name(found.cell).split("/")
+    for wanted, level in zip(header[1].split("/"), levels, strict=True):
+        assert wanted in (level, "any") or (wanted == "vector" and level != "scalar"), dict(found.evidence)
+    assert found.evidence["as run"]
 
 
 @pytest.mark.parametrize("name", ["crashes_as_incumbent", "hangs_as_incumbent"])

@@ -41,6 +41,8 @@ def _explain(path: Path, environment: RunEnvironment, evaluation: Evaluation) ->
         print(f"behaviour: {cell_name(evaluation.cell)}")
         for axis, level in zip(AXES, evaluation.cell, strict=True):
             print(f"  {axis.name:10} {axis.levels[level]:15} {one_line(evaluation.evidence.get(axis.name, ''))}")
+        for name, text in evaluation.further_evidence.items():
+            print(f"  {one_line(name)}: {one_line(text)}")
     for timing in evaluation.timings:
         size = ", ".join(f"{name}={value}" for name, value in timing.size.items())
         share = timing.gflops / environment.timing.peak_gflops

@@ -179,7 +179,7 @@ def _function(
 def _pointed(instructions: Sequence[Instruction], pointers: Mapping[int, int]) -> Iterator[int]:
     """Where the tables of constant pointers lead whose address a function loads: labels, or other functions."""
     loaded = {rip_address(instruction) for instruction in instructions if instruction.mnemonic == "lea"}
-    for place in loaded & pointers.keys():
+    for place in pointers.keys() & loaded:
         for entry in range(place, place + 8 * _TABLE_ENTRIES, 8):
             if entry not in pointers:
                 break

@@ -122,8 +122,7 @@ class _Run:
 
 def _run(context: EvaluationContext, path: Path, counters: int, threads: int) -> _Run:
     """The counting copy, called once at each scored size; its results are checked."""
-    timer = context.timer
-    buffers, placement = timer.buffers, CpuPlacement(-1, False, _SLOWER * context.spec.run.run_s)
+    buffers, placement = context.timer.single_calls, CpuPlacement(-1, False, _SLOWER * context.spec.run.run_s)
     trace = MemoryFile("trace", trace_bytes(counters))
     try:
         child = context.start(path, buffers.layout, buffers.inputs, buffers.outputs("challenger"), threads, trace)
@@ -131,9 +130,8 @@ def _run(context: EvaluationContext, path: Path, counters: int, threads: int) ->
         with child, outcomes(lambda _: ", while its loops were counted"):
             child.stop()
             before_s = child.cpu_s
-            for scored in timer.sizes:
-                calls = range(scored.first, scored.first + 1)
-                buffers.refresh(calls, [process.name])
+            for scored in buffers.sizes:
+                buffers.refresh(scored.calls, [process.name])
                 wall_ns += timed_call(buffers, scored.first, process, placement)
             cpu_s = child.cpu_s - before_s
         rows = trace.bytes[FACTS_BYTES : FACTS_BYTES + 8 * TRACE_ROWS * counters].view(np.uint64)
@@ -146,7 +144,7 @@ def _run(context: EvaluationContext, path: Path, counters: int, threads: int) ->
 
 def _bytes(context: EvaluationContext) -> tuple[int, int]:
     """(all arrays, smallest array that is only read) of one call at each scored size."""
-    buffers = context.timer.buffers
+    buffers = context.timer.single_calls
     everything = operands = 0
     for scored in buffers.sizes:
         arrays = buffers.layout.calls[scored.first].arrays

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from qdkernel.core import Problem
@@ -58,6 +59,7 @@ class Timer:
         start_baseline: Callable[[TimingBuffers], tuple[Baseline, Child]],
     ) -> None:
         self.spec = spec
+        self._problem = problem
         self.rng = new_generator()  # orders of blocks, resampling; inputs and checks have generators of their own
         self.buffers = TimingBuffers(
             problem, spec.sizes, _expected_s(problem, spec), spec.rule, spec.cache_bytes if spec.cache else math.inf
@@ -147,8 +149,15 @@ class Timer:
             self.calibrated_quietly = all(quiet for _, quiet in found)
             return tuple(scored.flops / ns for scored, (ns, _) in zip(self.sizes, found, strict=True))
 
+    @cached_property
+    def single_calls(self) -> TimingBuffers:
+        """Buffers with one call at each scored size, for a run that is not timed; a child maps them sooner."""
+        return TimingBuffers(self._problem, self.spec.sizes, [math.inf] * len(self.spec.sizes), self.spec.rule)
+
     def close(self) -> None:
         """Ends the baseline and frees the buffers."""
+        if "single_calls" in self.__dict__:
+            self.single_calls.close()
         if self._baseline:
             self._baseline[1].child.close()
             self._baseline = None

@@ -119,7 +119,7 @@ def _levels(evaluation: Evaluation) -> list[list[str]]:
     return [
         [axis.name, axis.levels[level], one_line(evaluation.evidence.get(axis.name, ""))]
         for axis, level in zip(AXES, evaluation.cell, strict=True)
-    ]
+    ] + [[one_line(name), "", one_line(text)] for name, text in evaluation.further_evidence.items()]
 
 
 def _lineage(records: list[Record], origins: Mapping[KernelId, Record]) -> list[Json]:

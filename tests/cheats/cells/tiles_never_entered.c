@@ -1,0 +1,39 @@
+/* Tries: shows a tiled nest in a branch that no call takes
+   Stopped by: the counted blocks: the hot loop is another
+   Expect: none/any/serial/none */
+static void scale(int m, int n, double beta, double *C, int ldc)
+{
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < n; j++)
+            C[(long)i * ldc + j] = beta == 0 ? 0 : beta * C[(long)i * ldc + j];
+}
+
+/* Rows first .. last - 1 of C += alpha A B. */
+static void rows(int first, int last, int n, int k, double alpha, const double *restrict A, int lda,
+                 const double *restrict B, int ldb, double *restrict C, int ldc)
+{
+    for (int i = first; i < last; i++)
+        for (int p = 0; p < k; p++) {
+            const double a = alpha * A[(long)i * lda + p];
+            for (int j = 0; j < n; j++)
+                C[(long)i * ldc + j] += a * B[(long)p * ldb + j];
+        }
+}
+
+void dgemm(int m, int n, int k, double alpha, const double *restrict A, int lda, const double *restrict B, int ldb,
+           double beta, double *restrict C, int ldc)
+{
+    scale(m, n, beta, C, ldc);
+    if (alpha == 0 || k == 0)
+        return;
+    if (m == 1000007) {
+        for (int jj = 0; jj < n; jj += 32)
+            for (int pp = 0; pp < k; pp += 32)
+                for (int i = 0; i < m; i++)
+                    for (int p = pp; p < pp + 32 && p < k; p++)
+                        for (int j = jj; j < jj + 32 && j < n; j++)
+                            C[(long)i * ldc + j] += alpha * A[(long)i * lda + p] * B[(long)p * ldb + j];
+        return;
+    }
+    rows(0, m, n, k, alpha, A, lda, B, ldb, C, ldc);
+}
