@@ -61,6 +61,7 @@ MACHINE: dict[str, Any] = {
     "threads": 2,
     "dtype": "float64",
     "problem": "dgemm",
+    "behaviour": "behaviour/2",
     "bandwidth_bound": False,
     "accuracy": "componentwise",
     "compiler": {"command": "gcc", "version": "gcc 12.2.0", "flags": ["-O3", "-march=native", "-fopenmp"]},

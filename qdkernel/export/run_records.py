@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from qdkernel.analysis import ratio_to_baseline
-from qdkernel.core import AXES, BEHAVIOUR_VERSION, Cell, Evaluation, KernelId, Outcome, Timing, cell_name
+from qdkernel.core import AXES, Cell, Evaluation, KernelId, Outcome, Timing, cell_name
 from qdkernel.export.contract import Json
 from qdkernel.export.prompts import PromptMaker, completion_of
 from qdkernel.export.record import SCHEMA, UNKNOWN, ExportRecord
@@ -145,7 +145,7 @@ class _Run:
             "timing": _timing(record, self._facts),
             "duel": self._duel(evaluation),
             "descriptors": {axis.name: level for axis, level in zip(AXES, levels, strict=True)},
-            "descriptor_version": BEHAVIOUR_VERSION,
+            "descriptor_version": self._facts.behaviour,
             "cell": _cell(evaluation.cell),
             "evidence": {axis.name: _utf8(evaluation.evidence.get(axis.name, "")) for axis in AXES},
             "placement": record.placement,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from qdkernel.core import geometric_mean_or_none
+from qdkernel.core import BEHAVIOUR_VERSION, geometric_mean_or_none
 from qdkernel.machine import fingerprint, scaled_to_threads
 from qdkernel.runs.machine_record import MachineRecord, SizeSpeed
 
@@ -21,6 +21,7 @@ class MachineFacts:
         threads: OpenMP threads while scoring.
         accuracy: the rule by which results were judged, ``componentwise`` or ``normwise``.
         cache: the cache level that inputs were brought into before the clock started; empty: they came from memory.
+        behaviour: version of the rules that gave kernels their cells.
         bandwidth_bound: views report GB/s beside GFLOP/s.
         cpu: model name.
         cores: CPUs the run could use.
@@ -39,6 +40,7 @@ class MachineFacts:
     threads: int = 1
     accuracy: str = "componentwise"
     cache: str = ""
+    behaviour: str = BEHAVIOUR_VERSION
     bandwidth_bound: bool = False
     cpu: str = "unknown CPU"
     cores: int | None = None
@@ -87,6 +89,7 @@ def machine_facts(record: MachineRecord) -> MachineFacts:
         threads=threads,
         accuracy=record.accuracy,
         cache=record.cache,
+        behaviour=record.behaviour,
         bandwidth_bound=record.bandwidth_bound,
         cpu=machine.cpu,
         cores=machine.cores,

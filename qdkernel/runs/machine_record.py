@@ -59,6 +59,7 @@ class MachineRecord(_Part):
         threads: OpenMP threads while scoring.
         accuracy: the rule by which results were judged, ``componentwise`` or ``normwise``.
         cache: the cache level that inputs were brought into before the clock started; empty: they came from memory.
+        behaviour: version of the rules that gave kernels their cells; of runs that did not record it, the first.
         machine: the machine, as it counted in the run.
         peaks: what it can do at most.
         compiler: the compiler with its flags.
@@ -73,6 +74,7 @@ class MachineRecord(_Part):
     threads: PositiveInt
     accuracy: str
     cache: str = ""
+    behaviour: str = "behaviour/1"
     machine: Machine
     peaks: PeaksRecord
     compiler: CompilerRecord

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from qdkernel.config import Config, MachineConfig, converted
-from qdkernel.core import Cell, Evaluation, Kernel, Problem, cell_name, reachable_cells
+from qdkernel.core import BEHAVIOUR_VERSION, Cell, Evaluation, Kernel, Problem, cell_name, reachable_cells
 from qdkernel.errors import ConfigError, unknown
 from qdkernel.evaluators.measurement import BaselineChoice, MachinePeaks, TimingRule, load_or_measure_peaks
 from qdkernel.evaluators.pipeline import (
@@ -108,6 +108,7 @@ class RunEnvironment:
             threads=self.timing.threads,
             accuracy=self.spec.accuracy,
             cache=self.timing.cache,
+            behaviour=BEHAVIOUR_VERSION,
             machine=self.machine,
             peaks=PeaksRecord(peak_gflops=peaks, triad_gbytes_per_s=triads),
             compiler=CompilerRecord(

@@ -16,6 +16,12 @@ def test_a_written_record_comes_back_equal() -> None:
     assert read_machine_record(text) == RECORD
 
 
+def test_a_record_without_a_version_of_the_behaviour_is_of_the_first() -> None:
+    older = {name: value for name, value in MACHINE.items() if name != "behaviour"}
+    assert read_machine_record(json.dumps(older)).behaviour == "behaviour/1"
+    assert RECORD.behaviour == "behaviour/2"
+
+
 def test_every_mistake_is_named_with_its_place_and_what_came() -> None:
     foreign = {**MACHINE, "threads": 0, "schema_version": 2, "owner": "me"}
     with pytest.raises(ValueError, match=r"threads: Input should be greater than 0, got 0") as caught:

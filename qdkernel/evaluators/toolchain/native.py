@@ -62,7 +62,9 @@ def build_native(toolchain: Toolchain, problem: Signature) -> Built:
             {"call.h": trampoline(problem)},
         ),
         confine=build_cached(toolchain, "confine", ["confine.c", *OWN_FLAGS]),
-        trace=build_cached(toolchain, "trace.o", ["trace.c", *OWN_FLAGS, *_TRACE_FLAGS], {"wrappers.h": wrappers_header()}),
+        trace=build_cached(
+            toolchain, "trace.o", ["trace.c", *OWN_FLAGS, *_TRACE_FLAGS], {"wrappers.h": wrappers_header()}
+        ),
         intrinsics=_build_intrinsics(toolchain, CODE_FLAGS),
         unoptimised_intrinsics=_build_intrinsics(toolchain, (*CODE_FLAGS, *UNOPTIMISED_FLAGS)),
     )
