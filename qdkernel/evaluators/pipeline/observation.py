@@ -125,7 +125,7 @@ def _run(context: EvaluationContext, path: Path, counters: int, threads: int) ->
     buffers, placement = context.timer.single_calls, CpuPlacement(-1, False, _SLOWER * context.spec.run.run_s)
     trace = MemoryFile("trace", trace_bytes(counters))
     try:
-        child = context.start(path, buffers.layout, buffers.inputs, buffers.outputs("challenger"), threads, trace)
+        child = context.start(path, buffers.layout, buffers.inputs, buffers.outputs("challenger"), threads, trace=trace)
         process, wall_ns = TimedProcess("challenger", child), 0.0
         with child, outcomes(lambda _: ", while its loops were counted"):
             child.stop()

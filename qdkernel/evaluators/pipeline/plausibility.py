@@ -53,6 +53,6 @@ def check_level(timer: Timer, cell: Cell, timings: tuple[Timing, ...]) -> None:
             raise Stop(
                 Outcome.IMPLAUSIBLE,
                 f"{gflops:.1f} GFLOP/s at {size_text(scored.size)} is above the {peak:.1f} that {level} code reaches "
-                f"here{' in one thread' if serial else ''}, so the loop that does the work was not recognized; write it "
-                "as a loop of its own",
+                f"here{' in one thread' if serial else ''}, so the loop that does the work was not recognized; write "
+                "it as a loop of its own",
             )
