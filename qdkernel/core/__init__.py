@@ -32,6 +32,7 @@ from qdkernel.core.evaluation import (
     is_win,
     worth_a_duel,
 )
+from qdkernel.core.library_names import LIBRARY_NAMES
 from qdkernel.core.placement import Placement
 from qdkernel.core.pooling import pool, pooled
 from qdkernel.core.printable import one_line, printable
@@ -61,6 +62,7 @@ __all__ = [
     "AXES",
     "BEHAVIOUR_VERSION",
     "BLOCKING",
+    "LIBRARY_NAMES",
     "PREFETCH",
     "SIMD",
     "THREADING",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from qdkernel.core import LIBRARY_NAMES
 from qdkernel.evaluators.binary.control_flow import jump_target
 from qdkernel.evaluators.binary.disassembly import Disassembly, Function
 from qdkernel.evaluators.binary.shared_object import SharedObject
@@ -14,27 +15,13 @@ FILE_LIMIT = 4 << 20
 CONSTANTS_LIMIT = 256 << 10
 """Largest .rodata in bytes: room for tables, too small to embed answers."""
 
-_MATHS = [
-    "acos", "asin", "atan", "atan2", "acosh", "asinh", "atanh", "cbrt", "ceil", "copysign", "cos", "cosh", "erf",
-    "erfc", "exp", "exp2", "expm1", "fabs", "fdim", "floor", "fma", "fmax", "fmin", "fmod", "frexp", "hypot", "ilogb",
-    "ldexp", "lgamma", "llrint", "llround", "log", "log10", "log1p", "log2", "logb", "lrint", "lround", "modf",
-    "nearbyint", "nextafter", "pow", "remainder", "rint", "round", "scalbn", "sin", "sincos", "sinh", "sqrt", "tan",
-    "tanh", "tgamma", "trunc",
-]  # fmt: skip
-_MEMORY = [
-    "memcpy", "memset", "memmove", "memcmp", "malloc", "calloc", "realloc", "free", "aligned_alloc",
-    "posix_memalign",
-    "abort",  # what an honest kernel calls when malloc fails; ends the contained child and nothing else
-]  # fmt: skip
 _OPENMP = [
     "omp_get_thread_num", "omp_get_num_threads", "omp_get_max_threads", "omp_get_num_procs", "omp_in_parallel",
     "omp_in_final", "omp_get_level", "omp_get_active_level", "omp_get_max_active_levels", "omp_get_team_size",
     "omp_get_ancestor_thread_num", "omp_get_thread_limit", "omp_get_dynamic", "omp_get_nested", "omp_get_schedule",
     "omp_get_proc_bind", "omp_init_lock", "omp_set_lock", "omp_unset_lock", "omp_test_lock", "omp_destroy_lock",
 ]  # fmt: skip
-IMPORTS = frozenset(
-    [*_MATHS, *(name + "f" for name in _MATHS), *_MEMORY, *_OPENMP, "__stack_chk_fail", "__tls_get_addr"]
-)
+IMPORTS = LIBRARY_NAMES | {*_OPENMP, "__stack_chk_fail", "__tls_get_addr"}
 """Symbols a kernel may import, beside those of the OpenMP runtime's compiler interface."""
 
 # Not the half-open calls that compilers stopped emitting in 2014: a team that a kernel opens and does not close goes on

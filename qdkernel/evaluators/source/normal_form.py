@@ -7,6 +7,7 @@ import itertools
 import re
 from collections.abc import Iterator
 
+from qdkernel.core import LIBRARY_NAMES
 from qdkernel.evaluators.source.tokens import Token, Tokens, directive, is_function_like, tokenize_c
 
 _KEYWORDS = frozenset({
@@ -30,8 +31,9 @@ def normal_hash(source: str) -> str:
     """SHA-256 of the source's token-normal form, 64 hexadecimal digits.
 
     Comments and blanks are gone, and the kernel's own names (variables, parameters, static functions, macros) are
-    numbered in order of first appearance. Keywords, preprocessor, pragmas, types of headers, library functions and
-    constants, intrinsics and literals stay, so that only sources of one meaning are equal. Any text has a hash.
+    numbered in order of first appearance. Keywords, preprocessor, names that stand in a pragma, types of headers,
+    library functions and constants, intrinsics and literals stay, so that only sources of one meaning are equal: a
+    variable called ``dynamic`` does not make two schedules the same. Any text has a hash.
     """
     digest = hashlib.sha256()
     for text in _normal_texts(tokenize_c(source)):
@@ -59,6 +61,8 @@ def _own_names(tokens: Tokens) -> frozenset[str]:
     """The words that the source itself gives a meaning to."""
     defined = {line[2].text for line in tokens.lines if directive(line) == "define" and len(line) > 2}
     code = [token for line in tokens.lines if directive(line) != "pragma" for token in line]
+    in_pragmas = {token.text for line in tokens.lines if directive(line) == "pragma" for token in line}
+    kept = _KEYWORDS | _HEADER_NAMES | LIBRARY_NAMES | in_pragmas
     enumerated = set(_enumerators(code))
     bodies = set(_function_names(code))
     called = {token.text for token, after in itertools.pairwise(code) if after.text == "("}
@@ -66,7 +70,7 @@ def _own_names(tokens: Tokens) -> frozenset[str]:
     found = set()
     for token in code:
         word = token.text
-        if token.kind != "word" or word in _KEYWORDS or word in _HEADER_NAMES:
+        if token.kind != "word" or word in kept:
             continue
         if word in defined or word in bodies or word in enumerated:
             found.add(word)

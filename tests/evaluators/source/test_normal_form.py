@@ -26,7 +26,6 @@ void dgemm(int m, const double *A)
         ("/* tune: 32, 64 */", ""),
         ("    for", "\n\n\tfor"),
         ("{ return", "// why\n{\nreturn"),
-        ("total", "sum"),
         ("half", "twice"),
         ("TILE", "STEP"),
         ("ROWS", "MR"),
@@ -52,11 +51,22 @@ def test_own_names_comments_and_blanks_do_not_matter(old: str, new: str) -> None
         ("i < m", "i <= m"),
         ("inline ", ""),
         ("math.h", "float.h"),
+        ("total", "sum"),  # stands in a pragma
     ],
 )
 def test_whatever_may_change_the_code_matters(old: str, new: str) -> None:
     assert old in SOURCE
     assert normal_hash(SOURCE.replace(old, new)) != normal_hash(SOURCE)
+
+
+def test_a_name_of_the_kernels_own_does_not_hide_a_word_of_a_pragma() -> None:
+    source = "void f(int m) {{ int {0} = m;\n#pragma omp for schedule({0})\nfor (int i = 0; i < {0}; i++) g(i); }}\n"
+    assert normal_hash(source.format("dynamic")) != normal_hash(source.format("guided"))
+
+
+def test_a_name_of_the_library_is_no_name_of_the_kernels_own() -> None:
+    source = "double f(double x) {{ double (*const g)(double) = {}; return g(x); }}\n"
+    assert normal_hash(source.format("sin")) != normal_hash(source.format("cos"))
 
 
 def test_a_macro_with_parameters_differs_from_one_without() -> None:
