@@ -28,7 +28,7 @@ class RuntimeFacts:
     """What the OpenMP runtime and memcpy were asked for; the first fields of ``struct qd_facts`` (native/trace.c).
 
     Attributes:
-        rows: threads that took part in a region, the first one included.
+        rows: threads that took part in a region.
         regions: parallel regions.
         largest_team: threads of the largest team; 0 without a region.
         nested: regions of several threads inside a region of several threads.

@@ -9,7 +9,7 @@
 enum { QD_FACTS_BYTES = 4096, QD_ROWS = 64 };
 
 struct qd_facts {
-    uint64_t rows;         /* given to threads, the first thread's not counted */
+    uint64_t rows;         /* given to threads that took part in a region */
     uint64_t regions;      /* parallel regions */
     uint64_t largest_team; /* threads of the largest team */
     uint64_t nested;       /* regions started by one of several threads that had more than one thread */
@@ -66,7 +66,7 @@ static void enter(void *given)
     body->function(body->data);
 }
 
-/* More arguments than a function has are not looked at; fewer than eleven has every one of these. */
+/* None of these functions has more than eleven arguments; what is passed beyond a function's own is not looked at. */
 #define ARGUMENTS long a, long b, long c, long d, long e, long f, long g, long h, long i, long j, long k
 #define PASSED a, b, c, d, e, f, g, h, i, j, k
 
