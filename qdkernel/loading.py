@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 import threading
+import weakref
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -122,8 +123,9 @@ class _Contained:
 
     def __init__(self, context: EvaluationContext, made: Path) -> None:
         self._context = context
-        self._folder = tempfile.TemporaryDirectory(prefix="qdkernel-load-")  # as long as the kernel can be called
-        self._object = Path(shutil.copy(made, self._folder.name))
+        folder = tempfile.mkdtemp(prefix="qdkernel-load-")
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)  # when the kernel can be called no more
+        self._object = Path(shutil.copy(made, folder))
 
     def __call__(self, case: Case, given: Mapping[str, Array]) -> None:
         context = self._context

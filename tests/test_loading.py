@@ -204,6 +204,6 @@ def test_a_contained_kernel_computes_and_cannot_end_this_process(context: Evalua
     loaded(a, b, c)
     np.testing.assert_allclose(c, a @ b, rtol=1e-13)
     one = np.full((1, 1), 42.0)
-    with pytest.raises(QdkernelError, match=r"failed in its contained child \(killed by SIGABRT.*no array was changed"):
+    with pytest.raises(QdkernelError, match=r"failed in its contained child \(killed by SIG.*no array was changed"):
         loaded(one, one.copy(), c[:1, :1])
     assert c[0, 0] == pytest.approx(float(a[0] @ b[:, 0]))

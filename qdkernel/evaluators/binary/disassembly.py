@@ -16,7 +16,6 @@ _JUMP_LIMIT = 1 << 14  # a kernel has hundreds; bounds the search for loops, whi
 _TABLE_LIMIT = 256  # indirect jumps; every one may have a thousand targets
 _RIP = re.compile(r"\[rip ([+-]) (0x[0-9a-f]+|\d+)\]")
 _TABLE_ENTRIES = 1024  # more than any switch over edge sizes
-_TABLE_REACH = 16  # instructions between loading a jump table's address and jumping through it
 _PADDING = re.compile(rb"(?:\x66|\x2e|\x0f\x1f.|\x90|\x00|\xcc)*", re.DOTALL)
 
 
@@ -154,17 +153,19 @@ def _function(
 ) -> Function:
     references, tables, untraced = [], {}, []
     addresses = frozenset(instruction.address for instruction in instructions)
-    pointed = frozenset(_pointed(instructions, constants.pointers))
-    labels, callees = tuple(sorted(pointed & addresses)), sorted(pointed & starts)
-    for i, instruction in enumerate(instructions):
+    loads = [instruction for instruction in instructions if instruction.mnemonic == "lea" and rip_address(instruction)]
+    pointed = frozenset(_pointed(loads, constants.pointers))
+    callees = sorted(pointed & starts)
+    for instruction in instructions:
         target, by_address, by_pointer = jump_target(instruction), "rip" in instruction.operands, False
         if target is not None:
             own = target in addresses and not instruction.mnemonic.endswith("call")
             if target in starts and not own:
                 references.append(Reference(instruction.address, function=target))
         elif _is_indirect_jump(instruction):
-            before = instructions[max(0, i - _TABLE_REACH) : i]
-            tables[instruction.address] = _jump_table(before, addresses, constants.sections) or labels
+            before = [load for load in loads if load.address < instruction.address]
+            table = _jump_table(before, addresses, constants.sections)
+            tables[instruction.address] = table or tuple(sorted(pointed & addresses))
             by_pointer = not tables[instruction.address]
         elif by_address and (reference := _by_address(instruction, starts, got)) is not None:
             references.append(reference)
@@ -176,10 +177,9 @@ def _function(
     return Function(function.name, function.address, instructions, tuple(references), tables, tuple(untraced))
 
 
-def _pointed(instructions: Sequence[Instruction], pointers: Mapping[int, int]) -> Iterator[int]:
+def _pointed(loads: Sequence[Instruction], pointers: Mapping[int, int]) -> Iterator[int]:
     """Where the tables of constant pointers lead whose address a function loads: labels, or other functions."""
-    loaded = {rip_address(instruction) for instruction in instructions if instruction.mnemonic == "lea"}
-    for place in pointers.keys() & loaded:
+    for place in pointers.keys() & {rip_address(load) for load in loads}:
         for entry in range(place, place + 8 * _TABLE_ENTRIES, 8):
             if entry not in pointers:
                 break
@@ -212,16 +212,16 @@ def _by_address(instruction: Instruction, starts: frozenset[int], got: Mapping[i
     return None
 
 
-def _jump_table(before: Sequence[Instruction], addresses: frozenset[int], rodata: Sequence[Section]) -> tuple[int, ...]:
-    """Targets of a position-independent switch: 32-bit offsets from the table's own address."""
-    for instruction in reversed(before):
-        if instruction.mnemonic != "lea" or "rip" not in instruction.operands:
-            continue
-        table = rip_address(instruction)
+def _jump_table(loads: Sequence[Instruction], addresses: frozenset[int], rodata: Sequence[Section]) -> tuple[int, ...]:
+    """Targets of a position-independent switch: 32-bit offsets from the address of the last table that was loaded."""
+    for load in reversed(loads):
+        table = rip_address(load)
         for section in rodata:
             if table is not None and section.holds(table):
                 start = table - section.address
-                return tuple(_table_entries(section.data[start : start + 4 * _TABLE_ENTRIES], table, addresses))
+                found = tuple(_table_entries(section.data[start : start + 4 * _TABLE_ENTRIES], table, addresses))
+                if found:
+                    return found
     return ()
 
 
