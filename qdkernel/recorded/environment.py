@@ -80,7 +80,7 @@ class RecordedSpace:
                 problem=find_problem(machine.problem),
                 machine=machine.machine,
                 peaks=peaks,
-                toolchain=Toolchain(compiler.command, "ld", compiler.version, compiler.flags),
+                toolchain=Toolchain(compiler.command, "as", "ld", compiler.version, compiler.flags),
                 spec=spec,
                 scratch=scratch,
                 baseline=machine.baseline.name,

@@ -219,6 +219,7 @@ def linked(code: bytes, constants: bytes = b"") -> SharedObject:
         sections,
         (function,),
         {0x300000: "omp_get_thread_num"},
+        {},
         "",
     )
 

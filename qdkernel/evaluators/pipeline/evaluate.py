@@ -190,7 +190,7 @@ def verify(context: EvaluationContext, builder: EvaluationBuilder, made: Path) -
         with context.start(made, suite.layout, suite.inputs, suite.outputs, threads) as child:
             verification = _verify_pass(context, builder, child, threads)
         results.append(suite.results())
-    builder.verification = replace(verification, deterministic=np.array_equal(*results[-2:]))
+    builder.verification = replace(verification, deterministic=np.array_equal(results[-2], results[-1]))
 
 
 def _verify_pass(
