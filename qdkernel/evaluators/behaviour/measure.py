@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from qdkernel.core import AXES, Cell
 from qdkernel.evaluators.behaviour.busiest_loop import LEAST_SHARE, BusiestLoop, busiest_loop
 from qdkernel.evaluators.behaviour.hot_loop import LEAST_ACCUMULATORS, MachineLoop, call_graph, hot_loop
+from qdkernel.evaluators.behaviour.loop_facts import loop_facts
 from qdkernel.evaluators.behaviour.observed import Observed
 from qdkernel.evaluators.behaviour.packing import copied_bytes, find_packing, has_copy_code
 from qdkernel.evaluators.behaviour.threading import observed_threading, threading_level
@@ -51,7 +52,7 @@ def describe(
         nest_depth: loops in the textbook implementation's nest.
 
     Returns:
-        Level indices in the order of ``AXES``, and the sentences by axis name.
+        Level indices in the order of ``AXES``, and the sentences by axis name; one on the ``hot loop`` beside them.
     """
     code = _Code(source, so, disassembly, extent, nest_depth)
     hot = hot_loop(disassembly, code.graph)
@@ -62,7 +63,7 @@ def describe(
         "threading": threading_level(disassembly, code.graph),
         "prefetch": _prefetch(code, None),
     }
-    return _cell(found)
+    return _cell(found, hot)
 
 
 def describe_run(
@@ -94,7 +95,7 @@ def describe_run(
         "threading": observed_threading(disassembly, code.graph, observed),
         "prefetch": _prefetch(code, observed),
     }
-    return _cell(found)
+    return _cell(found, hot)
 
 
 class _Code:
@@ -108,9 +109,12 @@ class _Code:
         self.extent, self.nest_depth = extent, nest_depth
 
 
-def _cell(found: Mapping[str, tuple[str, str]]) -> tuple[Cell, dict[str, str]]:
+def _cell(found: Mapping[str, tuple[str, str]], hot: MachineLoop | None) -> tuple[Cell, dict[str, str]]:
     cell = Cell(*(axis.levels.index(found[axis.name][0]) for axis in AXES))
-    return cell, {name: sentence for name, (_, sentence) in found.items()}
+    evidence = {name: sentence for name, (_, sentence) in found.items()}
+    if hot is not None:
+        evidence["hot loop"] = str(loop_facts(hot.instructions))
+    return cell, evidence
 
 
 def _simd(hot: MachineLoop | None) -> tuple[str, str]:

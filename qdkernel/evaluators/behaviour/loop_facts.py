@@ -1,0 +1,76 @@
+"""What one iteration of the hot loop executes, counted in its machine code."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from qdkernel.evaluators.binary import Instruction, arithmetic
+
+_MEMORY = re.compile(r"\bptr (?:[c-gs]s:)?\[")
+_STACK = re.compile(r"\bptr \[r[sb]p\b")
+_FUSED = re.compile(r"vfn?m(?:add|sub)")
+_MOVE = re.compile(r"v?mov")
+
+
+@dataclass(frozen=True)
+class LoopFacts:
+    """Counts for one iteration, inner loops left out.
+
+    Attributes:
+        instructions: all of them.
+        fused: fused multiply-adds, scalar or vector.
+        arithmetic: floating-point operations of every kind, the fused ones included, as instructions.
+        loads: instructions that read memory, arithmetic with a memory operand included; prefetches are none.
+        stores: instructions that write memory.
+        spills: loads and stores of vector registers on the stack: too few registers for what is kept in them.
+        broadcasts: loads that copy one element into a whole vector.
+    """
+
+    instructions: int
+    fused: int
+    arithmetic: int
+    loads: int
+    stores: int
+    spills: int
+    broadcasts: int
+
+    def __str__(self) -> str:
+        """A line for people and models, e.g. ``12 fused multiply-adds, 8 loads (6 broadcasts), 0 stores, ...``."""
+        work = f"{self.fused} fused multiply-adds" if self.fused else f"{self.arithmetic} arithmetic instructions"
+        if self.fused and self.arithmetic > self.fused:
+            work += f" and {self.arithmetic - self.fused} other arithmetic instructions"
+        broadcasts = f" ({self.broadcasts} broadcasts)" if self.broadcasts else ""
+        return (
+            f"{work}, {self.loads} loads{broadcasts}, {self.stores} stores, {self.spills} spills, "
+            f"{self.instructions} instructions per iteration"
+        )
+
+
+def loop_facts(instructions: Iterable[Instruction]) -> LoopFacts:
+    """The counts of the instructions of one iteration."""
+    listed = tuple(instructions)
+    stores = [each for each in listed if _stores(each)]
+    loads = [each for each in listed if _loads(each)]
+    return LoopFacts(
+        instructions=len(listed),
+        fused=sum(_FUSED.match(each.mnemonic) is not None for each in listed),
+        arithmetic=sum(arithmetic(each) is not None for each in listed),
+        loads=len(loads),
+        stores=len(stores),
+        spills=sum(_STACK.search(each.operands) is not None and "mm" in each.operands for each in (*loads, *stores)),
+        broadcasts=sum("broadcast" in each.mnemonic or "{1to" in each.operands for each in loads),
+    )
+
+
+def _stores(instruction: Instruction) -> bool:
+    """Whether the first operand is memory and a move: a comparison with memory only reads it."""
+    first = instruction.operands.partition(",")[0]
+    writes = _MOVE.match(instruction.mnemonic) or instruction.mnemonic.startswith("vextract")
+    return bool(writes and _MEMORY.search(first))
+
+
+def _loads(instruction: Instruction) -> bool:
+    reads = _MEMORY.search(instruction.operands) and not instruction.mnemonic.startswith(("lea", "prefetch", "nop"))
+    return bool(reads) and not _stores(instruction)
