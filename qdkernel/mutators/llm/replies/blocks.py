@@ -12,6 +12,7 @@ MAX_BLOCKS = 100  # applying one is linear in the kernel; no sensible edit has a
 
 # Five to nine marks, since models miscount the seven; no line of C begins like this. Whatever follows is ignored.
 _MARKER = re.compile(r"[ \t]*+(?:(<{5,9})(?!<)|(={5,9})(?![^\s])|(>{5,9})(?!>))")
+_FUNCTION = re.compile(r"[ \t]*+<{5,9}[ \t]*+FUNCTION[ \t]++(\w+)", re.IGNORECASE)
 _FENCE = re.compile(r"[ \t]*+`{3,}[\w+]*+[ \t]*+")
 
 
@@ -36,24 +37,30 @@ class BlocksRead:
 
 
 def read_blocks(lines: Sequence[str]) -> BlocksRead:
-    """The blocks ``<<<<<<< SEARCH``, ``=======``, ``>>>>>>> REPLACE`` of a text, inside fences or not."""
+    """The blocks ``<<<<<<< SEARCH``, ``=======``, ``>>>>>>> REPLACE`` of a text, inside fences or not.
+
+    A block ``<<<<<<< FUNCTION name`` has no SEARCH part: all of it up to its end replaces the function.
+    """
     blocks: list[EditBlock] = []
     search: list[str] | None = None
     replace: list[str] | None = None
+    function = ""
     broken = False
     for mark, line in _marked(lines):
         if mark == "<":
             broken = broken or search is not None
-            search, replace = [], None
+            named = _FUNCTION.match(line)
+            function = named[1] if named else ""
+            search, replace = [], [] if named else None
         elif search is None:
             broken = broken or mark == ">"  # an end without a begin; a lone row of = is a heading's underline
-        elif mark == "=" and replace is None:
-            replace = []
+        elif mark == "=" and (replace is None or function):
+            replace = []  # some models put a divider, and the old function before it
         elif mark == ">":
             if replace is None:
                 broken = True
             else:
-                blocks.append(EditBlock(_joined(search), _joined(replace)))
+                blocks.append(EditBlock(_joined(search), _joined(replace), function))
             search = replace = None
         else:
             (search if replace is None else replace).append(line)

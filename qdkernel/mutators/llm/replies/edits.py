@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from qdkernel.mutators.llm.replies.edit_errors import Miss, ambiguous, explain, no_place, plain_miss
+from qdkernel.mutators.llm.replies.functions import function_lines
 
 __all__ = ["EditBlock", "Miss", "apply_edits", "explain"]
 
@@ -14,10 +15,11 @@ _MAX_PLACES = 64  # matches of one block that are looked at; more are as ambiguo
 
 @dataclass(frozen=True)
 class EditBlock:
-    r"""Lines of a kernel and what is to stand in their place; each line ends in ``\n``."""
+    r"""Lines of a kernel, or a function by its name, and what is to stand in their place; each line ends in ``\n``."""
 
     search: str
     replace: str
+    function: str = ""
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,10 @@ def apply_edits(source: str, blocks: Sequence[EditBlock]) -> str | Miss:
     (its replacement is indented as the kernel is; a place where all lines are shifted alike goes first); else the
     same without the empty lines at its ends. Nothing is guessed: two such places are a miss that asks for more
     context, since the wrong one could compile and be correct, only not what was meant. An empty SEARCH fits only an
-    empty kernel. Lines end in ``\n`` afterwards.
+    empty kernel. A block that names a function replaces its definition. Lines end in ``\n`` afterwards.
     """
     nothing = plain_miss("the edits change nothing")
-    if all(block.search == block.replace for block in blocks):
+    if all(block.search == block.replace and not block.function for block in blocks):
         return nothing
     before = _split(source)
     lines = list(before)
@@ -53,6 +55,11 @@ def apply_edits(source: str, blocks: Sequence[EditBlock]) -> str | Miss:
 
 def _place(lines: list[str], block: EditBlock, number: int) -> _Place | Miss:
     search, replace = _split(block.search), _split(block.replace)
+    if block.function:
+        extent = function_lines("\n".join(lines), block.function)
+        if extent is None:
+            return plain_miss(f"the kernel defines no function {block.function}, or more than one of that name", number)
+        return _Place(extent.start, len(extent), replace)
     if not any(line.strip() for line in search):
         if any(line.strip() for line in lines):
             return plain_miss("its SEARCH part is empty, but the kernel is not", number)

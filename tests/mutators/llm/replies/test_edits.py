@@ -187,3 +187,36 @@ ONE_CHARACTER_LINES = "x\n" * 32768
 def test_large_sources_of_any_shape_give_a_short_explanation(base: str, search: str) -> None:
     # None of these ends within the patience of a test when the work is quadratic.
     assert len(explain(missed(base, (search, "")))) < 15_000
+
+
+HELPERS = """\
+#include <math.h>
+static void set(double *x);
+
+/* doubles x */
+static inline __attribute__((noinline))
+void twice(double *x)
+{
+    if (x) { *x *= 2.0; }
+}
+static void set(double *x) { *x = 1.0; }
+"""
+
+
+def test_a_function_is_replaced_by_its_name_attributes_and_return_type_included() -> None:
+    new = "static void twice(double *x) { *x += *x; }\n"
+    result = apply_edits(HELPERS, [EditBlock("", new, "twice")])
+    start, end = HELPERS.index("static inline"), HELPERS.index("static void set(double *x) {")
+    assert result == HELPERS[:start] + new + HELPERS[end:]
+
+
+def test_a_declaration_is_no_definition() -> None:
+    result = apply_edits(HELPERS, [EditBlock("", "static void set(double *x) { *x = 2.0; }\n", "set")])
+    assert result == HELPERS.replace("*x = 1.0", "*x = 2.0")
+
+
+@pytest.mark.parametrize("text", [HELPERS, HELPERS.replace("twice", "other") + HELPERS.replace("twice", "other")])
+def test_a_function_that_is_not_defined_once_is_a_miss(text: str) -> None:
+    miss = apply_edits(text, [EditBlock("", "void other(void) {}\n", "other")])
+    assert isinstance(miss, Miss)
+    assert explain(miss).startswith("Block 1: the kernel defines no function other, or more than one of that name")
