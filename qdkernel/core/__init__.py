@@ -54,8 +54,9 @@ from qdkernel.core.problem import (
 )
 from qdkernel.core.proposal import Arm, Notes, Proposal, Provenance
 from qdkernel.core.prototype import check_prototype, parse_prototype, prototype_header, trampoline
+from qdkernel.core.sampled_speed import SampledSpeed, sampled_speed
 from qdkernel.core.stage import Stage
-from qdkernel.core.statistics import geometric_mean, geometric_mean_or_none, median_ratio
+from qdkernel.core.statistics import Interval, geometric_mean, geometric_mean_or_none, median_ratio
 from qdkernel.core.status import RunStatus, StopReason
 
 __all__ = [
@@ -82,6 +83,7 @@ __all__ = [
     "Expected",
     "Fault",
     "InputFamily",
+    "Interval",
     "Kernel",
     "KernelBaseline",
     "KernelId",
@@ -97,6 +99,7 @@ __all__ = [
     "Provenance",
     "Role",
     "RunStatus",
+    "SampledSpeed",
     "Scalar",
     "Signature",
     "Simd",
@@ -120,6 +123,7 @@ __all__ = [
     "printable",
     "prototype_header",
     "reachable_cells",
+    "sampled_speed",
     "size_text",
     "trampoline",
     "within_bound",
