@@ -37,7 +37,8 @@ class RunStatus:
     """Progress of a run, as the display shows it.
 
     ``evaluations`` counts those of the whole run, ``session_evaluations`` those since it was started or resumed;
-    ``models`` is a line on the models' use, empty when there is none.
+    ``models`` is a line on the models' use, empty when there is none; ``parked`` counts models' kernels that wait for a
+    quieter host.
     """
 
     evaluations: int = 0
@@ -50,5 +51,6 @@ class RunStatus:
     best_ratio: float = 0.0
     news: str = ""
     models: str = ""
+    parked: int = 0
     stage: str = ""
     elapsed_s: float = 0.0

@@ -61,7 +61,7 @@ class _PlainLines:
         self._next, self._told = now + _PLAIN_EVERY_S, status.evaluations
         best = _best(status, self._peak)
         line = f"{status.elapsed_s:5.0f} s  {_counts(status)}  cells {_cells(status)}  {best}"
-        line += "".join(f"  {one_line(part)}" for part in (status.stage, status.models) if part)
+        line += "".join(f"  {one_line(part)}" for part in (status.stage, status.models, _parked(status)) if part)
         if status.news != self._news:
             self._news = status.news
             line += f"  | {one_line(status.news)}"
@@ -104,8 +104,14 @@ class _LivePanel:
             table.add_row("stage", Text(one_line(status.stage)))
         if status.models:
             table.add_row("models", Text(one_line(status.models)))
+        if status.parked:
+            table.add_row("waiting", Text(_parked(status)))
         table.add_row("latest", Text(one_line(status.news)))
         return table
+
+
+def _parked(status: RunStatus) -> str:
+    return f"{status.parked} of models' kernels wait for a quieter host" if status.parked else ""
 
 
 def _counts(status: RunStatus) -> str:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from qdkernel.archives import CONTESTS, KernelArchive
-from qdkernel.backends import Backend, make_backend
+from qdkernel.backends import Backend, Done, make_backend
 from qdkernel.core import Evaluation, KernelId, Outcome, Placement, RunStatus, StopReason
 from qdkernel.evaluators.pipeline import EvaluationTask
 from qdkernel.machine import CoreLock
@@ -17,6 +17,7 @@ from qdkernel.runs import EventKind, RunFolder
 from qdkernel.search.archive_fold import ArchiveFold
 from qdkernel.search.environment import RunEnvironment
 from qdkernel.search.held_out import calibrated, draw_sizes, held_out_spec, time_held_out
+from qdkernel.search.parking import Parking
 from qdkernel.search.remeasure import Remeasurement
 from qdkernel.search.source import PendingProposal, Source
 
@@ -64,6 +65,7 @@ class Evolution:
         self._lock = CoreLock()
         self._under_way: dict[int, PendingProposal] = {}
         self._contests: Counter[int] = Counter()
+        self._parking = Parking()
         self._stopping = False
         self._start = time.monotonic()
 
@@ -87,21 +89,38 @@ class Evolution:
 
     def _search(self, backend: Evaluations) -> StopReason:
         reason = self._fill(backend)
-        while reason is None or backend.pending:
+        while reason is None or backend.pending or (self._parking and not self._stopping):
             # With room for more the source is asked again soon; it may be waiting for a model.
-            room = reason is None and backend.pending < backend.capacity
+            room = (reason is None or self._parking) and backend.pending < backend.capacity
             for done in backend.completed(_IDLE_S if room else None):
-                pending = self._under_way[done.number]
-                if self._place(done.number, done.result or _lost(pending.proposal.kernel.id)):
-                    backend.submit(done.number, self._task(pending))
-                self._show(self.status)
+                self._take_in(done, backend)
+            if reason is not None:
+                self._submit_parked(backend)
             if not backend.pending:  # nothing is being timed, so the display may compute
                 self._update_status()
                 self._show(self.status)
             reason = reason or self._fill(backend)
-            if reason is None and not backend.pending:
+            if not backend.pending and (reason is None or self._parking):
                 time.sleep(_IDLE_S)
         return reason
+
+    def _take_in(self, done: Done[Evaluation], backend: Evaluations) -> None:
+        """Places a result, unless its kernel is to be evaluated again: at once, or when the host is quieter."""
+        pending = self._under_way[done.number]
+        evaluation = done.result or _lost(pending.proposal.kernel.id)
+        if self._parking.park(done.number, pending.proposal, evaluation):
+            self._source.parked(pending.proposal, evaluation)
+        elif self._place(done.number, evaluation):
+            backend.submit(done.number, self._task(pending))
+        self._show(self.status)
+
+    def _submit_parked(self, backend: Evaluations) -> None:
+        """Tries the parked kernels again whose pause has ended; they go before new proposals."""
+        while not self._stopping and backend.pending < backend.capacity:
+            number = self._parking.next()
+            if number is None:
+                return
+            backend.submit(number, self._task(self._under_way[number]))
 
     def _computing(self) -> contextlib.AbstractContextManager[None]:
         """Held while this process computes, so not beside a benchmark; not while it waits for the disk."""
@@ -109,12 +128,14 @@ class Evolution:
 
     def _update_status(self) -> None:
         self.status.elapsed_s = time.monotonic() - self._start
+        self.status.parked = len(self._parking)
         self._source.update_status(self.status)
 
     def _fill(self, backend: Evaluations) -> StopReason | None:
         """Submits proposals until the workers are busy; the reason when there are no more."""
+        self._submit_parked(backend)
         while backend.pending < backend.capacity:
-            reason = self._spent(backend.pending)
+            reason = self._spent(backend.pending + len(self._parking))
             pending = None
             if reason is None:
                 with self._computing():

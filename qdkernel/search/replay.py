@@ -55,6 +55,9 @@ class Replay:
     ) -> None:
         """Changes nothing: the recorded run decides what comes next."""
 
+    def parked(self, proposal: Proposal, evaluation: Evaluation) -> None:
+        """Changes nothing."""
+
     def recorded(self, proposal: Proposal, evaluation: Evaluation, placement: Placement) -> None:
         """Changes nothing."""
 

@@ -64,6 +64,9 @@ class Source(Protocol):
             cost: of the evaluation, as a share of the budget.
         """
 
+    def parked(self, proposal: Proposal, evaluation: Evaluation) -> None:
+        """A model's kernel could not be timed and will be tried again; ``evaluated`` follows."""
+
     def recorded(self, proposal: Proposal, evaluation: Evaluation, placement: Placement) -> None:
         """What became of a proposal of an earlier session; its gain and cost are in the saved state."""
 

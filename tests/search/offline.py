@@ -90,13 +90,15 @@ def environment(config: Config, work: Work = hashed) -> Iterator[RunEnvironment]
 
 
 @contextlib.contextmanager
-def search(config: Config, folder: RunFolder, work: Work = hashed) -> Iterator[Assembled]:
-    """A run about to begin, whose kernels ``work`` evaluates in this process."""
+def search(
+    config: Config, folder: RunFolder, work: Work = hashed, recorded: RunFolder | None = None
+) -> Iterator[Assembled]:
+    """A run about to begin, whose kernels ``work`` evaluates in this process; of ``recorded`` a replay."""
     with (
         environment(config, work) as place,
         mock.patch.dict("qdkernel.backends.registry.BACKENDS", {"local": InTurn}),
     ):
-        run = assemble(place, folder, lambda status: None, lambda text: None)
+        run = assemble(place, folder, lambda status: None, lambda text: None, recorded)
         try:
             yield run
         finally:
