@@ -245,6 +245,11 @@ class LimitsConfig(Section):
 class SelectionConfig(Section):
     """How the next parent and target cell are chosen; what the two leave over is to beat the fastest kernel."""
 
+    exploit: Probability = Field(
+        default=1 / 3,
+        description="With search: map-elites, share of the proposals on the best cell and its neighbours, without a "
+        "target included; a third keeps the best kernel improving. The other settings divide the rest.",
+    )
     explore: Probability = Field(
         default=0.6, description="Probability of aiming at an empty cell next to a filled one; 0.6 fills cells early."
     )
@@ -260,6 +265,15 @@ class SelectionConfig(Section):
         default=0.1,
         description="With search: softmax, how much slower than the best elite, as a fraction of it, makes an elite e "
         "times less likely as a parent; 0.1 is where FunSearch begins.",
+    )
+
+    exploration: PositiveFloat = Field(
+        default=0.3,
+        description="With search: mcts, weight of what was seldom tried against what is fast, as a share of the best "
+        "objective.",
+    )
+    islands: Annotated[int, Field(ge=2, le=64)] = Field(
+        default=4, description="With search: islands, populations that evolve apart."
     )
 
     @model_validator(mode="after")
@@ -305,12 +319,13 @@ class Config(Section):
         "QDKERNEL_MODEL and QDKERNEL_API_KEY; none by default.",
     )
     llm: LlmConfig = Field(default=LlmConfig(), description="How the run uses its models.")
-    search: Literal["map-elites", "best-of-n", "random-parents", "softmax"] = Field(
+    search: Literal["map-elites", "best-of-n", "random-parents", "softmax", "mcts", "islands"] = Field(
         default="map-elites",
         description="map-elites takes parents and targets from the archive. For comparison, best-of-n starts every "
         "proposal from the seed kernels and fills the archive only to be looked at; random-parents draws a parent "
         "uniformly from all correct kernels and aims at no cell. softmax draws a parent from the archive by its "
-        "objective, as FunSearch does, and aims at no cell.",
+        "objective, as FunSearch does, and aims at no cell; mcts searches the tree of lineages (UCT), and islands "
+        "breeds several populations with migration.",
     )
     stage_order: StageOrder = Field(
         default="advance",

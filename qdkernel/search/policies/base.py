@@ -33,11 +33,14 @@ class Situation:
         elites: the archive by cell.
         permitted: cells that the stage permits; ``None`` for all.
         parent_factor: how much likelier than usual a cell's elite should be a parent, by what its children earned.
+        ceiling: what a kernel of a cell can reach at most, as a share of the fastest cell's; 0 for a cell that is not
+            worth aiming at.
     """
 
     elites: Mapping[Cell, Elite]
     permitted: frozenset[Cell] | None = None
     parent_factor: Factor = lambda cell: 1.0
+    ceiling: Factor = lambda cell: 1.0
 
 
 class SelectionPolicy(Protocol):

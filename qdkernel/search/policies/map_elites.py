@@ -1,13 +1,14 @@
 """Parents and targets from the archive (MAP-Elites, Mouret and Clune 2015, arXiv 1504.04909), with directed targets.
 
-Targets are chosen on purpose, as the directional emitters of quality-diversity search choose them: an empty cell
-beside a filled one, a filled cell that is slow beside its neighbors, or no cell in particular.
+Targets are chosen on purpose, as the directional emitters of quality-diversity search choose them: the best cell or one
+beside it, an empty cell beside a filled one, a filled cell that is slow beside its neighbors, or no cell in particular;
+the likelier the more a kernel of the cell can reach on this machine.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ class MapElites:
 
     Args:
         reachable: cells this machine can fill.
-        options: ``explore`` and ``improve`` are the probabilities of the first two kinds of target.
+        options: ``exploit``, ``explore`` and ``improve`` divide the choices among the kinds of target.
     """
 
     name = "map-elites"
@@ -31,6 +32,7 @@ class MapElites:
 
     def __init__(self, reachable: frozenset[Cell], options: SelectionConfig) -> None:
         self._reachable = reachable
+        self._exploit = options.exploit
         self._explore = options.explore
         self._improve = options.improve
         self._aimed: Counter[Cell] = Counter()
@@ -43,18 +45,16 @@ class MapElites:
         elites, permitted, factor = situation.elites, situation.permitted, situation.parent_factor
         if not elites:
             return NO_CHOICE
-        draw = rng.random()
-        target: Cell | None = None
-        if draw < self._explore:
-            target = self._empty_neighbour(elites, rng, permitted)
-        elif draw < self._explore + self._improve:
-            target = self._weak_cell(elites, rng, permitted)
+        exploits = rng.random() < self._exploit
+        best = max(elites.values(), key=lambda elite: (elite.objective, elite.cell))
+        target = self._near(best.cell, situation, rng) if exploits else self._elsewhere(situation, rng)
         if target is None and permitted is not None:
             target = any_cell(permitted & self._reachable, rng)
         if target is None:
-            return Choice(_by_rank(list(elites.values()), rng, factor), None)
+            return Choice(best if exploits else _by_rank(list(elites.values()), rng, factor), None)
         self._aimed[target] += 1
-        return Choice(self._parent_for(target, elites, rng, factor), target)
+        near = [elites[cell] for cell in (target, *neighbours(target)) if cell in elites]
+        return Choice(_by_rank(near or list(elites.values()), rng, factor), target)
 
     def to_json(self) -> dict[str, Any]:  # Any: JSON
         """How often each cell was aimed at."""
@@ -64,33 +64,39 @@ class MapElites:
         """The inverse of ``to_json``."""
         self._aimed = Counter({parse_cell(name): int(count) for name, count in data["aimed"].items()})
 
-    def _empty_neighbour(
-        self, elites: Mapping[Cell, Elite], rng: np.random.Generator, permitted: frozenset[Cell] | None
-    ) -> Cell | None:
+    def _near(self, best: Cell, situation: Situation, rng: np.random.Generator) -> Cell | None:
+        """The best cell or one beside it; ``None`` as often as the likeliest of them."""
+        around = [cell for cell in (best, *neighbours(best)) if cell in self._reachable]
+        aims = [cell for cell in around if situation.permitted is None or cell in situation.permitted]
+        weights = [situation.ceiling(cell) / (1 + self._aimed[cell]) for cell in aims]
+        return _weighted([*aims, None], [*weights, max(weights, default=0.0)], rng)
+
+    def _elsewhere(self, situation: Situation, rng: np.random.Generator) -> Cell | None:
+        draw = rng.random()
+        if draw < self._explore:
+            return self._empty_neighbour(situation, rng)
+        return self._weak_cell(situation, rng) if draw < self._explore + self._improve else None
+
+    def _empty_neighbour(self, situation: Situation, rng: np.random.Generator) -> Cell | None:
+        elites, permitted = situation.elites, situation.permitted
         near_cells = {near for cell in elites for near in neighbours(cell) if near not in elites} & self._reachable
         empty = sorted(near_cells if permitted is None else near_cells & permitted)
-        if not empty:
-            return None
         # Cells that were aimed at in vain may not exist in practice: each try makes the next less likely.
-        weights = np.array([1.0 / (1 + self._aimed[cell]) ** 2 for cell in empty])
-        return empty[int(rng.choice(len(empty), p=weights / weights.sum()))]
+        return _weighted(empty, [situation.ceiling(cell) / (1 + self._aimed[cell]) ** 2 for cell in empty], rng)
 
-    def _weak_cell(
-        self, elites: Mapping[Cell, Elite], rng: np.random.Generator, permitted: frozenset[Cell] | None
-    ) -> Cell | None:
+    def _weak_cell(self, situation: Situation, rng: np.random.Generator) -> Cell | None:
+        elites, permitted = situation.elites, situation.permitted
         cells = sorted(elites if permitted is None else permitted & elites.keys())
-        if not cells:
-            return None
-        shortfall = np.array([_shortfall(cell, elites) for cell in cells])
-        weights = (0.1 + shortfall) / (1 + np.array([self._aimed[cell] for cell in cells]))
-        return cells[int(rng.choice(len(cells), p=weights / weights.sum()))]
+        weights = [
+            situation.ceiling(cell) * (0.1 + _shortfall(cell, elites)) / (1 + self._aimed[cell]) for cell in cells
+        ]
+        return _weighted(cells, weights, rng)
 
-    def _parent_for(
-        self, target: Cell, elites: Mapping[Cell, Elite], rng: np.random.Generator, factor: Factor
-    ) -> Elite:
-        """The elite of the target or of one of its neighbors, the faster the likelier."""
-        near = [elites[cell] for cell in (target, *neighbours(target)) if cell in elites]
-        return _by_rank(near or list(elites.values()), rng, factor)
+
+def _weighted(cells: Sequence[Cell | None], weights: Sequence[float], rng: np.random.Generator) -> Cell | None:
+    """One of the cells; ``None`` when none has a weight."""
+    total = sum(weights)
+    return cells[int(rng.choice(len(cells), p=np.array(weights) / total))] if total > 0 else None
 
 
 def _shortfall(cell: Cell, elites: Mapping[Cell, Elite]) -> float:

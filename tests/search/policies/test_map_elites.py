@@ -13,7 +13,7 @@ CORNER = Cell(0, 0, 0, 0)
 
 
 def policy(explore: float, improve: float, reachable: frozenset[Cell] = REACHABLE) -> MapElites:
-    return MapElites(reachable, SelectionConfig(explore=explore, improve=improve))
+    return MapElites(reachable, SelectionConfig(exploit=0.0, explore=explore, improve=improve))
 
 
 def test_an_empty_archive_gives_no_parent_and_no_target() -> None:
@@ -56,3 +56,25 @@ def test_what_is_left_over_picks_any_elite_the_faster_the_likelier() -> None:
     elites = {CORNER: elite(CORNER, 1.0), other: elite(other, 90.0)}
     parents = [policy(0.0, 0.0).choose(Situation(elites), rng).parent for _ in range(200)]
     assert parents.count(elites[other]) > parents.count(elites[CORNER]) > 0
+
+
+def test_a_share_of_the_choices_is_the_best_cell_or_beside_it_without_a_target_included() -> None:
+    best = Cell(4, 3, 1, 0)
+    elites = {CORNER: elite(CORNER, 1.0), best: elite(best, 90.0)}
+    selector, rng = MapElites(REACHABLE, SelectionConfig(exploit=1.0)), np.random.default_rng(0)
+    choices = [selector.choose(Situation(elites), rng) for _ in range(200)]
+    targets = {choice.target for choice in choices}
+    assert targets == {None, best, *neighbours(best)} & {None, *REACHABLE}
+    assert {choice.parent for choice in choices} == {elites[best]}
+
+
+def test_a_cell_of_a_low_ceiling_is_aimed_at_less_and_one_without_any_never() -> None:
+    def ceiling(cell: Cell) -> float:
+        return 0.0 if cell.threading else 1.0 if cell.blocking == 1 else 0.1
+
+    selector, rng = policy(1.0, 0.0), np.random.default_rng(0)
+    situation = Situation({CORNER: elite(CORNER, 1.0)}, ceiling=ceiling)
+    first = [policy(1.0, 0.0).choose(situation, rng).target for _ in range(100)]
+    assert first.count(Cell(1, 0, 0, 0)) > 60
+    targets = [selector.choose(situation, rng).target for _ in range(60)]
+    assert all(target is not None and target.threading == 0 for target in targets)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
 from qdkernel.config import Config, SelectionConfig
+from qdkernel.core import Cell
+from qdkernel.mutators import Elite
 from qdkernel.search.policies import POLICIES, SelectionPolicy, Situation
 from tests.fake_runs import new_run
 from tests.search.offline import configured, search
@@ -77,10 +80,82 @@ class TestSoftmax(SelectionPolicyConformance):
         assert None not in {choice.target for choice in self.choices(policy, Situation(ELITES, PERMITTED))}
 
 
+def child(parent: Elite, cell: Cell, gflops: float) -> Elite:
+    return replace(elite(cell, gflops), parents=(parent.kernel.id,))
+
+
+class TestTreeSearch(SelectionPolicyConformance):
+    def make(self) -> SelectionPolicy:
+        return made("mcts")
+
+    def test_a_lineage_that_leads_to_fast_kernels_is_followed(self) -> None:
+        policy, root = made("mcts", exploration=0.05), elite(CELLS[0], 1.0)
+        good, bad = child(root, CELLS[1], 2.0), child(root, CELLS[2], 2.1)
+        best = child(good, CELLS[3], 9.0)
+        for node in (root, good, bad, best):
+            policy.observe(node)
+        counts = self.parents(policy, Situation({}), 200)
+        assert counts[good.kernel.id] + counts[best.kernel.id] > 5 * counts[bad.kernel.id]
+
+    def test_a_node_gets_more_children_only_after_more_visits(self) -> None:
+        policy, root = made("mcts"), elite(CELLS[0], 1.0)
+        policy.observe(root)
+        children = 0
+        for choice in self.choices(policy, Situation({}), 1) + self.choices(policy, Situation({}), 99):
+            if choice.parent == root:
+                children += 1
+                policy.observe(child(root, CELLS[1], 1.0 + 0.001 * children))
+        assert 1 <= children <= 100
+
+    def test_batches_spread_before_outcomes_are_known(self) -> None:
+        policy, root = made("mcts"), elite(CELLS[0], 1.0)
+        twins = [child(root, cell, 5.0) for cell in CELLS[1:4]]
+        for node in (root, *twins):
+            policy.observe(node)
+        counts = self.parents(policy, Situation({}), 6)
+        assert [counts[twin.kernel.id] for twin in twins] == [2, 2, 2]
+
+
+class TestIslands(SelectionPolicyConformance):
+    def make(self) -> SelectionPolicy:
+        return made("islands")
+
+    def test_a_child_lives_on_its_parents_island_alone(self) -> None:
+        policy, seed = made("islands", islands=2), elite(CELLS[0], 1.0)
+        policy.observe(seed)
+        self.choices(policy, Situation({}), 1)  # by island 0
+        only = child(seed, CELLS[1], 50.0)
+        policy.observe(only)
+        turns = [choice.parent for choice in self.choices(policy, Situation({}), 40)]
+        assert only in turns[1::2]
+        assert only not in turns[0::2]
+
+    def test_the_best_migrate_to_the_next_island(self) -> None:
+        policy, seed = made("islands", islands=2), elite(CELLS[0], 1.0)
+        policy.observe(seed)
+        self.choices(policy, Situation({}), 1)
+        best = child(seed, CELLS[1], 90.0)
+        policy.observe(best)
+        for number in range(30):  # the 32nd kernel observed lets the best migrate
+            policy.observe(child(seed, CELLS[2], 1.0 + number / 100))
+        turns = [choice.parent for choice in self.choices(policy, Situation({}), 60)]
+        assert best in turns[0::2]
+        assert best in turns[1::2]
+
+
 def test_the_registry_holds_what_a_configuration_can_name() -> None:
     assert set(POLICIES) == set(get_args(Config.model_fields["search"].annotation))
     assert {name: made(name).name for name in POLICIES} == {name: name for name in POLICIES}
     assert {kind.make(kind()).name for kind in SelectionPolicyConformance.__subclasses__()} == set(POLICIES)
+
+
+@pytest.mark.parametrize("name", ["mcts", "islands"])
+def test_a_search_over_lineages_runs(tmp_path: Path, name: str) -> None:
+    with new_run(tmp_path) as folder, search(configured(30, search=name), folder) as run:
+        run.evolution.run()
+        records = list(folder.evaluations())
+    assert len(records) == 30
+    assert len({record.proposal.parents for record in records}) > 3
 
 
 def test_a_softmax_search_runs_and_draws_its_parents_from_the_archive(tmp_path: Path) -> None:
