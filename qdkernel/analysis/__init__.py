@@ -13,6 +13,7 @@ from qdkernel.analysis.compare import (
     fold_to_cost,
     tie_width,
 )
+from qdkernel.analysis.improving_steps import ImprovingStep, improving_steps
 from qdkernel.analysis.lineage import MAX_ANCESTORS, first_parent, first_records, gain, lineage
 from qdkernel.analysis.operators import OperatorStats, coverage, operator_and_model, operator_stats, qd_score
 from qdkernel.analysis.repetition import LARGEST, Groups, Repetition, repetition
@@ -28,6 +29,7 @@ __all__ = [
     "Comparison",
     "Groups",
     "History",
+    "ImprovingStep",
     "OperatorStats",
     "Repetition",
     "Side",
@@ -41,6 +43,7 @@ __all__ = [
     "first_records",
     "fold_to_cost",
     "gain",
+    "improving_steps",
     "interquartile_mean",
     "lineage",
     "operator_and_model",

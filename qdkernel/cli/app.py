@@ -15,6 +15,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help needs no rich: half the time
 )
 config_app = typer.Typer(no_args_is_help=True, help="The configuration: its schema, and whether a file is sound.")
+skills_app = typer.Typer(no_args_is_help=True, help="The library of techniques that prompts draw on.")
 
 app.command()(search.evolve)
 app.command()(search.prompt)
@@ -29,6 +30,10 @@ app.command()(read.report)
 app.command()(read.watch)
 app.command(cls=read.ListsFormats)(read.export)
 app.command()(judge.serve)
+app.add_typer(skills_app, name="skills")
+skills_app.command("list")(read.list_skills)
+skills_app.command("show")(read.show_skill)
+skills_app.command("mine")(read.mine_skills)
 app.add_typer(config_app, name="config")
 config_app.command("schema")(search.config_schema)
 config_app.command("check")(search.config_check)

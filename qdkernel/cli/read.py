@@ -116,3 +116,36 @@ def export(
 
     selection = Selection(only, split, max_chars, max_tokens, failure_share, license_, speed_tag, revalidate)
     return command(runs, to, out, selection, stages)
+
+
+SkillFolders = Annotated[
+    list[Path] | None,
+    typer.Option("--folder", metavar="DIR", help="A folder of skills beside those that come with qdkernel."),
+]
+
+
+def list_skills(folder: SkillFolders = None) -> int:
+    """List the skills: what each is for."""
+    from qdkernel.commands.read.skills import list_skills as command
+
+    return command(folder or [])
+
+
+def show_skill(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As listed.")], folder: SkillFolders = None
+) -> int:
+    """Print a skill."""
+    from qdkernel.commands.read.skills import show_skill as command
+
+    return command(name, folder or [])
+
+
+def mine_skills(
+    run: RunArgument,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where to; files that are there stay.")] = Path("skills"),
+    most: Annotated[int, typer.Option(min=1, help="Steps at most, the largest gains first.")] = 10,
+) -> int:
+    """Write the steps of a run that made kernels faster as skills, a file each, to be read and edited."""
+    from qdkernel.commands.read.skills import mine_skills as command
+
+    return command(run, out, most)
