@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -180,6 +181,12 @@ class LlmConfig(Section):
     sweep: Annotated[int, Field(ge=0)] = Field(
         default=4,
         description="Other values of its tunable constants tried when a model's kernel takes a cell; 0 for none.",
+    )
+    skills: Annotated[int, Field(ge=0, le=5)] = Field(
+        default=2, description="Techniques of the skills library shown in a prompt; two cost about 400 tokens."
+    )
+    skill_folders: tuple[Path, ...] = Field(
+        default=(), description="Folders of skills (*.md) beside those that come with qdkernel; see qdkernel skills."
     )
     prompt_tokens: Annotated[int, Field(ge=1000)] = Field(
         default=8000, description="Longest prompt in tokens, by estimate; what matters least is left out to fit."

@@ -1,6 +1,16 @@
 """Operators that propose kernels, and their registry."""
 
-from qdkernel.mutators.contract import Brief, Elite, Mutator, RecentFailure, ReferenceSpeeds, Sweep
+from qdkernel.mutators.contract import (
+    Attempt,
+    Brief,
+    Elite,
+    InFlight,
+    Mutator,
+    RecentFailure,
+    ReferenceSpeeds,
+    StrategyResult,
+    Sweep,
+)
 from qdkernel.mutators.llm.prompts import MODEL_OPERATORS, ModelOperator
 from qdkernel.mutators.registry import BUILT_IN, MUTATORS, OPERATORS, SEED, BuiltInOperator, Operator, names_in_words
 
@@ -10,14 +20,17 @@ __all__ = [
     "MUTATORS",
     "OPERATORS",
     "SEED",
+    "Attempt",
     "Brief",
     "BuiltInOperator",
     "Elite",
+    "InFlight",
     "ModelOperator",
     "Mutator",
     "Operator",
     "RecentFailure",
     "ReferenceSpeeds",
+    "StrategyResult",
     "Sweep",
     "names_in_words",
 ]

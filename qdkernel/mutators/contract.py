@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol, TypeVar
 
 import numpy as np
 
-from qdkernel.core import Cell, Kernel, Notes, Outcome, Problem, Proposal, Timing
+from qdkernel.core import (
+    SIMD,
+    Cell,
+    Interval,
+    Kernel,
+    KernelId,
+    Notes,
+    Outcome,
+    Problem,
+    Proposal,
+    SampledSpeed,
+    Threading,
+    Timing,
+    sampled_speed,
+)
 from qdkernel.machine import Machine
+from qdkernel.mutators.skills import Skill
 
 
 @dataclass(frozen=True)
@@ -24,7 +40,8 @@ class Elite:
         idea: one line.
         notes: its operator's own JSON.
         timings: one per scored size.
-        evidence: why it is in its cell, a sentence per axis.
+        evidence: why it is in its cell, a sentence per axis; ``hot loop`` counts its instructions.
+        parents: the kernels it was made from.
     """
 
     kernel: Kernel
@@ -35,6 +52,69 @@ class Elite:
     notes: Notes
     timings: tuple[Timing, ...] = ()
     evidence: Mapping[str, str] = field(default_factory=dict)
+    parents: tuple[KernelId, ...] = ()
+
+    @cached_property
+    def speed(self) -> SampledSpeed | None:
+        """How fast it is by its samples; ``None`` without samples."""
+        return sampled_speed(self.timings)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A kernel that was tried in a cell: aimed at the cell, or measured in it.
+
+    Attributes:
+        kernel_id: which kernel.
+        operator: that proposed it.
+        idea: one line.
+        target: the cell aimed at.
+        outcome: how its evaluation ended; ``None`` while it is not timed yet.
+        cell: its measured behaviour; ``None`` when it was not measured.
+        evidence: why it is in that cell, a sentence per axis.
+        speed: by its samples; ``None`` when it was not timed.
+        placed: whether it took its cell.
+    """
+
+    kernel_id: KernelId
+    operator: str
+    idea: str
+    target: Cell | None
+    outcome: Outcome | None = None
+    cell: Cell | None = None
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    speed: SampledSpeed | None = None
+    placed: bool = False
+
+
+@dataclass(frozen=True)
+class InFlight:
+    """A request that a model has not answered yet: its operator, where it starts, its target and its task.
+
+    Attributes:
+        operator: e.g. ``edit``.
+        parents: the elites it starts from.
+        target: the cell aimed at.
+        strategy: what it was told to do; empty when it is free.
+    """
+
+    operator: str
+    parents: tuple[KernelId, ...]
+    target: Cell | None
+    strategy: str = ""
+
+
+@dataclass(frozen=True)
+class StrategyResult:
+    """What became of a strategy of a plan.
+
+    Attributes:
+        strategy: the plan's words.
+        attempt: the kernel that was written for it; ``None`` while there is none.
+    """
+
+    strategy: str
+    attempt: Attempt | None = None
 
 
 @dataclass(frozen=True)
@@ -52,11 +132,12 @@ class Sweep:
 
     Attributes:
         names: the constants, in the order of their lines.
-        rows: for each evaluation the constants' values and the GFLOP/s reached; ``None`` when it failed.
+        rows: for each evaluation the constants' values and the GFLOP/s reached with their interval; ``None`` when it
+            failed.
     """
 
     names: tuple[str, ...]
-    rows: tuple[tuple[tuple[str, ...], float | None], ...]
+    rows: tuple[tuple[tuple[str, ...], Interval | None], ...]
 
 
 @dataclass(frozen=True)
@@ -79,6 +160,11 @@ class ReferenceSpeeds:
     triad_gbytes_per_s: float = 0.0
     compiler: str = ""
 
+    def ceiling_gflops(self, cell: Cell, threads: int) -> float:
+        """The measured peak of a cell's SIMD level, of one thread for a serial cell; 0 when not measured."""
+        peak = self.peaks.get(SIMD.levels[cell.simd], self.peak_gflops)
+        return peak / threads if cell.threading == Threading.SERIAL else peak
+
 
 @dataclass(frozen=True)
 class Brief:
@@ -99,6 +185,10 @@ class Brief:
         sweep: the parent under other values of its tunable constants, when it was swept.
         lessons: what the run has learned so far, in a model's words; empty at first.
         prompt_tokens: the most that a prompt may take.
+        attempts: what was tried in the target's cell, or without a target in the parent's, newest first.
+        in_flight: requests that other models, or the same one, are answering meanwhile.
+        last_plan: what became of the strategies of the last plan.
+        skills: techniques of the library for the target.
     """
 
     problem: Problem
@@ -115,6 +205,10 @@ class Brief:
     sweep: Sweep | None = None
     lessons: str = ""
     prompt_tokens: int = 8000
+    attempts: tuple[Attempt, ...] = ()
+    in_flight: tuple[InFlight, ...] = ()
+    last_plan: tuple[StrategyResult, ...] = ()
+    skills: tuple[Skill, ...] = ()
 
 
 class Mutator(Protocol):

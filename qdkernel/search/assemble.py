@@ -145,7 +145,8 @@ def arms_of(config: Config) -> dict[Arm, float]:
         if mutator.name in MUTATORS:
             arms[Arm(mutator.name)] = mutator.weight
         else:
-            arms |= {Arm(mutator.name, model.name): mutator.weight * model.weight for model in config.known_models}
+            weight = mutator.weight * MODEL_OPERATORS[mutator.name].prior
+            arms |= {Arm(mutator.name, model.name): weight * model.weight for model in config.known_models}
     return arms
 
 

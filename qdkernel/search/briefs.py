@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from qdkernel.core import Cell, Kernel, Problem, Stage
+from qdkernel.core import Cell, Kernel, Problem, Stage, Threading
 from qdkernel.mutators import Brief, Elite, ReferenceSpeeds
 from qdkernel.runs import MachineFacts
 from qdkernel.search.credit import PlayLedger
@@ -47,7 +47,7 @@ class BriefFactory:
     def brief(self) -> Brief:
         """For one proposal: stage, parent and target are chosen."""
         stage = self._stages.current(self._rng) if self._stages else None
-        situation = Situation(self._history.elites, self._permitted(stage), self._plays.parent_factor)
+        situation = Situation(self._history.elites, self._permitted(stage), self._plays.parent_factor, self._ceiling)
         return self._make(self._policy.choose(situation, self._rng), stage)
 
     def brief_on(self, parent: Elite | None, stage: str, target: Cell | None = None) -> Brief:
@@ -57,6 +57,7 @@ class BriefFactory:
     def _make(self, choice: Choice, stage: Stage | None) -> Brief:
         environment, history, shown = self._environment, self._history, self._policy.shows_history
         source = choice.parent.kernel.source if choice.parent else ""
+        aimed = choice.target or (choice.parent.cell if choice.parent else None)
         return Brief(
             problem=environment.problem,
             machine=environment.machine,
@@ -71,11 +72,25 @@ class BriefFactory:
             recent_failures=history.recent_failures if shown else (),
             sweep=history.sweep_of(source) if shown else None,
             lessons=history.lessons if shown else "",
+            attempts=history.attempts_at(aimed) if shown else (),
+            last_plan=history.last_plan if shown else (),
             prompt_tokens=environment.config.llm.prompt_tokens,
         )
 
     def _permitted(self, stage: Stage | None) -> frozenset[Cell] | None:
         return self._stages.cells(stage) if self._stages and stage else None
+
+    def _ceiling(self, cell: Cell) -> float:
+        """A cell's peak as a share of the machine's; 0 for a threaded cell when one thread is scored.
+
+        Where memory is the limit, SIMD levels below the widest reach it too: the share is 1.
+        """
+        threads, speeds = self._environment.timing.threads, self._reference_speeds
+        if threads == 1 and cell.threading != Threading.SERIAL:
+            return 0.0
+        if self._environment.problem.bandwidth_bound or speeds.peak_gflops <= 0:
+            return 1.0
+        return speeds.ceiling_gflops(cell, threads) / speeds.peak_gflops
 
     @cached_property
     def _reference_speeds(self) -> ReferenceSpeeds:

@@ -111,6 +111,10 @@ class Proposer:
         """Adds an evaluation of an earlier session to the history."""
         self._record(proposal, evaluation, placement, 0.0)
 
+    def parked(self, proposal: Proposal, evaluation: Evaluation) -> None:
+        """The kernel is shown as not timed yet."""
+        self._history.waits(proposal)
+
     def evaluated(
         self,
         number: int,

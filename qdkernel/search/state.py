@@ -87,6 +87,7 @@ class PromptState(_Part):
         sections: ``PromptPool.to_json``.
         since_reflection: evaluations since lessons were last asked for.
         since_revision: evaluations since a section was last revised.
+        skills: ``SkillPool.to_json``.
     """
 
     key: ClassVar[str] = "prompts"
@@ -96,6 +97,7 @@ class PromptState(_Part):
     sections: dict[str, Any]  # Any: JSON
     since_reflection: int
     since_revision: int
+    skills: dict[str, Any] = {}  # Any: JSON
 
 
 State = TypeVar("State", SearchState, PromptState)

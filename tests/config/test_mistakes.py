@@ -75,7 +75,7 @@ KNOWN = (
         (
             "search: random",
             "run.yaml:3: search: expected one of the words 'map-elites', 'best-of-n', 'random-parents', 'softmax', "
-            "got 'random'",
+            "'mcts', 'islands', got 'random'",
         ),
         ("llm: {repairs: 6}", "run.yaml:3: llm.repairs: expected a whole number >= 0 and <= 5, got 6"),
         ("llm: {repair: 1}", "run.yaml:3: llm.repair: no key 'repair'; did you mean 'repairs'?.*"),

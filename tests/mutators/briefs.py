@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import cast
 
-from qdkernel.core import Cell, Kernel, Notes, Outcome, Problem, Timing, parse_cell
+from qdkernel.core import Cell, Interval, Kernel, Notes, Outcome, Problem, Timing, parse_cell
 from qdkernel.machine import Machine
 from qdkernel.mutators import Brief, Elite, RecentFailure, ReferenceSpeeds, Sweep
 from qdkernel.mutators.schedule.gemm import print_gemm, summary
@@ -55,8 +55,12 @@ def sized_brief(problem: str, size: Mapping[str, int]) -> Brief:
 
 def timing(gflops: float, size: int = 512, baseline: float = 104.0) -> Timing:
     ratio = gflops / baseline
-    sizes = {"m": size, "n": size, "k": size}
-    return Timing(sizes, 2.0 * size**3, 24.0 * size**2, 1, (1.0,), (ratio,), ratio, ratio, ratio, gflops)
+    sizes, flops = {"m": size, "n": size, "k": size}, 2.0 * size**3
+    kernel_ns, reference_ns = (
+        tuple(flops / speed * slower for slower in (1.0, 1.0, 1.02, 1.03, 1.05, 1.1)) for speed in (gflops, baseline)
+    )
+    low, high = 0.98 * ratio, 1.02 * ratio
+    return Timing(sizes, flops, 24.0 * size**2, 1, kernel_ns, reference_ns, ratio, low, high, gflops)
 
 
 def printed(genome: str, cell: str, gflops: float) -> Elite:
@@ -118,10 +122,15 @@ SETBACKS = (
     RecentFailure("one barrier less per panel", Outcome.CRASHED, "killed by SIGSEGV after 12 of 160 calls"),
 )
 
+
+def around(gflops: float) -> Interval:
+    return Interval(gflops, 0.98 * gflops, 1.02 * gflops)
+
+
 SWEEP = Sweep(
     ("MC", "KC"),
     tuple(
-        ((str(mc), str(kc)), None if kc == 512 else 60.0 + mc / 48 - abs(kc - 256) / 64)
+        ((str(mc), str(kc)), None if kc == 512 else around(60.0 + mc / 48 - abs(kc - 256) / 64))
         for mc in (48, 96, 144, 192)
         for kc in (128, 192, 256, 320, 512)
     ),

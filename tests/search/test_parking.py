@@ -1,17 +1,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from qdkernel.core import Arm, Evaluation, KernelId, Outcome, Proposal, Provenance
 from qdkernel.evaluators.pipeline import EvaluationTask
-from qdkernel.runs import RunFolder
+from qdkernel.llm import Completion
+from qdkernel.runs import End, RunFolder
 from qdkernel.search import parking
 from qdkernel.search.parking import Parking
-from tests.fake_runs import add_by_model, kernel, new_run
-from tests.search.offline import CELLS, configured, hashed, search
+from tests.fake_runs import ask, assignment, kernel, new_run
+from tests.search.offline import configured, hashed, search
 
 BUILT_IN, MODEL = Arm("schedule"), Arm("edit", "big")
 
@@ -72,11 +74,14 @@ def test_a_kernel_that_is_lost_every_time_ends_as_lost() -> None:
     assert tries == 11
 
 
-def recorded_by_model(root: Path, number: int) -> RunFolder:
+def recorded_by_model(root: Path, count: int) -> RunFolder:
     """A run in which a model wrote so many kernels."""
-    folder = new_run(root)
-    for at in range(number):
-        add_by_model(folder, CELLS[at], 1.0 + at, provenance=Provenance(MODEL))
+    folder, opening = new_run(root), replace(assignment("edit"), provenance=Provenance(MODEL))
+    for at in range(count):
+        made = kernel(f"kernel {at}")
+        number = ask(folder, opening, "big", Completion(f"IDEA: an idea\n```c\n{made.source}```\n"))
+        proposal = Proposal(made, "edit", "an idea", provenance=Provenance(MODEL))
+        folder.conversations.end(number, End.PROPOSAL, proposal=proposal)
     return folder
 
 
@@ -93,7 +98,7 @@ def test_no_reply_is_lost_where_every_kernel_is_disturbed_at_first(
     with recorded_by_model(tmp_path / "recorded", 6) as recorded, new_run(tmp_path / "again") as again:
         with search(configured(100), again, disturbed, recorded) as run:
             run.evolution.run()
-        records = list(again.evaluations())
+        records = list(again.evaluations.records())
     assert len(records) == 6
     assert all(record.evaluation.outcome is not Outcome.LOST for record in records)
     assert set(tries.values()) == {3}

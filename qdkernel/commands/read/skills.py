@@ -36,7 +36,7 @@ def show_skill(name: str, folders: Sequence[Path]) -> int:
 def mine_skills(run: Path, out: Path, most: int) -> int:
     """Writes the run's largest improving steps as skills, a file each; files that are there already stay."""
     with RunFolder.open(run) as folder:
-        steps = improving_steps(folder.evaluations())
+        steps = improving_steps(folder.evaluations.records())
         skills = [step.skill(folder.path.name, folder.meta["problem"]) for step in steps[:most]]
     out.mkdir(parents=True, exist_ok=True)
     for skill in skills:

@@ -15,6 +15,7 @@ from qdkernel.machine import this_machine
 from qdkernel.mutators import MODEL_OPERATORS, Brief, Elite, ReferenceSpeeds
 from qdkernel.mutators.llm import Assignment
 from qdkernel.mutators.llm.prompts import PromptPool, compose, estimate_tokens
+from qdkernel.mutators.skills import BUILT_IN_SKILLS, Skill, SkillPool, read_skills
 from qdkernel.problems import find_problem
 from qdkernel.runs import RunFolder, elites
 from qdkernel.search import (
@@ -79,6 +80,10 @@ def _brief(config: Config, run: Path | None, rng: np.random.Generator) -> Brief:
     for elite in held.values():
         policy.observe(elite)
     choice = policy.choose(Situation(held), rng)
+    skills: tuple[Skill, ...] = ()
+    if choice.parent is not None:
+        pool = SkillPool(read_skills((BUILT_IN_SKILLS, *config.llm.skill_folders)))
+        skills = pool.choose(problem.name, choice.parent.cell, choice.target, config.llm.skills, rng)
     threads, sizes = resolve_threads(config, machine), resolve_sizes(config, problem, machine)
     return Brief(
         problem,
@@ -91,4 +96,5 @@ def _brief(config: Config, run: Path | None, rng: np.random.Generator) -> Brief:
         reference_speeds=reference_speeds,
         lessons=lessons,
         prompt_tokens=config.llm.prompt_tokens,
+        skills=skills,
     )

@@ -8,10 +8,11 @@ import numpy as np
 
 from qdkernel.config import LlmConfig
 from qdkernel.core import Proposal
-from qdkernel.mutators import BUILT_IN
+from qdkernel.mutators import BUILT_IN, Brief
 from qdkernel.mutators.llm import Assignment
 from qdkernel.mutators.llm.prompts import LogLine, PromptPool, compose_reflect, compose_revise
 from qdkernel.mutators.llm.prompts.pool import Section
+from qdkernel.mutators.skills import BUILT_IN_SKILLS, Skill, SkillPool, read_skills
 from qdkernel.runs import RunFolder
 from qdkernel.search.briefs import BriefFactory
 from qdkernel.search.history import SearchHistory
@@ -21,7 +22,7 @@ _LEAST_LOG = 8  # evaluations before there is anything to reflect on
 
 
 class PromptEvolution:
-    """The lessons and prompt sections of a run, and when a model is asked for better ones.
+    """The lessons, prompt sections and skills of a run, and when a model is asked for better ones.
 
     Args:
         config: the ``llm`` section; ``reflect_every`` and ``revise_every`` count evaluations.
@@ -34,6 +35,7 @@ class PromptEvolution:
         self._history = history
         self._briefs = briefs
         self._pool = PromptPool()
+        self._skills = SkillPool(read_skills((BUILT_IN_SKILLS, *config.skill_folders)))
         self._since_reflection = 0
         self._since_revision = 0
 
@@ -41,11 +43,18 @@ class PromptEvolution:
         """A version of each section, for one prompt."""
         return self._pool.choose(rng)
 
+    def skills(self, brief: Brief, rng: np.random.Generator) -> tuple[Skill, ...]:
+        """Techniques for a brief's target."""
+        if brief.parent is None:
+            return ()
+        return self._skills.choose(brief.problem.name, brief.parent.cell, brief.target, self._config.skills, rng)
+
     def evaluated(self, proposal: Proposal, gain: float) -> None:
         """Counts an evaluation, and credits the sections that the proposal was written with."""
         self._since_reflection += 1
         self._since_revision += 1
         self._pool.credit(proposal.provenance.sections, gain)
+        self._skills.credit(proposal.provenance.sections, gain)
 
     def due(self, rng: np.random.Generator) -> Assignment | None:
         """A reflection or a revision, when one is due; its counter starts again."""
@@ -76,6 +85,7 @@ class PromptEvolution:
             sections=self._pool.to_json(),
             since_reflection=self._since_reflection,
             since_revision=self._since_revision,
+            skills=self._skills.to_json(),
         )
 
     def restore(self, folder: RunFolder) -> None:
@@ -88,6 +98,7 @@ class PromptEvolution:
         if state is not None:
             self._history.lessons = state.lessons
             self._pool = PromptPool.from_json(state.sections)
+            self._skills.restore(state.skills)
             self._since_reflection, self._since_revision = state.since_reflection, state.since_revision
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,8 +12,8 @@ import numpy as np
 from qdkernel.config import LlmConfig
 from qdkernel.core import Arm, Cell, Evaluation, Proposal, parse_cell
 from qdkernel.llm import FailureKind
-from qdkernel.mutators import Elite
-from qdkernel.mutators.llm import Assignment, Strategy
+from qdkernel.mutators import MODEL_OPERATORS, Brief, Elite, InFlight
+from qdkernel.mutators.llm import Assignment, Expect, Strategy
 from qdkernel.mutators.llm.prompts import compose, compose_program
 from qdkernel.runs import End, RunFolder, StoredCall
 from qdkernel.search.briefs import BriefFactory
@@ -23,6 +24,8 @@ from qdkernel.search.llm.prompt_evolution import PromptEvolution
 from qdkernel.search.llm.repairs import Repairs
 from qdkernel.search.source import PendingProposal
 from qdkernel.search.state import stored
+
+_DRAWS = 12  # of briefs for one request: enough to find a free pair of parent and target among a few
 
 
 class LLMSession:
@@ -63,6 +66,8 @@ class LLMSession:
         self._rng = rng
         self._repairs = Repairs(folder, dispatcher.models, config.repairs)
         self._under_way: dict[int, Play] = {}  # by conversation
+        self._in_flight: dict[int, InFlight] = {}  # by conversation
+        self._asked: set[str] = set()  # digests of the prompts that are under way or brought something
         self._ready: dict[Arm, deque[PendingProposal]] = {}
 
     @property
@@ -132,6 +137,11 @@ class LLMSession:
             RunFolderError: the stored state is of another version.
         """
         self.prompts.restore(self._folder)
+        self._asked = {
+            _digest(held.assignment)
+            for held in self._folder.conversations.all()
+            if held.ended in (None, End.PROPOSAL, End.PLAN)
+        }
         for left in self._folder.conversations.unended():
             if left.model in self._dispatcher.models:
                 self._hold(left.id, left.assignment, left.calls)
@@ -162,13 +172,36 @@ class LLMSession:
         return False
 
     def _compose(self, arm: Arm) -> Assignment | None:
-        brief = self._briefs.brief()
-        sections = self.prompts.sections(self._rng)
-        assignment = compose(arm.operator, brief, sections, self._config.programmers, self._rng)
-        if assignment is None:
-            return None
-        from_parent = brief.parent is not None and arm.operator != "plan"  # a plan's programs have parents, it has not
-        return _of_play(assignment, arm, brief.parent.cell if brief.parent and from_parent else None)
+        """A prompt unlike every earlier one that brought something, on a parent and target that no other request has.
+
+        Of the briefs drawn, the first that the operator suits; without one the first on a free parent and target, and
+        without that the first that gives a new prompt.
+        """
+        operator, free, new = MODEL_OPERATORS[arm.operator], None, None
+        aims = {(request.parents[:1], request.target) for request in self._in_flight.values()}
+        for _ in range(_DRAWS):
+            brief = self._for_model(self._briefs.brief())
+            sections = self.prompts.sections(self._rng)
+            assignment = compose(arm.operator, brief, sections, self._config.programmers, self._rng)
+            if assignment is None or (brief.elites and _digest(assignment) in self._asked):
+                continue
+            # a plan's programs have parents, it has none
+            parent = brief.parent.cell if brief.parent and arm.operator != "plan" else None
+            made = _of_play(assignment, arm, parent)
+            if (assignment.parents[:1], assignment.target) in aims:
+                new = new or made
+            elif operator.suits(brief):
+                return made
+            else:
+                free = free or made
+        return free or new
+
+    def _for_model(self, brief: Brief) -> Brief:
+        """With the requests in flight and techniques, where the policy shows more than the parent."""
+        if not brief.elites:
+            return brief
+        in_flight = tuple(self._in_flight.values())
+        return replace(brief, in_flight=in_flight, skills=self.prompts.skills(brief, self._rng))
 
     def _begin(self, assignment: Assignment) -> None:
         number = self._folder.conversations.add(assignment, _arm(assignment).model)
@@ -177,15 +210,22 @@ class LLMSession:
     def _hold(self, number: int, assignment: Assignment, calls: tuple[StoredCall, ...] = ()) -> None:
         arm = _arm(assignment)
         self._under_way[number] = self._plays.begin(arm, assignment.provenance.parent_cell)
+        self._asked.add(_digest(assignment))
+        if assignment.expects is not Expect.TEXT:
+            strategy = assignment.notes.get("strategy", "")
+            self._in_flight[number] = InFlight(assignment.operator, assignment.parents, assignment.target, strategy)
         self._dispatcher.begin(number, arm.model, assignment, calls)
 
     def _end(self, finished: FinishedConversation) -> None:
         """Ends the play, and commits how the conversation ended together with what follows from it."""
         play, ending, number = self._under_way.pop(finished.number), finished.ending, finished.number
+        self._in_flight.pop(number, None)
         if ending.proposal is not None and finished.failure is None:
             self._keep(finished, ending.proposal, play)
             return
         play.abandon(finished.cost)
+        if not ending.plan:
+            self._asked.discard(_digest(finished.assignment))
         if finished.failure is FailureKind.CANCELLED:
             # Stays open in the folder, so that a resume asks what was not answered; unless nothing was asked at all.
             if not self._folder.conversations.get(number).calls:
@@ -204,6 +244,7 @@ class LLMSession:
         """Commits a proposal, which then waits for an evaluator."""
         ended = self._folder.conversations.end(finished.number, End.PROPOSAL, proposal=proposal)
         play.hold()
+        self._history.waits(proposal)
         pending = PendingProposal(proposal, ended.proposal_number, play=play, cost=finished.cost)
         self._ready.setdefault(play.arm, deque()).append(pending)
 
@@ -214,9 +255,10 @@ class LLMSession:
         tasks = []
         for strategy in plan[: self._config.programmers]:
             parent = self._numbered(cells, strategy.parent)
-            brief = self._briefs.brief_on(parent, finished.assignment.provenance.stage)
-            task = compose_program(brief, self.prompts.sections(self._rng), strategy, self._rng)
+            brief = self._for_model(self._briefs.brief_on(parent, finished.assignment.provenance.stage))
+            task = compose_program(brief, self.prompts.sections(self._rng), strategy, finished.number, self._rng)
             tasks.append(_of_play(task, arm, parent.cell))
+        self._history.plans(finished.number, [task.notes["strategy"] for task in tasks])
         next_ones = [(task, arm.model) for task in tasks]
         ended = self._folder.conversations.end(finished.number, End.PLAN, next_ones=next_ones)
         for number, task in zip(ended.conversations, tasks, strict=True):
@@ -231,6 +273,12 @@ class LLMSession:
 def _of_play(assignment: Assignment, arm: Arm, parent: Cell | None = None) -> Assignment:
     """The assignment as a play of an arm on a parent."""
     return replace(assignment, provenance=replace(assignment.provenance, arm=arm, parent_cell=parent))
+
+
+def _digest(assignment: Assignment) -> str:
+    """The same for assignments with the same messages."""
+    said = "\0".join(message.content for message in assignment.messages)
+    return hashlib.sha256(said.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _arm(assignment: Assignment) -> Arm:

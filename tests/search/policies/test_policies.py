@@ -153,7 +153,7 @@ def test_the_registry_holds_what_a_configuration_can_name() -> None:
 def test_a_search_over_lineages_runs(tmp_path: Path, name: str) -> None:
     with new_run(tmp_path) as folder, search(configured(30, search=name), folder) as run:
         run.evolution.run()
-        records = list(folder.evaluations())
+        records = list(folder.evaluations.records())
     assert len(records) == 30
     assert len({record.proposal.parents for record in records}) > 3
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
 
@@ -30,9 +30,13 @@ DROPS = (
     "sweep",
     "ideas",
     "empty",
+    "in_flight",
+    "skills",
+    "attempts",
     "guidance",
     "log",
     "evidence",
+    "hot_loop",
 )
 """Places that may shrink, the first to suffer first. Sources and the answer's format are never shortened."""
 
@@ -92,6 +96,14 @@ def fits(messages: tuple[Message, ...], limit: int = PROMPT_TOKENS) -> bool:
 def _messages(operator: str, parts: Mapping[str, Variants], chosen: Mapping[str, int]) -> tuple[Message, ...]:
     values = {name: variants[chosen[name]] for name, variants in parts.items()}
     return Message("system", fill(template("system"), values)), Message("user", fill(template(operator), values))
+
+
+def shrinking(lines: Sequence[str], shorter: int) -> Variants:
+    """All lines, then the first few, then nothing."""
+    full = "\n".join(lines)
+    if len(lines) <= shorter:
+        return (full, "") if full else ("",)
+    return full, "\n".join(lines[:shorter]), ""
 
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")

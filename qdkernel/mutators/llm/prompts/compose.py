@@ -15,6 +15,7 @@ from qdkernel.core import AXES, Cell, KernelId, Provenance, cell_name, neighbour
 from qdkernel.llm import Message
 from qdkernel.mutators.contract import Brief, Elite
 from qdkernel.mutators.llm.assignment import Assignment, Expect, Strategy
+from qdkernel.mutators.llm.prompts.attempts import in_flight_variants, plan_variants
 from qdkernel.mutators.llm.prompts.budget import Variants, fenced, fill, fit, fits, one_line, template
 from qdkernel.mutators.llm.prompts.facts import system_parts
 from qdkernel.mutators.llm.prompts.parts import (
@@ -26,13 +27,16 @@ from qdkernel.mutators.llm.prompts.parts import (
     others,
     parent_parts,
     run_parts,
+    skill_text,
+    skill_variants,
 )
 from qdkernel.mutators.llm.prompts.pool import Section
 from qdkernel.mutators.llm.prompts.target import parse_target_cell
 from qdkernel.mutators.llm.prompts.wording import format_cell, format_stage, format_target, listed
+from qdkernel.mutators.skills import PREFIX
 
 _MATES_TRIED = 4
-_MATE_SHARE = 0.25  # heuristic: a kernel four times slower contributes nothing
+_MATE_FACTOR = 2.0  # heuristic: beside a kernel twice as fast the slower one contributes nothing
 _PLAN_BEST = 3
 _PLAN_OTHERS = 3
 _PLAN_EMPTY = 6
@@ -57,18 +61,25 @@ def compose_rewrite(brief: Brief, sections: Sequence[Section], rng: np.random.Ge
 def compose_cross(brief: Brief, sections: Sequence[Section], rng: np.random.Generator) -> Assignment | None:
     """Asks for one kernel made of the parent and a second elite, whose source is shown too.
 
-    Without a target of the brief, the target is the parent's cell with one or two levels of the second elite.
-    ``None`` without a parent, or when no other elite's source fits into the prompt beside the parent's.
+    Without a target of the brief that is neither's cell, the target is the parent's cell with one or two levels of the
+    second elite.
+    ``None`` without a parent, or when no other elite is within a factor of two of it in speed, has a cell that leads to
+    a target which is neither's, and has a source that fits into the prompt beside the parent's.
     """
     parent = brief.parent
     if parent is None:
         return None
-    mates = [elite for elite in others(brief) if elite.objective >= _MATE_SHARE * parent.objective]
+    mates = [elite for elite in others(brief) if _comparable(elite.objective, parent.objective)]
     for _ in range(_MATES_TRIED):
         mate = drawn(mates, lambda elite: -len(_donated(parent.cell, elite.cell, brief.target)), rng)
         if mate is None:
             return None
-        target = brief.target or _crossed(brief, parent.cell, mate.cell, rng)
+        mates = [elite for elite in mates if elite is not mate]
+        target = brief.target
+        if target in (None, parent.cell, mate.cell):
+            target = _crossed(brief, parent.cell, mate.cell, rng)
+        if target in (None, parent.cell, mate.cell):
+            continue
         parts = {
             **_kernel_parts(brief, parent, target, sections, rng),
             "cross": (_cross_text(parent.cell, mate.cell, target),),
@@ -79,7 +90,6 @@ def compose_cross(brief: Brief, sections: Sequence[Section], rng: np.random.Gene
         if fits(messages, brief.prompt_tokens):
             made = _assignment("cross", messages, Expect.KERNEL, brief, sections, target)
             return _with_parents(made, (parent.kernel.id, mate.kernel.id))
-        mates = [elite for elite in mates if elite is not mate]
     return None
 
 
@@ -104,6 +114,9 @@ def compose_plan(
         "empty": _empty_cell_text(brief, shown, rng),
         "setbacks": failure_variants(brief.recent_failures),
         "lessons": lesson_variants(brief.lessons),
+        "last_plan": plan_variants(brief.last_plan),
+        "in_flight": in_flight_variants(brief.in_flight),
+        "skills": skill_variants(brief.skills),
         "stage": (format_stage(brief.stage, brief.permitted, brief.machine.simd_widths),),
         "target": (f"Let one programmer aim at the cell {format_cell(brief.target)}." if brief.target else "",),
     }
@@ -113,12 +126,12 @@ def compose_plan(
 
 
 def compose_program(
-    brief: Brief, sections: Sequence[Section], strategy: Strategy, rng: np.random.Generator
+    brief: Brief, sections: Sequence[Section], strategy: Strategy, plan: int, rng: np.random.Generator
 ) -> Assignment:
-    """Asks one programmer to carry out a strategy on the brief's parent.
+    """Asks one programmer to carry out a strategy of a plan on the brief's parent.
 
     The target is the cell in the strategy's words, where they name one that this machine can fill and the stage
-    permits; otherwise the brief's.
+    permits; otherwise the brief's. The assignment's notes name the plan and the strategy.
 
     Raises:
         ValueError: the brief has no parent.
@@ -128,11 +141,14 @@ def compose_program(
     target = parse_target_cell(strategy.target, brief.parent.cell)
     if target is None or not _open(brief, target):
         target = brief.target
-    text = one_line(strategy.text, 800)
+    said = one_line(strategy.text, 800)
+    text = said
     if wanted := one_line(strategy.target):
         text += f"\nTarget in the manager's words: {wanted}"
     parts = {**_kernel_parts(brief, brief.parent, target, sections, rng), "strategy": (text,)}
-    return _assignment("program", fit("program", parts, brief.prompt_tokens), Expect.KERNEL, brief, sections, target)
+    messages = fit("program", parts, brief.prompt_tokens)
+    made = _assignment("program", messages, Expect.KERNEL, brief, sections, target)
+    return replace(made, notes={"plan": plan, "strategy": said})
 
 
 def compose_next(brief: Brief, kernel: Elite, target: Cell | None) -> Message:
@@ -176,7 +192,8 @@ def _assignment(
     parent = brief.parent
     provenance = Provenance(
         stage=brief.stage,
-        sections={s.name: s.version for s in sections if s.text in messages[0].content},
+        sections={s.name: s.version for s in sections if s.text in messages[0].content}
+        | {f"{PREFIX}{s.name}": 1 for s in brief.skills if skill_text(s) in messages[-1].content},
         shown=tuple(elite.kernel.id for elite in others(brief) if _is_shown(elite, messages)),
     )
     return Assignment(
@@ -210,6 +227,10 @@ def _open(brief: Brief, cell: Cell) -> bool:
 
 
 # -- crossing ---------------------------------------------------------------------------------------------------------
+
+
+def _comparable(one: float, other: float) -> bool:
+    return max(one, other) <= _MATE_FACTOR * min(one, other)
 
 
 def _donated(parent: Cell, mate: Cell, target: Cell | None) -> list[int]:

@@ -9,10 +9,12 @@ from qdkernel.evaluators.source import HEADERS, SIZE_LIMIT
 from qdkernel.mutators.contract import Brief
 from qdkernel.mutators.llm.prompts.budget import Variants, one_line
 from qdkernel.mutators.llm.prompts.pool import Section
+from qdkernel.mutators.llm.prompts.speeds import baseline_gflops, format_speed, host_line
 from qdkernel.mutators.llm.prompts.wording import format_axes, format_bytes, listed, number, pairs
 
 _X86_ONLY = frozenset({"immintrin.h", "x86intrin.h"})
 _ARM_ONLY = frozenset({"arm_neon.h"})
+_ALIAS_BYTES = 4096  # sets times line of an L1 of 32 KiB in 8 ways; also where loads wait for stores (4 KiB aliasing)
 _MOST_OFFSET = 16  # an extent is read as a scalar's name plus or minus at most this
 _USE = {Role.IN: "read only", Role.INOUT: "read and written", Role.OUT: "written only, every element"}
 
@@ -102,8 +104,22 @@ def _scored(problem: Problem, size: Mapping[str, int]) -> str:
     rest = pairs((name, value) for name, value in case.items() if name not in size)
     return (
         f"- {pairs(size.items())}{f' ({rest})' if rest else ''}: {number(flops / 1e6)} Mflop on {format_bytes(data)},"
-        f" {number(flops / data)} flop/byte"
+        f" {number(flops / data)} flop/byte{_aliasing(problem, case)}"
     )
+
+
+def _aliasing(problem: Problem, case: Mapping[str, int | float]) -> str:
+    """A remark when rows of an array lie a multiple of 4,096 bytes apart: their columns share few sets of the L1."""
+    strides = {
+        argument.name: case[name] * problem.dtype_of(argument).itemsize
+        for argument in problem.arrays
+        for name in argument.strides[:-1]
+        if name is not None
+    }
+    apart = [name for name, bytes_ in strides.items() if bytes_ and bytes_ % _ALIAS_BYTES == 0]
+    if not apart:
+        return ""
+    return f"; rows of {listed(apart)} lie a multiple of 4,096 bytes apart, so a column's elements share L1 sets"
 
 
 def _machine(brief: Brief) -> str:
@@ -121,12 +137,13 @@ def _machine(brief: Brief) -> str:
     lines += _limits(brief)
     if yard.compiler:
         lines.append(f"- compiler: {one_line(yard.compiler)}")
-    speed = _baseline(brief)
+    speed = baseline_gflops(brief)
     if yard.baseline and speed:
         lines.append(f"- baseline: {one_line(yard.baseline)}, {number(speed)} GFLOP/s{_baseline_sizes(brief)}")
     if brief.elites:
         best = max(brief.elites.values(), key=lambda elite: elite.objective)
-        lines.append(f"- best kernel so far: {format_speed(brief, best.objective)}")
+        lines.append(f"- best kernel so far: {format_speed(brief, best)}")
+    lines += filter(None, [host_line(brief)])
     return "\n".join(lines)
 
 
@@ -153,28 +170,9 @@ def _limits(brief: Brief) -> list[str]:
     return [line]
 
 
-def _baseline(brief: Brief) -> float:
-    """The baseline's objective; 0 when unknown."""
-    speeds = [speed for speed in brief.reference_speeds.baseline_gflops if speed > 0]
-    return geometric_mean(speeds) if speeds else 0.0
-
-
 def _baseline_sizes(brief: Brief) -> str:
     speeds = brief.reference_speeds.baseline_gflops
     if len(speeds) < 2:
         return ""
-    return f" ({', '.join(number(speed) for speed in speeds)} at the scored calls in turn)"
-
-
-def format_speed(brief: Brief, gflops: float) -> str:
-    """A speed with its share of peak and baseline, as far as they are known: ``71.2 GFLOP/s (61 % of peak, ...)``."""
-    shares = []
-    if brief.reference_speeds.peak_gflops > 0:
-        shares.append(f"{_percent(gflops / brief.reference_speeds.peak_gflops)} of peak")
-    if baseline := _baseline(brief):
-        shares.append(f"{_percent(gflops / baseline)} of the baseline")
-    return f"{number(gflops)} GFLOP/s{f' ({listed(shares)})' if shares else ''}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.{0 if share >= 0.1 else 1}f} %"
+    scale = baseline_gflops(brief) / geometric_mean(speeds) if all(speed > 0 for speed in speeds) else 1.0
+    return f" ({', '.join(number(scale * speed) for speed in speeds)} at the scored calls in turn)"

@@ -8,11 +8,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from qdkernel.core import Cell, Outcome, Timing
+from qdkernel.core import Cell, Outcome, Timing, sampled_speed
 from qdkernel.mutators.contract import Brief, Elite, RecentFailure, Sweep
-from qdkernel.mutators.llm.prompts.budget import Variants, fenced, one_line
-from qdkernel.mutators.llm.prompts.facts import format_speed
-from qdkernel.mutators.llm.prompts.wording import format_cell, number, pairs
+from qdkernel.mutators.llm.prompts.attempts import attempt_variants, in_flight_variants
+from qdkernel.mutators.llm.prompts.budget import Variants, fenced, one_line, shrinking
+from qdkernel.mutators.llm.prompts.speeds import format_speed, short_speed, with_interval
+from qdkernel.mutators.llm.prompts.wording import OUTCOME_TEXTS, format_cell, number, pairs
+from qdkernel.mutators.skills import LONGEST_SKILL, Skill
 
 SWEEP_ROWS = 12
 _FAR_IDEAS = 4
@@ -21,44 +23,36 @@ _LESSONS = 12
 _FAILURE_CHARACTERS = 1500
 _CONTEXT_LINES = 4  # of the compiler's picture of the place: source line, caret, suggestion
 
-OUTCOME_TEXTS = {
-    Outcome.OK: "correct",
-    Outcome.DUPLICATE: "equal to an earlier kernel",
-    Outcome.POLICY_VIOLATION: "breaks the rules",
-    Outcome.COMPILE_ERROR: "does not compile",
-    Outcome.CRASHED: "crashed",
-    Outcome.TIMEOUT: "too slow or endless",
-    Outcome.OUTSIDE_STAGE: "outside the stage",
-    Outcome.WRONG: "wrong result",
-    Outcome.IMPLAUSIBLE: "implausibly fast",
-    Outcome.LOST: "not judged (the timing was disturbed; says nothing about the kernel)",
-}
-
 
 def parent_parts(brief: Brief, parent: Elite) -> dict[str, Variants]:
     """The parent: where it stands, why it is in its cell, its source."""
-    evidence = "\n".join(f"- {one_line(axis)}: {one_line(why)}" for axis, why in parent.evidence.items())
+    facts = {name: one_line(why) for name, why in parent.evidence.items()}
+    hot_loop = facts.pop("hot loop", "")
+    evidence = "\n".join(f"- {one_line(axis)}: {why}" for axis, why in facts.items())
     return {
         "parent": (describe_elite(brief, parent),),
         "evidence": (evidence, ""),
+        "hot_loop": (hot_loop, ""),
         "source": (fenced(parent.kernel.source),),
     }
 
 
 def describe_elite(brief: Brief, elite: Elite) -> str:
     """An elite's cell, speed at each size, and idea."""
-    speed = format_speed(brief, elite.objective) if elite.objective else "not timed yet"
-    lines = [f"Cell: {format_cell(elite.cell)}. Speed: {speed}."]
-    lines += [_timing(timing, brief.problem.bandwidth_bound) for timing in elite.timings]
+    lines = [f"Cell: {format_cell(elite.cell)}. Speed: {format_speed(brief, elite)}."]
+    if len(elite.timings) > 1 or brief.problem.bandwidth_bound:
+        lines += [_timing(timing, brief.problem.bandwidth_bound) for timing in elite.timings]
     if idea := one_line(elite.idea):
         lines.append(f"Its idea: {idea}")
     return "\n".join(lines)
 
 
 def _timing(timing: Timing, bandwidth_bound: bool) -> str:
-    streamed = f", {number(timing.gbytes_per_s)} GB/s" if bandwidth_bound else ""
-    speed = f"{number(timing.gflops)} GFLOP/s{streamed}, {number(timing.ratio)} x the baseline"
-    return f"- {pairs(timing.size.items())}: {speed}"
+    sampled = sampled_speed([timing])
+    fast = sampled.fast if sampled else timing.gflops
+    streamed = f", {number(fast * timing.bytes / timing.flops)} GB/s" if bandwidth_bound else ""
+    ratio = f"{number(timing.ratio)} [{number(timing.ratio_low)}, {number(timing.ratio_high)}] x the baseline"
+    return f"- {pairs(timing.size.items())}: {number(fast)} GFLOP/s{streamed}, {ratio}"
 
 
 def run_parts(brief: Brief, rng: np.random.Generator) -> dict[str, Variants]:
@@ -70,6 +64,9 @@ def run_parts(brief: Brief, rng: np.random.Generator) -> dict[str, Variants]:
         "setbacks": failure_variants(brief.recent_failures),
         "lessons": lesson_variants(brief.lessons),
         "sweep": sweep_variants(brief.sweep),
+        "attempts": attempt_variants(brief.attempts),
+        "in_flight": in_flight_variants(brief.in_flight),
+        "skills": skill_variants(brief.skills),
     }
 
 
@@ -117,13 +114,13 @@ def _ideas(brief: Brief, near: Elite | None, rng: np.random.Generator) -> Varian
         rest.remove(fastest)
         picked = rng.choice(len(rest), size=min(len(rest), _FAR_IDEAS - 1), replace=False) if rest else ()
         chosen += [fastest, *(rest[int(index)] for index in picked)]
-    return _shrinking([elite_line(elite) for elite in chosen], 2)
+    return shrinking([elite_line(elite) for elite in chosen], 2)
 
 
 def elite_line(elite: Elite) -> str:
     """An elite in one line: cell, speed, idea."""
     idea = one_line(elite.idea)
-    return f"- {format_cell(elite.cell)}, {number(elite.objective)} GFLOP/s{f': {idea}' if idea else ''}"
+    return f"- {format_cell(elite.cell)}, {short_speed(elite.speed, elite.objective)}{f': {idea}' if idea else ''}"
 
 
 def failure_variants(recent_failures: Sequence[RecentFailure]) -> Variants:
@@ -136,22 +133,34 @@ def failure_variants(recent_failures: Sequence[RecentFailure]) -> Variants:
         detail = one_line(detail, 240)
         suffix = f" [{detail}]" if detail else ""
         lines.append(f"- {OUTCOME_TEXTS[failure.outcome]}: {one_line(failure.idea, 160)}{suffix}")
-    return _shrinking(lines, 1)
+    return shrinking(lines, 1)
 
 
 def lesson_variants(lessons: str) -> Variants:
     """Lessons, one line each, at most a dozen."""
     lines = [one_line(line.strip().removeprefix("- "), 300) for line in lessons.splitlines()]
-    return _shrinking([f"- {line}" for line in lines if line][:_LESSONS], 6)
+    return shrinking([f"- {line}" for line in lines if line][:_LESSONS], 6)
+
+
+def skill_variants(skills: Sequence[Skill]) -> Variants:
+    """Techniques, a paragraph each, fewer when they do not fit."""
+    texts = [skill_text(skill) for skill in skills]
+    return tuple("\n".join(texts[:count]) for count in range(len(texts), -1, -1))
+
+
+def skill_text(skill: Skill) -> str:
+    """A technique as a prompt shows it."""
+    seen = f" (seen to bring {one_line(skill.gain)})" if skill.gain else ""
+    return f"- {one_line(skill.title)}{seen}: {one_line(skill.text, LONGEST_SKILL)}"
 
 
 def sweep_variants(sweep: Sweep | None) -> Variants:
     """The table of a sweep, best rows first and failed ones last, in columns."""
     if sweep is None or not sweep.rows:
         return ("",)
-    ordered = sorted(sweep.rows, key=lambda row: -math.inf if row[1] is None else row[1], reverse=True)
+    ordered = sorted(sweep.rows, key=lambda row: -math.inf if row[1] is None else row[1].median, reverse=True)
     table = [(*sweep.names, "GFLOP/s")]
-    table += [(*values, "failed" if speed is None else number(speed)) for values, speed in ordered]
+    table += [(*values, "failed" if speed is None else with_interval(speed)) for values, speed in ordered]
     cells = [[one_line(cell, 24) for cell in row] for row in table]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in cells]
@@ -195,11 +204,3 @@ def _errors(lines: Sequence[str]) -> list[str]:
         else:
             room = 0
     return kept
-
-
-def _shrinking(lines: Sequence[str], shorter: int) -> Variants:
-    """All lines, then the first few, then nothing."""
-    full = "\n".join(lines)
-    if len(lines) <= shorter:
-        return (full, "") if full else ("",)
-    return full, "\n".join(lines[:shorter]), ""

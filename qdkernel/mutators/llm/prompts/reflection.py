@@ -13,9 +13,9 @@ from qdkernel.mutators.contract import Brief
 from qdkernel.mutators.llm.assignment import Assignment, Expect
 from qdkernel.mutators.llm.prompts.budget import Variants, fill, fit, one_line, template
 from qdkernel.mutators.llm.prompts.facts import system_parts
-from qdkernel.mutators.llm.prompts.parts import OUTCOME_TEXTS, elite_line, lesson_variants
+from qdkernel.mutators.llm.prompts.parts import elite_line, lesson_variants
 from qdkernel.mutators.llm.prompts.pool import SECTION_TEXTS, Section
-from qdkernel.mutators.llm.prompts.wording import format_cell, number
+from qdkernel.mutators.llm.prompts.wording import OUTCOME_TEXTS, format_cell, number
 
 _BEST = 3
 _LESSON_LINES = 12

@@ -5,8 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from qdkernel.core import AXES, Axis, Blocking, Cell, PrefetchLevel
+from qdkernel.core import AXES, Axis, Blocking, Cell, Outcome, PrefetchLevel
 from qdkernel.evaluators.behaviour import LEAST_ACCUMULATORS, LEAST_TILE
+
+OUTCOME_TEXTS = {
+    Outcome.OK: "correct",
+    Outcome.DUPLICATE: "equal to an earlier kernel",
+    Outcome.POLICY_VIOLATION: "breaks the rules",
+    Outcome.COMPILE_ERROR: "does not compile",
+    Outcome.CRASHED: "crashed",
+    Outcome.TIMEOUT: "too slow or endless",
+    Outcome.OUTSIDE_STAGE: "outside the stage",
+    Outcome.WRONG: "wrong result",
+    Outcome.IMPLAUSIBLE: "implausibly fast",
+    Outcome.LOST: "not judged (the timing was disturbed; says nothing about the kernel)",
+}
+"""How an evaluation ended, in the words of a table."""
 
 _B, _P = Blocking, PrefetchLevel  # short names for the table
 _STEPS: dict[tuple[str, int, int], str] = {

@@ -50,7 +50,7 @@ def test_default_prompts_stay_under_eight_thousand_tokens() -> None:
             compose_rewrite(full, SECTIONS, rng()),
             compose_cross(full, SECTIONS, rng()),
             compose_plan(full, SECTIONS, 4, rng()),
-            compose_program(full, SECTIONS, STRATEGY, rng()),
+            compose_program(full, SECTIONS, STRATEGY, 1, rng()),
             compose_reflect(full, LOG * 40, full.lessons),
         ):
             assert tokens(made(assignment)) <= PROMPT_TOKENS

@@ -30,7 +30,7 @@ GOLDENS: dict[str, Callable[[], Assignment | None]] = {
         4,
         rng(),
     ),
-    "program": lambda: compose_program(prompt_brief(), SECTIONS, STRATEGY, rng()),
+    "program": lambda: compose_program(prompt_brief(), SECTIONS, STRATEGY, 1, rng()),
     "repair": lambda: repair(SETBACKS[0].outcome, SETBACKS[0].detail),
     "reflect": lambda: compose_reflect(prompt_brief(), LOG, "Wider vectors paid once (22.8 against 12.1)."),
     "revise": lambda: compose_revise(SECTIONS[1], LOG, rng()),
