@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from qdkernel.cli import host, judge, read, search
+from qdkernel.cli import host, judge, problem, read, search
 
 app = typer.Typer(
     add_completion=False,
@@ -16,6 +16,7 @@ app = typer.Typer(
 )
 config_app = typer.Typer(no_args_is_help=True, help="The configuration: its schema, and whether a file is sound.")
 skills_app = typer.Typer(no_args_is_help=True, help="The library of techniques that prompts draw on.")
+problem_app = typer.Typer(no_args_is_help=True, help="A problem of your own: write one to start from, and check it.")
 
 app.command()(search.evolve)
 app.command()(search.prompt)
@@ -35,6 +36,9 @@ skills_app.command("list")(read.list_skills)
 skills_app.command("show")(read.show_skill)
 skills_app.command("mine")(read.mine_skills)
 app.add_typer(config_app, name="config")
+app.add_typer(problem_app, name="problem")
+problem_app.command("init")(problem.init)
+problem_app.command("check")(problem.check)
 config_app.command("schema")(search.config_schema)
 config_app.command("check")(search.config_check)
 

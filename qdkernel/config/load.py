@@ -219,9 +219,14 @@ def _with_absolute_paths(config: Config, source: _Source, must_exist: bool) -> C
         there = resolved[entry].is_file() or (entry[0] == "seeds" and resolved[entry].is_dir())
         if must_exist and not there:
             source.complain(entry, f"expected a file, got {str(given)!r}, and {resolved[entry]} is not one")
+    problem = config.problem
+    if "/" in problem:
+        problem = os.path.abspath(source.folder(("problem",)) / os.path.expanduser(problem))
+        if must_exist and not os.path.isdir(problem):
+            source.complain(("problem",), f"expected a problem's folder, got {config.problem!r}, and {problem} is none")
     seeds = tuple(path for entry, path in resolved.items() if entry[0] == "seeds")
     baseline = config.baseline.model_copy(update={"library": resolved.get(("baseline", "library"))})
-    return config.model_copy(update={"seeds": seeds, "baseline": baseline})
+    return config.model_copy(update={"problem": problem, "seeds": seeds, "baseline": baseline})
 
 
 def _paths(config: Config) -> Iterator[tuple[EntryPath, Path]]:

@@ -286,7 +286,10 @@ class SelectionConfig(Section):
 class Config(Section):
     """Everything a run depends on besides the machine."""
 
-    problem: Word = Field(description="What is computed: dgemm, sgemm or jacobi2d.")
+    problem: Word = Field(
+        description="What is computed: a name that `qdkernel problems` lists, or the path of a folder that "
+        "declares one, e.g. ./dots, relative to this file."
+    )
     sizes: Annotated[tuple[Size, ...], Field(min_length=1)] | Literal["auto"] = Field(
         default="auto",
         description="Scored sizes: numbers, or mappings such as {m: 512, n: 512, k: 64}; auto for the problem's own.",

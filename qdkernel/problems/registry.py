@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 
@@ -11,12 +12,24 @@ from qdkernel.problems.declared import load_problems
 from qdkernel.problems.gemm import DGEMM, SGEMM
 from qdkernel.problems.stencil import JACOBI2D, STENCIL3D7
 
-__all__ = ["PROBLEMS", "find_problem"]
+__all__ = ["PROBLEMS", "find_problem", "is_folder", "problem_label"]
 
 LIBRARY = Path(__file__).parent / "library"
 
 _FAMILIES: dict[str, tuple[str, ...]] = {  # the declared problems; "d/s" is one in double and in single precision
     "blas1": ("d/saxpy", "d/sscal", "d/scopy", "d/sswap", "d/sdot", "d/snrm2", "d/sasum", "id/samax", "d/srot"),
+    "blas2": ("d/sgemv", "d/sger", "d/ssymv", "d/strmv", "d/strsv"),
+    "blas3": ("d/sgemm_trans", "d/ssymm", "d/ssyrk", "d/ssyr2k", "d/strmm", "d/strsm"),
+    "dense": ("d/stranspose", "d/sgemm_batch", "igemm8"),
+    "sparse": ("d/sspmv_csr", "d/scg_iteration"),
+    "learning": ("d/ssoftmax", "d/slayernorm", "d/sconv2d"),
+    "scan": ("d/sprefix_sum", "histogram"),
+    "physics": ("d/snbody",),
+    "spectral": ("d/sfft",),
+    "polybench": (
+        *("mm2", "mm3", "atax", "bicg", "mvt", "gemver", "gesummv", "doitgen", "correlation", "covariance"),
+        *("lu", "cholesky", "heat3d", "fdtd2d", "seidel2d", "floyd", "durbin", "ludcmp", "trisolv"),
+    ),
 }
 # Each is declared in library/<family>/<its name in double precision>.
 
@@ -62,16 +75,36 @@ def _both(listed: str) -> tuple[str, ...]:
 PROBLEMS = _Registry(DGEMM, SGEMM, JACOBI2D, STENCIL3D7)
 
 
+def is_folder(name: str) -> bool:
+    """Whether a problem is given by the path of its folder rather than by its name."""
+    return "/" in name
+
+
+def problem_label(name: str) -> str:
+    """A word for a problem that is given by its name or by the path of its folder; for names of files."""
+    return Path(name).name
+
+
+@functools.cache
+def _declared_in(folder: str) -> Problem:
+    return load_problems(Path(folder))[0]
+
+
 def find_problem(name: str, accuracy: str = "componentwise") -> Problem:
-    """The problem called ``name``, judged ``componentwise`` or, where it has such a rule, ``normwise``.
+    """The problem called ``name``, or declared in the folder of that path when it has a slash.
+
+    It is judged ``componentwise`` or, where it knows such a rule, ``normwise``.
 
     Raises:
         UnknownName: there is none; the message lists the known ones.
         ConfigError: it has no such rule.
     """
-    if name not in PROBLEMS:
+    if is_folder(name):
+        problem = _declared_in(name)
+    elif name in PROBLEMS:
+        problem = PROBLEMS[name]
+    else:
         raise unknown("problem", name, PROBLEMS)
-    problem = PROBLEMS[name]
     if accuracy == "componentwise":
         return problem
     if accuracy != "normwise" or problem.normwise is None:

@@ -141,7 +141,8 @@ def test_missing_keys_are_explained(write: Path) -> None:
     found = complaints(write, "seed: 1\n")
     assert found == [
         "run.yaml:1: problem: expected a non-empty text, got nothing; add this key: "
-        "what is computed: dgemm, sgemm or jacobi2d",
+        "what is computed: a name that `qdkernel "
+        "problems` lists, or the path of a folder that declares one, e.g. ./dots, relative to this file",
         "run.yaml:1: budget: expected a mapping with the keys evaluations, minutes, requests, tokens, usd, got nothing"
         "; add this key: when the run stops; at least one limit",
     ]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from qdkernel.config import Config, dump_config, load_config
 from qdkernel.errors import ConfigError, QdkernelError, RunFolderError
+from qdkernel.problems import problem_label
 from qdkernel.runs import RunFolder, read_machine_record, write_machine_record
 from qdkernel.search import RunEnvironment, check_names, open_environment, recorded_baseline
 
@@ -79,7 +80,7 @@ def _token(file: Path | None) -> str:
 def _journal_path(journal: Path | None, archive: Path | None, config: Config) -> Path:
     if journal is not None:
         return journal
-    return archive / "journal.db" if archive is not None else Path(f"serve-{config.problem}.db")
+    return archive / "journal.db" if archive is not None else Path(f"serve-{problem_label(config.problem)}.db")
 
 
 def _open_archive(path: Path) -> RunFolder:
@@ -87,7 +88,7 @@ def _open_archive(path: Path) -> RunFolder:
 
 
 def _new_archive(path: Path, config: Config, environment: RunEnvironment) -> RunFolder:
-    return RunFolder.create(path, config.problem, dump_config(config), environment.facts(), exact=True)
+    return RunFolder.create(path, problem_label(config.problem), dump_config(config), environment.facts(), exact=True)
 
 
 def _known_baseline(config: Config, journal: Journal, folder: RunFolder | None) -> tuple[float, ...]:

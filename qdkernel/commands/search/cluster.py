@@ -8,6 +8,7 @@ from pathlib import Path
 from qdkernel.commands.search.session import Search, run_searches, say
 from qdkernel.config import Config, dump_config
 from qdkernel.errors import ConfigError, RunFolderError
+from qdkernel.problems import problem_label
 from qdkernel.runs import EventKind, RunFolder, class_folder, new_folder, runs_in
 from qdkernel.search import NodeGroup, open_cluster, share_of_budget
 
@@ -26,7 +27,7 @@ def evolve_on_cluster(config: Config, path: Path | None, resume: bool, recorded:
     with open_cluster(config, say) as groups, contextlib.ExitStack() as stack:
         if recorded is not None and len(groups) > 1:
             raise ConfigError(f"--replay: expected workers of one class of machine, got {len(groups)}")
-        path = path or new_folder(Path("runs"), config.problem)
+        path = path or new_folder(Path("runs"), problem_label(config.problem))
         _report_absent(path, groups)
         workers = sum(group.workers for group in groups)
         searches = []
@@ -59,7 +60,7 @@ def _search(
     else:
         environment = group.environment(config)
         folder = stack.enter_context(
-            RunFolder.create(own, config.problem, config_yaml, environment.facts(), exact=True)
+            RunFolder.create(own, problem_label(config.problem), config_yaml, environment.facts(), exact=True)
         )
     machine = environment.machine
     say(f"class {group.machine_class}: {machine.cpu}, {machine.cores} cores, {group.workers} workers")

@@ -23,7 +23,7 @@ from qdkernel.errors import RunFolderError
 from qdkernel.evaluators.pipeline import check_integers
 from qdkernel.machine import this_machine
 from qdkernel.mutators import MUTATORS
-from qdkernel.problems import find_problem
+from qdkernel.problems import find_problem, problem_label
 from qdkernel.runs import RunFolder, runs_in
 from qdkernel.search import (
     RunEnvironment,
@@ -142,7 +142,7 @@ def dry_run(path: Path, overrides: Sequence[str]) -> int:
 
 def _new_folder(config: Config, environment: RunEnvironment, out: Path | None) -> RunFolder:
     root, exact = (Path("runs"), False) if out is None else (out, True)
-    return RunFolder.create(root, config.problem, dump_config(config), environment.facts(), exact=exact)
+    return RunFolder.create(root, problem_label(config.problem), dump_config(config), environment.facts(), exact=exact)
 
 
 def _run_to_resume(config: Config, out: Path | None) -> Path:
@@ -150,7 +150,7 @@ def _run_to_resume(config: Config, out: Path | None) -> Path:
         return out
     found = sorted(
         (max(database.stat().st_mtime for database in databases), folder)
-        for folder in Path("runs").glob(f"{config.problem}-*")
+        for folder in Path("runs").glob(f"{problem_label(config.problem)}-*")
         if (databases := [run / "run.db" for run in runs_in(folder) if (run / "run.db").is_file()])
     )
     if not found:

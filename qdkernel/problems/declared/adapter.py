@@ -45,6 +45,9 @@ def adapter_source(call: str, prototype: Prototype, declaration: str) -> Adapter
         raise ConfigError(
             f"baseline.library: expected a call such as cblas_daxpy(n, alpha, x, incx, y, incy), got {call[:80]!r}"
         )
+    names = set(re.findall(r"[A-Za-z_]\w*", f"{match['target'] or ''} {match['arguments']}"))
+    if foreign := sorted(names - {p.name for p in prototype.parameters}):
+        raise ConfigError(f"baseline.library: expected parameters of the prototype as arguments, got {foreign[0]!r}")
     single = any(Kind.FLOAT32 in (p.kind, p.element) for p in prototype.parameters)
     number = "float" if single else "double"
     types = {p.name: p.c_type.replace(" restrict", "").replace("restrict", "") for p in prototype.parameters}

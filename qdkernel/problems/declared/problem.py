@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from qdkernel.core import (
-    Array,
     ArrayArgument,
     Arrays,
     Case,
@@ -149,7 +148,7 @@ class _Assembly:
         elements = " + ".join(f"({' * '.join(f'({extent})' for extent in entry.shape) or 1})"
                               for entry in self.declaration.arrays.values())  # fmt: skip
         return Calls(
-            self.declaration, self.signature.arrays, Formula(f"{self.declaration.flops} + {elements}", "flops")
+            self.declaration, self.signature.arrays, Formula(f"({self.declaration.flops}) + {elements}", "flops")
         )
 
     def _array(self, parameter: Parameter) -> ArrayArgument:
@@ -170,8 +169,10 @@ class _Assembly:
         )
 
     def _check_names(self) -> None:
-        """Checks that every scalar of the prototype gets a value, and that nothing else is declared."""
+        """Checks that counts are formulas, and that every scalar of the prototype gets a value and no other."""
         declaration = self.declaration
+        for key in ("flops", "bytes", "terms"):
+            Formula(getattr(declaration, key) or 0, key)
         scalars = {argument.name for argument in self.signature.arguments if isinstance(argument, Scalar)}
         given = [*declaration.sizes, *declaration.scalars, *self.calls.stride_names]
         for name in given:
@@ -211,15 +212,10 @@ class _Assembly:
         signature, entries = self.signature, self.declaration.arrays
         return {a.name: Contents(a, entries[a.name], signature.dtype_of(a)) for a in signature.arrays}
 
-    def _family(self, name: str) -> InputFamily:
-        fillers = [(argument.name, filler) for argument, filler in zip(
-            self.signature.arrays, self._contents().values(), strict=True) if argument.is_read]  # fmt: skip
-
-        def make(case: Case, rng: np.random.Generator) -> dict[str, Array]:
-            return {name: filler(name_of_family, case, rng) for name, filler in fillers}
-
-        name_of_family = name
-        return make
+    def _family(self, family: str) -> InputFamily:
+        read = [argument.name for argument in self.signature.arrays if argument.is_read]
+        contents = self._contents()
+        return lambda case, rng: {name: contents[name](family, case, rng) for name in read}
 
     def _judged(self, program: CReference, case: Case, arrays: Arrays, wide: str) -> dict[str, Expected]:
         """The reference's answer; long sums may err by more, and what the declaration frees is unspecified."""

@@ -92,30 +92,31 @@ class Calls:
         for at, size in enumerate(sizes):
             scalars = dict(zip(integers, combinations[at % len(combinations)], strict=True))
             scalars |= {name: self._choices[name][int(mixed.integers(len(self._choices[name])))] for name in others}
+            size = self._cheap(size, scalars)
             cases.append((self._completed({**size, **scalars}, mixed if at else None), next(families)))
         return cases
 
     def _sizes(self, count: int, mixed: np.random.Generator, rng: np.random.Generator) -> Iterator[dict[str, int]]:
-        """``count`` sizes whose extents take all values that are cheap enough in turn, and a few drawn from ``rng``."""
+        """``count`` sizes whose extents take all values in turn, and a few drawn from ``rng``."""
         rooms = {name: _room(entry) for name, entry in self.declaration.sizes.items()}
         turns = {name: _in_turn(room, mixed if len(rooms) > 1 else None) for name, room in rooms.items()}
         for _ in range(count):
-            yield self._cheap({name: next(turn) for name, turn in turns.items()}, rooms)
+            yield {name: next(turn) for name, turn in turns.items()}
         for _ in range(_DRAWN_CASES):
-            drawn = {
+            yield {
                 name: int(rng.choice(room) if entry.values else rng.integers(max(1, entry.least), _LARGEST_DRAWN))
                 for (name, entry), room in zip(self.declaration.sizes.items(), rooms.values(), strict=True)
             }
-            yield self._cheap(drawn, rooms)
 
-    def _cheap(self, size: dict[str, int], rooms: Mapping[str, list[int]]) -> dict[str, int]:
-        """The size with its longest extents lowered until a call is cheap enough."""
-        while self.work(self.scored(size)) > _WORK:
-            longest = max(size, key=lambda name: size[name] if size[name] > rooms[name][0] else -1)
-            lower = [v for v in rooms[longest] if v < size[longest]]
-            if not lower:
+    def _cheap(self, size: dict[str, int], scalars: Numbers) -> dict[str, int]:
+        """The size with its longest extents lowered until a call with these scalars is cheap enough."""
+        rooms = {name: _room(entry) for name, entry in self.declaration.sizes.items()}
+        while self.work(self._completed({**size, **scalars})) > _WORK:
+            lower = {name: [v for v in room if v < size[name]] for name, room in rooms.items()}
+            longest = max((name for name in size if lower[name]), key=lambda name: size[name], default=None)
+            if longest is None:
                 break
-            size = {**size, longest: lower[-1]}
+            size = {**size, longest: lower[longest][-1]}
         return size
 
     def _completed(self, chosen: Numbers, rng: np.random.Generator | None = None) -> Numbers:

@@ -1,0 +1,1 @@
+"""Commands about a problem of the user's own."""

@@ -1,0 +1,16 @@
+/* In the order in which no element of x is overwritten before its last use. */
+#include <stddef.h>
+
+void dtrmv(int lower, int trans, int unit, int n, const double *restrict A, int lda, double *restrict x, int incx)
+{
+    ptrdiff_t down = trans ? 1 : lda, along = trans ? lda : 1;
+    ptrdiff_t ix = incx < 0 ? (ptrdiff_t)(1 - n) * incx : 0;
+    int upper = trans ? lower : !lower;
+    for (int step = 0; step < n; step++) {
+        int i = upper ? step : n - 1 - step;
+        double sum = unit ? x[ix + (ptrdiff_t)i * incx] : A[i * down + i * along] * x[ix + (ptrdiff_t)i * incx];
+        for (int j = upper ? i + 1 : 0; j < (upper ? n : i); j++)
+            sum += A[i * down + j * along] * x[ix + (ptrdiff_t)j * incx];
+        x[ix + (ptrdiff_t)i * incx] = sum;
+    }
+}
