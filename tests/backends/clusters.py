@@ -43,8 +43,12 @@ def dask_cluster(folder: Path, *workers: Mapping[str, str]) -> Iterator[Schedule
         process = stack.enter_context(started(begin, environment))
         for more in workers:
             stack.enter_context(started(work, {**environment, **more}))
-        while not file.exists():
-            time.sleep(0.1)
-        found = re.search(r"tcp://[\d.:]+", file.read_text())
-        assert found is not None
-        yield Scheduler(found.group(), process)
+        yield Scheduler(_address(file), process)
+
+
+def _address(file: Path) -> str:
+    """The scheduler's address, once it has written the file whole."""
+    while True:
+        if file.exists() and (found := re.search(r'"(tcp://[\d.:]+)"', file.read_text())):
+            return found[1]
+        time.sleep(0.1)

@@ -10,6 +10,7 @@ from qdkernel.backends import Backend, NodeRequest, PooledBackend
 from qdkernel.backends.parsl import ParslCluster
 from tests.backends.clusters import identity
 from tests.backends.conformance import BackendConformance
+from tests.paths import ROOT
 
 pytest.importorskip("parsl", reason="needs Parsl: pip install 'qdkernel[parsl]'")
 
@@ -21,7 +22,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[int]
         request = NodeRequest(provider="local", workers=workers)
         return ParslCluster(identity, print, [request], tmp_path_factory.mktemp("parsl"))
 
-    yield made
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(ROOT))  # Parsl's workers import the tests' functions
+        yield made
     for workers in (1, 2, 3):
         made(workers).close()
 

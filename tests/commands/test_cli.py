@@ -31,7 +31,7 @@ def test_the_version_is_told() -> None:
     ("arguments", "said"),
     [
         (["evolve", "no/such.yaml"], "no/such.yaml"),
-        (["evolve", GEMM, "--set", "problem=dgem"], "no problem 'dgem'; did you mean 'dgemm'?"),
+        (["evolve", GEMM, "--set", "problem=jacobi2"], "no problem 'jacobi2'; did you mean 'jacobi2d'?"),
         (["evolve", GEMM, "--set", "sizes=[0]"], "sizes"),
         (
             ["evolve", GEMM, "--set", "budget.minutes=null"],
@@ -51,7 +51,7 @@ def test_the_version_is_told() -> None:
         (["watch", str(ROOT / "tests")], "holds no run"),
         (["export", str(ROOT / "tests"), "--to", "xml"], "no export format 'xml'"),
         (["check", "no-such.c", "--problem", "dgemm"], "no-such.c cannot be read"),
-        (["check", GEMM, "--problem", "sgem"], "did you mean 'sgemm'?"),
+        (["check", GEMM, "--problem", "sgemmm"], "did you mean 'sgemm'?"),
         (["check", GEMM, "--problem", "jacobi2d", "--set", "accuracy=normwise"], "expected componentwise for jacobi2d"),
         (["bench", GEMM], "is not a run folder"),
         (["config", "check", "no-such.yaml"], "no-such.yaml"),

@@ -17,8 +17,9 @@ from qdkernel.evaluators.pipeline.evaluate import evaluate
 from tests.conftest import make_spec
 from tests.paths import TESTS
 
-CHEATS = sorted((TESTS / "cheats").glob("*/*.c"))
-HONEST = sorted((TESTS / "honest").glob("*/*.c"))
+PROBLEMS = ("daxpy", "stencil3d7")
+CHEATS = sorted(path for problem in PROBLEMS for path in (TESTS / "cheats" / problem).glob("*.c"))
+HONEST = sorted(path for problem in PROBLEMS for path in (TESTS / "honest" / problem).glob("*.c"))
 HEADER = re.compile(r"/\* Tries: .+?\n   Stopped by: .+?\n   Expect: (\w+) \*/\n")
 SIZE = 72
 """The scored extent; no verification case has it."""
@@ -26,8 +27,7 @@ SIZE = 72
 
 @pytest.fixture(scope="module")
 def contexts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, EvaluationContext]]:
-    problems = sorted({path.parent.name for path in CHEATS})
-    made = {name: EvaluationContext(make_spec(tmp_path_factory.mktemp(name), name, SIZE)) for name in problems}
+    made = {name: EvaluationContext(make_spec(tmp_path_factory.mktemp(name), name, SIZE)) for name in PROBLEMS}
     yield made
     for context in made.values():
         context.close()
@@ -55,7 +55,7 @@ def test_an_honest_kernel_that_looks_odd_is_ok(path: Path, contexts: dict[str, E
 
 
 def test_each_problem_has_the_cheats_that_every_problem_needs() -> None:
-    for problem in ("daxpy", "stencil3d7"):
+    for problem in PROBLEMS:
         cheats = {path.stem for path in CHEATS if path.parent.name == problem}
         assert {"does_nothing", "float", "float_scored", "assumes_even"} <= cheats
         assert any(stem.startswith("skip_last") for stem in cheats)

@@ -38,11 +38,14 @@ def test_a_search_proposes_recorded_kernels_only_and_each_has_its_recorded_objec
         assert (record.evaluation.objective, record.evaluation.cell) == (known.timing.gflops, known.cell)
 
 
-def test_the_archive_of_a_search_is_filled_and_each_elite_is_nearly_the_fastest_evaluated(tmp_path: Path) -> None:
+def test_the_archive_of_a_search_is_filled_for_one_thread_and_each_elite_is_nearly_the_fastest_evaluated(
+    tmp_path: Path,
+) -> None:
     with new_run(tmp_path) as folder:
         records = searched(folder, 120)
         held = {record.evaluation.cell: record for record in records if record.placed}
-    assert len(held) == 24
+    # on one thread no threaded cell is aimed at: 3 SIMD widths by 4 kinds of prefetch, and what strays
+    assert sum(cell is not None and cell.threading == 0 for cell in held) == 12
     for record in records:
         if record.evaluation.objective:
             elite = held[record.evaluation.cell].evaluation.objective

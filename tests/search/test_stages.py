@@ -195,6 +195,8 @@ def test_a_user_is_told_which_stages_are_skipped(tmp_path: Path) -> None:
     config = load_config({"problem": "dgemm", "budget": {"evaluations": 1}, "stages": [wide, {"name": "all"}]})
     said: list[str] = []
     with environment(config) as place, new_run(tmp_path) as folder:
-        narrow = replace(place, machine=replace(place.machine, simd_widths=(128,)))
+        narrow = replace(
+            place, machine=replace(place.machine, simd_widths=(128,)), reachable=frozenset(reachable_cells((128,)))
+        )
         assemble(narrow, folder, lambda status: None, said.append).close()
     assert said == ["stage wide is skipped: it asks for SIMD widths that this machine does not have"]
