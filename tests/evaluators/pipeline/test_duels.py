@@ -37,7 +37,7 @@ def test_on_a_slow_host_a_duel_decides_whatever_the_objectives(tmp_path: Path) -
 
 
 def test_a_challenger_that_fails_in_the_duel_only_has_not_won_it(tmp_path: Path) -> None:
-    long_duel = dataclasses.replace(DUEL_RULE, rounds_min=100, rounds_max=100, budget_s=100.0, half_width=0.0, tie=None)
+    long_duel = TimingRule(rounds_min=100, rounds_max=100, budget_s=100.0, half_width=0.0, disturbed=math.inf)
     context = EvaluationContext(timed_with(make_spec(tmp_path), duel_rule=long_duel))
     counting = naive().replace("{", "{\n    static long calls;\n    if (m == 48 && ++calls > 80)\n        return;\n", 1)
     try:
