@@ -1,5 +1,6 @@
 """The search loop: proposer, bandit, stages, model sessions."""
 
+from qdkernel.search.again import calibrated, draw_sizes, held_out_spec, longer_spec, time_again
 from qdkernel.search.assemble import Assembled, assemble, endpoint_spec
 from qdkernel.search.briefs import naive_elite, recorded_reference_speeds
 from qdkernel.search.cluster import NodeGroup, open_cluster, share_of_budget
@@ -13,12 +14,10 @@ from qdkernel.search.environment import (
     resolve_threads,
     with_isa,
 )
-from qdkernel.search.held_out import calibrated, draw_sizes, held_out_spec
 from qdkernel.search.history import elite_of
 from qdkernel.search.llm import recorded_lessons
 from qdkernel.search.loop import Evaluations
 from qdkernel.search.stages import plan_of
-from qdkernel.search.timing_again import longer_spec, time_again
 
 __all__ = [
     "BUSY_HOST",

@@ -40,11 +40,6 @@ class HeldCell:
     measurements: list[Measured]
 
     @property
-    def objective(self) -> float:
-        """GFLOP/s by all measurements."""
-        return pooled(self.measurements).objective
-
-    @property
     def bound(self) -> bool:
         """Whether its speed is an upper bound, of a seed that was stopped."""
         return self.measurements[0].bound
@@ -78,6 +73,11 @@ class ArchiveFold:
     def entry(self, cell: Cell | None) -> Entry | None:
         """The archive's entry in a cell."""
         return None if cell is None else self._archive.get(cell)
+
+    def objective(self, cell: Cell) -> float:
+        """GFLOP/s of a cell's elite by all its measurements; 0 for an empty cell."""
+        entry = self._archive.get(cell)
+        return entry.objective if entry else 0.0
 
     def offer(self, evaluation: Evaluation) -> Placement:
         """Offers an evaluation to the archive; what follows is up to ``add``."""

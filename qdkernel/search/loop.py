@@ -6,25 +6,26 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable
+from typing import TypeVar
 
 from qdkernel.archives import CONTESTS, KernelArchive
 from qdkernel.backends import Backend, Done, make_backend
 from qdkernel.core import Evaluation, KernelId, Outcome, Placement, RunStatus, StopReason
-from qdkernel.evaluators.pipeline import EvaluationTask
+from qdkernel.evaluators.pipeline import EvaluationSpec, EvaluationTask
 from qdkernel.machine import CoreLock
 from qdkernel.mutators import SEED
 from qdkernel.runs import EventKind, RunFolder
+from qdkernel.search.again import HeldOutTimings, Remeasurement, calibrated, draw_sizes, held_out_spec
 from qdkernel.search.archive_fold import ArchiveFold
 from qdkernel.search.environment import RunEnvironment
-from qdkernel.search.held_out import calibrated, draw_sizes, held_out_spec, time_held_out
 from qdkernel.search.parking import Parking
-from qdkernel.search.remeasure import Remeasurement
 from qdkernel.search.source import PendingProposal, Source
 
 _IDLE_S = 0.05  # between looks for a proposal while a worker is free; more often would disturb a benchmark
 _UNLIMITED_COST = 1e-6  # of an evaluation where neither their number nor time is limited: little, and the same for all
 
 Show = Callable[[RunStatus], None]
+Timings = TypeVar("Timings", Remeasurement, HeldOutTimings)
 Evaluations = Backend[EvaluationTask, Evaluation]
 
 
@@ -82,7 +83,7 @@ class Evolution:
         with contextlib.closing(backend):
             reason = self._search(backend)
             if config.timing.remeasure and reason is not StopReason.INTERRUPTED:
-                self._remeasure(backend)
+                self._elite_timings(Remeasurement, backend, self._environment.spec).run()
                 self._time_held_out(backend)
         self._folder.events.add(EventKind.STOPPED, reason.value)
         return reason
@@ -201,18 +202,6 @@ class Evolution:
             share += seconds / (60 * budget.minutes * self._environment.workers)
         return share
 
-    def _remeasure(self, backend: Evaluations) -> None:
-        Remeasurement(
-            backend,
-            self._environment,
-            self._folder,
-            self._fold,
-            self.status,
-            self._show,
-            self._start,
-            stopping=lambda: self._stopping,
-        ).run()
-
     def _time_held_out(self, backend: Evaluations) -> None:
         config, environment = self._environment.config, self._environment
         sizes = draw_sizes(environment.timing.sizes, config.timing.held_out, config.seed)
@@ -221,7 +210,12 @@ class Evolution:
         spec = held_out_spec(environment.spec, sizes)
         if self._backend is None:  # nodes of a cluster calibrate themselves
             spec = calibrated(spec)
-        time_held_out(backend, spec, self._folder, self._fold, self.status, self._show, stopping=lambda: self._stopping)
+        self._elite_timings(HeldOutTimings, backend, spec).run()
+
+    def _elite_timings(self, kind: type[Timings], backend: Evaluations, spec: EvaluationSpec) -> Timings:
+        return kind(
+            backend, spec, self._folder, self._fold, self.status, self._show, self._start, lambda: self._stopping
+        )
 
     def _restore(self) -> None:
         """Rebuilds everything from the run's log: the archive is a fold over it."""

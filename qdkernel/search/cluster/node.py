@@ -19,8 +19,8 @@ from qdkernel.evaluators.measurement import MachinePeaks
 from qdkernel.evaluators.pipeline import EvaluationSpec, EvaluationTask, RunSpec, SharedScratch, perform
 from qdkernel.evaluators.toolchain import Toolchain, find_toolchain
 from qdkernel.machine import Machine, flags_of, machine_class, this_machine
+from qdkernel.search.again import calibrated, held_out_spec
 from qdkernel.search.environment import RunEnvironment, open_environment
-from qdkernel.search.held_out import calibrated, held_out_spec
 
 
 @dataclass(frozen=True)

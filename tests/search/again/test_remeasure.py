@@ -10,8 +10,8 @@ from typing import Any, cast
 
 from qdkernel.archives import KernelArchive
 from qdkernel.core import Cell, Measured, Proposal, RunStatus, parse_cell
+from qdkernel.search.again import Remeasurement
 from qdkernel.search.archive_fold import ArchiveFold, HeldCell
-from qdkernel.search.remeasure import Remeasurement
 from tests.fake_runs import kernel
 
 FIRST, SECOND = parse_cell("packed/512/static/near"), parse_cell("none/128/serial/none")
