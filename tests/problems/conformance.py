@@ -26,26 +26,13 @@ from qdkernel.core import (
 )
 from qdkernel.core.prototype import Kind
 from qdkernel.evaluators.pipeline import EvaluationContext, verify_only
-from qdkernel.evaluators.pipeline.verification import VerificationSuite
-from qdkernel.evaluators.sandbox import PlacedCall, Region
+from qdkernel.evaluators.registration import JudgedResults, rounded
 from tests.conftest import make_spec
 from tests.problems.oracles import drawn_cases, worst
 from tests.problems.seed_runner import Guarded
 
 SIZE = 48
 """Of scored calls: ``size_from_int(SIZE)``."""
-
-
-def rounded(expected: dict[str, Expected], arrays: Arrays, problem: Problem) -> dict[str, Array]:
-    """The results of a kernel that is as accurate as its dtype allows; unspecified elements keep what they hold."""
-    results = {}
-    for argument in problem.arrays:
-        if argument.is_written:
-            answer, dtype = expected[argument.name], problem.dtype_of(argument)
-            before = arrays.get(argument.name, np.zeros(np.shape(answer.value), dtype))
-            with np.errstate(invalid="ignore", over="ignore"):  # casts of NaN, and of what is unspecified
-                results[argument.name] = np.where(np.isinf(answer.magnitude), before, answer.value).astype(dtype)
-    return results
 
 
 def differ(first: dict[str, Expected], second: dict[str, Expected]) -> bool:
@@ -66,39 +53,14 @@ def is_wrong(result: Array, expected: Expected, limit: float) -> Array:
     return wrong
 
 
-class Results:
-    """The output file of a verification suite, filled with right results."""
-
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        self.suite = VerificationSuite(problem, np.random.default_rng(4))
-        self.suite.reset()
-        self.before = [self._copies(call) for call in self.suite.layout.calls]
-        self.right = [
-            rounded(problem.reference(call.case, inputs), inputs, problem)
-            for call, inputs in zip(self.suite.layout.calls, self.before, strict=True)
-        ]
-        for index in range(len(self.right)):
-            self.write(index, self.right[index])
-
-    def write(self, index: int, results: dict[str, Array]) -> None:
-        """What the kernel leaves after a call."""
-        for placed in self.suite.layout.calls[index].arrays:
-            if placed.region is Region.OUTPUT:
-                self.suite.layout.view(self.suite.outputs, placed)[...] = results[placed.argument.name]
-
-    def _copies(self, call: PlacedCall) -> dict[str, Array]:
-        files = {Region.INPUT: self.suite.inputs, Region.OUTPUT: self.suite.outputs}
-        views = {p.argument.name: self.suite.layout.view(files[p.region], p) for p in call.arrays}
-        return {name: view.copy() for name, view in views.items()}
-
-
 class ProblemConformance:
     """Tests of one problem, which a subclass or its module gives as the fixture ``problem``."""
 
     @pytest.fixture
-    def results(self, problem: Problem) -> Iterator[Results]:
-        made = Results(problem)
+    def results(self, problem: Problem) -> Iterator[JudgedResults]:
+        made = JudgedResults(problem, np.random.default_rng(4))
+        for index, right in enumerate(made.right):
+            made.write(index, right)
         yield made
         made.suite.close()
 
@@ -156,7 +118,7 @@ class ProblemConformance:
                     if case[parameter.name] != 0
                 ), parameter.name
 
-    def test_right_results_pass_and_untouched_zero_and_constant_ones_fail(self, results: Results) -> None:
+    def test_right_results_pass_and_untouched_zero_and_constant_ones_fail(self, results: JudgedResults) -> None:
         assert results.suite.judge().complaint is None
         results.suite.reset()
         assert results.suite.judge().complaint is not None
@@ -165,14 +127,14 @@ class ProblemConformance:
                 results.write(index, {name: np.full_like(array, value) for name, array in right.items()})
             assert results.suite.judge().complaint is not None
 
-    def test_results_of_earlier_inputs_fail(self, results: Results) -> None:
+    def test_results_of_earlier_inputs_fail(self, results: JudgedResults) -> None:
         problem, rng = results.problem, np.random.default_rng(5)
         for index, call in enumerate(results.suite.layout.calls):
             other = problem.make_inputs("uniform", call.case, rng)
             results.write(index, rounded(problem.reference(call.case, other), other, problem))
         assert results.suite.judge().complaint is not None
 
-    def test_a_kernel_that_skips_the_last_element_fails_in_every_case(self, results: Results) -> None:
+    def test_a_kernel_that_skips_the_last_element_fails_in_every_case(self, results: JudgedResults) -> None:
         skipped = 0
         for index, (right, before) in enumerate(zip(results.right, results.before, strict=True)):
             expected = results.problem.reference(results.suite.layout.calls[index].case, before)

@@ -33,30 +33,38 @@ class JudgedResults:
     Args:
         problem: what is computed.
         rng: draws cases and inputs.
+
+    Attributes:
+        before: what the arrays of each call hold before it.
+        right: what a right kernel leaves, call by call.
     """
 
     def __init__(self, problem: Problem, rng: np.random.Generator) -> None:
         self.problem, self._rng = problem, rng
         self.suite = VerificationSuite(problem, rng)
         self.suite.reset()
-        self._before = [self._copies(index) for index in range(len(self.suite.layout.calls))]
+        self.before = [self._copies(index) for index in range(len(self.suite.layout.calls))]
         calls = self.suite.layout.calls
-        self._right = [
+        self.right = [
             rounded(problem.reference(call.case, before), before, problem)
-            for call, before in zip(calls, self._before, strict=True)
+            for call, before in zip(calls, self.before, strict=True)
         ]
 
     def complaint(self, damage: Damage | None = None) -> str | None:
         """What the judge says to the right results after ``damage``; ``None`` when it accepts them."""
         self.suite.reset()
         for index, call in enumerate(self.suite.layout.calls):
-            results = dict(self._right[index])
+            results = dict(self.right[index])
             if damage is not None:
-                results = damage(index, call.case, results, self._before[index])
-            for placed in call.arrays:
-                if placed.region is Region.OUTPUT:
-                    self.suite.layout.view(self.suite.outputs, placed)[...] = results[placed.argument.name]
+                results = damage(index, call.case, results, self.before[index])
+            self.write(index, results)
         return self.suite.judge().complaint
+
+    def write(self, index: int, results: Mapping[str, Array]) -> None:
+        """What a kernel leaves after a call."""
+        for placed in self.suite.layout.calls[index].arrays:
+            if placed.region is Region.OUTPUT:
+                self.suite.layout.view(self.suite.outputs, placed)[...] = results[placed.argument.name]
 
     def stale(self, index: int, case: Case, right: Results, before: Arrays) -> Results:
         """The results of other inputs."""
