@@ -9,10 +9,9 @@ from qdkernel.core import Duel, Kernel, Measured, Outcome
 from qdkernel.errors import QdkernelError
 from qdkernel.evaluators.pipeline.builder import EvaluationBuilder, Stop, outcomes
 from qdkernel.evaluators.pipeline.context import EvaluationContext
-from qdkernel.evaluators.pipeline.duels import duel
 from qdkernel.evaluators.pipeline.scratch import Incumbent
 from qdkernel.evaluators.pipeline.spec import EvaluationSpec
-from qdkernel.evaluators.pipeline.timing import first_calls_ns, object_of
+from qdkernel.evaluators.pipeline.timing import duel, first_calls_ns, object_of
 from qdkernel.evaluators.pipeline.worker import context_for
 
 

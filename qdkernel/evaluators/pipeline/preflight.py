@@ -17,9 +17,9 @@ from qdkernel.core import Kernel, Problem, check_prototype, size_text
 from qdkernel.errors import ConfigError, QdkernelError, ToolchainError
 from qdkernel.evaluators.pipeline.context import EvaluationContext
 from qdkernel.evaluators.pipeline.evaluate import verify_only
-from qdkernel.evaluators.pipeline.plausibility import PEAK_MARGIN
 from qdkernel.evaluators.pipeline.spec import TimingSpec
 from qdkernel.evaluators.pipeline.timer import at_peaks_s
+from qdkernel.evaluators.pipeline.timing import PEAK_MARGIN
 from qdkernel.evaluators.sandbox import ChildFailed
 
 _COPIES = 4  # of a written array: those of baseline, challenger and incumbent, and a fresh one

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from qdkernel.core import TIE_WIDTH
+from qdkernel.core import TIE_WIDTH, Duel, is_win
 from qdkernel.evaluators.measurement import BaselineChoice, TimingRule
 from qdkernel.evaluators.sandbox import Layers
 from qdkernel.evaluators.toolchain import CompileLimits
@@ -104,6 +104,10 @@ class TimingSpec:
         if self.first_rounds is None:
             return self.rule
         return replace(self.rule, rounds_min=self.first_rounds, rounds_max=self.first_rounds)
+
+    def is_won(self, duel: Duel) -> bool:
+        """Whether the challenger takes the cell."""
+        return is_win(duel, self.duel_rule.tie or 0.0)
 
     def for_every_kernel(self) -> TimingSpec:
         """The same for kernels that somebody asks about: timed by the full rule, however slow they are."""

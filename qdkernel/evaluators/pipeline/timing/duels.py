@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from qdkernel.core import Duel, Fault, Measured, Outcome, geometric_mean, median_ratio
-from qdkernel.evaluators.measurement import PairedSamples, TimedProcess, WrongResult, probe, time_pairs
+from qdkernel.evaluators.measurement import PairedSamples, TimedProcess, WrongResult, time_pairs
 from qdkernel.evaluators.pipeline.builder import FAILURES, Stop
 from qdkernel.evaluators.pipeline.scratch import Incumbent, SharedScratch
 from qdkernel.evaluators.pipeline.timer import Timer
+from qdkernel.evaluators.pipeline.timing.estimates import first_calls_ns
 from qdkernel.evaluators.sandbox import ChildCrashed, ChildFailed, ChildStartFailed
 
 _STOPPED_DUELS = 2  # in which an incumbent may be stopped before it loses its cell
@@ -44,8 +45,7 @@ def duel(
     with incumbent_process.child:
         samples = []
         try:
-            for scored in timer.sizes:
-                probe(timer.buffers, scored, incumbent_process, timer.placement)
+            first_calls_ns(timer, incumbent_process)
             for index, (scored, call_ns) in enumerate(zip(timer.sizes, first_call_ns, strict=True)):
                 rule = duel_rule if timer.is_slow(index, call_ns) else replace(duel_rule, most_s=None)
                 challenger, reference = (
@@ -114,8 +114,7 @@ def fault_of(timer: Timer, error: ChildFailed | WrongResult, made: Path) -> Faul
     again = timer.start("incumbent", made)
     with again.child:
         try:
-            for scored in timer.sizes:
-                probe(timer.buffers, scored, again, timer.placement)
+            first_calls_ns(timer, again)
         except WrongResult as wrong:
             return Fault(Outcome.WRONG, str(wrong))
         except ChildCrashed as crash:

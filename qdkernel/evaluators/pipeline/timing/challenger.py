@@ -24,18 +24,17 @@ from qdkernel.core import (
     Outcome,
     Timing,
     geometric_mean,
-    is_win,
     size_text,
     worth_a_duel,
 )
 from qdkernel.evaluators.measurement import TimedProcess, check_unannounced, probe
 from qdkernel.evaluators.pipeline.builder import EvaluationBuilder, Stop, outcomes
 from qdkernel.evaluators.pipeline.context import EvaluationContext
-from qdkernel.evaluators.pipeline.duels import IncumbentStopped, duel, fault_of
-from qdkernel.evaluators.pipeline.estimates import beside_baseline, bounded, time_size
-from qdkernel.evaluators.pipeline.plausibility import check_level, check_plausible
 from qdkernel.evaluators.pipeline.scratch import Incumbent
 from qdkernel.evaluators.pipeline.timer import Timer
+from qdkernel.evaluators.pipeline.timing.duels import IncumbentStopped, duel, fault_of
+from qdkernel.evaluators.pipeline.timing.estimates import beside_baseline, bounded, first_calls_ns, time_size
+from qdkernel.evaluators.pipeline.timing.plausibility import check_level, check_plausible
 from qdkernel.evaluators.sandbox import ChildCrashed, ChildTimeout
 
 _REMEASURE_BUDGETS = 2  # heuristic: budgets of a first timing that a remeasurement may take
@@ -65,7 +64,7 @@ def time_challenger(
     """
     timer = context.timer
     takes_cell = _time_and_duel(context, builder, made, behaviour, is_seed)
-    if not takes_cell or builder.measured is None or any(timing.bound for timing in builder.measured.timings):
+    if not takes_cell or builder.measured is None or builder.measured.bound:
         return
     observed = builder.behaviour = observe()
     check_level(timer, observed.cell, builder.measured.timings)
@@ -101,8 +100,7 @@ def _time_and_duel(
             timer.await_quiet()
             _time_once(context, builder, made, behaviour, rival, is_seed)
     found = builder.measured.duel if builder.measured else None
-    won = found is not None and (found.fault is not None or is_win(found, timer.spec.duel_rule.tie or 0.0))
-    return rival is None or won
+    return rival is None or (found is not None and timer.spec.is_won(found))
 
 
 def _time_once(
@@ -129,14 +127,14 @@ def _time_once(
         if incumbent and not worth_a_duel(measured.objective, timings, incumbent.objective):
             builder.detail = "not timed further: slower than the incumbent of its cell"
             return
-        if any(timing.bound for timing in timings):
+        if measured.bound:
             builder.detail = "stopped at a scored size: its speed there is at most what is recorded"
             return
         known_ns = [ns for ns in calls_ns if ns is not None]
         check_unannounced(timer.buffers, process, timer.placement, timer.rng, few=timer.is_long(known_ns))
         if rival:
             found = duel(timer, context.scratch, process, measured, known_ns, *rival)
-            if found.fault is None and is_win(found, timer.spec.duel_rule.tie or 0.0):
+            if found.fault is None and timer.spec.is_won(found):
                 measured = measured_by(
                     tuple(time_size(timer, i, process, ns, timer.spec.rule) for i, ns in enumerate(known_ns))
                 )
@@ -179,14 +177,21 @@ def _first_timings(
 ) -> tuple[Timing, ...]:
     """First estimates; where calls take long and the first ones are clearly slower than the incumbent, from those."""
     known_ns = [ns for ns in calls_ns if ns is not None]
+    rough: dict[int, Timing] = {}
     if incumbent and len(known_ns) == len(calls_ns) and timer.is_long(known_ns):
-        timings = tuple(beside_baseline(timer, i, ns) for i, ns in enumerate(known_ns))
-        if timer.spec.drop_ratio * measured_by(timings).objective < incumbent.objective:
-            return timings
+        rough = {index: beside_baseline(timer, index, ns) for index, ns in enumerate(known_ns)}
+        if timer.spec.drop_ratio * measured_by(tuple(rough.values())).objective < incumbent.objective:
+            return tuple(rough.values())
     rule = timer.spec.first_rule
-    return tuple(
-        bounded(timer, i) if ns is None else time_size(timer, i, process, ns, rule) for i, ns in enumerate(calls_ns)
-    )
+    timings = []
+    for index, ns in enumerate(calls_ns):
+        if ns is None:
+            timings.append(bounded(timer, index))
+        elif index in rough and timer.is_slow(index, ns):
+            timings.append(rough[index])  # all that `time_size` would do
+        else:
+            timings.append(time_size(timer, index, process, ns, rule))
+    return tuple(timings)
 
 
 def remeasure_timing(context: EvaluationContext, builder: EvaluationBuilder, elite: Kernel) -> None:
@@ -208,11 +213,6 @@ def remeasure_timing(context: EvaluationContext, builder: EvaluationBuilder, eli
                 raise
             builder.measured = measured_by(timings)
             check_plausible(timer, timings)
-
-
-def first_calls_ns(timer: Timer, process: TimedProcess) -> list[float]:
-    """Nanoseconds of the first call of a kernel at each scored size."""
-    return [probe(timer.buffers, scored, process, timer.placement) for scored in timer.sizes]
 
 
 def measured_by(timings: tuple[Timing, ...]) -> Measured:

@@ -11,6 +11,7 @@ from qdkernel.evaluators.measurement import (
     PairedSamples,
     TimedProcess,
     TimingRule,
+    probe,
     time_baseline,
     time_pairs,
 )
@@ -45,6 +46,16 @@ def time_size(timer: Timer, index: int, process: TimedProcess, call_ns: float, r
     reference = timer.baseline_case(index, timer.baseline_process)
     samples = time_pairs(timer.buffers, scored, challenger, reference, rule, timer.placement, timer.rng, call_ns)
     return _timing(timer, index, challenger.timed, samples)
+
+
+def first_calls_ns(timer: Timer, process: TimedProcess) -> list[float]:
+    """Nanoseconds of the first call of a kernel at each scored size.
+
+    Raises:
+        WrongResult: a result is wrong.
+        ChildFailed: the child died or was late.
+    """
+    return [probe(timer.buffers, scored, process, timer.placement) for scored in timer.sizes]
 
 
 def beside_baseline(timer: Timer, index: int, kernel_ns: float, bound: bool = False) -> Timing:
