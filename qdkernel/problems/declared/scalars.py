@@ -74,11 +74,15 @@ class Calls:
         return self._completed({**size, **{name: values[0] for name, values in self._choices.items()}})
 
     def respelled(self, size: Mapping[str, int], rng: np.random.Generator) -> Case:
-        """A call of a size that is not verified as such, with other scalars and strides."""
+        """A call of a size that is not verified as such, with other strides and at least one other scalar, if any."""
         extents = {name: max([v for v in e.values if v <= size[name]], default=size[name])
                    for name, e in self.declaration.sizes.items()}  # fmt: skip
-        chosen = {name: values[int(rng.integers(len(values)))] for name, values in self._choices.items()}
-        return self._completed({**extents, **chosen}, rng)
+        chosen = {name: int(rng.integers(len(values))) for name, values in self._choices.items()}
+        several = [name for name, values in self._choices.items() if len(values) > 1]
+        if several and not any(chosen.values()):
+            changed = several[rng.integers(len(several))]
+            chosen[changed] = int(rng.integers(1, len(self._choices[changed])))
+        return self._completed({**extents, **{name: self._choices[name][at] for name, at in chosen.items()}}, rng)
 
     def verified(self, rng: np.random.Generator) -> list[tuple[Case, str]]:
         """(case, family) pairs: every extent that is cheap enough, every combination of integer scalars."""

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from qdkernel.evaluators.measurement import TimingBuffers, TimingRule, buffers, new_generator
+from qdkernel.evaluators.measurement.unannounced_cases import respelled_case
 from qdkernel.problems import find_problem
 from qdkernel.problems.gemm.sketch import GemmSketch
 
@@ -90,6 +91,14 @@ def test_sizes_beside_the_scored_ones_are_larger_in_each_extent(problem: str) ->
     assert all(size[name] < near[name] <= size[name] + 37 for name in found.size_names)
     assert {name: respelled[name] for name in found.size_names} == size
     assert respelled != found.scored_case(size)
+
+
+@pytest.mark.parametrize("problem", ["dgemm", "stencil3d7", "daxpy", "dscal", "dtrsm"])
+def test_a_respelled_call_is_never_the_scored_one(problem: str) -> None:
+    found = find_problem(problem)
+    size = found.size_from_int(16)
+    drawn = [respelled_case(found, size, np.random.default_rng(seed)) for seed in range(100)]
+    assert found.scored_case(size) not in drawn
 
 
 @pytest.mark.parametrize(("cache_bytes", "calls"), [(np.inf, 16), (5 * 8 * 4 * 200**2, 5), (1.0, 1)])
