@@ -3,8 +3,8 @@
 Question: beside a process that computes half of the time, in bursts of 1 ms to 10 s, on one core or on both, how many
 honest kernels are accused or lost, and how far do speeds lie from those on quiet cores?
 Method: kernels that the schedule operator prints are evaluated and remeasured on quiet cores, then again and again
-beside the neighbour: each time a whole evaluation and two remeasurements, pooled as an elite's are. `lost` counts
-evaluations; `within 5 %` compares pooled ratios to the baseline with those on quiet cores.
+without and beside the neighbour: each time a whole evaluation and two remeasurements, pooled as an elite's are.
+`lost` counts evaluations; `within 5 %` compares pooled ratios to the baseline with those on quiet cores.
 
     python benchmarks/neighbour.py [--kernels 25] [--repeats 20] [--size 384] [--threads 2]
 """
@@ -39,7 +39,7 @@ def main() -> None:
     """Prints outcomes and distances for a neighbour on one core and on all."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kernels", type=int, default=25)
-    parser.add_argument("--repeats", type=int, default=20, help="per kernel, half of them with one core disturbed")
+    parser.add_argument("--repeats", type=int, default=30, help="per kernel, a third without a neighbour")
     parser.add_argument("--size", type=int, default=384)
     parser.add_argument("--threads", type=int, default=2)
     given = parser.parse_args()
@@ -50,9 +50,9 @@ def main() -> None:
         quiet = {kernel.id: speed(look(place, kernel)) for kernel in kernels}
         outcomes: Counter[str] = Counter()
         distances = []
-        for disturbed in (cores[-1:], cores):
+        for disturbed in ([], cores[-1:], cores):
             with neighbours(disturbed):
-                for number in range(given.repeats // 2 * len(kernels)):
+                for number in range(given.repeats // 3 * len(kernels)):
                     kernel = kernels[number % len(kernels)]
                     seen = look(place, kernel)
                     outcomes.update(evaluation.outcome.value for evaluation in seen[:1])

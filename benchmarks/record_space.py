@@ -95,10 +95,12 @@ def visit(context: EvaluationContext, kernel: Path) -> PairedSamples:
     scored, process = timer.sizes[0], timer.start("challenger", kernel)
     with process.child:
         probe(timer.buffers, scored, process, timer.placement)  # the first call maps memory
-        call_ns = probe(timer.buffers, scored, process, timer.placement)
+        call_ns = probe(timer.buffers, scored, process, timer.placement).ns
         challenger = scored.timed_case(process, call_ns, RULE)
         baseline = timer.baseline_case(0, timer.baseline_process)
-        return time_pairs(timer.buffers, scored, challenger, baseline, RULE, timer.placement, timer.rng)
+        return time_pairs(
+            timer.buffers, scored, challenger, baseline, RULE, timer.placement, timer.quiet_cores, timer.rng
+        )
 
 
 def write(work: Path, out: str) -> None:

@@ -17,11 +17,10 @@ from qdkernel.evaluators.measurement.paired import (
     PairedSamples,
     probe,
     time_pairs,
-    time_with_late_inputs,
     timed_call,
 )
 from qdkernel.evaluators.measurement.peaks import MachinePeaks, Peak, Triad, load_or_measure_peaks
-from qdkernel.evaluators.measurement.quiet import await_quiet
+from qdkernel.evaluators.measurement.quiet import QuietCores
 from qdkernel.evaluators.measurement.unannounced import check_unannounced
 
 __all__ = [
@@ -32,6 +31,7 @@ __all__ = [
     "MachinePeaks",
     "PairedSamples",
     "Peak",
+    "QuietCores",
     "ScoredSize",
     "TimedCase",
     "TimedProcess",
@@ -39,7 +39,6 @@ __all__ = [
     "TimingRule",
     "Triad",
     "WrongResult",
-    "await_quiet",
     "calibrate",
     "check_unannounced",
     "kernel_environment",
@@ -49,6 +48,5 @@ __all__ = [
     "probe",
     "time_baseline",
     "time_pairs",
-    "time_with_late_inputs",
     "timed_call",
 ]

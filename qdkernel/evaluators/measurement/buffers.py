@@ -56,6 +56,7 @@ class TimingRule:
         decisive: when set, stop also after two rounds, in both orders, of which each ratio is above this factor (no
             disturbance that leaves a block undelayed explains it twice), or each below 0.95.
         most_s: when set, stop after this long also with fewer rounds than the fewest.
+        quiet_s: how long to wait for quiet cores altogether, when rounds are disturbed.
     """
 
     block_ms: float = 1.5
@@ -67,6 +68,7 @@ class TimingRule:
     tie: float | None = None
     decisive: float | None = None
     most_s: float | None = None
+    quiet_s: float = 10.0
 
 
 @dataclass(frozen=True)

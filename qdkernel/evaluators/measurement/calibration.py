@@ -9,27 +9,41 @@ import numpy as np
 from qdkernel.evaluators.measurement.buffers import ScoredSize, TimedCase, TimingBuffers
 from qdkernel.evaluators.measurement.paired import Block, CpuPlacement, time_block
 
-_LEAST_S, _MOST_S = 1.0, 5.0  # cores that were idle run faster at first; a busy host gets longer
+_BUDGETS = 8  # of a measurement, by default 1 s: cores that were idle run faster at first
+_MOST_S = 5.0  # on a busy host
 _ENOUGH = 8  # undelayed blocks
 
 
 def calibrate(
-    buffers: TimingBuffers, scored: ScoredSize, baseline: TimedCase, placement: CpuPlacement
+    buffers: TimingBuffers,
+    scored: ScoredSize,
+    baseline: TimedCase,
+    placement: CpuPlacement,
+    budget_s: float,
+    settled: bool,
 ) -> tuple[float, bool]:
     """Nanoseconds per call of the baseline on cores as quiet as they get, and whether they were quiet.
 
     The faster quartile of the blocks in which no thread waited for its core, as disturbances only slow down; on a host
     that is never quiet, the fastest block.
+
+    Args:
+        buffers: inputs and outputs.
+        scored: the scored size.
+        baseline: its process and calls.
+        placement: where the parent waits.
+        budget_s: seconds that a measurement may take.
+        settled: whether the cores are quiet now; only then are waits in all blocks the baseline's own.
     """
     begin, blocks = time.monotonic(), list[Block]()
     calls = range(scored.first, scored.first + baseline.warm + baseline.timed)
     while True:
         buffers.refresh(calls, [baseline.process.name], unchecked=len(calls))
         blocks.append(time_block(scored, baseline, placement))
-        usual_ns = min(block.delayed_ns for block in blocks)
+        usual_ns = min(block.delayed_ns for block in blocks) if settled else 0.0
         quiet_ns = [block.ns for block in blocks if not block.disturbed(usual_ns)]
         elapsed_s = time.monotonic() - begin
-        if elapsed_s > _MOST_S or (elapsed_s > _LEAST_S and len(quiet_ns) >= _ENOUGH):
+        if elapsed_s > _MOST_S or (elapsed_s > _BUDGETS * budget_s and len(quiet_ns) >= _ENOUGH):
             if len(quiet_ns) >= min(_ENOUGH, len(blocks)):
                 return float(np.quantile(quiet_ns, 0.25)), True
             return min(block.ns for block in blocks), False

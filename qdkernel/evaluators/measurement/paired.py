@@ -15,6 +15,7 @@ import numpy as np
 
 from qdkernel.core import Array, median_ratio
 from qdkernel.evaluators.measurement.buffers import ScoredSize, TimedCase, TimedProcess, TimingBuffers, TimingRule
+from qdkernel.evaluators.measurement.quiet import QuietCores
 from qdkernel.evaluators.sandbox import PrecomputationDetected
 
 _CONFIRMATIONS = 12  # blocks at most; nearly always the first or second is fast enough
@@ -25,6 +26,7 @@ _SHORT_NS = 500e3  # blocks of the smallest sizes, in which waking up takes as l
 _DECISIVE_ROUNDS = 2  # in both orders, as every two rounds are ABBA
 _FUTILE = 0.95  # a challenger slower than that in two rounds is not worth more
 _PATIENCE = 4  # budgets spent on a ratio that stays uncertain before what there is has to do
+_WAITS = 6  # for quiet cores in one measurement; what disturbs it still is something else
 _DELAYED_NS, _DELAYED = 200e3, 0.02  # the parent itself delays a team by 50 to 100 us; another process by 1 ms or more
 
 
@@ -63,8 +65,8 @@ class Block:
     calls: int = 1
     delayed_ns: float = 0.0
 
-    def disturbed(self, usual_ns: float) -> bool:
-        """Whether threads waited longer than ``usual_ns``, the least in any block of this kernel, by a disturbance."""
+    def disturbed(self, usual_ns: float = 0.0) -> bool:
+        """Whether threads waited longer than ``usual_ns``, as they do in this kernel's blocks on quiet cores."""
         return self.delayed_ns > usual_ns + _DELAYED_NS + _DELAYED * self.ns * self.calls
 
 
@@ -90,8 +92,8 @@ class PairedSamples:
         return [min(r, self.slowest_ns) / k for k, r in zip(self.kernel_ns, self.reference_ns, strict=True)]
 
 
-def probe(buffers: TimingBuffers, scored: ScoredSize, process: TimedProcess, placement: CpuPlacement) -> float:
-    """Nanoseconds of one checked call by itself, with late inputs: a first estimate, and for long calls a sample.
+def probe(buffers: TimingBuffers, scored: ScoredSize, process: TimedProcess, placement: CpuPlacement) -> Block:
+    """One checked call by itself, with late inputs: a first estimate, and for long calls a sample.
 
     Raises:
         WrongResult: its result is wrong.
@@ -120,8 +122,8 @@ def timed_call(
 
 def time_with_late_inputs(
     buffers: TimingBuffers, scored: ScoredSize, timed_case: TimedCase, placement: CpuPlacement
-) -> float:
-    """Nanoseconds per call of a checked block whose inputs are written while the child is stopped.
+) -> Block:
+    """A checked block whose inputs are written while the child is stopped.
 
     Raises:
         WrongResult: a result is wrong.
@@ -139,7 +141,7 @@ def time_with_late_inputs(
             spin=placement.spin,
         )
     buffers.check(calls, process.name)
-    return elapsed / len(calls)
+    return Block(elapsed / len(calls), len(calls), process.child.delayed_ns)
 
 
 def time_pairs(
@@ -149,37 +151,48 @@ def time_pairs(
     reference: TimedCase,
     rule: TimingRule,
     placement: CpuPlacement,
+    cores: QuietCores,
     rng: np.random.Generator,
     late_ns: float = math.inf,
 ) -> PairedSamples:
     """Times two kernels in alternating blocks until the ratio is known well enough.
 
-    The order is ABBA or BAAB, drawn for every two rounds: a drift that is linear in time cancels. ``late_ns`` is the
-    challenger's time of a call with late inputs, if it had one: it may confirm the speed.
+    The order is ABBA or BAAB, drawn for every two rounds: a drift that is linear in time cancels. When both of two
+    rounds were disturbed, the next ones wait for quiet cores. ``late_ns`` is the challenger's time of a call with late
+    inputs, if it had one: it may confirm the speed.
 
     Raises:
         WrongResult: a timed call of an untrusted kernel left a wrong result.
         ChildFailed: a child died, was late, or is slow when nothing can be computed before the clock runs.
         Busy: the speed was not confirmed.
     """
-    begin = time.monotonic()
+    begin, waiting = time.monotonic(), _Waiting(cores, rule.quiet_s)
     rounds: list[tuple[Block, Block]] = []
+    quiet_from: int | None = None  # number of the first round after a wait that found quiet cores
     while True:
         order = rng.permutation(2)
         rounds += [_round(buffers, scored, (challenger, reference), each, placement) for each in (order, order[::-1])]
-        elapsed_s = time.monotonic() - begin
-        samples = _undisturbed(rounds, reference.quiet_ns, rule, late=elapsed_s > rule.budget_s)
+        undelayed, counts = _undisturbed(rounds, quiet_from, reference.quiet_ns, rule)
+        if not counts[-2:].any() and not waiting.over:
+            if waiting.again() and quiet_from is None:
+                quiet_from = len(rounds)
+            continue
+        elapsed_s = time.monotonic() - begin - waiting.spent_s
+        if elapsed_s > rule.budget_s and np.count_nonzero(counts) < rule.rounds_min:
+            samples = _of_busy_host(rounds, undelayed, reference.quiet_ns)
+        else:
+            samples = _samples(rounds, counts)
         tired = elapsed_s > _PATIENCE * rule.budget_s and len(rounds) >= rule.rounds_max
         if _enough(samples, rule, elapsed_s, rng) or tired:
-            samples = replace(samples, quiet=samples.quiet and not tired)
             for process, ns, known_ns in (
                 (challenger.process, samples.kernel_ns, late_ns),
                 (reference.process, samples.reference_ns, math.inf),
             ):
                 claimed_ns = float(np.median(ns))
                 if not process.trusted and known_ns > _CONFIRMED * claimed_ns:
-                    _confirm(buffers, scored, scored.timed_case(process, claimed_ns, rule), claimed_ns, placement)
-            return samples
+                    late = scored.timed_case(process, claimed_ns, rule)
+                    _confirm(buffers, scored, late, claimed_ns, placement, waiting)
+            return replace(samples, quiet=samples.quiet and not tired)
 
 
 def _round(
@@ -200,35 +213,70 @@ def _round(
     return timed[0], timed[1]
 
 
+@dataclass
+class _Waiting:
+    """The waits for quiet cores in one measurement.
+
+    Attributes:
+        cores: those that kernels are timed on.
+        most_s: seconds that may be spent altogether.
+        count: waits so far.
+        spent_s: seconds spent so far.
+    """
+
+    cores: QuietCores
+    most_s: float
+    count: int = 0
+    spent_s: float = 0.0
+
+    @property
+    def over(self) -> bool:
+        """Whether enough time was spent."""
+        return self.count >= _WAITS or self.spent_s >= self.most_s
+
+    def again(self) -> bool:
+        """Waits once more, unless that is over; whether the cores are quiet now."""
+        if self.over:
+            return False
+        begin = time.monotonic()
+        quiet = self.cores.wait(self.most_s - self.spent_s)
+        self.count, self.spent_s = self.count + 1, self.spent_s + time.monotonic() - begin
+        return quiet
+
+
 def _undisturbed(
-    rounds: Sequence[tuple[Block, Block]], quiet_ns: float | None, rule: TimingRule, late: bool
-) -> PairedSamples:
-    """The rounds that count: no thread had to wait for its core, and the reference was as fast as on quiet cores.
+    rounds: Sequence[tuple[Block, Block]], quiet_from: int | None, quiet_ns: float | None, rule: TimingRule
+) -> tuple[Array, Array]:
+    """In which rounds no thread had to wait for its core; in which of them the reference was as fast as ``quiet_ns``.
 
     A process that takes a core from a team of threads slows the whole team, and a kernel that does not use that core
-    not at all. Waits that are in all blocks of a kernel are its own doing, e.g. more threads than cores.
-
-    If the budget is spent and too few rounds were undisturbed, all count in a duel, whose interval shall tell how
-    uncertain it is. Against the baseline the faster half of the blocks counts, and the ratio is to the baseline on
-    quiet cores at most: it is too low rather than too high.
+    not at all. Waits that are in all blocks of a kernel since cores were found quiet are its own doing, e.g. more
+    threads than cores.
     """
-    kernel_usual_ns, reference_usual_ns = (min(blocks[at].delayed_ns for blocks in rounds) for at in (0, 1))
+    settled = rounds[len(rounds) if quiet_from is None else quiet_from :]
+    kernel_usual_ns, reference_usual_ns = (min((each[at].delayed_ns for each in settled), default=0.0) for at in (0, 1))
     reference_ns = np.array([reference.ns for _, reference in rounds])
     undelayed = np.array([not (k.disturbed(kernel_usual_ns) or r.disturbed(reference_usual_ns)) for k, r in rounds])
-    counts = undelayed & (reference_ns <= rule.disturbed * (math.inf if quiet_ns is None else quiet_ns))
-    if late and np.count_nonzero(counts) < rule.rounds_min:
-        if quiet_ns is not None:
-            return _fastest(rounds, quiet_ns)
-        counts[:] = True
+    return undelayed, undelayed & (reference_ns <= rule.disturbed * (math.inf if quiet_ns is None else quiet_ns))
+
+
+def _samples(rounds: Sequence[tuple[Block, Block]], counts: Array) -> PairedSamples:
     kept = [blocks for blocks, counted in zip(rounds, counts, strict=True) if counted]
     kernel, reference = (tuple(blocks[at].ns for blocks in kept) for at in (0, 1))
-    return PairedSamples(kernel, reference, quiet=bool(undelayed[counts].all()))
+    return PairedSamples(kernel, reference)
 
 
-def _fastest(rounds: Sequence[tuple[Block, Block]], quiet_ns: float) -> PairedSamples:
-    """The faster half of each kernel's blocks, paired by rank: a busy host disturbs some blocks less than others."""
+def _of_busy_host(rounds: Sequence[tuple[Block, Block]], undelayed: Array, quiet_ns: float | None) -> PairedSamples:
+    """What there is when the budget is spent and too few rounds were undisturbed.
+
+    In a duel all rounds count: its interval shall tell how uncertain it is. Against the baseline the faster half of
+    each kernel's blocks counts, paired by rank, as a busy host disturbs some blocks less than others; and the ratio is
+    to the baseline on quiet cores at most, so it is too low rather than too high.
+    """
+    if quiet_ns is None:
+        return replace(_samples(rounds, np.ones(len(rounds), bool)), quiet=bool(undelayed.all()))
     number = len(rounds) // 2
-    kernel, reference = (tuple(sorted(blocks[at].ns for blocks in rounds)[:number]) for at in (0, 1))
+    kernel, reference = (tuple(sorted(each[at].ns for each in rounds)[:number]) for at in (0, 1))
     return PairedSamples(kernel, reference, quiet_ns, quiet=False)
 
 
@@ -251,27 +299,37 @@ def time_block(scored: ScoredSize, timed_case: TimedCase, placement: CpuPlacemen
 
 
 def _confirm(
-    buffers: TimingBuffers, scored: ScoredSize, timed_case: TimedCase, claimed_ns: float, placement: CpuPlacement
+    buffers: TimingBuffers,
+    scored: ScoredSize,
+    timed_case: TimedCase,
+    claimed_ns: float,
+    placement: CpuPlacement,
+    waiting: _Waiting,
 ) -> None:
     """Confirms that a kernel is as fast when its inputs are written while it is stopped.
 
     In the rounds the inputs are in place before the child is ready, and waking up, which is not timed, takes
     milliseconds where the parent has no core of its own. A kernel that has taken over the runner could compute the
-    block in that time.
+    block in that time. A block in which threads waited for their core is no evidence of that.
 
     Raises:
         PrecomputationDetected: it is always less than half as fast.
         Busy: it is always clearly slower.
     """
-    fastest_ns = math.inf
+    fastest_ns, undisturbed_ns = math.inf, math.inf
     short = claimed_ns * timed_case.timed < _SHORT_NS
     waking_ns = (_TEAM_WAKING_NS if placement.team and short else _WAKING_NS) / timed_case.timed
     for _ in range(_CONFIRMATIONS):
-        fastest_ns = min(fastest_ns, time_with_late_inputs(buffers, scored, timed_case, placement))
+        block = time_with_late_inputs(buffers, scored, timed_case, placement)
+        fastest_ns = min(fastest_ns, block.ns)
         if fastest_ns <= _CONFIRMED * claimed_ns + waking_ns:
             return
+        if block.disturbed():
+            waiting.again()
+        else:
+            undisturbed_ns = min(undisturbed_ns, block.ns)
     slower = f"{fastest_ns / claimed_ns:.1f} times slower when its inputs come while it is stopped"
-    if fastest_ns > 2 * claimed_ns + waking_ns:
+    if 2 * claimed_ns + waking_ns < fastest_ns and not math.isinf(undisturbed_ns):
         with timed_case.process.attributing_failures(scored.size):
             raise PrecomputationDetected(f"computes before the clock runs: it is {slower}", 0)
     raise Busy(f"a kernel was {slower}")

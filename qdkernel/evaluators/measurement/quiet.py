@@ -13,24 +13,37 @@ _OWN = Path("/proc/thread-self/schedstat")  # Documentation/scheduler/sched-stat
 _SPIN_NS = 5e6  # longer than the 0.7 to 4 ms for which Linux lets one of two processes run
 _DELAYED = 0.05  # of that time
 _PAUSE_S = 0.1
+_LEAST_SHARE = 1 / 32
 
 
-def await_quiet(cores: Iterable[int], patience_s: float) -> bool:
-    """Waits until a spinning thread has each of the cores to itself for 5 ms.
+class QuietCores:
+    """Waits until no other process takes the cores that kernels are timed on.
+
+    Each wait in vain halves how long the next ones last, and a quiet moment restores it: on a host that is never quiet
+    a search must not spend its budget on waiting.
 
     Args:
         cores: processors, taken one after another.
-        patience_s: how long to wait at most, seconds.
-
-    Returns:
-        Whether the cores are quiet; true as well where Linux does not report how long a thread waited.
     """
-    deadline, cores = time.monotonic() + patience_s, tuple(cores)
-    while not all(_undelayed(core) for core in cores):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(_PAUSE_S)
-    return True
+
+    def __init__(self, cores: Iterable[int]) -> None:
+        self._cores = tuple(cores)
+        self._share = 1.0
+
+    def wait(self, patience_s: float) -> bool:
+        """Waits until a spinning thread has each of the cores to itself for 5 ms.
+
+        Args:
+            patience_s: how long to wait at most, seconds; less after waits in vain.
+
+        Returns:
+            Whether the cores are quiet; true as well where Linux does not report how long a thread waited.
+        """
+        deadline = time.monotonic() + self._share * patience_s
+        while not (quiet := all(_undelayed(core) for core in self._cores)) and time.monotonic() < deadline:
+            time.sleep(_PAUSE_S)
+        self._share = 1.0 if quiet else max(self._share / 2, _LEAST_SHARE)
+        return quiet
 
 
 def _undelayed(core: int) -> bool:

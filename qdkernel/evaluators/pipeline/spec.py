@@ -11,6 +11,7 @@ from qdkernel.evaluators.measurement import BaselineChoice, TimingRule
 from qdkernel.evaluators.sandbox import Layers
 from qdkernel.evaluators.toolchain import CompileLimits
 
+_FIRST_QUIET_S = 2.0  # that a first estimate waits for quiet cores; elites are measured again, and wait longer
 DUEL_RULE = TimingRule(
     rounds_min=6,
     rounds_max=16,
@@ -103,7 +104,7 @@ class TimingSpec:
         """How long a kernel is timed at first: in the search long enough to see who is worth a duel."""
         if self.first_rounds is None:
             return self.rule
-        return replace(self.rule, rounds_min=self.first_rounds, rounds_max=self.first_rounds)
+        return replace(self.rule, rounds_min=self.first_rounds, rounds_max=self.first_rounds, quiet_s=_FIRST_QUIET_S)
 
     def is_won(self, duel: Duel) -> bool:
         """Whether the challenger takes the cell."""

@@ -12,11 +12,11 @@ from qdkernel.core import Problem
 from qdkernel.evaluators.measurement import (
     Baseline,
     CpuPlacement,
+    QuietCores,
     ScoredSize,
     TimedCase,
     TimedProcess,
     TimingBuffers,
-    await_quiet,
     calibrate,
     new_generator,
 )
@@ -37,6 +37,7 @@ class Timer:
 
     Attributes:
         calibrated_quietly: whether the last calibration found cores that no other process took.
+        quiet_cores: the cores that kernels are timed on.
 
     Args:
         spec: how kernels are timed.
@@ -68,6 +69,7 @@ class Timer:
         self._start_baseline = start_baseline
         self._baseline: tuple[Baseline, TimedProcess] | None = None
         self.calibrated_quietly = True
+        self.quiet_cores = QuietCores(cores[: spec.threads])
         # The parent waits on the last core; it spins where the child leaves that one free.
         self.placement = CpuPlacement(
             cpu=cores[-1], spin=spec.threads < len(cores), timeout_s=timeout_s, team=spec.threads > 1
@@ -102,7 +104,7 @@ class Timer:
 
     def await_quiet(self) -> bool:
         """Waits a while until no other process takes the cores; whether that came about."""
-        return await_quiet(self._cores[: self.spec.threads], _QUIET_PATIENCE_S)
+        return self.quiet_cores.wait(_QUIET_PATIENCE_S)
 
     def is_long(self, calls_ns: Sequence[float]) -> bool:
         """Whether a call takes so long that each further one counts."""
@@ -140,10 +142,10 @@ class Timer:
         """The baseline's GFLOP/s for each scored size, alone on its cores, in a quiet moment if one comes."""
         process = self.baseline_process
         with self.alone():
-            self.await_quiet()
+            settled = self.await_quiet()
             cases = [TimedCase(process, scored.warm, scored.timed) for scored in self.sizes]
             found = [
-                calibrate(self.buffers, scored, case, self.placement)
+                calibrate(self.buffers, scored, case, self.placement, self.spec.rule.budget_s, settled)
                 for scored, case in zip(self.sizes, cases, strict=True)
             ]
             self.calibrated_quietly = all(quiet for _, quiet in found)

@@ -15,15 +15,14 @@ from tests.evaluators.measurement.test_paired import SCORED, TRACK, NoArena, Scr
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calibration, "_LEAST_S", 0.01)
     monkeypatch.setattr(calibration, "_MOST_S", 0.1)
 
 
-def calibrated(times_ns: Iterator[float], delays_ns: Iterator[float]) -> tuple[float, bool]:
+def calibrated(times_ns: Iterator[float], delays_ns: Iterator[float], settled: bool = True) -> tuple[float, bool]:
     diary: list[str] = []
     child = ScriptedChild("B", times_ns, diary, delays_ns)
     case = TimedCase(TimedProcess("baseline", cast(Child, child), trusted=True), 0, 1)
-    return calibrate(cast(TimingBuffers, NoArena(diary)), SCORED, case, TRACK)
+    return calibrate(cast(TimingBuffers, NoArena(diary)), SCORED, case, TRACK, 0.001, settled)
 
 
 def test_blocks_in_which_a_thread_waited_do_not_count() -> None:
@@ -36,3 +35,9 @@ def test_on_a_host_that_is_never_quiet_the_fastest_block_counts_and_it_is_told()
     times_ns = itertools.chain([2e6, 1.5e6], itertools.repeat(3e6))
     delays_ns = itertools.chain([0.0], itertools.repeat(4e6))
     assert calibrated(times_ns, delays_ns) == (1.5e6, False)
+
+
+def test_waits_in_every_block_are_the_baselines_own_only_if_the_cores_were_quiet() -> None:
+    always = itertools.repeat(4e6)
+    assert calibrated(itertools.repeat(2e6), always, settled=True) == (2e6, True)
+    assert calibrated(itertools.repeat(2e6), always, settled=False) == (2e6, False)

@@ -15,6 +15,7 @@ from qdkernel.evaluators.measurement import (
     Busy,
     CpuPlacement,
     PairedSamples,
+    QuietCores,
     ScoredSize,
     TimedCase,
     TimedProcess,
@@ -57,6 +58,18 @@ class ScriptedChild:
         pass
 
 
+class ScriptedCores:
+    """Cores that the next waits find quiet or not, as scripted; writes down that somebody waited."""
+
+    def __init__(self, quiet: Iterator[bool], diary: list[str]) -> None:
+        self._quiet, self._diary = quiet, diary
+
+    def wait(self, patience_s: float) -> bool:
+        assert 0 < patience_s <= RULE.quiet_s
+        self._diary.append("wait")
+        return next(self._quiet)
+
+
 class NoArena:
     """Inputs and outputs of scripted children."""
 
@@ -80,6 +93,7 @@ def race_of(
     kernel_delays_ns: Iterator[float] | None = None,
     reference_delays_ns: Iterator[float] | None = None,
     placement: CpuPlacement = TRACK,
+    quiet: Iterator[bool] | None = None,
 ) -> tuple[PairedSamples, list[str]]:
     diary: list[str] = []
     kernel, reference = (
@@ -93,6 +107,7 @@ def race_of(
         TimedCase(reference, 0, 1, quiet_ns),
         rule,
         placement,
+        cast(QuietCores, ScriptedCores(quiet or itertools.repeat(True), diary)),
         np.random.default_rng(seed),
     )
     return samples, diary
@@ -204,9 +219,43 @@ def test_waits_in_every_block_are_the_kernels_own_doing() -> None:
     assert samples.quiet
 
 
+def test_two_rounds_disturbed_alike_wait_for_quiet_cores() -> None:
+    samples, diary = race_of(
+        itertools.chain([9e6] * 4, itertools.repeat(5e6)),
+        itertools.repeat(5e6),
+        PATIENT,
+        5e6,
+        kernel_delays_ns=itertools.chain([4e6] * 4, itertools.repeat(0.0)),
+        quiet=iter([False, True]),
+    )
+    assert set(samples.ratios) == {1.0}
+    assert samples.quiet
+    assert diary.count("wait") == 2
+
+
+def test_a_measurement_waits_a_few_times_only() -> None:
+    samples, diary = race_of(
+        itertools.repeat(9e6),
+        itertools.repeat(5e6),
+        RULE,
+        5e6,
+        kernel_delays_ns=itertools.repeat(4e6),
+        quiet=itertools.repeat(False),
+    )
+    assert not samples.quiet
+    assert diary.count("wait") == 6
+
+
 def test_on_a_host_that_is_never_quiet_the_ratio_is_to_the_reference_on_quiet_cores() -> None:
     delays_ns = itertools.chain([0.0], itertools.repeat(4e6))
-    samples, _ = race_of(itertools.repeat(5e6), itertools.repeat(8e6), RULE, 5e6, reference_delays_ns=delays_ns)
+    samples, _ = race_of(
+        itertools.repeat(5e6),
+        itertools.repeat(8e6),
+        RULE,
+        5e6,
+        reference_delays_ns=delays_ns,
+        quiet=itertools.repeat(False),
+    )
     assert set(samples.ratios) == {1.0}
     assert not samples.quiet
 

@@ -27,13 +27,19 @@ from qdkernel.core import (
     size_text,
     worth_a_duel,
 )
-from qdkernel.evaluators.measurement import TimedProcess, check_unannounced, probe
+from qdkernel.evaluators.measurement import TimedProcess, check_unannounced
 from qdkernel.evaluators.pipeline.builder import EvaluationBuilder, Stop, outcomes
 from qdkernel.evaluators.pipeline.context import EvaluationContext
 from qdkernel.evaluators.pipeline.scratch import Incumbent
 from qdkernel.evaluators.pipeline.timer import Timer
 from qdkernel.evaluators.pipeline.timing.duels import IncumbentStopped, duel, fault_of
-from qdkernel.evaluators.pipeline.timing.estimates import beside_baseline, bounded, first_calls_ns, time_size
+from qdkernel.evaluators.pipeline.timing.estimates import (
+    beside_baseline,
+    bounded,
+    first_call_ns,
+    first_calls_ns,
+    time_size,
+)
 from qdkernel.evaluators.pipeline.timing.plausibility import check_level, check_plausible
 from qdkernel.evaluators.sandbox import ChildCrashed, ChildTimeout
 
@@ -158,7 +164,7 @@ def _first_call_ns(timer: Timer, index: int, process: TimedProcess, is_seed: boo
     """
     scored, patience_s = timer.sizes[index], timer.patience_s(index)
     try:
-        return probe(timer.buffers, scored, process, replace(timer.placement, timeout_s=patience_s))
+        return first_call_ns(timer, index, process, replace(timer.placement, timeout_s=patience_s))
     except ChildTimeout:
         if patience_s >= timer.placement.timeout_s:
             raise

@@ -52,7 +52,16 @@ def duel(
                     scored.timed_case(each, call_ns, rule) for each in (process, incumbent_process)
                 )
                 samples.append(
-                    time_pairs(timer.buffers, scored, challenger, reference, rule, timer.placement, timer.rng)
+                    time_pairs(
+                        timer.buffers,
+                        scored,
+                        challenger,
+                        reference,
+                        rule,
+                        timer.placement,
+                        timer.quiet_cores,
+                        timer.rng,
+                    )
                 )
         except (ChildFailed, WrongResult) as error:
             if error.process != incumbent_process.name:
