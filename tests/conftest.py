@@ -101,7 +101,7 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subproces
     from tests.evolving import evolve
 
     run = tmp_path_factory.mktemp("runs") / "run"
-    return run, evolve("gemm.yaml", run, "budget.minutes=null", "budget.evaluations=14")
+    return run, evolve("gemm.yaml", run, "budget.minutes=null", "budget.evaluations=14", "timing.held_out=1")
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ QUICK = (
     "timing.rounds_min=2",
     "timing.rounds_max=3",
     "timing.disturbed=1000",
+    "timing.held_out=0",
 )
 
 

@@ -78,5 +78,5 @@ def test_screened_searches_come_near_the_best_sooner_than_those_that_evaluate_ev
         goal = 0.95 * recorded_space().recording.best
         return next((n for n, each in enumerate(records, 1) if (each.evaluation.objective or 0.0) >= goal), 151)
 
-    needed = {screened: sorted(evaluations_to_95_per_cent(screened, seed) for seed in range(5)) for screened in (1, 32)}
-    assert needed[32][2] < needed[1][2]
+    needed = {screened: sorted(evaluations_to_95_per_cent(screened, seed) for seed in range(3)) for screened in (1, 32)}
+    assert needed[32][1] < needed[1][1]
