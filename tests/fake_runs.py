@@ -29,8 +29,7 @@ from qdkernel.core import (
     reachable_cells,
 )
 from qdkernel.llm import Completion, Message
-from qdkernel.mutators.llm import Assignment
-from qdkernel.mutators.llm.assignment import Expect
+from qdkernel.mutators.llm import Assignment, Expect
 from qdkernel.runs import End, EventKind, MachineRecord, RunFolder
 
 SIZES = ({"m": 256, "n": 256, "k": 256}, {"m": 768, "n": 768, "k": 768})

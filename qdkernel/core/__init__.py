@@ -53,7 +53,7 @@ from qdkernel.core.problem import (
     within_bound,
 )
 from qdkernel.core.proposal import Arm, Notes, Proposal, Provenance
-from qdkernel.core.prototype import check_prototype, parse_prototype, prototype_header, trampoline
+from qdkernel.core.prototype import Kind, check_prototype, parse_prototype, prototype_header, trampoline
 from qdkernel.core.sampled_speed import SampledSpeed, sampled_speed
 from qdkernel.core.stage import Stage
 from qdkernel.core.statistics import Interval, geometric_mean, geometric_mean_or_none, median_ratio
@@ -87,6 +87,7 @@ __all__ = [
     "Kernel",
     "KernelBaseline",
     "KernelId",
+    "Kind",
     "Level",
     "LibraryBaseline",
     "Measured",

@@ -3,7 +3,7 @@
 from qdkernel.reports.carry_over import carry_over_report, show_carry_over
 from qdkernel.reports.comparison import report, show_diff
 from qdkernel.reports.progress import make_progress
-from qdkernel.reports.run import format_verification, print_view, show_cell, show_run
+from qdkernel.reports.run import format_verification, print_view, show_cell, show_run, view_text
 
 __all__ = [
     "carry_over_report",
@@ -15,4 +15,5 @@ __all__ = [
     "show_cell",
     "show_diff",
     "show_run",
+    "view_text",
 ]

@@ -16,8 +16,7 @@ from qdkernel.analysis.compare import Cost, History, compare_histories, fold_to_
 from qdkernel.commands.read.diff import diff
 from qdkernel.core import TIE_WIDTH, Cell, Evaluation, Outcome, Placement, Proposal, parse_cell
 from qdkernel.errors import RunFolderError, UnknownName
-from qdkernel.reports import report, show_diff
-from qdkernel.reports.run import view_text
+from qdkernel.reports import report, show_diff, view_text
 from qdkernel.runs import Bill, RunFolder
 from tests.fake_runs import (
     CONFIG,

@@ -9,8 +9,7 @@ import pytest
 
 from qdkernel.analysis import Groups, Repetition, compare, operator_and_model, repetition
 from qdkernel.core import Arm, CodeHashes, Evaluation, Kernel, Outcome, Placement, Proposal, parse_cell
-from qdkernel.reports import show_diff, show_run
-from qdkernel.reports.run import view_text
+from qdkernel.reports import show_diff, show_run, view_text
 from qdkernel.runs import RunFolder
 from tests.fake_runs import add_by_model, add_elite, breed, kernel, new_run, ok
 

@@ -10,8 +10,7 @@ import pytest
 from qdkernel.core import ArrayArgument, Role, Scalar, check_prototype, parse_prototype, prototype_header, trampoline
 from qdkernel.core.prototype import Kind, Parameter, Prototype
 from qdkernel.errors import ConfigError
-from qdkernel.problems import find_problem
-from qdkernel.problems.registry import PROBLEMS
+from qdkernel.problems import PROBLEMS, find_problem
 
 
 def test_a_declaration_is_parsed_into_names_kinds_and_qualifiers() -> None:

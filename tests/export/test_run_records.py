@@ -30,8 +30,7 @@ from qdkernel.export import FORMATS, open_source, record_schema
 from qdkernel.export.record import schema_text
 from qdkernel.export.run_records import FAILURE_REWARDS, record_id
 from qdkernel.llm import CallFailed, Completion, FailureKind, Message
-from qdkernel.reports import show_cell
-from qdkernel.reports.run import view_text
+from qdkernel.reports import show_cell, view_text
 from qdkernel.runs import End, RunFolder
 from tests.fake_runs import UNMEASURED, add_by_model, add_elite, ask, assignment, breed, kernel, new_run, ok
 from tests.paths import ROOT

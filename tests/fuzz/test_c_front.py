@@ -13,10 +13,8 @@ from types import FrameType
 import pytest
 
 from qdkernel.evaluators.behaviour import describe
-from qdkernel.evaluators.binary import SharedObject, disassemble, read_shared_object
-from qdkernel.evaluators.binary.shared_object import CodeFunction, Section
-from qdkernel.evaluators.source import parse
-from qdkernel.evaluators.source.constants import Constants
+from qdkernel.evaluators.binary import CodeFunction, Section, SharedObject, disassemble, read_shared_object
+from qdkernel.evaluators.source import Constants, parse
 from qdkernel.mutators.schedule import tunables
 from tests.fuzz import pools
 from tests.fuzz.campaign import Report, run_campaign, save

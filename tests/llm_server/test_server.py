@@ -20,8 +20,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from qdkernel.core import Kernel, Outcome
-from qdkernel.evaluators.pipeline import EvaluationContext
-from qdkernel.evaluators.pipeline.evaluate import evaluate
+from qdkernel.evaluators.pipeline import EvaluationContext, evaluate
 from qdkernel.llm import CallFailed, Completion, Endpoint, EndpointSpec, Message
 from tests.llm_server import (
     LESSON,

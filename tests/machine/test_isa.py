@@ -10,8 +10,7 @@ import pytest
 from qdkernel.core import Kernel, Outcome
 from qdkernel.errors import ConfigError
 from qdkernel.evaluators.binary import disassemble, read_shared_object, refuse_object
-from qdkernel.evaluators.pipeline import EvaluationContext
-from qdkernel.evaluators.pipeline.evaluate import evaluate
+from qdkernel.evaluators.pipeline import EvaluationContext, evaluate
 from qdkernel.machine import LEVELS, fingerprint, flags_of, this_machine
 from qdkernel.machine.cpu import simd_widths
 from qdkernel.machine.isa import VARIABLE, choose_isa, features_of

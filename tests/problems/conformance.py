@@ -19,12 +19,12 @@ from qdkernel.core import (
     Case,
     Expected,
     Kernel,
+    Kind,
     Problem,
     Scalar,
     check_prototype,
     prototype_header,
 )
-from qdkernel.core.prototype import Kind
 from qdkernel.evaluators.pipeline import EvaluationContext, verify_only
 from qdkernel.evaluators.registration import JudgedResults, rounded
 from tests.conftest import make_spec

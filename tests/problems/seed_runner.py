@@ -17,8 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from qdkernel.core import Array, ArrayArgument, Problem, parse_prototype
-from qdkernel.core.prototype import Kind
+from qdkernel.core import Array, ArrayArgument, Kind, Problem, parse_prototype
 from qdkernel.problems import find_problem
 
 PADDING = -12345.0

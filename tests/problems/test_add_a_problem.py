@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from qdkernel.core import Kernel, Outcome, Problem
-from qdkernel.evaluators.pipeline import EvaluationContext
-from qdkernel.evaluators.pipeline.evaluate import evaluate
-from qdkernel.problems.registry import PROBLEMS
+from qdkernel.evaluators.pipeline import EvaluationContext, evaluate
+from qdkernel.problems import PROBLEMS
 from tests.conftest import make_spec
 from tests.paths import ROOT
 from tests.problems.conformance import ProblemConformance

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from qdkernel.core import Kernel, Outcome
-from qdkernel.evaluators.pipeline import EvaluationContext
-from qdkernel.evaluators.pipeline.evaluate import evaluate
+from qdkernel.evaluators.pipeline import EvaluationContext, evaluate
 from tests.conftest import make_spec
 from tests.paths import TESTS
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from qdkernel.core import Problem
-from qdkernel.problems.registry import PROBLEMS
+from qdkernel.problems import PROBLEMS
 from tests.problems.conformance import ProblemConformance
 from tests.problems.oracles import HAND_WRITTEN
 

@@ -7,8 +7,7 @@ import pytest
 
 from qdkernel.core import Array
 from qdkernel.errors import ConfigError
-from qdkernel.problems import find_problem
-from qdkernel.problems.registry import PROBLEMS
+from qdkernel.problems import PROBLEMS, find_problem
 from tests.problems.oracles import worst
 
 NAMES = ("dgemm", "sgemm")

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from qdkernel.core import ArrayArgument, Kernel, Outcome, Problem, Role
-from qdkernel.evaluators.pipeline import EvaluationContext
-from qdkernel.evaluators.pipeline.evaluate import evaluate
-from qdkernel.problems.registry import PROBLEMS
+from qdkernel.evaluators.pipeline import EvaluationContext, evaluate
+from qdkernel.problems import PROBLEMS
 from tests.conftest import make_spec
 from tests.problems.conformance import ProblemConformance
 from tests.problems.lookup import LOOKUP

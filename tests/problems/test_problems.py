@@ -10,8 +10,7 @@ import pytest
 
 from qdkernel.core import KernelBaseline, Problem
 from qdkernel.errors import UnknownName
-from qdkernel.problems import find_problem
-from qdkernel.problems.registry import PROBLEMS
+from qdkernel.problems import PROBLEMS, find_problem
 from tests.problems.oracles import drawn_cases, honest_gemm, worst
 
 

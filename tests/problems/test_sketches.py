@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from qdkernel.core import Array
-from qdkernel.problems import find_problem
-from qdkernel.problems.registry import PROBLEMS
+from qdkernel.problems import PROBLEMS, find_problem
 from tests.problems.oracles import honest, honest_gemm, honest_jacobi
 
 Sizes = list[tuple[str, dict[str, int], str]]

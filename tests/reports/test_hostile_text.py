@@ -9,9 +9,8 @@ import pytest
 from rich.console import Console
 
 from qdkernel.core import Evaluation, Outcome, Placement, Proposal, RunStatus, parse_cell
-from qdkernel.reports import show_cell, show_run
+from qdkernel.reports import show_cell, show_run, view_text
 from qdkernel.reports.progress import _LivePanel, _PlainLines
-from qdkernel.reports.run import view_text
 from qdkernel.runs import EventKind
 from tests.fake_runs import add_by_model, kernel, new_run
 

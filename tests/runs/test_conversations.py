@@ -16,8 +16,7 @@ import pytest
 from qdkernel.core import Placement, Proposal, parse_cell
 from qdkernel.errors import RunFolderError
 from qdkernel.llm import CallFailed, Completion, FailureKind, Message, TokenUsage
-from qdkernel.mutators.llm import Assignment
-from qdkernel.mutators.llm.assignment import Expect
+from qdkernel.mutators.llm import Assignment, Expect
 from qdkernel.runs import Bill, CallFailure, End, RunFolder, Spending
 from qdkernel.runs.conversation_records import Ended
 from tests.fake_runs import add_elite, ask, assignment, kernel, new_run, ok

@@ -14,8 +14,7 @@ from unittest import mock
 from qdkernel.backends.serial import SerialBackend
 from qdkernel.config import Config
 from qdkernel.core import Duel, Evaluation, Outcome, reachable_cells, worth_a_duel
-from qdkernel.evaluators.measurement import MachinePeaks
-from qdkernel.evaluators.measurement.peaks import Peak, Triad
+from qdkernel.evaluators.measurement import MachinePeaks, Peak, Triad
 from qdkernel.evaluators.pipeline import CompileSpec, EvaluationSpec, EvaluationTask, SharedScratch, TimingSpec
 from qdkernel.evaluators.toolchain import Toolchain
 from qdkernel.problems import find_problem

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from qdkernel.core import Kernel, Outcome
-from qdkernel.evaluators.pipeline import EvaluationContext
-from qdkernel.evaluators.pipeline.evaluate import evaluate
+from qdkernel.evaluators.pipeline import EvaluationContext, evaluate
 from qdkernel.llm import Completion
 from qdkernel.machine import flags_of
 from qdkernel.mutators.llm import converse

@@ -3,7 +3,7 @@
 from qdkernel.evaluators.binary.control_flow import Instruction, Loop
 from qdkernel.evaluators.binary.disassembly import Disassembly, Function, disassemble
 from qdkernel.evaluators.binary.policy import refuse_object
-from qdkernel.evaluators.binary.shared_object import SharedObject, read_shared_object
+from qdkernel.evaluators.binary.shared_object import CodeFunction, Section, SharedObject, read_shared_object
 from qdkernel.evaluators.binary.vector_code import (
     FAR_PREFETCH,
     NEAR_PREFETCH,
@@ -15,10 +15,12 @@ from qdkernel.evaluators.binary.vector_code import (
 __all__ = [
     "FAR_PREFETCH",
     "NEAR_PREFETCH",
+    "CodeFunction",
     "Disassembly",
     "Function",
     "Instruction",
     "Loop",
+    "Section",
     "SharedObject",
     "arithmetic",
     "carried_registers",

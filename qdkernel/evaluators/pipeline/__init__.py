@@ -2,7 +2,7 @@
 
 from qdkernel.evaluators.pipeline.containment_trials import only_by, run_trials
 from qdkernel.evaluators.pipeline.context import EvaluationContext
-from qdkernel.evaluators.pipeline.evaluate import Accept, verify_only
+from qdkernel.evaluators.pipeline.evaluate import Accept, evaluate, verify_only
 from qdkernel.evaluators.pipeline.pair import Comparison, PairTask, compare_pair
 from qdkernel.evaluators.pipeline.preflight import (
     baseline_failures,
@@ -33,6 +33,7 @@ __all__ = [
     "check_sizes",
     "check_speed",
     "compare_pair",
+    "evaluate",
     "only_by",
     "perform",
     "run_trials",

@@ -1,5 +1,6 @@
 """C source as text: tokens, preprocessed text, policy, normal form, syntax tree."""
 
+from qdkernel.evaluators.source.constants import Constants
 from qdkernel.evaluators.source.normal_form import normal_hash
 from qdkernel.evaluators.source.policy import HEADERS, SIZE_LIMIT, refuse_bytes, refuse_source
 from qdkernel.evaluators.source.preprocessed import (
@@ -27,6 +28,7 @@ __all__ = [
     "LOOPS",
     "PROBED_FILE",
     "SIZE_LIMIT",
+    "Constants",
     "Definition",
     "Preprocessed",
     "Syntax",

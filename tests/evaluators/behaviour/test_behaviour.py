@@ -10,8 +10,7 @@ from qdkernel.core import AXES, cell_name, parse_cell
 from qdkernel.evaluators.behaviour import describe
 from qdkernel.evaluators.behaviour.tile_loops import tile_loops
 from qdkernel.evaluators.binary import disassemble, read_shared_object
-from qdkernel.evaluators.source import parse
-from qdkernel.evaluators.source.constants import Constants
+from qdkernel.evaluators.source import Constants, parse
 from qdkernel.problems import find_problem
 from tests.compiled import AVX2, AVX512, compile_c, dgemm
 from tests.paths import CASES, GALLERY

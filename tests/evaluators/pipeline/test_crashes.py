@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from qdkernel.core import Kernel, Outcome
-from qdkernel.evaluators.pipeline import EvaluationContext
-from qdkernel.evaluators.pipeline.evaluate import evaluate
+from qdkernel.evaluators.pipeline import EvaluationContext, evaluate
 from tests.compiled import dgemm
 from tests.paths import CASES
 

@@ -11,8 +11,7 @@ import pytest
 
 from qdkernel.core import Kernel, Outcome
 from qdkernel.evaluators.measurement import TimingRule
-from qdkernel.evaluators.pipeline import DUEL_RULE, EvaluationContext
-from qdkernel.evaluators.pipeline.evaluate import evaluate
+from qdkernel.evaluators.pipeline import DUEL_RULE, EvaluationContext, evaluate
 from tests.compiled import HEAD
 from tests.conftest import make_spec, naive, run_with, timed_with
 

@@ -12,8 +12,7 @@ import pytest
 
 from qdkernel.core import AXES, Fault, Kernel, Outcome
 from qdkernel.evaluators.measurement import WrongResult
-from qdkernel.evaluators.pipeline import EvaluationContext, EvaluationTask, perform
-from qdkernel.evaluators.pipeline.evaluate import evaluate
+from qdkernel.evaluators.pipeline import EvaluationContext, EvaluationTask, evaluate, perform
 from qdkernel.evaluators.pipeline.timing import fault_of
 from qdkernel.evaluators.pipeline.worker import _drop_context
 from qdkernel.evaluators.sandbox import ChildCrashed, ChildStartFailed, ChildTimeout

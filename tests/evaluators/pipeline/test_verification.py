@@ -9,7 +9,7 @@ import pytest
 
 from qdkernel.core import Array
 from qdkernel.evaluators.pipeline.verification import VerificationSuite
-from qdkernel.problems.registry import PROBLEMS
+from qdkernel.problems import PROBLEMS
 from tests.problems.oracles import HAND_WRITTEN, honest
 
 

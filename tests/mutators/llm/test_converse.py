@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from qdkernel.core import Cell, Kernel, KernelId, Proposal
 from qdkernel.llm import CallFailed, Completion, FailureKind, Message
-from qdkernel.mutators.llm import Assignment, Ending, converse
-from qdkernel.mutators.llm.assignment import Expect
+from qdkernel.mutators.llm import Assignment, Ending, Expect, converse
 from qdkernel.mutators.llm.converse import QUOTED
 from tests.paths import TRANSCRIPTS
 

@@ -7,8 +7,7 @@ import pytest
 
 from qdkernel.core import AXES, Cell, Outcome, parse_cell, reachable_cells
 from qdkernel.mutators import RecentFailure
-from qdkernel.mutators.llm import Strategy
-from qdkernel.mutators.llm.assignment import Expect
+from qdkernel.mutators.llm import Expect, Strategy
 from qdkernel.mutators.llm.prompts import LogLine, compose_program, compose_reflect
 from qdkernel.mutators.llm.prompts.budget import PROMPT_TOKENS, PROMPTS, fenced, one_line
 from qdkernel.mutators.llm.prompts.compose import compose_cross, compose_edit, compose_plan, compose_rewrite

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from qdkernel.core import Behaviour, Cell, Evaluation, Kernel, Measured, Outcome, Proposal
-from qdkernel.mutators.llm.assignment import Expect
+from qdkernel.mutators.llm import Expect
 from qdkernel.mutators.llm.prompts import LogLine, compose_reflect, compose_revise, log_line
 from qdkernel.mutators.llm.prompts.budget import PROMPT_TOKENS
 from tests.mutators.briefs import prompt_brief

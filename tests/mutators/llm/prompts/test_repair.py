@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from qdkernel.core import Outcome, Provenance, parse_cell
-from qdkernel.mutators.llm.assignment import Expect
+from qdkernel.mutators.llm import Expect
 from tests.mutators.briefs import ARCHIVE
 from tests.mutators.llm.prompts.texts import SAID, repair, user
 
