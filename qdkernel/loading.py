@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import cffi
-import numpy as np
 
 from qdkernel.config import check_foreign, load_config
 from qdkernel.core import (
@@ -24,9 +23,10 @@ from qdkernel.core import (
     Kernel,
     Problem,
     cell_name,
+    complete_call,
+    lowest_address,
     parse_cell,
     parse_prototype,
-    within_bound,
 )
 from qdkernel.errors import QdkernelError, RunFolderError
 from qdkernel.evaluators.pipeline import CompileSpec, EvaluationContext, EvaluationSpec, verify_only
@@ -71,15 +71,8 @@ class LoadedKernel:
             ValueError: shapes that do not agree, strides that the prototype cannot express, an index out of range, a
                 read-only or overlapping output.
         """
-        wanted = self.problem.arrays
-        if len(arrays) != len(wanted):
-            names = ", ".join(argument.name for argument in wanted)
-            raise TypeError(f"{self.problem.name} takes the arrays {names}; got {len(arrays)}")
-        for argument, array in zip(wanted, arrays, strict=True):
-            _check_array(self.problem, argument, array)
-        _check_overlap(wanted, arrays)
-        case = _complete_case(self.problem, dict(zip((a.name for a in wanted), arrays, strict=True)), scalars)
-        self._call(case, {argument.name: array for argument, array in zip(wanted, arrays, strict=True)})
+        case = complete_call(self.problem, arrays, scalars)
+        self._call(case, {argument.name: array for argument, array in zip(self.problem.arrays, arrays, strict=True)})
 
     def __repr__(self) -> str:
         return f"<qdkernel {self.problem.name} {self.cell}>"
@@ -100,7 +93,7 @@ class _InProcess:
 
     def __call__(self, case: Case, given: Mapping[str, Array]) -> None:
         passed = [
-            self._module.ffi.cast("void *", _lowest_address(given[argument.name]))
+            self._module.ffi.cast("void *", lowest_address(given[argument.name]))
             if isinstance(argument, ArrayArgument)
             else case[argument.name]
             for argument in self._problem.arguments
@@ -247,96 +240,3 @@ def _caller(problem: Problem) -> tuple[str, str]:
     types, names = ", ".join(p.c_type for p in parameters), ", ".join(p.name for p in parameters)
     head = f"void qd_call(void *kernel, {declared})"
     return f"{head};", f"#include <stdint.h>\n{head}\n{{\n    ((void (*)({types}))kernel)({names});\n}}\n"
-
-
-def _check_array(problem: Problem, argument: ArrayArgument, array: Array) -> None:
-    dtype = problem.dtype_of(argument)
-    if not isinstance(array, np.ndarray) or array.dtype != dtype:
-        got = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
-        raise TypeError(f"{argument.name}: expected a numpy array of {dtype}, got {got}")
-    dimensions = len(argument.shape(problem.scored_case(problem.size_from_int(1))))
-    if array.ndim != dimensions:
-        raise ValueError(f"{argument.name}: expected {dimensions} dimensions, got shape {array.shape}")
-    if _strides(argument, array) is None:
-        rows = "rows" if dimensions == 2 else "elements"
-        raise ValueError(f"{argument.name}: expected C-contiguous {rows}, got strides {array.strides}; copy it first")
-    if argument.is_written and not array.flags.writeable:
-        raise ValueError(f"{argument.name} is written by {problem.name}, but the array is read-only")
-
-
-def _strides(argument: ArrayArgument, array: Array) -> tuple[int, ...] | None:
-    """The array's strides in elements, outermost first; ``None`` when the prototype cannot express them.
-
-    A dimension without a stride of its own must be contiguous. The others may be padded and, in a vector, reversed. The
-    stride of a dimension of at most one position is never used; it is taken as contiguous.
-    """
-    found: list[int] = []
-    inner = 1
-    names = argument.strides or (None,) * array.ndim
-    for extent, num_bytes, name in zip(array.shape[::-1], array.strides[::-1], names[::-1], strict=True):
-        stride, rest = divmod(num_bytes, array.itemsize)
-        if extent <= 1 or array.size == 0:
-            stride = max(1, inner)
-        elif rest or (abs(stride) < inner if name else stride != inner) or (stride < 0 and array.ndim > 1):
-            return None
-        found.append(stride)
-        inner = abs(stride) * extent
-    return tuple(reversed(found))
-
-
-def _lowest_address(array: Array) -> int:
-    """The address of the element that lies first in memory: as in BLAS, also of a reversed vector."""
-    reversed_by = sum((extent - 1) * step for extent, step in zip(array.shape, array.strides, strict=True) if step < 0)
-    return int(array.ctypes.data) + (reversed_by if array.size else 0)
-
-
-def _check_overlap(arguments: tuple[ArrayArgument, ...], arrays: tuple[Array, ...]) -> None:
-    for i, written in enumerate(arguments):
-        for j, other in enumerate(arguments):
-            if written.is_written and i != j and np.may_share_memory(arrays[i], arrays[j]):
-                raise ValueError(f"{written.name} and {other.name} overlap; the prototype promises they do not")
-
-
-def _complete_case(
-    problem: Problem, arrays: Mapping[str, Array], scalars: Mapping[str, float]
-) -> dict[str, int | float]:
-    """Every scalar argument: sizes from the arrays' shapes, strides from the arrays, the rest given."""
-    case: dict[str, int | float] = dict(problem.scored_case(problem.size_from_int(1)))
-    strides = {name for argument in problem.arrays for name in argument.strides if name}
-    sizes = _infer_sizes(problem, arrays)
-    for name in scalars:
-        if name not in case or name in strides or name in sizes:
-            free = sorted(set(case) - strides - set(sizes))
-            raise TypeError(f"{problem.name} takes the scalars {', '.join(free) or '(none)'} by keyword; got {name}")
-    missing = [name for name in problem.size_names if name not in sizes and name not in scalars]
-    if missing:
-        raise TypeError(f"{problem.name} also needs {', '.join(missing)}, by keyword")
-    case |= sizes | dict(scalars)
-    for argument in problem.arrays:
-        array = arrays[argument.name]
-        if argument.shape(case) != array.shape:
-            raise ValueError(
-                f"{argument.name}: expected shape {argument.shape(case)} to go with the others, got {array.shape}"
-            )
-        if argument.index_bound is not None and not within_bound(array, argument.index_bound(case)):
-            raise ValueError(f"{argument.name}: expected values from 0 to {argument.index_bound(case) - 1}")
-        if argument.strides:
-            known = zip(argument.strides, _strides(argument, array) or (), strict=True)
-            case |= {scalar: stride for scalar, stride in known if scalar}
-    return case
-
-
-def _infer_sizes(problem: Problem, arrays: Mapping[str, Array]) -> dict[str, int]:
-    """Sizes that show in a shape, found by asking the problem how its shapes move when a size grows by one."""
-    base = {name: 1 for name in problem.size_names}
-    case = problem.scored_case(base)
-    found: dict[str, int] = {}
-    for name in problem.size_names:
-        grown = problem.scored_case(base | {name: 2})
-        for argument in problem.arrays:
-            for small, large, actual in zip(
-                argument.shape(case), argument.shape(grown), arrays[argument.name].shape, strict=True
-            ):
-                if large == small + 1:
-                    found.setdefault(name, actual - small + 1)
-    return found

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qdkernel.core import Kernel
+from qdkernel.core import Kernel, check_array, complete_case, lowest_address
 from qdkernel.errors import QdkernelError
 from qdkernel.evaluators.pipeline import EvaluationContext, verify_only
-from qdkernel.loading import LoadedKernel, _check_array, _complete_case, _Contained, _lowest_address, _open, load
+from qdkernel.loading import LoadedKernel, _Contained, _open, load
 from qdkernel.problems import find_problem
 from tests.problems.lookup import LOOKUP
 
@@ -80,25 +80,25 @@ def test_an_unknown_scalar_names_the_ones_there_are(kernel: LoadedKernel) -> Non
 def test_sizes_that_no_shape_shows_must_be_given() -> None:
     problem, grids = find_problem("jacobi2d"), {"u": np.zeros((6, 6)), "v": np.zeros((6, 6))}
     with pytest.raises(TypeError, match="also needs t"):
-        _complete_case(problem, grids, {})
-    case = _complete_case(problem, grids, {"t": 3})
+        complete_case(problem, grids, {})
+    case = complete_case(problem, grids, {"t": 3})
     assert (case["n"], case["t"], case["ld"]) == (4, 3, 6)
 
 
 def case_of(name: str, **arrays: np.ndarray) -> dict[str, int | float]:
-    return _complete_case(find_problem(name), arrays, {})
+    return complete_case(find_problem(name), arrays, {})
 
 
 def test_the_increments_of_vectors_are_their_strides_and_a_reversed_one_is_passed_by_its_lowest_address() -> None:
     problem, whole = find_problem("daxpy"), np.arange(20.0)
     case = case_of("daxpy", x=whole[::2], y=whole[9::-1])
     assert (case["n"], case["incx"], case["incy"], case["alpha"]) == (10, 2, -1, 0.7)
-    assert _lowest_address(whole[9::-1]) == whole.ctypes.data
-    assert _lowest_address(whole[3:]) == whole.ctypes.data + 24
+    assert lowest_address(whole[9::-1]) == whole.ctypes.data
+    assert lowest_address(whole[3:]) == whole.ctypes.data + 24
     for argument, array in zip(problem.arrays, (whole[::2], whole[9::-1]), strict=True):
-        _check_array(problem, argument, array)
+        check_array(problem, argument, array)
     with pytest.raises(ValueError, match="x: expected C-contiguous elements"):
-        _check_array(problem, problem.arrays[0], np.broadcast_to(np.float64(1), (10,)))
+        check_array(problem, problem.arrays[0], np.broadcast_to(np.float64(1), (10,)))
 
 
 def test_the_extents_of_a_grid_and_the_padding_of_its_rows_are_read_off() -> None:
@@ -108,11 +108,11 @@ def test_the_extents_of_a_grid_and_the_padding_of_its_rows_are_read_off() -> Non
     with pytest.raises(ValueError, match=r"v: expected shape \(4, 5, 8\) to go with the others"):
         case_of("stencil3d7", u=u, v=np.zeros((4, 5, 9)))
     with pytest.raises(ValueError, match="u: expected C-contiguous elements"):
-        _check_array(problem, problem.arrays[0], np.zeros((6, 9, 10))[:, :7])
+        check_array(problem, problem.arrays[0], np.zeros((6, 9, 10))[:, :7])
     fixed = np.zeros((4, 5, 8))
     fixed.flags.writeable = False
     with pytest.raises(ValueError, match="v is written by stencil3d7, but the array is read-only"):
-        _check_array(problem, problem.arrays[1], fixed)
+        check_array(problem, problem.arrays[1], fixed)
 
 
 def test_indices_out_of_range_are_refused() -> None:
@@ -123,10 +123,10 @@ def test_indices_out_of_range_are_refused() -> None:
         "largest": np.zeros((), np.int64),
     }
     index = np.array([0, 1, 2, 2], np.int32)
-    case = _complete_case(LOOKUP, {"index": index, "table": table, **outputs}, {})
+    case = complete_case(LOOKUP, {"index": index, "table": table, **outputs}, {})
     assert (case["n"], case["entries"], case["row"]) == (4, 3, 3)
     with pytest.raises(ValueError, match="index: expected values from 0 to 2"):
-        _complete_case(LOOKUP, {"index": index + 1, "table": table, **outputs}, {})
+        complete_case(LOOKUP, {"index": index + 1, "table": table, **outputs}, {})
 
 
 # Packs B into static memory, and takes its time between packing and use.

@@ -1,5 +1,6 @@
 """Terms that all rooms share: problem, kernel, evaluation, cell, proposal, statistics. Imports errors only."""
 
+from qdkernel.core.array_call import check_array, complete_call, complete_case, lowest_address, within_bound
 from qdkernel.core.atomic_file import write_atomically
 from qdkernel.core.axes import (
     AXES,
@@ -50,7 +51,6 @@ from qdkernel.core.problem import (
     Scalar,
     Signature,
     size_text,
-    within_bound,
 )
 from qdkernel.core.proposal import Arm, Notes, Proposal, Provenance
 from qdkernel.core.prototype import Kind, check_prototype, parse_prototype, prototype_header, trampoline
@@ -110,10 +110,14 @@ __all__ = [
     "Timing",
     "VerificationResult",
     "cell_name",
+    "check_array",
     "check_prototype",
+    "complete_call",
+    "complete_case",
     "geometric_mean",
     "geometric_mean_or_none",
     "is_win",
+    "lowest_address",
     "median_ratio",
     "neighbours",
     "one_line",

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qdkernel.core.array_call import within_bound
 from qdkernel.errors import unknown
 
 
@@ -258,8 +259,3 @@ class Problem(Signature):
         if file in self.texts:
             return self.texts[file]
         return (self.folder / file).read_text(encoding="utf-8")
-
-
-def within_bound(indices: Array, bound: int) -> bool:
-    """Whether every value of an index array lies in 0 .. ``bound`` - 1."""
-    return indices.size == 0 or (int(indices.min()) >= 0 and int(indices.max()) < bound)
