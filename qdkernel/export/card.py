@@ -54,7 +54,9 @@ def card_text(name: str, tables: Tables, records: Sequence[ExportRecord], select
 
 def _runs(records: Sequence[ExportRecord]) -> str:
     runs = Counter((record.run, record.task) for record in records)
-    return ", ".join(f"{_cell(run)} ({_cell(task)}): {count} evaluations" for (run, task), count in runs.items())
+    return ", ".join(
+        f"{table_text(run)} ({table_text(task)}): {count} evaluations" for (run, task), count in runs.items()
+    )
 
 
 def _held_out(selection: Selection) -> str:
@@ -72,7 +74,7 @@ def _machines(records: Sequence[ExportRecord]) -> str:
         (r.hardware.cpu, str(r.hardware.threads), r.compiler, r.flags, r.timing.ref, r.hardware.fingerprint)
         for r in records
     )
-    lines = [f"| {' | '.join(map(_cell, machine))} |" for machine in machines]
+    lines = [f"| {' | '.join(map(table_text, machine))} |" for machine in machines]
     head = "| CPU | threads | compiler | flags | baseline | fingerprint |\n|---|---|---|---|---|---|\n"
     return f"## Machines\n\n{head}" + "\n".join(lines) + "\n"
 
@@ -102,7 +104,7 @@ def _counts(records: Sequence[ExportRecord]) -> str:
     return "## Counts of the runs\n\n" + "\n".join(tables)
 
 
-def _cell(text: str) -> str:
+def table_text(text: str) -> str:
     """``text`` as part of one line of a table: run names and machine facts come from outside."""
     line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     return "".join(f"\\{char}" if char in "\\`|<>[]*_" else char for char in line)

@@ -20,7 +20,7 @@ from tests.paths import CONFIGS
 
 FILES = {"jsonl": ".jsonl", "parquet": ".parquet", "t4": ".json"}
 PARQUET = ("parquet", "verl")
-TABLES = [name for name in FORMATS if name not in ("c", "t4", "harbor")]
+TABLES = [name for name in FORMATS if name not in ("c", "library", "python", "t4", "harbor")]
 
 
 @pytest.mark.parametrize("name", list(FORMATS))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from qdkernel.export.contract import Format
 from qdkernel.export.formats.axolotl import AXOLOTL
 from qdkernel.export.formats.c_files import C_FILES
+from qdkernel.export.formats.compiled import COMPILED
 from qdkernel.export.formats.harbor import HARBOR
 from qdkernel.export.formats.lineages import LINEAGES
 from qdkernel.export.formats.llama_factory import LLAMA_FACTORY
@@ -20,6 +21,7 @@ FORMATS: dict[str, Format] = {}
 for _format in (
     *RECORDS,
     *C_FILES,
+    *COMPILED,
     *TRL,
     *OPENAI,
     *LINEAGES,

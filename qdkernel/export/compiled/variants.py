@@ -1,0 +1,200 @@
+"""Which elites an exported library has: for each function, level of the CPU and scored size the fastest."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from qdkernel.core import Outcome, Problem
+from qdkernel.errors import ConfigError
+from qdkernel.export.contract import Source
+from qdkernel.export.record import ExportRecord
+from qdkernel.machine import LEVELS, flags_of
+from qdkernel.problems import find_problem, is_folder
+from qdkernel.runs import Record, RunFolder, elites, source_bytes
+
+PORTABLE = "portable"
+_FLAG = re.compile(r"-[\w=.,+-]+", re.ASCII)
+_LEVEL_OF_WIDTH = {512: "avx512", 256: "avx2", 128: "sse2"}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A kernel of the library.
+
+    Attributes:
+        function: what it computes; the name of the C function.
+        tag: tells it from other kernels of the function; part of names in C and of files.
+        source: C text.
+        level: ``avx512``, ``avx2``, ``sse2`` or ``portable``: what the CPU must have.
+        flags: of the compiler.
+        sizes: at which it is the fastest; empty for a portable kernel.
+        threads: it was measured with; 1 for a portable kernel.
+        reentrant: threads may call it at the same time.
+        origin: one line for people.
+    """
+
+    function: str
+    tag: str
+    source: bytes
+    level: str
+    flags: tuple[str, ...]
+    sizes: tuple[Mapping[str, int], ...]
+    threads: int
+    reentrant: bool
+    origin: str
+
+    @property
+    def symbol(self) -> str:
+        """The name of its C function in the library."""
+        return f"qd_{self.function}_{self.tag}"
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function of the library.
+
+    Attributes:
+        problem: what it computes.
+        variants: its kernels, by descending level, a portable one last.
+        is_own: whether qdkernel declares the problem, so that its name says what BLAS routine it is.
+    """
+
+    problem: Problem
+    variants: tuple[Variant, ...]
+    is_own: bool
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    record: ExportRecord
+    stored: Record
+    folder: RunFolder
+
+
+def chosen_functions(source: Source, to: str) -> list[Function]:
+    """The functions of a library, in the order of the runs.
+
+    Kernels are compared by their ratio to the baseline on the machine where they were measured, so that runs on
+    different machines of one level compare.
+
+    Raises:
+        ConfigError: the selection asks for more than elites, there is none, or runs differ in what a name means.
+    """
+    if source.selection.only not in (None, "elites"):
+        raise ConfigError(f"export --to {to} writes elites; --only {source.selection.only} does not go with it")
+    problems: dict[str, Problem] = {}
+    own: dict[str, bool] = {}
+    candidates: dict[str, dict[str, list[_Candidate]]] = defaultdict(lambda: defaultdict(list))
+    for folder in source.folders:
+        found = _candidates(source, folder)
+        if not found:
+            continue
+        problem, level = find_problem(folder.facts.problem), _level(folder)
+        if problems.setdefault(problem.name, problem).prototype != problem.prototype:
+            raise ConfigError(f"{folder.path}: another run has another prototype of {problem.name}; export it apart")
+        own[problem.name] = not is_folder(folder.facts.problem)
+        candidates[problem.name][level] += found
+    if not problems:
+        raise ConfigError(f"--to {to}: expected a run with elites, but there is none; nothing to export")
+    return [
+        Function(problem, (*_variants(problem, candidates[name]), _portable(problem)), own[name])
+        for name, problem in problems.items()
+    ]
+
+
+def _candidates(source: Source, folder: RunFolder) -> list[_Candidate]:
+    """The run's elites that have timings."""
+    stored = {record.number: record for record in elites(folder.evaluations.records()).values()}
+    run = folder.path.resolve().name
+    return [
+        _Candidate(record, stored[record.evaluation], folder)
+        for record in source.records
+        if record.run == run and record.elite and record.outcome is Outcome.OK and _ratios(record)
+    ]
+
+
+def _level(folder: RunFolder) -> str:
+    """The least level that a CPU needs for the run's kernels when they are compiled for that level."""
+    machine = folder.machine.machine
+    if machine.arch not in ("x86_64", "AMD64"):
+        raise ConfigError(
+            f"{folder.path}: expected a run on x86-64, whose instruction sets a library can tell apart, got "
+            f"{machine.arch}; export --to c writes its kernels"
+        )
+    return machine.isa or _LEVEL_OF_WIDTH[max(machine.simd_widths, default=128)]
+
+
+def _variants(problem: Problem, by_level: Mapping[str, Sequence[_Candidate]]) -> list[Variant]:
+    made = []
+    for level in reversed(tuple(LEVELS)):
+        best: dict[tuple[int, ...], _Candidate] = {}
+        for candidate in by_level.get(level, ()):
+            for size, ratio in _ratios(candidate.record).items():
+                if size not in best or _ratios(best[size].record)[size] < ratio:
+                    best[size] = candidate
+        kernels = {candidate.record.kernel_id: candidate for candidate in best.values()}
+        for kernel_id, candidate in kernels.items():
+            sizes = [dict(zip(problem.size_names, s, strict=True)) for s, c in best.items() if c is candidate]
+            made.append(_variant(problem, level, f"{level}_{kernel_id[:12]}", candidate, sizes))
+    return made
+
+
+def _variant(
+    problem: Problem, level: str, tag: str, candidate: _Candidate, sizes: Sequence[Mapping[str, int]]
+) -> Variant:
+    record, facts = candidate.record, candidate.folder.facts
+    reentrancy = candidate.stored.evaluation.evidence.get("re-entrancy", "")
+    return Variant(
+        function=problem.name,
+        tag=tag,
+        source=source_bytes(candidate.stored.proposal.kernel),
+        level=level,
+        flags=_flags(candidate.folder, level),
+        sizes=tuple(sizes),
+        threads=facts.threads,
+        reentrant=reentrancy.startswith("yes"),
+        origin=f"kernel {record.kernel_id[:12]}, {record.cell}, of run {_plain(record.run)}",
+    )
+
+
+def _portable(problem: Problem) -> Variant:
+    """The problem's naive kernel; it uses no instruction that every CPU has not."""
+    name = problem.seeds[0]
+    return Variant(
+        function=problem.name,
+        tag=PORTABLE,
+        source=problem.seed_source(name).encode(),
+        level=PORTABLE,
+        flags=("-O3", "-fopenmp"),
+        sizes=(),
+        threads=1,
+        reentrant=True,
+        origin=f"the naive kernel {name}",
+    )
+
+
+def _flags(folder: RunFolder, level: str) -> tuple[str, ...]:
+    """The run's flags within the level; they end up in build files.
+
+    Raises:
+        ConfigError: one has characters that a build file would interpret.
+    """
+    for flag in folder.facts.flags:
+        if not _FLAG.fullmatch(flag):
+            raise ConfigError(f"{folder.path}: expected compiler flags such as -O3 or -march=native, got {flag!r:.60}")
+    return flags_of(folder.facts.flags, level)
+
+
+def _plain(text: str) -> str:
+    """``text`` without what would end a comment or a string of C."""
+    return re.sub(r"[^\w.+-]", "_", text, flags=re.ASCII)
+
+
+def _ratios(record: ExportRecord) -> dict[tuple[int, ...], float]:
+    """The baseline's time over the kernel's by scored size, of the whole measurements."""
+    timings = json.loads(record.timing.per_size)
+    return {tuple(each["size"]): each["ratio_median"] for each in timings if not each["bound"]}
