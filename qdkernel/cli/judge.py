@@ -13,13 +13,16 @@ from qdkernel.cli.options import AsJson, Overrides, Trust
 def check(
     kernel: Annotated[Path, typer.Argument(metavar="KERNEL.c", help="A file that defines the problem's function.")],
     problem: Annotated[str, typer.Option(help="The problem, e.g. dgemm.")],
+    races: Annotated[
+        bool, typer.Option("--races", help="Also watch its threads for races, with ThreadSanitizer and Archer.")
+    ] = False,
     set_: Overrides = None,
     as_json: AsJson = False,
 ) -> int:
     """Evaluate one file and explain every step."""
     from qdkernel.commands.judge.check import check as run
 
-    return run(kernel, problem, set_ or [], as_json)
+    return run(kernel, problem, set_ or [], as_json, races)
 
 
 def bench(

@@ -300,6 +300,12 @@ class Config(Section):
         description="What an error is measured against: componentwise admits what is as accurate as the textbook's "
         "algorithm in every element; normwise, for matrix multiplies, also fast algorithms such as Strassen's.",
     )
+    races: Literal["never", "suspected", "always"] = Field(
+        default="suspected",
+        description="Which kernels with threads, of those about to take a cell, are watched for races by "
+        "ThreadSanitizer, where LLVM's OpenMP runtime with Archer is installed (Debian: libomp-dev): those whose "
+        "results differed in a bit between two passes, or always, at 2 to 10 s a kernel.",
+    )
     seed: Annotated[int, Field(ge=0)] = Field(
         default=0, description="The one seed of all randomness; the same seed proposes the same kernels first."
     )

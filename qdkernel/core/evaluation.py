@@ -36,6 +36,8 @@ class Outcome(enum.StrEnum):
     """Uses a technique that the stage it was proposed in does not permit, or lacks one that it requires."""
     WRONG = "wrong"
     """A result outside the error bound, or memory written that is not the kernel's to write."""
+    RACE = "race"
+    """Two of its threads access the same memory, at least one of them writing, and nothing orders them."""
     IMPLAUSIBLE = "implausible"
     """Faster than the machine's measured peaks allow."""
     LOST = "lost"

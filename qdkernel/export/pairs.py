@@ -20,7 +20,14 @@ PAIRS_OF_A_KERNEL = 4
 FAILURE_MARGIN = 1.0
 """Margin of a pair whose rejected kernel failed; heuristic: as if it were half as fast."""
 
-_TEACHING = (Outcome.WRONG, Outcome.CRASHED, Outcome.TIMEOUT, Outcome.COMPILE_ERROR, Outcome.POLICY_VIOLATION)
+_TEACHING = (
+    Outcome.WRONG,
+    Outcome.RACE,
+    Outcome.CRASHED,
+    Outcome.TIMEOUT,
+    Outcome.COMPILE_ERROR,
+    Outcome.POLICY_VIOLATION,
+)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ FAILURE_REWARDS: Mapping[Outcome, float] = {
     Outcome.TIMEOUT: -30.0,
     Outcome.CRASHED: -20.0,
     Outcome.WRONG: -10.0,
+    Outcome.RACE: -10.0,
 }
 
 _ENCODE = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode

@@ -25,6 +25,7 @@ _FAILURES = {
     Ending.TIMEOUT: 0.12,
     Ending.CRASHED: 0.16,
     Ending.WRONG: 0.2,
+    Ending.RACE: 0.2,  # right by luck
 }
 _SQD = {
     Ending.NO_KERNEL: -100.0,
@@ -35,6 +36,7 @@ _SQD = {
     Ending.CRASHED: -20.0,
     Ending.OUTSIDE_STAGE: -10.0,
     Ending.WRONG: -10.0,
+    Ending.RACE: -10.0,
 }
 
 
@@ -43,7 +45,7 @@ def unit(verdicts: Sequence[Verdict]) -> list[float | None]:
 
     ``0.3 + 0.7 * clip(1 + log2(share) / 8, 0, 1)``, ``share`` of the machine's peak: each doubling of the speed adds
     0.0875. Failures: no kernel and implausible 0, policy violation 0.04, compile error 0.08, outside the stage 0.1,
-    timeout 0.12, crash 0.16, wrong 0.2.
+    timeout 0.12, crash 0.16, wrong and race 0.2.
 
     Source: this project. verl's ``rate_limited`` manager, AReaL and miles score an outage as 0, and OpenRLHF clips at
     +-10, so with negative tiers an outage would be worth more than an honest failure.
@@ -55,7 +57,8 @@ def sqd(verdicts: Sequence[Verdict]) -> list[float | None]:
     """The tiers of Staged Quality-Diversity, then GFLOP/s (Mikasa et al. 2026, arXiv 2602.12049).
 
     No kernel -100, compile error -40, timeout -30, crash -20, wrong -10, correct: its GFLOP/s. Outcomes that the
-    paper does not name: implausible as no kernel, policy violation as compile error, outside the stage as wrong.
+    paper does not name: implausible as no kernel, policy violation as compile error, outside the stage and
+    race as wrong.
     """
     return [_scored(verdict, lambda v: v.gflops or 0.0, _SQD) for verdict in _compared(verdicts)]
 

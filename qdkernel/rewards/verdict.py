@@ -29,6 +29,8 @@ class Ending(enum.StrEnum):
     """Uses a technique that the stage does not permit, or lacks one that it requires, by measurement."""
     WRONG = "wrong"
     """A result outside the error bound."""
+    RACE = "race"
+    """Two of its threads race, though its results were right."""
     IMPLAUSIBLE = "implausible"
     """Faster than the machine's measured peaks allow."""
     LOST = "lost"

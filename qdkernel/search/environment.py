@@ -16,6 +16,7 @@ from qdkernel.evaluators.pipeline import (
     EvaluationContext,
     EvaluationSpec,
     EvaluationTask,
+    RaceChecks,
     RunSpec,
     SharedScratch,
     TimingSpec,
@@ -306,6 +307,7 @@ def _spec(
         ),
         accuracy=config.accuracy,
         isa=machine.isa,
+        races=RaceChecks(config.races),
     )
 
 

@@ -17,6 +17,7 @@ REPAIRABLE = frozenset(
     {
         Outcome.COMPILE_ERROR,
         Outcome.WRONG,
+        Outcome.RACE,
         Outcome.CRASHED,
         Outcome.TIMEOUT,
         Outcome.POLICY_VIOLATION,

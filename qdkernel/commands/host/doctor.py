@@ -14,6 +14,7 @@ from qdkernel.config import BudgetConfig, Config, resolve_models
 from qdkernel.errors import ContainmentError, QdkernelError
 from qdkernel.evaluators.measurement import load_or_measure_peaks
 from qdkernel.evaluators.pipeline import CompileSpec, EvaluationContext, EvaluationSpec, only_by, run_trials
+from qdkernel.evaluators.races import lacking_race_runtime
 from qdkernel.evaluators.sandbox import Layers
 from qdkernel.evaluators.toolchain import Toolchain, find_toolchain
 from qdkernel.machine import CoreLock, Machine, flags_of, this_machine
@@ -46,6 +47,7 @@ def doctor(as_json: bool, containment: bool = False) -> int:
         if containment:
             found |= _trials(toolchain)
             sound &= all(words.startswith("stopped") for words in found["hostile kernels"].values())
+        found["races"] = lacking_race_runtime(toolchain) or "kernels can be watched (qdkernel check --races)"
         peaks = load_or_measure_peaks(machine, toolchain, exclusive=CoreLock().exclusive())
         counts = sorted({1, machine.cores})
         found["peak GFLOP/s"] = {

@@ -10,24 +10,47 @@ from pathlib import Path
 
 from qdkernel.commands.judge.kernel_file import problem_config, read_kernel
 from qdkernel.core import AXES, Evaluation, Outcome, cell_name, one_line, printable
-from qdkernel.evaluators.pipeline import EvaluationTask, perform
+from qdkernel.errors import ToolchainError
+from qdkernel.evaluators.pipeline import EvaluationSpec, EvaluationTask, RaceChecks, perform
+from qdkernel.evaluators.races import lacking_race_runtime
+from qdkernel.evaluators.toolchain import find_toolchain
 from qdkernel.reports import format_verification
 from qdkernel.search import BUSY_HOST, RunEnvironment, open_environment
 
 
-def check(path: Path, problem: str, overrides: Sequence[str], as_json: bool) -> int:
-    """Evaluates a kernel file; exit code 0 when it is a correct kernel, 1 otherwise."""
+def check(path: Path, problem: str, overrides: Sequence[str], as_json: bool, races: bool = False) -> int:
+    """Evaluates a kernel file; exit code 0 when it is a correct kernel, 1 otherwise.
+
+    Args:
+        path: the file.
+        problem: whose function it defines.
+        overrides: ``--set`` values.
+        as_json: machine-readable output.
+        races: whether a kernel with threads is watched for races.
+
+    Raises:
+        QdkernelError: the file cannot be read, or kernels cannot be watched for races here.
+    """
     kernel = read_kernel(path)
     with open_environment(problem_config(problem, overrides), lambda _: None) as environment:
         if environment.busy:
             print(f"qdkernel: {BUSY_HOST}", file=sys.stderr)
         spec = dataclasses.replace(environment.spec, timing=environment.timing.for_every_kernel())
+        if races:
+            spec = dataclasses.replace(spec, races=RaceChecks.ALWAYS)
+            _need_race_runtime(spec)
         evaluation = perform(EvaluationTask(spec, kernel))
         if as_json:
             print(json.dumps(dataclasses.asdict(evaluation), indent=2))
         else:
             _explain(path, environment, evaluation)
     return 0 if evaluation.outcome is Outcome.OK else 1
+
+
+def _need_race_runtime(spec: EvaluationSpec) -> None:
+    lacking = lacking_race_runtime(find_toolchain(spec.compile.command, spec.compile.flags))
+    if lacking:
+        raise ToolchainError(f"--races: kernels cannot be watched for races here: {lacking}")
 
 
 def _explain(path: Path, environment: RunEnvironment, evaluation: Evaluation) -> None:

@@ -8,6 +8,7 @@
  * qd_call, generated from the problem's declaration. Exit status is for messages only, the parent judges outputs. */
 #define _GNU_SOURCE
 #include "jail.h"
+#include "plan.h"
 #include "processor.h"
 #include "protocol.h"
 #include "seccomp.h"
@@ -66,61 +67,11 @@ static void watch_faults(void)
     sigaction(SIGBUS, &action, NULL);
 }
 
-static void fail(const char *what, const char *why)
+static void qd_fail(const char *what, const char *why)
 {
     snprintf(control->message, sizeof control->message, "%s: %s", what, why ? why : strerror(errno));
     control->state = QD_FAILED;
     _exit(90);
-}
-
-static void *map(int fd, size_t bytes, int protection)
-{
-    void *address = mmap(NULL, bytes, protection, MAP_SHARED, fd, 0);
-    if (address == MAP_FAILED)
-        _exit(91);
-    return address;
-}
-
-/* Maps every segment between unmapped pages and returns their addresses. */
-static char **map_segments(const struct qd_plan *plan, const int *region_fd)
-{
-    const struct qd_segment *segment = (const struct qd_segment *)(plan + 1);
-    const size_t page = 4096;
-    size_t total = page;
-    for (uint32_t i = 0; i < plan->segments; i++)
-        total += segment[i].bytes + page;
-    char *next = mmap(NULL, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    char **address = calloc(plan->segments + 1, sizeof *address);
-    control->base = (uint64_t)(uintptr_t)next;
-    if (next == MAP_FAILED || !address)
-        fail("reserving address space", NULL);
-    for (uint32_t i = 0; i < plan->segments; i++) {
-        int writable = segment[i].region == QD_OUTPUT ? PROT_WRITE : 0;
-        address[i] = next + page;
-        if (mmap(address[i], segment[i].bytes, PROT_READ | writable, MAP_SHARED | MAP_FIXED | MAP_POPULATE,
-                 region_fd[segment[i].region], (off_t)segment[i].offset) == MAP_FAILED)
-            fail("mapping a segment", NULL);
-        next = address[i] + segment[i].bytes;
-    }
-    return address;
-}
-
-/* The arguments of every call with addresses in place of segment offsets. */
-static union qd_slot *resolve_arguments(const struct qd_plan *plan, char **address)
-{
-    const struct qd_segment *segment = (const struct qd_segment *)(plan + 1);
-    const struct qd_argument *argument = (const struct qd_argument *)(segment + plan->segments);
-    size_t slots = (size_t)plan->calls * plan->parameters;
-    union qd_slot *slot = calloc(slots + 1, sizeof *slot);
-    if (!slot)
-        fail("allocating the call table", NULL);
-    for (size_t i = 0; i < slots; i++) {
-        if (argument[i].segment >= 0)
-            slot[i].p = address[argument[i].segment] + argument[i].value;
-        else
-            memcpy(&slot[i], &argument[i].value, sizeof slot[i]);
-    }
-    return slot;
 }
 
 /* Only the candidate's own file stays readable; no network, no signals to other processes. */
@@ -129,7 +80,7 @@ static void enter_landlock(const char *object)
     long abi;
     int ruleset = qd_landlock_begin(&abi);
     if (ruleset < 0 || qd_landlock_permit(ruleset, abi, object, QD_FS_READ_FILE) || qd_landlock_enforce(ruleset))
-        fail("Landlock", NULL);
+        qd_fail("Landlock", NULL);
 }
 
 static void enter_limits(unsigned long memory_mb, unsigned long cpu_s)
@@ -217,7 +168,7 @@ static void map_trace(void *library, int fd, size_t bytes)
 {
     void *counters = dlsym(library, "qd.trace");
     if (!counters || mmap(counters, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED)
-        fail("mapping the counters", NULL);
+        qd_fail("mapping the counters", NULL);
     close(fd);
 }
 
@@ -229,10 +180,11 @@ int main(int argc, char **argv)
     if (getppid() != atoi(argv[6])) /* the parent died before the line above */
         return 93;
     const int data_fd[] = {atoi(argv[1]), atoi(argv[2])}, control_fd = atoi(argv[3]), plan_fd = atoi(argv[4]);
-    control = map(control_fd, 4096, PROT_READ | PROT_WRITE);
-    const struct qd_plan *plan = map(plan_fd, strtoul(argv[5], NULL, 10), PROT_READ);
-    char **address = map_segments(plan, data_fd);
-    const union qd_slot *slots = resolve_arguments(plan, address);
+    control = qd_map(control_fd, 4096, PROT_READ | PROT_WRITE);
+    const struct qd_plan *plan = qd_map(plan_fd, strtoul(argv[5], NULL, 10), PROT_READ);
+    char *base, **address = qd_map_segments(plan, data_fd, &base);
+    const union qd_slot *slots = qd_resolve_arguments(plan, address);
+    control->base = (uint64_t)(uintptr_t)base;
     const unsigned long layers = strtoul(argv[9], NULL, 10);
     const char *object = argv[10];
     const int trace_fd = atoi(argv[12]);
@@ -245,25 +197,25 @@ int main(int argc, char **argv)
         enter_limits(strtoul(argv[7], NULL, 10), strtoul(argv[8], NULL, 10));
     }
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-        fail("no-new-privileges", NULL);
+        qd_fail("no-new-privileges", NULL);
     if (layers & QD_LANDLOCK)
         enter_landlock(object);
     if ((layers & QD_SECCOMP) && qd_seccomp(QD_STAGE_LOAD))
-        fail("seccomp, first stage", NULL);
+        qd_fail("seccomp, first stage", NULL);
     control->layers = (uint32_t)layers;
     control->state = QD_LOADING;
 
     void *library = dlopen(object, RTLD_NOW | RTLD_LOCAL); /* constructors run locked in */
     if (!library)
-        fail("loading", dlerror());
+        qd_fail("loading", dlerror());
     void (*kernel)(void);
     *(void **)&kernel = dlsym(library, argv[11]);
     if (!kernel)
-        fail("loading", dlerror());
+        qd_fail("loading", dlerror());
     if (trace_fd >= 0)
         map_trace(library, trace_fd, strtoul(argv[13], NULL, 10));
     if ((layers & QD_SECCOMP) && qd_seccomp(QD_STAGE_RUN))
-        fail("seccomp, second stage", NULL);
+        qd_fail("seccomp, second stage", NULL);
     control->state = QD_READY;
     /* Not for a library, nor where a kernel is observed: then processor time would not tell whether it is serial. */
     serve(kernel, plan, address, slots, layers != 0 && trace_fd < 0);

@@ -2,7 +2,8 @@
  *
  * While the candidate is being loaded it may also map and read files (Landlock leaves it one: itself); once loaded,
  * only what memory allocation and the OpenMP runtime need. Both stages forbid new processes, sockets, signals,
- * writable files and executable memory that is not the candidate's own. */
+ * writable files and executable memory that is not the candidate's own. A kernel that is watched for races stays in a
+ * stage of its own: that of loading, and writing to standard error, as the sanitizer reads files for its report. */
 #ifndef QD_SECCOMP_H
 #define QD_SECCOMP_H
 
@@ -28,7 +29,7 @@
 #error "expected x86-64 or aarch64: the filter names system calls by number"
 #endif
 
-enum qd_stage { QD_STAGE_LOAD, QD_STAGE_RUN };
+enum qd_stage { QD_STAGE_LOAD, QD_STAGE_RUN, QD_STAGE_WATCH };
 
 struct qd_filter {
     struct sock_filter code[300];
@@ -86,6 +87,15 @@ static void qd_mmap_rule(struct qd_filter *filter)
     qd_load(filter, QD_CALL_NUMBER); /* never reached; keeps the jump above in step */
 }
 
+static int qd_install(struct qd_filter *filter)
+{
+    struct sock_fprog program = {filter->length, filter->code};
+    /* TSYNC: threads that a constructor started are caught as well. SPEC_ALLOW: without it kernels before 5.16 slow
+     * the process down with speculation mitigations, which would be timed. */
+    return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+                        SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_SPEC_ALLOW, &program);
+}
+
 /* Installs a stage's filter on every thread of the process; 0 on success. */
 static int qd_seccomp(enum qd_stage stage)
 {
@@ -118,7 +128,11 @@ static int qd_seccomp(enum qd_stage stage)
     qd_masked_rule(&filter, SYS_clone, 0, thread | namespaces, thread, EPERM);
     qd_load(&filter, QD_CALL_NUMBER);
 
-    if (stage == QD_STAGE_LOAD) {
+    if (stage == QD_STAGE_WATCH) {
+        qd_masked_rule(&filter, SYS_write, 0, 0xffffffff, STDERR_FILENO, EBADF);
+        qd_load(&filter, QD_CALL_NUMBER);
+    }
+    if (stage != QD_STAGE_RUN) {
         static const int loading[] = {SYS_read, SYS_pread64, SYS_fstat, SYS_newfstatat, SYS_close, SYS_mprotect,
                                       SYS_mmap, SYS_seccomp, SYS_prlimit64, SYS_getcwd,
                                       QD_OWN_LOADING_CALLS};
@@ -142,11 +156,19 @@ static int qd_seccomp(enum qd_stage stage)
     }
     qd_return(&filter, SECCOMP_RET_ERRNO | EPERM);
 
-    struct sock_fprog program = {filter.length, filter.code};
-    /* TSYNC: threads that a constructor started are caught as well. SPEC_ALLOW: without it kernels before 5.16 slow
-     * the process down with speculation mitigations, which would be timed. */
-    return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-                        SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_SPEC_ALLOW, &program);
+    return qd_install(&filter);
+}
+
+/* No executable memory from here on, on top of a stage's filter; 0 on success. */
+__attribute__((unused)) static int qd_seal_code(void)
+{
+    struct qd_filter filter = {.length = 0};
+    qd_load(&filter, QD_CALL_NUMBER);
+    qd_masked_rule(&filter, SYS_mmap, 2, PROT_EXEC, 0, EPERM);
+    qd_load(&filter, QD_CALL_NUMBER);
+    qd_masked_rule(&filter, SYS_mprotect, 2, PROT_EXEC, 0, EPERM);
+    qd_return(&filter, SECCOMP_RET_ALLOW);
+    return qd_install(&filter);
 }
 
 #endif

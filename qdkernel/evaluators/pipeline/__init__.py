@@ -12,7 +12,7 @@ from qdkernel.evaluators.pipeline.preflight import (
     check_speed,
 )
 from qdkernel.evaluators.pipeline.scratch import SharedScratch
-from qdkernel.evaluators.pipeline.spec import DUEL_RULE, CompileSpec, EvaluationSpec, RunSpec, TimingSpec
+from qdkernel.evaluators.pipeline.spec import DUEL_RULE, CompileSpec, EvaluationSpec, RaceChecks, RunSpec, TimingSpec
 from qdkernel.evaluators.pipeline.worker import EvaluationTask, perform
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "EvaluationSpec",
     "EvaluationTask",
     "PairTask",
+    "RaceChecks",
     "RunSpec",
     "SharedScratch",
     "TimingSpec",

@@ -16,6 +16,7 @@ from qdkernel.evaluators.binary import Disassembly, SharedObject, disassemble, r
 from qdkernel.evaluators.pipeline.builder import EvaluationBuilder, Stop, outcomes
 from qdkernel.evaluators.pipeline.context import EvaluationContext
 from qdkernel.evaluators.pipeline.observation import Compiled, observe_behaviour
+from qdkernel.evaluators.pipeline.races import check_races, races_wanted
 from qdkernel.evaluators.pipeline.timing import remeasure_timing, time_challenger
 from qdkernel.evaluators.pipeline.verification import VerificationSuite
 from qdkernel.evaluators.sandbox import Child
@@ -84,9 +85,12 @@ def _check_stage(accept: Accept | None, behaviour: Behaviour) -> None:
 def _observed_behaviour(
     context: EvaluationContext, builder: EvaluationBuilder, compiled: Compiled, accept: Accept | None
 ) -> Behaviour:
-    """The behaviour by what ran, which has to be within the stage as well."""
+    """The behaviour by what ran, which has to be within the stage as well; its threads must not race."""
     behaviour = observe_behaviour(context, builder, compiled)
     _check_stage(accept, behaviour)
+    if races_wanted(context, builder, behaviour.cell):
+        races = check_races(context, builder, compiled)
+        behaviour = replace(behaviour, evidence={**behaviour.evidence, "races": races})
     return behaviour
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,17 @@ DUEL_RULE = TimingRule(
 
 Six rounds won by chance have a probability of 1.6 %. A duel that stays uncertain is not won, so its uncertainty needs
 no bound. Two undelayed rounds in both orders that differ by 30 % the same way decide at once."""
+
+
+class RaceChecks(enum.StrEnum):
+    """Which kernels that may take a cell, and have threads, are watched for races."""
+
+    NEVER = "never"
+    """None."""
+    SUSPECTED = "suspected"
+    """Those whose results in two passes with all threads differed in a bit."""
+    ALWAYS = "always"
+    """All of them, at some seconds each."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +139,7 @@ class EvaluationSpec:
         timing: how kernels are timed; ``None`` where they are only verified.
         accuracy: the rule by which results are judged (see ``find_problem``).
         isa: the instruction-set level, for the object policy and the baseline; ``None`` for the machine's own.
+        races: which kernels are watched for races.
         host_scratch: of this host, where ``scratch`` is shared with other hosts.
     """
 
@@ -137,4 +150,5 @@ class EvaluationSpec:
     timing: TimingSpec | None = None
     accuracy: str = "componentwise"
     isa: str | None = None
+    races: RaceChecks = RaceChecks.SUSPECTED
     host_scratch: str | None = None

@@ -7,6 +7,7 @@ from qdkernel.evaluators.toolchain.compiler import (
     CompileLate,
     CompileLimits,
     assembly_hash,
+    compile_instrumented,
     compile_kernel,
     preprocess,
 )
@@ -18,12 +19,20 @@ from qdkernel.evaluators.toolchain.counting import (
     trace_bytes,
 )
 from qdkernel.evaluators.toolchain.flags import check_flags
-from qdkernel.evaluators.toolchain.native import NATIVE, Built, build_cached, build_library_adapter, build_native
+from qdkernel.evaluators.toolchain.native import (
+    NATIVE,
+    OWN_FLAGS,
+    Built,
+    build_cached,
+    build_library_adapter,
+    build_native,
+)
 from qdkernel.evaluators.toolchain.toolchain import Toolchain, find_toolchain
 
 __all__ = [
     "FACTS_BYTES",
     "NATIVE",
+    "OWN_FLAGS",
     "TRACE_ROWS",
     "Built",
     "CompileError",
@@ -38,6 +47,7 @@ __all__ = [
     "cache_dir",
     "check_flags",
     "compile_counting",
+    "compile_instrumented",
     "compile_kernel",
     "find_toolchain",
     "load_module",

@@ -82,6 +82,31 @@ def compile_kernel(
     return folder / "kernel.so"
 
 
+def compile_instrumented(
+    folder: Path, source: str, toolchain: Toolchain, built: Built, limits: CompileLimits, further_flags: Sequence[str]
+) -> Path:
+    """The shared object of a kernel with instrumentation that calls a run-time library; for no policy and no timing.
+
+    Args:
+        folder: where ``compile_kernel`` compiled this source.
+        source: C text.
+        toolchain: compiler and flags.
+        built: the confinement and the precompiled header.
+        limits: deadline and memory.
+        further_flags: that instrument the code, e.g. ``-fsanitize=thread``.
+
+    Raises:
+        CompileError: rejected, or out of memory or processor time.
+        CompileLate: the deadline passed.
+    """
+    flags = [*toolchain.flags, *CODE_FLAGS, *further_flags, *_headers(source, built.intrinsics)]
+    confined = Confined(toolchain, built, folder, limits)
+    confined.run([toolchain.command, *flags, "-c", "kernel.c", "-o", "instrumented.o"])
+    command = [toolchain.linker, *LINK_FLAGS, "--version-script=export.map", "instrumented.o"]
+    confined.run([*command, "-o", "instrumented.so"])
+    return folder / "instrumented.so"
+
+
 def preprocess(
     source: str, name: str, problem: Signature, toolchain: Toolchain, built: Built, folder: Path, limits: CompileLimits
 ) -> str | None:

@@ -21,6 +21,7 @@ _INVALIDITY = {
     Outcome.CRASHED: "runtime",
     Outcome.LOST: "runtime",
     Outcome.WRONG: "correctness",
+    Outcome.RACE: "correctness",
     Outcome.IMPLAUSIBLE: "correctness",
 }
 

@@ -20,6 +20,11 @@ _FAILURES: dict[Outcome, tuple[str, str]] = {
         " causes: remainders of tiles and vectors, old contents of a result that are read where they must only be"
         " overwritten, a loop that runs zero times, a missing barrier around a shared buffer.",
     ),
+    Outcome.RACE: (
+        "Your kernel's results were right, but its threads race: they may be wrong at another time.",
+        "Make what the two lines access private to a thread, give each element to one thread, reduce, or put a barrier"
+        " between them.",
+    ),
     Outcome.CRASHED: (
         "Your kernel crashed.",
         "Usual causes: vector loads or stores that reach over the end of an array, aligned ones on data that is not"

@@ -17,6 +17,7 @@ OUTCOME_TEXTS = {
     Outcome.TIMEOUT: "too slow or endless",
     Outcome.OUTSIDE_STAGE: "outside the stage",
     Outcome.WRONG: "wrong result",
+    Outcome.RACE: "its threads race",
     Outcome.IMPLAUSIBLE: "implausibly fast",
     Outcome.LOST: "not judged (the timing was disturbed; says nothing about the kernel)",
 }

@@ -23,7 +23,7 @@ def test_a_repair_goes_on_with_the_conversation_and_edits_the_failed_source() ->
 @pytest.mark.parametrize("outcome", list(Outcome))
 def test_every_outcome_can_be_told(outcome: Outcome) -> None:
     text = user(repair(outcome, ""))
-    assert text.startswith("Your kernel ")
+    assert text.startswith("Your kernel")
     assert "```" not in text
 
 
