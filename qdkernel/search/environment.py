@@ -9,7 +9,14 @@ from dataclasses import dataclass, field, replace
 from qdkernel.config import Config, MachineConfig, converted
 from qdkernel.core import BEHAVIOUR_VERSION, Cell, Evaluation, Kernel, Problem, cell_name, reachable_cells
 from qdkernel.errors import ConfigError, unknown
-from qdkernel.evaluators.measurement import BaselineChoice, MachinePeaks, TimingRule, load_or_measure_peaks
+from qdkernel.evaluators.measurement import (
+    BaselineChoice,
+    CoreFacts,
+    MachinePeaks,
+    TimingRule,
+    load_or_measure_core,
+    load_or_measure_peaks,
+)
 from qdkernel.evaluators.pipeline import (
     DUEL_RULE,
     CompileSpec,
@@ -71,6 +78,7 @@ class RunEnvironment:
         workers: evaluations at the same time.
         reachable: the cells that kernels can fill here.
         busy: whether other processes took the cores while the baseline was calibrated.
+        core: what one core of it does in a cycle; ``None`` when not measured.
         mutators: the operators that need no model, by name.
         evaluate: what workers do with a task.
     """
@@ -86,6 +94,7 @@ class RunEnvironment:
     workers: int
     reachable: frozenset[Cell]
     busy: bool = False
+    core: CoreFacts | None = None
     mutators: Mapping[str, Mutator] = field(default_factory=built_in_mutators)
     evaluate: Callable[[EvaluationTask], Evaluation] = perform
 
@@ -147,9 +156,10 @@ def open_environment(
     check_flags(toolchain)
     say(f"{machine.cpu}, {machine.cores} cores; {toolchain.version}; measuring its peaks once if need be")
     peaks = load_or_measure_peaks(machine, toolchain, exclusive=CoreLock().exclusive())
+    core = load_or_measure_core(machine, toolchain, exclusive=CoreLock().exclusive())
     scratch = SharedScratch.make()
     try:
-        spec = _spec(config, problem, machine, peaks, scratch, sizes, threads)
+        spec = _spec(config, problem, machine, peaks, core, scratch, sizes, threads)
         assert spec.timing is not None
         check_sizes(problem, spec.timing, spec.run.run_s, free_bytes())
         say("trying compiler, flags and seed; preparing the baseline")
@@ -168,7 +178,9 @@ def open_environment(
         spec = replace(spec, timing=timing)
         workers = machine.cores if config.workers == "all" else config.workers
         reachable = frozenset(reachable_cells(machine.simd_widths))
-        yield RunEnvironment(config, problem, machine, peaks, toolchain, spec, scratch, name, workers, reachable, busy)
+        yield RunEnvironment(
+            config, problem, machine, peaks, toolchain, spec, scratch, name, workers, reachable, busy, core=core
+        )
     finally:
         scratch.remove()
 
@@ -274,6 +286,7 @@ def _spec(
     problem: Problem,
     machine: Machine,
     peaks: MachinePeaks,
+    core: CoreFacts | None,
     scratch: SharedScratch,
     sizes: tuple[Mapping[str, int], ...],
     threads: int,
@@ -299,6 +312,7 @@ def _spec(
             triad_gbytes_per_s=peaks.triad_gbytes_per_s(threads),
             llc_bytes=machine.last_level_bytes,
             simd_gflops=peaks.plausible_by_simd(problem.dtype.name, threads),
+            clock_ghz=core.clock_ghz if core else 0.0,
             baseline=BaselineChoice(None if baseline is None else str(baseline), config.baseline.symbol),
             rule=converted(timing, TimingRule, tie=None),  # a tie ends duels only
             duel_rule=replace(DUEL_RULE, block_ms=timing.block_ms, tie=timing.tie),
@@ -308,6 +322,7 @@ def _spec(
         accuracy=config.accuracy,
         isa=machine.isa,
         races=RaceChecks(config.races),
+        explain=bool(config.known_models),
     )
 
 

@@ -35,7 +35,7 @@ def check(path: Path, problem: str, overrides: Sequence[str], as_json: bool, rac
     with open_environment(problem_config(problem, overrides), lambda _: None) as environment:
         if environment.busy:
             print(f"qdkernel: {BUSY_HOST}", file=sys.stderr)
-        spec = dataclasses.replace(environment.spec, timing=environment.timing.for_every_kernel())
+        spec = dataclasses.replace(environment.spec, timing=environment.timing.for_every_kernel(), explain=True)
         if races:
             spec = dataclasses.replace(spec, races=RaceChecks.ALWAYS)
             _need_race_runtime(spec)

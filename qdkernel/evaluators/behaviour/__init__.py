@@ -1,6 +1,7 @@
 """Behaviour of a kernel on the archive's axes, measured from source and object."""
 
-from qdkernel.evaluators.behaviour.hot_loop import LEAST_ACCUMULATORS
+from qdkernel.evaluators.behaviour.busiest_loop import executed_hot_loop
+from qdkernel.evaluators.behaviour.hot_loop import LEAST_ACCUMULATORS, MachineLoop
 from qdkernel.evaluators.behaviour.measure import describe, describe_run
 from qdkernel.evaluators.behaviour.observed import Observed, RuntimeFacts, read_counts
 from qdkernel.evaluators.behaviour.tile_loops import LEAST_TILE
@@ -8,9 +9,11 @@ from qdkernel.evaluators.behaviour.tile_loops import LEAST_TILE
 __all__ = [
     "LEAST_ACCUMULATORS",
     "LEAST_TILE",
+    "MachineLoop",
     "Observed",
     "RuntimeFacts",
     "describe",
     "describe_run",
+    "executed_hot_loop",
     "read_counts",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from qdkernel.evaluators.behaviour.hot_loop import CallGraph, MachineLoop, way_to
+from qdkernel.evaluators.behaviour.hot_loop import CallGraph, MachineLoop, call_graph, way_to
 from qdkernel.evaluators.behaviour.observed import Observed, repeats
 from qdkernel.evaluators.binary import Disassembly, Function, arithmetic
 
@@ -40,6 +40,12 @@ def busiest_loop(disassembly: Disassembly, graph: CallGraph, observed: Observed)
         return None
     idle = sum(not repeats(function, number, observed) for function, number in _around(disassembly, graph, busiest))
     return BusiestLoop(busiest, busiest.flops / sum(loop.flops for loop in loops), idle)
+
+
+def executed_hot_loop(disassembly: Disassembly, observed: Observed) -> MachineLoop | None:
+    """The loop that executed most operations; ``None`` when no loop executed any."""
+    found = busiest_loop(disassembly, call_graph(disassembly), observed)
+    return found.loop if found else None
 
 
 def _executed(function: Function, number: int, base_depth: int, observed: Observed) -> MachineLoop:

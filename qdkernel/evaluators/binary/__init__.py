@@ -2,6 +2,7 @@
 
 from qdkernel.evaluators.binary.control_flow import Instruction, Loop
 from qdkernel.evaluators.binary.disassembly import Disassembly, Function, disassemble
+from qdkernel.evaluators.binary.line_table import source_lines
 from qdkernel.evaluators.binary.policy import refuse_object
 from qdkernel.evaluators.binary.shared_object import CodeFunction, Section, SharedObject, read_shared_object
 from qdkernel.evaluators.binary.vector_code import (
@@ -28,4 +29,5 @@ __all__ = [
     "is_streaming_store",
     "read_shared_object",
     "refuse_object",
+    "source_lines",
 ]

@@ -10,6 +10,7 @@ from qdkernel.evaluators.measurement.buffers import (
     WrongResult,
 )
 from qdkernel.evaluators.measurement.calibration import calibrate, time_baseline
+from qdkernel.evaluators.measurement.core_facts import CoreFacts, load_or_measure_core
 from qdkernel.evaluators.measurement.generators import new_generator
 from qdkernel.evaluators.measurement.paired import (
     Busy,
@@ -27,6 +28,7 @@ __all__ = [
     "Baseline",
     "BaselineChoice",
     "Busy",
+    "CoreFacts",
     "CpuPlacement",
     "MachinePeaks",
     "PairedSamples",
@@ -42,6 +44,7 @@ __all__ = [
     "calibrate",
     "check_unannounced",
     "kernel_environment",
+    "load_or_measure_core",
     "load_or_measure_peaks",
     "new_generator",
     "prepare_baseline",

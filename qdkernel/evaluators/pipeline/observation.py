@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from qdkernel.evaluators.binary import Disassembly, SharedObject, disassemble, r
 from qdkernel.evaluators.measurement import CpuPlacement, TimedProcess, timed_call
 from qdkernel.evaluators.pipeline.builder import EvaluationBuilder, Stop, outcomes
 from qdkernel.evaluators.pipeline.context import EvaluationContext
+from qdkernel.evaluators.pipeline.loop_evidence import loop_evidence
 from qdkernel.evaluators.sandbox import MemoryFile, Region
 from qdkernel.evaluators.toolchain import (
     FACTS_BYTES,
@@ -67,8 +69,17 @@ def observe_behaviour(context: EvaluationContext, builder: EvaluationBuilder, co
             )
         except ValueError as error:
             raise Stop(Outcome.IMPLAUSIBLE, str(error)) from None
+        loop = _explained(context, builder, compiled, observed, cell) if context.spec.explain else {}
     _check_serial(cell, observed)
-    return Behaviour(cell, {**as_compiled.evidence, **evidence, **_both(as_compiled, cell, observed)})
+    return Behaviour(cell, {**as_compiled.evidence, **evidence, **loop, **_both(as_compiled, cell, observed)})
+
+
+def _explained(
+    context: EvaluationContext, builder: EvaluationBuilder, compiled: Compiled, observed: Observed, cell: Cell
+) -> Mapping[str, str]:
+    return loop_evidence(
+        context, builder, compiled.folder, compiled.shared_object, compiled.disassembly, observed, cell
+    )
 
 
 def _both(as_compiled: Behaviour, cell: Cell, observed: Observed) -> dict[str, str]:

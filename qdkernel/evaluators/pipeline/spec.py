@@ -81,6 +81,7 @@ class TimingSpec:
         triad_gbytes_per_s: measured STREAM triad at ``threads`` threads.
         llc_bytes: size of the last-level cache; traffic is bounded by triad only for data beyond it.
         simd_gflops: the most that code of each SIMD level can reach with ``threads`` threads, by level.
+        clock_ghz: measured clock of one core; 0 when not measured.
         cache: the cache level that inputs are brought into before the clock starts, e.g. ``L2``; empty when they come
             from memory.
         cache_bytes: its size.
@@ -101,6 +102,7 @@ class TimingSpec:
     triad_gbytes_per_s: float
     llc_bytes: int
     simd_gflops: Mapping[str, float] = field(default_factory=dict)
+    clock_ghz: float = 0.0
     cache: str = ""
     cache_bytes: int = 0
     baseline: BaselineChoice = field(default_factory=BaselineChoice)
@@ -140,6 +142,8 @@ class EvaluationSpec:
         accuracy: the rule by which results are judged (see ``find_problem``).
         isa: the instruction-set level, for the object policy and the baseline; ``None`` for the machine's own.
         races: which kernels are watched for races.
+        explain: whether the hot loop of a kernel that takes a cell is explained beyond its counts (0.1 to 0.5 s): for
+            models and people who read it.
         host_scratch: of this host, where ``scratch`` is shared with other hosts.
     """
 
@@ -151,4 +155,5 @@ class EvaluationSpec:
     accuracy: str = "componentwise"
     isa: str | None = None
     races: RaceChecks = RaceChecks.SUSPECTED
+    explain: bool = False
     host_scratch: str | None = None

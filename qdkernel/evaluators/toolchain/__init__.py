@@ -19,6 +19,7 @@ from qdkernel.evaluators.toolchain.counting import (
     trace_bytes,
 )
 from qdkernel.evaluators.toolchain.flags import check_flags
+from qdkernel.evaluators.toolchain.loop_bound import LoopBound, McaTool, find_llvm_mca, loop_bound
 from qdkernel.evaluators.toolchain.native import (
     NATIVE,
     OWN_FLAGS,
@@ -27,6 +28,7 @@ from qdkernel.evaluators.toolchain.native import (
     build_library_adapter,
     build_native,
 )
+from qdkernel.evaluators.toolchain.remarks import Remark, compile_with_remarks, read_remarks
 from qdkernel.evaluators.toolchain.toolchain import Toolchain, find_toolchain
 
 __all__ = [
@@ -38,7 +40,10 @@ __all__ = [
     "CompileError",
     "CompileLate",
     "CompileLimits",
+    "LoopBound",
+    "McaTool",
     "NotCountable",
+    "Remark",
     "Toolchain",
     "assembly_hash",
     "build_cached",
@@ -49,9 +54,13 @@ __all__ = [
     "compile_counting",
     "compile_instrumented",
     "compile_kernel",
+    "compile_with_remarks",
+    "find_llvm_mca",
     "find_toolchain",
     "load_module",
+    "loop_bound",
     "preprocess",
+    "read_remarks",
     "trace_bytes",
     "write_cached",
 ]

@@ -1,0 +1,92 @@
+"""What is told of a hot loop, with the real compiler and, where it is installed, the real llvm-mca."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import pytest
+
+from qdkernel.core import Kernel, Outcome
+from qdkernel.evaluators.measurement import load_or_measure_core
+from qdkernel.evaluators.pipeline import EvaluationContext
+from qdkernel.evaluators.pipeline.evaluate import evaluate
+from qdkernel.evaluators.toolchain import LoopBound, McaTool, Remark, Toolchain, loop_bound, read_remarks
+from tests.compiled import dgemm
+from tests.conftest import HOST, make_spec, timed_with
+
+LLVM_MCA = shutil.which("llvm-mca")
+
+ENDS_EARLY = dgemm(
+    """
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < n; j++) {
+            double sum = 0;
+            for (int p = 0; alpha != 0 && p < k; p++) {
+                sum += A[(long)i * lda + p] * B[(long)p * ldb + j];
+                if (sum == 12345.678)
+                    break;
+            }
+            C[(long)i * ldc + j] = (alpha == 0 ? 0 : alpha * sum) + (beta == 0 ? 0 : beta * C[(long)i * ldc + j]);
+        }"""
+)
+
+
+def test_the_hot_loop_has_its_lines_and_the_compilers_reason(tmp_path: Path) -> None:
+    spec = timed_with(dataclasses.replace(make_spec(tmp_path), explain=True), clock_ghz=4.0)
+    context = EvaluationContext(spec)
+    found = evaluate(context, Kernel(ENDS_EARLY))
+    context.close()
+    assert found.outcome is Outcome.OK, found.detail
+    head = 1 + ENDS_EARLY[: ENDS_EARLY.index("for (int p")].count("\n")
+    assert found.evidence["hot loop lines"] == f"lines {head} to {head + 2}"
+    assert found.evidence["compiler"] == f"gcc, line {head + 1}: not vectorized: control flow in loop."
+
+
+def test_remarks_that_name_no_cause_are_left_out() -> None:
+    text = (
+        "kernel.c:7:5: missed: couldn't vectorize loop\n"
+        "kernel.c:9:7: missed: not vectorized: complicated access pattern.\n"
+        "/usr/include/x.h:1:1: missed: not vectorized: complicated access pattern.\n"
+        "kernel.c:9:7: missed:   not vectorized: multiple nested loops.\n"
+        "kernel.c:8:7: missed:   reduction: unsafe fp math optimization: sum_1 = _2 + sum_3;\n"
+    )
+    assert list(read_remarks(text)) == [
+        Remark(9, "not vectorized: complicated access pattern."),
+        Remark(8, "reduction: unsafe fp math optimization: sum_1 = _2 + sum_3;"),
+    ]
+
+
+@pytest.mark.skipif(LLVM_MCA is None, reason="needs llvm-mca (Debian: apt install llvm)")
+def test_a_chain_of_multiply_adds_is_bound_by_its_dependencies(context: EvaluationContext, tmp_path: Path) -> None:
+    assert LLVM_MCA is not None
+    tool = McaTool(LLVM_MCA, "znver3")
+
+    def bound(*iteration: str) -> LoopBound | None:
+        return loop_bound(iteration, tool, context.toolchain, context.built, tmp_path)
+
+    end = ("add rcx, 32", "cmp rcx, 1024", "jne 0x10")
+    chain = bound("vmovupd ymm0, ymmword ptr [rax + rcx]", "vfmadd231pd ymm2, ymm0, ymm1", "call 0x500", *end)
+    assert chain is not None
+    assert chain.model == "znver3"
+    assert chain.cycles == pytest.approx(4, rel=0.1)  # the latency of one; the ports would take one in each
+    assert chain.port_cycles == 1
+    assert chain.busiest
+    assert bound("no_such_instruction xmm0", *end) is None
+    assert bound() is None
+
+
+def test_a_core_is_measured_once_and_read_from_the_cache_afterwards(
+    toolchain: Toolchain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QDKERNEL_CACHE", str(tmp_path))
+    found = load_or_measure_core(HOST, toolchain)
+    assert found is not None
+    assert 0.3 < found.clock_ghz < 10
+    assert found.vector_bits == max(HOST.simd_widths)
+    assert 0.1 < found.stores < 5
+    assert 0.2 < found.loads < 9
+    for program in tmp_path.glob("native-*/core_facts"):
+        program.unlink()
+    assert load_or_measure_core(HOST, toolchain) == found
