@@ -189,5 +189,5 @@ class LlmConfig(Section):
         default=(), description="Folders of skills (*.md) beside those that come with qdkernel; see qdkernel skills."
     )
     prompt_tokens: Annotated[int, Field(ge=1000)] = Field(
-        default=8000, description="Longest prompt in tokens, by estimate; what matters least is left out to fit."
+        default=6000, description="Longest prompt in tokens, by estimate; what matters least is left out to fit."
     )

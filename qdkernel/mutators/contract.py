@@ -24,6 +24,7 @@ from qdkernel.core import (
     Timing,
     sampled_speed,
 )
+from qdkernel.evaluators.measurement import CoreFacts
 from qdkernel.machine import Machine
 from qdkernel.mutators.skills import Skill
 
@@ -151,6 +152,7 @@ class ReferenceSpeeds:
         peaks: the same by SIMD level, narrowest first.
         triad_gbytes_per_s: measured STREAM triad with the run's threads; 0 when not measured.
         compiler: version and flags, as shown to a person.
+        core: what one core does in a cycle; ``None`` when not measured.
     """
 
     baseline: str = ""
@@ -159,6 +161,7 @@ class ReferenceSpeeds:
     peaks: Mapping[str, float] = field(default_factory=dict)
     triad_gbytes_per_s: float = 0.0
     compiler: str = ""
+    core: CoreFacts | None = None
 
     def ceiling_gflops(self, cell: Cell, threads: int) -> float:
         """The measured peak of a cell's SIMD level, of one thread for a serial cell; 0 when not measured."""
@@ -204,7 +207,7 @@ class Brief:
     recent_failures: tuple[RecentFailure, ...] = ()
     sweep: Sweep | None = None
     lessons: str = ""
-    prompt_tokens: int = 8000
+    prompt_tokens: int = 6000
     attempts: tuple[Attempt, ...] = ()
     in_flight: tuple[InFlight, ...] = ()
     last_plan: tuple[StrategyResult, ...] = ()

@@ -109,6 +109,7 @@ def reference_speeds(environment: RunEnvironment) -> ReferenceSpeeds:
         peaks={level: peaks.peak_gflops(dtype, timing.threads, level) for level in levels},
         triad_gbytes_per_s=timing.triad_gbytes_per_s,
         compiler=f"{environment.toolchain.version}, {' '.join(environment.toolchain.flags)}",
+        core=environment.core,
     )
 
 

@@ -19,7 +19,7 @@ def test_the_first_prompts_are_shown_without_compiler_or_model() -> None:
     assert "cross: nothing to ask yet" in done.stderr
 
 
-def test_prompts_of_a_run_hold_its_elites_and_stay_under_8000_tokens(
+def test_prompts_of_a_run_hold_its_elites_and_stay_under_6000_tokens(
     small_run: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
     done = run("prompt", GEMM, "--show", "--run", str(small_run[0]))
@@ -31,7 +31,7 @@ def test_prompts_of_a_run_hold_its_elites_and_stay_under_8000_tokens(
         "cross",
         "plan",
     }  # a cross needs a mate of about the same speed
-    assert all(1000 < tokens <= 8000 for tokens in sizes.values())
+    assert all(1000 < tokens <= 6000 for tokens in sizes.values())
     assert "OpenBLAS" in done.stdout
 
 

@@ -13,7 +13,7 @@ from qdkernel.llm import Message
 
 PROMPTS = Path(__file__).parent / "templates"
 
-PROMPT_TOKENS = 8000
+PROMPT_TOKENS = 6000
 """Most tokens of a prompt, system and user message together, by ``estimate_tokens``."""
 
 # Heuristic: with the vocabularies of today's models English runs to 4 characters per token or more, C with intrinsics
@@ -25,6 +25,7 @@ Variants = tuple[str, ...]
 
 DROPS = (
     "near",
+    "mate_source",
     "setbacks",
     "lessons",
     "sweep",

@@ -16,8 +16,17 @@ from qdkernel.llm import Message
 from qdkernel.mutators.contract import Brief, Elite
 from qdkernel.mutators.llm.assignment import Assignment, Expect, Strategy
 from qdkernel.mutators.llm.prompts.attempts import in_flight_variants, plan_variants
-from qdkernel.mutators.llm.prompts.budget import Variants, fenced, fill, fit, fits, one_line, template
+from qdkernel.mutators.llm.prompts.budget import (
+    Variants,
+    fenced,
+    fill,
+    fit,
+    fits,
+    one_line,
+    template,
+)
 from qdkernel.mutators.llm.prompts.facts import system_parts
+from qdkernel.mutators.llm.prompts.neighbour import mate_variants, neighbour_variants
 from qdkernel.mutators.llm.prompts.parts import (
     describe_elite,
     drawn,
@@ -80,11 +89,12 @@ def compose_cross(brief: Brief, sections: Sequence[Section], rng: np.random.Gene
             target = _crossed(brief, parent.cell, mate.cell, rng)
         if target in (None, parent.cell, mate.cell):
             continue
+        donated = [AXES[axis].name for axis in _donated(parent.cell, mate.cell, target)]
         parts = {
             **_kernel_parts(brief, parent, target, sections, rng),
             "cross": (_cross_text(parent.cell, mate.cell, target),),
             "mate": (describe_elite(brief, mate),),
-            "mate_source": (fenced(mate.kernel.source),),
+            "mate_source": mate_variants(mate.kernel.source, parent.kernel.source, donated),
         }
         messages = fit("cross", parts, brief.prompt_tokens)
         if fits(messages, brief.prompt_tokens):
@@ -194,7 +204,7 @@ def _assignment(
         stage=brief.stage,
         sections={s.name: s.version for s in sections if s.text in messages[0].content}
         | {f"{PREFIX}{s.name}": 1 for s in brief.skills if skill_text(s) in messages[-1].content},
-        shown=tuple(elite.kernel.id for elite in others(brief) if _is_shown(elite, messages)),
+        shown=tuple(elite.kernel.id for elite in others(brief) if _is_shown(elite, parent, messages)),
     )
     return Assignment(
         operator,
@@ -207,9 +217,10 @@ def _assignment(
     )
 
 
-def _is_shown(elite: Elite, messages: Sequence[Message]) -> bool:
-    """Whether a prompt, after it was cut to its budget, contains an elite's source or its line."""
-    texts = (fenced(elite.kernel.source), elite_line(elite)[2:])
+def _is_shown(elite: Elite, parent: Elite | None, messages: Sequence[Message]) -> bool:
+    """Whether a prompt, after it was cut to its budget, contains an elite's source, whole or abridged, or its line."""
+    source = elite.kernel.source
+    texts = (*neighbour_variants(source, parent.kernel.source if parent else ""), elite_line(elite)[2:])
     return any(text in message.content for message in messages for text in texts)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from qdkernel.core import ArrayArgument, Problem, Role, geometric_mean
+from qdkernel.evaluators.measurement import CoreFacts
 from qdkernel.evaluators.source import HEADERS, SIZE_LIMIT
 from qdkernel.mutators.contract import Brief
 from qdkernel.mutators.llm.prompts.budget import Variants, one_line
@@ -55,7 +56,7 @@ def _problem(brief: Brief) -> str:
     problem = brief.problem
     lines = [f"{problem.name}: {problem.summary}", "```c", f"{problem.prototype.rstrip().rstrip(';')};", "```"]
     lines += [_argument(problem, argument) for argument in problem.arrays]
-    lines += ["Scored calls:", *(_scored(problem, size) for size in brief.sizes)]
+    lines += ["Scored calls:", *(_scored(problem, size) for size in brief.sizes), *_aliasing(problem, brief.sizes)]
     return "\n".join(lines)
 
 
@@ -104,22 +105,29 @@ def _scored(problem: Problem, size: Mapping[str, int]) -> str:
     rest = pairs((name, value) for name, value in case.items() if name not in size)
     return (
         f"- {pairs(size.items())}{f' ({rest})' if rest else ''}: {number(flops / 1e6)} Mflop on {format_bytes(data)},"
-        f" {number(flops / data)} flop/byte{_aliasing(problem, case)}"
+        f" {number(flops / data)} flop/byte"
     )
 
 
-def _aliasing(problem: Problem, case: Mapping[str, int | float]) -> str:
+def _aliasing(problem: Problem, sizes: Sequence[Mapping[str, int]]) -> list[str]:
     """A remark when rows of an array lie a multiple of 4,096 bytes apart: their columns share few sets of the L1."""
-    strides = {
-        argument.name: case[name] * problem.dtype_of(argument).itemsize
-        for argument in problem.arrays
-        for name in argument.strides[:-1]
-        if name is not None
-    }
-    apart = [name for name, bytes_ in strides.items() if bytes_ and bytes_ % _ALIAS_BYTES == 0]
-    if not apart:
-        return ""
-    return f"; rows of {listed(apart)} lie a multiple of 4,096 bytes apart, so a column's elements share L1 sets"
+    found: dict[tuple[str, ...], list[str]] = {}
+    for size in sizes:
+        case = problem.scored_case(size)
+        strides = {
+            argument.name: case[name] * problem.dtype_of(argument).itemsize
+            for argument in problem.arrays
+            for name in argument.strides[:-1]
+            if name is not None
+        }
+        apart = tuple(name for name, bytes_ in strides.items() if bytes_ and bytes_ % _ALIAS_BYTES == 0)
+        if apart:
+            found.setdefault(apart, []).append(pairs(size.items()))
+    return [
+        f"- rows of {listed(list(names))} lie a multiple of 4,096 bytes apart"
+        f"{'' if len(at) == len(sizes) else ' at ' + '; '.join(at)}, so a column's elements share L1 sets"
+        for names, at in found.items()
+    ]
 
 
 def _machine(brief: Brief) -> str:
@@ -132,8 +140,9 @@ def _machine(brief: Brief) -> str:
         registers = 32 if wide or machine.arch in ("aarch64", "arm64") else 16  # AVX has 16; AVX-512 and NEON have 32
         lines.append(f"- SIMD: {widths} bits, {registers} vector registers")
     if machine.caches:
-        sizes = [f"{name} {format_bytes(size)}" for name, size in sorted(machine.caches.items())]
+        sizes = [_cache(name, size, machine.cache_ways.get(name)) for name, size in sorted(machine.caches.items())]
         lines.append(f"- data caches: {', '.join(sizes)}{_sharing(machine.last_level_instances)}")
+    lines += _core(yard.core)
     lines += _limits(brief)
     if yard.compiler:
         lines.append(f"- compiler: {one_line(yard.compiler)}")
@@ -145,6 +154,20 @@ def _machine(brief: Brief) -> str:
         lines.append(f"- best kernel so far: {format_speed(brief, best)}")
     lines += filter(None, [host_line(brief)])
     return "\n".join(lines)
+
+
+def _cache(name: str, size: int, ways: int | None) -> str:
+    return f"{name} {format_bytes(size)}" + (f" in {ways} ways" if ways else "")
+
+
+def _core(core: CoreFacts | None) -> list[str]:
+    """Clock, loads and stores per cycle, and TLBs of one core."""
+    if core is None:
+        return []
+    moves = f"{number(core.loads)} loads or {number(core.stores)} stores of {core.vector_bits} bits a cycle with L1"
+    line = f"- one core: {number(core.clock_ghz)} GHz; {moves}"
+    entries = [str(count) for count in core.tlb_entries if count]
+    return [line + (f"; data TLBs of {' and '.join(entries)} pages of 4 KiB" if entries else "")]
 
 
 def _threads(brief: Brief) -> str:

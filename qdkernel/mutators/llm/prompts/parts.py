@@ -8,15 +8,17 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from qdkernel.core import Cell, Outcome, Timing, sampled_speed
+from qdkernel.core import AXES, Cell, Outcome, Timing, sampled_speed
 from qdkernel.mutators.contract import Brief, Elite, RecentFailure, Sweep
 from qdkernel.mutators.llm.prompts.attempts import attempt_variants, in_flight_variants
 from qdkernel.mutators.llm.prompts.budget import Variants, fenced, one_line, shrinking
+from qdkernel.mutators.llm.prompts.neighbour import neighbour_variants
 from qdkernel.mutators.llm.prompts.speeds import format_speed, short_speed, with_interval
 from qdkernel.mutators.llm.prompts.wording import OUTCOME_TEXTS, format_cell, number, pairs
 from qdkernel.mutators.skills import LONGEST_SKILL, Skill
 
 SWEEP_ROWS = 12
+_HOT_LOOP = ("hot loop lines", "hot loop", "hot loop bound", "compiler")  # of the evidence
 _FAR_IDEAS = 4
 _RECENT_FAILURES = 4
 _LESSONS = 12
@@ -26,15 +28,21 @@ _CONTEXT_LINES = 4  # of the compiler's picture of the place: source line, caret
 
 def parent_parts(brief: Brief, parent: Elite) -> dict[str, Variants]:
     """The parent: where it stands, why it is in its cell, its source."""
-    facts = {name: one_line(why) for name, why in parent.evidence.items()}
-    hot_loop = facts.pop("hot loop", "")
-    evidence = "\n".join(f"- {one_line(axis)}: {why}" for axis, why in facts.items())
+    evidence = "\n".join(
+        f"- {axis.name}: {one_line(parent.evidence[axis.name])}" for axis in AXES if axis.name in parent.evidence
+    )
     return {
         "parent": (describe_elite(brief, parent),),
         "evidence": (evidence, ""),
-        "hot_loop": (hot_loop, ""),
+        "hot_loop": (hot_loop_facts(parent), ""),
         "source": (fenced(parent.kernel.source),),
     }
+
+
+def hot_loop_facts(elite: Elite) -> str:
+    """What is known of an elite's hot loop, two to five lines."""
+    known = [one_line(elite.evidence[name], 300) for name in _HOT_LOOP if name in elite.evidence]
+    return "\n".join(f"- {text}" for text in known)
 
 
 def describe_elite(brief: Brief, elite: Elite) -> str:
@@ -57,9 +65,9 @@ def _timing(timing: Timing, bandwidth_bound: bool) -> str:
 
 def run_parts(brief: Brief, rng: np.random.Generator) -> dict[str, Variants]:
     """Inspirations, failures, sweep and lessons of a brief that has a parent."""
-    near = _near(brief, rng)
+    parent, near = brief.parent, _near(brief, rng)
     return {
-        "near": (fenced(near.kernel.source), "") if near else ("",),
+        "near": (*neighbour_variants(near.kernel.source, parent.kernel.source), "") if near and parent else ("",),
         "ideas": _ideas(brief, near, rng),
         "setbacks": failure_variants(brief.recent_failures),
         "lessons": lesson_variants(brief.lessons),

@@ -173,7 +173,7 @@ def test_the_kernels_shown_beside_the_parents_are_kept_by_their_ids() -> None:
     assert shown.issuperset(edit.provenance.shown)
     cut = made(compose_edit(prompt_brief(prompt_tokens=100), SECTIONS, rng()))
     assert cut.provenance.shown == ()  # its budget had no room for them
-    cross = made(compose_cross(prompt_brief(), SECTIONS, rng()))
+    cross = made(compose_cross(prompt_brief(prompt_tokens=8000), SECTIONS, rng()))
     assert not set(cross.provenance.shown) & set(cross.parents)
     plan = made(compose_plan(prompt_brief(), SECTIONS, 4, rng()))
     assert (len(plan.parents), plan.provenance.shown) == (6, ())
@@ -354,5 +354,5 @@ def test_a_skill_that_is_cut_to_the_budget_is_not_credited() -> None:
 def test_the_counts_of_the_hot_loop_stand_on_a_line_of_their_own() -> None:
     parent = dataclasses.replace(ARCHIVE[1], evidence={**ARCHIVE[1].evidence, "hot loop": "12 loads"})
     text = user(compose_edit(prompt_brief(parent), SECTIONS, rng()))
-    assert "\n\nIts hot loop: 12 loads\n\n" in text
+    assert "\n\nIts hot loop:\n- 12 loads\n\n" in text
     assert "- hot loop" not in text
