@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import sys
-from pathlib import Path
 
 import typer
 
@@ -41,9 +40,7 @@ def _run() -> int:
         code = app(standalone_mode=False)
         sys.stdout.flush()  # a full disk shows here, not while Python shuts down
     except QdkernelError as error:
-        from qdkernel.core import printable
-
-        complain(printable(str(error), keep=chr(10)))
+        complain(str(error))
         return 1
     except (KeyboardInterrupt, typer.Abort):
         complain("interrupted")
@@ -52,14 +49,12 @@ def _run() -> int:
         sys.stderr.close()  # the reader has gone; Python would complain while shutting down
         return 1
     except Exception as error:
-        return _from_outside(error) or _foreign_folder(error) or _usage_or_bug(error)
+        return _from_outside(error) or _usage_or_bug(error)
     return code if isinstance(code, int) else 0
 
 
 def _from_outside(error: Exception) -> int | None:
     """Reports what the host refused: exit code 1; ``None`` for every other error."""
-    from qdkernel.core import printable
-
     if isinstance(error, MemoryError):
         complain("there is not enough memory; " + _ADVICE[errno.ENOMEM])
         return 1
@@ -67,24 +62,9 @@ def _from_outside(error: Exception) -> int | None:
         return None
     where = f"{error.filename}: " if error.filename else ""
     advice = _ADVICE.get(error.errno)
-    complain(printable(f"{where}{error.strerror}") + (f"; {advice}" if advice else ""))
+    complain(f"{where}{error.strerror}" + (f"; {advice}" if advice else ""))
     abandon(sys.stdout)
     return 1
-
-
-def _foreign_folder(error: Exception) -> int | None:
-    """Reports a run folder that another program has changed: exit code 1; ``None`` when there is none."""
-    folders = [Path(argument) for argument in sys.argv[1:] if (Path(argument) / "run.db").is_file()]
-    if not folders or not isinstance(error, ArithmeticError | AttributeError | LookupError | TypeError | ValueError):
-        return None
-    from qdkernel.core import printable
-    from qdkernel.runs import foreign_content
-
-    for folder in folders:
-        if found := foreign_content(folder):
-            complain(printable(found))
-            return 1
-    return None
 
 
 def _usage_or_bug(error: Exception) -> int:

@@ -39,9 +39,11 @@ def _opened_null(wanted: int) -> TextIO:
 
 
 def complain(text: str) -> None:
-    """Prints a message to standard error, where that can be written to."""
+    """Prints a message to standard error, where that can be written to; what it quotes is made printable."""
+    from qdkernel.core import printable  # not at the top: most commands print no message, and start faster without
+
     with contextlib.suppress(OSError):
-        print(f"qdkernel: {text}", file=sys.stderr)
+        print(f"qdkernel: {printable(text, keep=chr(10))}", file=sys.stderr)
 
 
 def abandon(stream: TextIO) -> None:

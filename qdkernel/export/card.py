@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import yaml
 
+from qdkernel.core import one_line
 from qdkernel.export.contract import Selection
 from qdkernel.export.files import CARD_MARK
 from qdkernel.export.record import ExportRecord
@@ -106,5 +107,4 @@ def _counts(records: Sequence[ExportRecord]) -> str:
 
 def table_text(text: str) -> str:
     """``text`` as part of one line of a table: run names and machine facts come from outside."""
-    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    return "".join(f"\\{char}" if char in "\\`|<>[]*_" else char for char in line)
+    return "".join(f"\\{char}" if char in "\\`|<>[]*_" else char for char in one_line(text))

@@ -67,6 +67,7 @@ def test_no_idea_can_leave_the_header_comment(tmp_path: Path, idea: str) -> None
     content = path.read_bytes()
     assert content.index(b"*/") == content.index(b" */\n#include <stddef.h>\n") + 1
     assert content.count(b"/*", 0, content.index(b"*/")) == 1
+    assert all(char.isprintable() or char == "\n" for char in content.partition(b" */\n#include")[0].decode())
     command = ["gcc", "-Wall", "-Wcomment", "-Werror", "-c", str(path), "-o", str(tmp_path / "elite.o")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stderr == ""

@@ -11,6 +11,7 @@ from typing import Any
 
 from qdkernel.commands.host.model_check import try_model
 from qdkernel.config import BudgetConfig, Config, resolve_models
+from qdkernel.core import printable
 from qdkernel.errors import ContainmentError, QdkernelError
 from qdkernel.evaluators.measurement import load_or_measure_peaks
 from qdkernel.evaluators.pipeline import CompileSpec, EvaluationContext, EvaluationSpec, only_by, run_trials
@@ -63,7 +64,7 @@ def doctor(as_json: bool, containment: bool = False) -> int:
         found["problem"] = str(error)
         sound = False
     found["models"] = _models()
-    print(json.dumps(found, indent=2) if as_json else _text(found))
+    print(json.dumps(found, indent=2) if as_json else printable(_text(found), keep="\n", limit=None))
     return 0 if sound else 1
 
 

@@ -21,6 +21,7 @@ from qdkernel.core import (
     Timing,
     cell_name,
     geometric_mean,
+    one_line,
     parse_cell,
     printable,
 )
@@ -181,11 +182,12 @@ def _print_table(
 ) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     rule = format_conditions(environment.spec.accuracy, environment.timing.cache)
     title = f"{environment.problem.name}, {environment.timing.threads} threads, against {environment.baseline}{rule}"
     columns = ("kernel", "cell", "GFLOP/s", "held", "ratio [95 % interval]", *(["held out"] if held_out else []))
-    table = Table(*columns, title=title)
+    table = Table(*columns, title=Text(one_line(title), style="table.title"))
     for entrant, evaluation in _rows(results):
         cell = entrant.cell or evaluation.cell
         ratio = ratio_to_baseline(evaluation)

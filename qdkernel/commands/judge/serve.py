@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qdkernel.config import Config, dump_config, load_config
+from qdkernel.core import one_line
 from qdkernel.errors import ConfigError, QdkernelError, RunFolderError
 from qdkernel.problems import problem_label
 from qdkernel.runs import RunFolder, read_machine_record, write_machine_record
@@ -114,4 +115,4 @@ def _known_baseline(config: Config, journal: Journal, folder: RunFolder | None) 
 
 
 def _say(text: str) -> None:
-    print(f"qdkernel: {text}", file=sys.stderr, flush=True)
+    print(f"qdkernel: {one_line(text)}", file=sys.stderr, flush=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qdkernel.core import one_line
 from qdkernel.errors import unknown
 from qdkernel.runs import runs_in
 
@@ -24,7 +25,7 @@ def export(runs: Sequence[Path], to: str, out: Path | None, selection: Selection
     if to not in FORMATS:
         raise unknown("export format", to, FORMATS)
     folders = [folder for run in runs for folder in runs_in(run)]
-    with open_source(folders, selection, stages, lambda text: print(text, file=sys.stderr)) as source:
+    with open_source(folders, selection, stages, lambda text: print(one_line(text), file=sys.stderr)) as source:
         written = FORMATS[to].write(source, out)
     if written:
         print(f"{len(written)} file{'s' if len(written) > 1 else ''} written to {out}", file=sys.stderr)

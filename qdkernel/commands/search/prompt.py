@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from qdkernel.config import Config, load_config
-from qdkernel.core import Cell, reachable_cells
+from qdkernel.core import Cell, printable, reachable_cells
 from qdkernel.errors import unknown
 from qdkernel.machine import this_machine
 from qdkernel.mutators import MODEL_OPERATORS, Brief, Elite, ReferenceSpeeds
@@ -29,6 +29,8 @@ from qdkernel.search import (
 )
 from qdkernel.search.policies import POLICIES, Situation
 
+_LAYOUT = "\n\t"  # of the kernels in a prompt
+
 
 def prompt(path: Path, show: bool, operator: str | None, run: Path | None, overrides: Sequence[str]) -> int:
     """Prints the first prompts of a configuration, or the next ones of a run; needs no compiler and no model."""
@@ -47,7 +49,7 @@ def prompt(path: Path, show: bool, operator: str | None, run: Path | None, overr
         print(f"{name}: about {tokens} tokens in {len(assignment.messages)} messages")
         if show:
             for message in assignment.messages:
-                print(f"\n--- {message.role} ---\n{message.content}")
+                print(f"\n--- {message.role} ---\n{printable(message.content, keep=_LAYOUT, limit=None)}")
             print()
     return 0
 

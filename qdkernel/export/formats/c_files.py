@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qdkernel.analysis import MAX_ANCESTORS, first_records, lineage, ratio_to_baseline
-from qdkernel.core import AXES, Cell, cell_name, size_text, write_atomically
+from qdkernel.core import AXES, Cell, cell_name, printable, size_text, write_atomically
 from qdkernel.errors import ConfigError, RunFolderError
 from qdkernel.export.contract import Source
 from qdkernel.runs import MachineFacts, Record, RunFolder, elites, format_conditions, source_bytes
@@ -127,8 +127,7 @@ def _safe(text: str) -> str:
 
     Ideas are written by models: a ``*/`` in one would turn the rest of it into code.
     """
-    one_line = "".join(char if char.isprintable() else " " for char in text)
-    return one_line.replace("*/", "* /").replace("/*", "/ *")
+    return printable(text).replace("*/", "* /").replace("/*", "/ *")
 
 
 def write_elites(folder: RunFolder) -> list[Path]:
