@@ -12,7 +12,17 @@ from tree_sitter import Node
 from qdkernel.evaluators.behaviour.hot_loop import CallGraph
 from qdkernel.evaluators.behaviour.observed import Observed
 from qdkernel.evaluators.binary import Disassembly, Function, SharedObject, arithmetic
-from qdkernel.evaluators.source import LOOPS, Definition, Syntax, assigned, base, declared, identifiers, text
+from qdkernel.evaluators.source import (
+    LOOPS,
+    Definition,
+    Syntax,
+    assigned,
+    base,
+    declared,
+    identifier,
+    identifiers,
+    text,
+)
 
 # Elements; a smaller array of known size is a register tile or the corner of one, not a panel.
 LEAST_PANEL = 513
@@ -190,11 +200,12 @@ class _Scratch:
 
     def _read_by_intrinsic(self, definition: Definition, call: Node) -> Iterator[Key]:
         function, given = call.child_by_field_name("function"), call.child_by_field_name("arguments")
-        if function is None or given is None or text(function) in self._syntax.definitions:
+        if function is None or given is None or identifier(function) in self._syntax.definitions:
             return
         arguments = given.named_children
-        writes = text(function) in _COPIES or _VECTOR_STORE.match(text(function)) or "set" in text(function)
-        foreign = text(function) in _ALLOCATORS or text(function) == "free" or "prefetch" in text(function)
+        called = identifier(function)
+        writes = called in _COPIES or _VECTOR_STORE.match(called) or "set" in called
+        foreign = called in _ALLOCATORS or called == "free" or "prefetch" in called
         for argument in arguments[1:] if writes else arguments:
             if not foreign and (name := base(argument)):
                 yield from self.roots(definition.name, name)
@@ -209,14 +220,14 @@ class _Scratch:
             return declared(node) if self._elements(node) >= LEAST_PANEL else None
         if node.type == "call_expression":
             function, given = node.child_by_field_name("function"), node.child_by_field_name("arguments")
-            if function is not None and given is not None and text(function) == "posix_memalign":
+            if function is not None and given is not None and identifier(function) == "posix_memalign":
                 return base(given.named_children[0]) if given.named_children else None
         return None
 
     def _allocates(self, value: Node) -> bool:
         calls = (node for node in self._syntax.walk(value) if node.type == "call_expression")
         functions = (call.child_by_field_name("function") for call in calls)
-        return any(function is not None and text(function) in _ALLOCATORS for function in functions)
+        return any(function is not None and identifier(function) in _ALLOCATORS for function in functions)
 
     def _elements(self, array: Node) -> int:
         """Elements of an array declarator; many where the size is not known."""
@@ -245,7 +256,7 @@ class _Scratch:
                     function, given = node.child_by_field_name("function"), node.child_by_field_name("arguments")
                     if function is None or given is None:
                         continue
-                    name = text(function)
+                    name = identifier(function)
                     for parameters in callees.get(name, ()):
                         for parameter, argument in zip(parameters, given.named_children, strict=False):
                             if source := _pointer(argument):
@@ -277,5 +288,5 @@ def _copied_into(node: Node) -> str | None:
     function, given = node.child_by_field_name("function"), node.child_by_field_name("arguments")
     if function is None or given is None or len(given.named_children) < 2:
         return None
-    copies = text(function) in _COPIES or _VECTOR_STORE.match(text(function))
+    copies = identifier(function) in _COPIES or _VECTOR_STORE.match(identifier(function))
     return base(given.named_children[0]) if copies else None

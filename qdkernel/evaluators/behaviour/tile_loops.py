@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from tree_sitter import Node
 
-from qdkernel.evaluators.source import LOOPS, Definition, Syntax, assigned, identifiers, text
+from qdkernel.evaluators.source import LOOPS, Definition, Syntax, assigned, identifier, identifiers, text
 
 LEAST_TILE = 8
 """Smallest step that counts as a cache tile; below it the loop steps over a vector or a register tile."""
@@ -154,7 +154,7 @@ class _Search:
         if function is None or given is None:
             return False
         arguments = [identifiers(argument) & names for argument in given.named_children]
-        for definition in self.syntax.definitions.get(text(function), ()):
+        for definition in self.syntax.definitions.get(identifier(function), ()):
             reached = frozenset(p for p, used in zip(definition.parameters, arguments, strict=False) if used)
             if reached and (definition.name, reached) not in self._seen:
                 self._seen.add((definition.name, reached))

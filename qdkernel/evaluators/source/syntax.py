@@ -256,6 +256,11 @@ def text(node: Node) -> str:
     return (node.text or b"").decode("utf-8", "replace")
 
 
+def identifier(node: Node) -> str:
+    """The identifier that an expression is; empty for any other, whose text may be as long as the source."""
+    return text(node) if node.type == "identifier" else ""
+
+
 def declared(node: Node | None) -> str | None:
     """The name that a declarator, parameter or declaration gives a meaning to."""
     for _ in range(64):  # declarators nest; more than this is no one's

@@ -22,7 +22,7 @@ _ASSEMBLY_S = 5.0  # 0.02 to 0.04 s is usual; a kernel that takes longer than th
 _ASSEMBLY_MB = 4  # 2 to 15 kB is usual
 _PREPROCESS_S = 5.0  # 0.02 to 0.1 s is usual; text that takes longer is judged as it stands
 _PREPROCESS_MB = 4  # the longest kernels expand to a tenth of it
-_INTRINSICS = re.compile(r"""^\s*#\s*include\s*[<"](?:immintrin|x86intrin)\.h[>"]""", re.MULTILINE)
+_INTRINSICS = re.compile(r"""^[ \t]*+#[ \t]*+include[ \t]*+[<"](?:immintrin|x86intrin)\.h[>"]""", re.MULTILINE)
 
 ASSEMBLY = "optimised.s"
 """The file of a compilation that holds the assembly at the run's flags."""
