@@ -10,6 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from qdkernel.export import FORMATS, Format, Selection, open_source
@@ -201,12 +202,33 @@ def test_t4_has_a_result_per_evaluation(runs: list[Path], tmp_path: Path) -> Non
     assert {one["invalidity"] for one in content["results"]} >= {"correct", "compile", "timeout", "correctness"}
 
 
+def exactly(**properties: object) -> dict[str, object]:
+    """The JSON schema of an object with these entries, all of them and no others."""
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+TEXT, POSITIVE = {"type": "string", "minLength": 1}, {"type": "number", "exclusiveMinimum": 0}
+HARBOR_SCHEMA = exactly(
+    schema_version={"const": "1.4"},
+    task=exactly(
+        name={"type": "string", "pattern": r"^qdkernel/[a-z0-9][a-zA-Z0-9._-]*$"},
+        description=TEXT,
+        keywords={"type": "array", "items": TEXT},
+    ),
+    metadata=exactly(cell=TEXT, oracle_gflops=POSITIVE, fingerprint={"type": "string"}),
+    agent=exactly(timeout_sec=POSITIVE),
+    verifier=exactly(timeout_sec=POSITIVE, env={"type": "object", "additionalProperties": TEXT}),
+    environment=exactly(cpus=POSITIVE, memory_mb=POSITIVE, storage_mb=POSITIVE),
+)
+"""What of Harbor's documented task.toml an export has; its own package reads it in tests/integrations."""
+
+
 def test_a_harbor_task_has_its_parts_and_its_solution_writes_the_elite(runs: list[Path], tmp_path: Path) -> None:
     out = export(runs[:1], "harbor", tmp_path / "harbor")
     tasks = [path for path in out.iterdir() if path.is_dir()]
     for task in tasks:
         described = tomllib.loads((task / "task.toml").read_text())
-        assert described["schema_version"] == "1.4"
+        jsonschema.validate(described, HARBOR_SCHEMA)
         assert described["task"]["name"] == f"qdkernel/{task.name}"
         compile((task / "tests" / "judge.py").read_text(), "judge.py", "exec")
         for script in ("tests/test.sh", "solution/solve.sh"):
