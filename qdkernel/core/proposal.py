@@ -59,19 +59,6 @@ class Provenance:
             "shown": list(self.shown),
         }
 
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Provenance:  # Any: JSON
-        """The inverse of ``to_json``."""
-        return cls(
-            arm=None if data["arm"] is None else Arm(*data["arm"]),
-            parent_cell=None if data["parent_cell"] is None else Cell(*data["parent_cell"]),
-            stage=data["stage"],
-            repair_of=None if data["repair_of"] is None else KernelId(data["repair_of"]),
-            repairs=data["repairs"],
-            sections=data["sections"],
-            shown=tuple(KernelId(kernel) for kernel in data["shown"]),
-        )
-
 
 @dataclass(frozen=True)
 class Proposal:

@@ -19,8 +19,9 @@ from qdkernel.core import (
     geometric_mean_or_none,
     parse_cell,
     reachable_cells,
+    size_text,
 )
-from qdkernel.errors import QdkernelError
+from qdkernel.errors import QdkernelError, RunFolderError
 from qdkernel.export.record import ExportRecord
 from qdkernel.mutators import Brief, Elite
 from qdkernel.mutators.llm.prompts import PromptPool, compose, compose_next, fenced
@@ -157,9 +158,16 @@ def completion_of(source: str, idea: str) -> str:
 
 def _problem(facts: MachineFacts) -> Problem | None:
     try:
-        return find_problem(facts.problem, facts.accuracy)
+        problem = find_problem(facts.problem, facts.accuracy)
     except QdkernelError:
         return None
+    for speed in facts.baseline:
+        if set(speed.size) != set(problem.size_names):
+            raise RunFolderError(
+                f"machine.json: expected sizes of {problem.name} ({', '.join(problem.size_names)}) for the baseline, "
+                f"got {size_text(speed.size)}; put back the file that the run wrote"
+            )
+    return problem
 
 
 def _config(folder: RunFolder) -> Config | None:

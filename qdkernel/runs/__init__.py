@@ -3,14 +3,13 @@
 from qdkernel.runs.conversation_records import (
     Bill,
     CallFailure,
-    End,
     FailureCount,
     Spending,
     StoredCall,
     StoredConversation,
 )
 from qdkernel.runs.folder import RunFolder, new_folder
-from qdkernel.runs.inspection import foreign_content
+from qdkernel.runs.kinds import End, EventKind
 from qdkernel.runs.machine_classes import class_folder, runs_in
 from qdkernel.runs.machine_facts import MachineFacts, format_conditions
 from qdkernel.runs.machine_record import (
@@ -22,7 +21,7 @@ from qdkernel.runs.machine_record import (
     read_machine_record,
     write_machine_record,
 )
-from qdkernel.runs.records import Event, EventKind, Record, elites, source_bytes
+from qdkernel.runs.records import Event, Record, elites, source_bytes
 
 __all__ = [
     "BaselineRecord",
@@ -44,7 +43,6 @@ __all__ = [
     "StoredConversation",
     "class_folder",
     "elites",
-    "foreign_content",
     "format_conditions",
     "new_folder",
     "read_machine_record",

@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-import enum
-import json
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from qdkernel.llm import FailureKind, Message
 from qdkernel.mutators.llm import Assignment
+from qdkernel.runs.kinds import End
 from qdkernel.runs.records import to_json
 from qdkernel.runs.store import now
-
-
-class End(enum.StrEnum):
-    """How a conversation ended."""
-
-    PROPOSAL = "proposal"
-    """With a kernel."""
-    PLAN = "plan"
-    """With strategies for other conversations."""
-    TEXT = "text"
-    """With a text, e.g. lessons or a prompt section."""
-    NOTHING = "nothing"
-    """The model answered, but nothing could be read from it."""
-    FAILED = "failed"
-    """The model gave no usable reply, after all attempts."""
-    CANCELLED = "cancelled"
-    """The run has no use for it any more."""
+from qdkernel.runs.stored_rows import CallRow, ConversationRow
 
 
 @dataclass(frozen=True)
@@ -220,37 +202,36 @@ def new_call(conversation_id: int, turn: int, request: str) -> dict[str, Any]:  
     }
 
 
-def conversation_of(row: sqlite3.Row, calls: Iterable[sqlite3.Row]) -> StoredConversation:
-    """The conversation in a row of ``conversations``, with its rows of ``model_calls``."""
+def conversation_of(row: ConversationRow, calls: Iterable[CallRow]) -> StoredConversation:
+    """The conversation in a row, with the rows of its calls."""
     return StoredConversation(
-        id=row["id"],
-        assignment=Assignment.from_json(json.loads(row["assignment"])),
-        model=row["model"],
-        started_at=row["started_at"],
-        ended=None if row["ended"] is None else End(row["ended"]),
-        reason=row["reason"],
-        calls=tuple(call_of(call) for call in calls),
+        id=row.id,
+        assignment=row.assignment,
+        model=row.model,
+        started_at=row.started_at,
+        ended=row.ended,
+        reason=row.reason,
+        calls=tuple(map(_call_of, calls)),
     )
 
 
-def call_of(row: sqlite3.Row) -> StoredCall:
-    """The call in a row of ``model_calls``."""
+def _call_of(row: CallRow) -> StoredCall:
     return StoredCall(
-        id=row["id"],
-        turn=row["turn"],
-        messages=tuple(Message(entry["role"], entry["content"]) for entry in json.loads(row["request"])),
-        reply=_text(row["reply"]),
-        finish_reason=row["finish_reason"],
-        prompt_tokens=row["prompt_tokens"],
-        completion_tokens=row["completion_tokens"],
-        estimated_tokens=row["estimated_tokens"],
-        cost=row["cost"],
-        asked=row["asked"],
-        attempts=row["attempts"],
-        failure=None if row["failure_kind"] is None else CallFailure(FailureKind(row["failure_kind"]), row["failure"]),
-        asked_at=row["asked_at"],
-        answered_at=row["answered_at"],
-        latency_s=row["latency_s"],
+        id=row.id,
+        turn=row.turn,
+        messages=row.request,
+        reply=_text(row.reply),
+        finish_reason=row.finish_reason,
+        prompt_tokens=row.prompt_tokens,
+        completion_tokens=row.completion_tokens,
+        estimated_tokens=row.estimated_tokens,
+        cost=row.cost,
+        asked=row.asked,
+        attempts=row.attempts,
+        failure=None if row.failure_kind is None else CallFailure(row.failure_kind, row.failure or ""),
+        asked_at=row.asked_at,
+        answered_at=row.answered_at,
+        latency_s=row.latency_s,
     )
 
 

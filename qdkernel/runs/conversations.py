@@ -12,7 +12,6 @@ from qdkernel.llm import CallFailed, Completion, FailureKind, Message, TokenUsag
 from qdkernel.mutators.llm import Assignment
 from qdkernel.runs.conversation_records import (
     Bill,
-    End,
     Ended,
     FailureCount,
     Spending,
@@ -22,8 +21,10 @@ from qdkernel.runs.conversation_records import (
     new_call,
     new_conversation,
 )
+from qdkernel.runs.kinds import End
 from qdkernel.runs.records import storable, to_json
 from qdkernel.runs.store import RunStore, insert_proposal, insert_row, now, put_state
+from qdkernel.runs.stored_rows import BillRow, CallRow, ConversationRow, EndingRow, FailureRow, SpendingRow
 
 _PAGE = 20  # conversations read at a time; each carries its prompts, some 100 kB
 _CALLS = "SELECT * FROM model_calls WHERE conversation_id = ? ORDER BY turn"
@@ -171,7 +172,7 @@ class ConversationLog:
             count(m.answered_at) - count(m.failure_kind) AS replies, count(m.failure_kind) AS failures
             FROM model_calls m JOIN conversations c ON c.id = m.conversation_id GROUP BY c.model ORDER BY c.model"""
         )
-        found = [dict(row) for row in rows]
+        found = [SpendingRow.of(row).model_dump() for row in rows]
         return {row.pop("model"): Spending(**row) for row in found}
 
     def bills(self) -> list[Bill]:
@@ -182,8 +183,8 @@ class ConversationLog:
             WHERE m.answered_at IS NOT NULL ORDER BY m.elapsed_s, m.id"""
         )
         return [
-            Bill(row["elapsed_s"], row["tokens"], row["cost"], row["latency_s"], str(row["model"]), bool(row["failed"]))
-            for row in rows
+            Bill(row.elapsed_s, row.tokens, row.cost, row.latency_s, row.model, bool(row.failed))
+            for row in map(BillRow.of, rows)
         ]
 
     def failures(self) -> list[FailureCount]:
@@ -198,7 +199,7 @@ class ConversationLog:
             UNION ALL SELECT model, '{FailureKind.UNREADABLE}', reason, id FROM conversations
             WHERE ended = '{End.NOTHING}') GROUP BY model, kind ORDER BY calls DESC, model, kind"""
         )
-        return [FailureCount(row["model"], FailureKind(row["kind"]), row["calls"], row["text"]) for row in rows]
+        return [FailureCount(row.model, row.kind, row.calls, row.text) for row in map(FailureRow.of, rows)]
 
     def counts_by_ending(self) -> dict[Arm, Counter[str]]:
         """For each operator and model, how many conversations ended how; those under way count under ``''``."""
@@ -207,15 +208,16 @@ class ConversationLog:
             GROUP BY operator, model, ended ORDER BY operator, model"""
         )
         counts: dict[Arm, Counter[str]] = {}
-        for row in rows:
-            counts.setdefault(Arm(row["operator"], row["model"]), Counter())[row["ended"]] = row["n"]
+        for row in map(EndingRow.of, rows):
+            counts.setdefault(Arm(row.operator, row.model), Counter())[row.ended] = row.n
         return counts
 
     def _conversations(self, condition: str, *values: Any) -> list[StoredConversation]:
         """Those that fulfil an SQL condition, in order, with their calls."""
         with self._store.guard:
-            rows = self._store.rows(f"SELECT * FROM conversations WHERE {condition}", values)
-            return [conversation_of(row, self._store.rows(_CALLS, (row["id"],))) for row in rows]
+            found = self._store.rows(f"SELECT * FROM conversations WHERE {condition}", values)
+            rows = map(ConversationRow.of, found)
+            return [conversation_of(row, map(CallRow.of, self._store.rows(_CALLS, (row.id,)))) for row in rows]
 
     def _check_open(self, conversation_id: int) -> None:
         rows = self._store.rows("SELECT ended FROM conversations WHERE id = ?", (conversation_id,))

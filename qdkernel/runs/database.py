@@ -17,6 +17,10 @@ from qdkernel.errors import RunFolderError
 SCHEMA_VERSION = 7
 APPLICATION_ID = 0x51444B52  # "QDKR"; tells a run's database from any other SQLite file
 
+# https://www.sqlite.org/fileformat.html, sections 1.3 and 3
+_MODES, _WAL = 18, b"\x02\x02"
+_JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
+
 # A reader holds its lock for one page of rows, so a wait this long means a stopped or hung process.
 BUSY_TIMEOUT_S = 60.0
 
@@ -90,6 +94,7 @@ def open_writable(path: Path) -> sqlite3.Connection:
     Raises:
         RunFolderError: it cannot be read or written, or is not a run of this version.
     """
+    _refuse_foreign_files(path)
     with translated(path), _closed_on_error(path.absolute().as_uri() + "?mode=rw") as connection:
         _set_for_writing(connection)
         _check_version(connection, path)
@@ -102,6 +107,7 @@ def open_readonly(path: Path) -> sqlite3.Connection:
     Raises:
         RunFolderError: it cannot be read, or is not a run of this version.
     """
+    _refuse_foreign_files(path)
     uri = path.absolute().as_uri()
     with translated(path):
         try:
@@ -217,6 +223,31 @@ def _refuse_programs(connection: sqlite3.Connection, path: Path) -> None:
             f"{path} has the {found['type']} {printable(found['name'])!r}, which no run has: somebody "
             "changed it; use a copy that was not changed"
         )
+
+
+def _refuse_foreign_files(path: Path) -> None:
+    """Refuses files beside a database that would have SQLite touch other files, and a database that wants them.
+
+    A journal may end with the name of a "super-journal" of a transaction over several databases; SQLite deletes the
+    file of that name, wherever it is, when it has rolled back. A database in WAL mode has further files made.
+    """
+    journal = path.with_name(path.name + "-journal")
+    if journal.is_symlink() or (journal.exists() and not journal.is_file()):
+        raise RunFolderError(f"{journal} is no ordinary file: somebody changed it; use a copy that was not changed")
+    if _bytes_at(journal, -len(_JOURNAL_MAGIC), os.SEEK_END) == _JOURNAL_MAGIC:
+        raise RunFolderError(
+            f"{journal} names another file, as no run has it do: somebody changed it; use a copy that was not"
+        )
+    if _bytes_at(path, _MODES, os.SEEK_SET).startswith(_WAL):
+        raise RunFolderError(f"{path} is in WAL mode, which no run uses; put it back: PRAGMA journal_mode = DELETE")
+
+
+def _bytes_at(path: Path, offset: int, whence: int) -> bytes:
+    """Eight bytes of a file; none where they cannot be read, which SQLite will tell."""
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        file.seek(offset, whence)
+        return file.read(8)
+    return b""
 
 
 def _may_change(path: Path) -> bool:

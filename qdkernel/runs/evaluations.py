@@ -10,10 +10,10 @@ from typing import Any
 
 from qdkernel.core import Evaluation, Fault, Kernel, KernelId, Outcome, Placement, Proposal, Timing
 from qdkernel.errors import UnknownName
+from qdkernel.runs.kinds import EventKind
 from qdkernel.runs.records import (
     HELD_OUT,
     RECORD_QUERY,
-    EventKind,
     Record,
     evaluation_row,
     insert,
@@ -25,6 +25,7 @@ from qdkernel.runs.records import (
     timing_row,
 )
 from qdkernel.runs.store import RunStore, insert_event, insert_proposal, insert_row, now, put_state
+from qdkernel.runs.stored_rows import EvaluationRow, ProposalRow, SampleRow
 
 # A reader's lock delays the writer, so readers take their rows in pages; one is read in a few milliseconds.
 _PAGE = 200
@@ -141,7 +142,7 @@ class EvaluationLog:
             """SELECT p.*, k.source FROM proposals p JOIN kernels k ON k.id = p.kernel_id
             WHERE NOT EXISTS (SELECT 1 FROM evaluations e WHERE e.proposal_id = p.id) ORDER BY p.id"""
         )
-        return [(row["id"], proposal_of(row)) for row in rows]
+        return [(row.id, proposal_of(row)) for row in map(ProposalRow.of, rows)]
 
     def records(self, after: int = 0) -> Iterator[Record]:
         """The log: every evaluation in the order of its commit; the archive is a fold over it.
@@ -152,10 +153,10 @@ class EvaluationLog:
             after: only the records with a higher number, for a reader that has the earlier ones.
         """
         last = after
-        while rows := self._store.rows(RECORD_QUERY, (last, _PAGE)):
-            first, last = last, rows[-1]["id"]
+        while rows := [EvaluationRow.of(row) for row in self._store.rows(RECORD_QUERY, (last, _PAGE))]:
+            first, last = last, rows[-1].id
             timings = self._timings(first, last)
-            yield from (record_of(row, timings[row["id"]]) for row in rows)
+            yield from (record_of(row, timings[row.id]) for row in rows)
 
     def count(self) -> int:
         """How many evaluations were committed."""
@@ -186,8 +187,9 @@ class EvaluationLog:
             (after, until),
         )
         timings: dict[int, dict[int, tuple[Timing, ...]]] = defaultdict(dict)
-        for (number, at), measurement in groupby(rows, key=lambda row: (row["evaluation_id"], row["measurement"])):
-            timings[number][at] = tuple(timing_of(row) for row in measurement)
+        found = map(SampleRow.of, rows)
+        for (number, at), measurement in groupby(found, key=lambda row: (row.evaluation_id, row.measurement)):
+            timings[number][at] = tuple(map(timing_of, measurement))
         return timings
 
     def _check_timed(self, number: int, kernel_id: KernelId) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from qdkernel.runs.records import Event, EventKind
+from qdkernel.runs.kinds import EventKind
+from qdkernel.runs.records import Event
 from qdkernel.runs.store import RunStore, insert_event
+from qdkernel.runs.stored_rows import EventRow
 
 
 class EventLog:
@@ -24,4 +26,4 @@ class EventLog:
     def all(self) -> list[Event]:
         """Every event, oldest first."""
         rows = self._store.rows("SELECT at, kind, text, elapsed_s FROM events ORDER BY id")
-        return [Event(row["at"], EventKind(row["kind"]), row["text"], row["elapsed_s"]) for row in rows]
+        return [Event(row.at, row.kind, row.text, row.elapsed_s) for row in map(EventRow.of, rows)]

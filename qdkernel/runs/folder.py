@@ -15,15 +15,12 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import json
 import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-
-import yaml
 
 from qdkernel._version import installed_version
 from qdkernel.core import write_atomically
@@ -37,6 +34,10 @@ from qdkernel.runs.machine_classes import single_run
 from qdkernel.runs.machine_facts import MachineFacts, machine_facts
 from qdkernel.runs.machine_record import MachineRecord, read_machine_record, write_machine_record
 from qdkernel.runs.store import RunStore, now
+from qdkernel.runs.stored_rows import MetaRow, StateRow
+from qdkernel.strict_yaml import parse_yaml
+
+_LONGEST_TEXT = 1 << 20  # bytes of a configuration or record of a machine; they have some 5 kB
 
 
 class RunFolder:
@@ -113,6 +114,11 @@ class RunFolder:
             raise RunFolderError(
                 f"{path} holds no run.db: not a run folder, or one whose run has not begun; give one made by `evolve`"
             )
+        for name in ("config.yaml", "machine.json"):
+            if (path / name).exists() and not (
+                path / name
+            ).is_file():  # a pipe would be waited for, a device is endless
+                raise RunFolderError(f"{path / name} is no file; put back the file that the run wrote")
         if not writable:
             return cls(RunStore(path, open_readonly(database), None))
         _refuse_links(path)
@@ -152,11 +158,11 @@ class RunFolder:
         Raises:
             RunFolderError: it is no YAML.
         """
-        try:
-            config = yaml.safe_load(self.config_yaml)
-        except yaml.YAMLError as error:
-            raise RunFolderError(f"{self.path / 'config.yaml'}: expected YAML, but {error}") from error
-        return config if isinstance(config, dict) else {}
+        document = parse_yaml(self.config_yaml)
+        if document.faults:
+            fault = document.faults[0]
+            raise RunFolderError(f"{self.path / 'config.yaml'}:{fault.line}: {fault.text}")
+        return document.value if isinstance(document.value, dict) else {}
 
     @property
     def machine(self) -> MachineRecord:
@@ -177,16 +183,21 @@ class RunFolder:
     @property
     def meta(self) -> dict[str, str]:
         """``problem``, ``created_at`` (UTC, ISO 8601) and ``harness``, the version of qdkernel that measured."""
-        return {row["key"]: row["value"] for row in self._store.rows("SELECT key, value FROM meta ORDER BY key")}
+        rows = map(MetaRow.of, self._store.rows("SELECT key, value FROM meta ORDER BY key"))
+        return {row.key: row.value for row in rows}
 
     def get_state(self, key: str, default: Any = None) -> Any:  # Any: a JSON value
         """The value last committed under ``key``."""
         rows = self._store.rows("SELECT value FROM state WHERE key = ?", (key,))
-        return json.loads(rows[0]["value"]) if rows else default
+        return StateRow.of(rows[0]).value if rows else default
 
     def _text(self, name: str) -> str:
         try:
-            return (self.path / name).read_text(encoding="utf-8")
+            with (self.path / name).open("rb") as file:
+                content = file.read(_LONGEST_TEXT + 1)
+            if len(content) > _LONGEST_TEXT:
+                raise RunFolderError(f"{self.path / name} is larger than {_LONGEST_TEXT >> 10} KiB; put back the file")
+            return content.decode("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise RunFolderError(f"{self.path / name} cannot be read: {error}") from error
 

@@ -17,7 +17,7 @@ class _Part(BaseModel):
 class SizeSpeed(_Part):
     """GFLOP/s at one scored size."""
 
-    size: Mapping[str, int]
+    size: Mapping[str, PositiveInt]
     gflops: PositiveFloat
 
 

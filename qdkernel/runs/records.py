@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import enum
 import json
-import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,22 +12,19 @@ from qdkernel.core import (
     Behaviour,
     Cell,
     CodeHashes,
-    Duel,
     Evaluation,
-    Fault,
     Kernel,
-    KernelId,
     Measured,
     Outcome,
     Placement,
     Proposal,
     Provenance,
     Timing,
-    VerificationResult,
     geometric_mean,
     pool,
 )
-from qdkernel.errors import RunFolderError
+from qdkernel.runs.kinds import EventKind
+from qdkernel.runs.stored_rows import EvaluationRow, ProposalRow, SampleRow, damaged
 
 RECORD_QUERY = """
     SELECT e.*, p.operator, p.idea, p.parents, p.target, p.notes, p.proposed_at, p.conversation_id, p.arm_operator,
@@ -93,25 +88,6 @@ def elites(records: Iterable[Record]) -> dict[Cell, Record]:
     return dict(sorted(holders.items()))
 
 
-class EventKind(enum.StrEnum):
-    """What happened to a run itself."""
-
-    STOPPED = "stopped"
-    """A session ended; the text is the reason."""
-    RETRACTED = "retracted"
-    """A kernel that had ended ``ok`` failed when it was timed again."""
-    STAGE = "stage"
-    """Another stage began."""
-    REMEASURE = "remeasure"
-    """An elite that was timed again ended in a way that changes nothing."""
-    REPLAY = "replay"
-    """What a replayed conversation did not have."""
-    NODE = "node"
-    """A node of a cluster is slow, or cannot evaluate kernels."""
-    MODEL = "model"
-    """A model backs off, answers again, or is not asked any more."""
-
-
 @dataclass(frozen=True)
 class Event:
     """Something that happened to the run itself, e.g. ``stopped`` with the reason; ``at`` is UTC, ISO 8601."""
@@ -145,10 +121,7 @@ def kernel_of(source: bytes, kernel_id: str) -> Kernel:
     """
     kernel = Kernel(bytes(source).decode("utf-8", "surrogateescape"))
     if kernel.id != kernel_id:
-        raise RunFolderError(
-            f"the source stored for kernel {kernel_id[:12]} is that of {kernel.id[:12]}: run.db was changed or is "
-            "damaged; take a copy from a backup"
-        )
+        raise damaged(f"the source stored for kernel {kernel_id[:12]} is that of {kernel.id[:12]}")
     return kernel
 
 
@@ -178,27 +151,31 @@ def _provenance_row(provenance: Provenance) -> dict[str, Any]:  # Any: what SQLi
     }
 
 
-def _provenance_of(row: sqlite3.Row) -> Provenance:
+def _provenance_of(row: ProposalRow) -> Provenance:
     return Provenance(
-        arm=None if row["arm_operator"] is None else Arm(row["arm_operator"], row["arm_model"]),
-        parent_cell=_cell_of(row["parent_cell"]),
-        stage=row["stage"],
-        repair_of=None if row["repair_of"] is None else KernelId(row["repair_of"]),
-        repairs=row["repairs"],
-        sections=json.loads(row["sections"]),
-        shown=tuple(KernelId(kernel) for kernel in json.loads(row["shown"])),
+        arm=None if row.arm_operator is None else Arm(row.arm_operator, row.arm_model or ""),
+        parent_cell=row.parent_cell,
+        stage=row.stage,
+        repair_of=row.repair_of,
+        repairs=row.repairs,
+        sections=row.sections,
+        shown=row.shown,
     )
 
 
-def proposal_of(row: sqlite3.Row) -> Proposal:
-    """The proposal in a row that has the kernel's source beside the columns of ``proposals``."""
+def proposal_of(row: ProposalRow) -> Proposal:
+    """The proposal in a row.
+
+    Raises:
+        RunFolderError: the source is not the one that the kernel's id is the hash of.
+    """
     return Proposal(
-        kernel=kernel_of(row["source"], row["kernel_id"]),
-        operator=row["operator"],
-        idea=row["idea"],
-        parents=tuple(KernelId(parent) for parent in json.loads(row["parents"])),
-        target=_cell_of(row["target"]),
-        notes=json.loads(row["notes"]),
+        kernel=kernel_of(row.source, row.kernel_id),
+        operator=row.operator,
+        idea=row.idea,
+        parents=row.parents,
+        target=row.target,
+        notes=row.notes,
         provenance=_provenance_of(row),
     )
 
@@ -223,29 +200,28 @@ def evaluation_row(evaluation: Evaluation) -> dict[str, Any]:  # Any: what SQLit
     }
 
 
-def evaluation_of(row: sqlite3.Row, timings: tuple[Timing, ...], objective: float | None) -> Evaluation:
-    """The evaluation in a row of ``evaluations``, with the objective of the measurement that the timings are from."""
-    cell = _cell_of(row["cell"])
+def evaluation_of(row: EvaluationRow, timings: tuple[Timing, ...], objective: float | None) -> Evaluation:
+    """The evaluation in a row, with the objective of the measurement that the timings are from."""
     return Evaluation(
-        kernel_id=KernelId(row["kernel_id"]),
-        outcome=Outcome(row["outcome"]),
-        detail=row["detail"],
-        behaviour=None if cell is None else Behaviour(cell, json.loads(row["evidence"])),
+        kernel_id=row.kernel_id,
+        outcome=row.outcome,
+        detail=row.detail,
+        behaviour=None if row.cell is None else Behaviour(row.cell, row.evidence),
         measured=_measured_of(row, timings, objective),
-        verification=VerificationResult(**json.loads(row["proof"])) if row["proof"] else None,
-        duplicate_of=row["duplicate_of"],
-        hashes=CodeHashes(row["normal_hash"], row["assembly_hash"], row["object_hash"]),
-        step_s=json.loads(row["step_s"]),
-        began_s=json.loads(row["began_s"]),
+        verification=row.proof,
+        duplicate_of=row.duplicate_of,
+        hashes=CodeHashes(row.normal_hash, row.assembly_hash, row.object_hash),
+        step_s=row.step_s,
+        began_s=row.began_s,
     )
 
 
-def _measured_of(row: sqlite3.Row, timings: tuple[Timing, ...], objective: float | None) -> Measured | None:
+def _measured_of(row: EvaluationRow, timings: tuple[Timing, ...], objective: float | None) -> Measured | None:
     if objective is None and not timings:
         return None
     if objective is None:  # the kernel failed after it was timed
         objective = geometric_mean([timing.gflops for timing in timings])
-    return Measured(objective, timings, _duel_of(row["duel"]) if row["duel"] else None)
+    return Measured(objective, timings, row.duel)
 
 
 def timing_row(timing: Timing) -> dict[str, Any]:  # Any: what SQLite stores
@@ -266,59 +242,77 @@ def timing_row(timing: Timing) -> dict[str, Any]:  # Any: what SQLite stores
     }
 
 
-def timing_of(row: sqlite3.Row) -> Timing:
-    """The timing in a row of ``samples``."""
+def timing_of(row: SampleRow) -> Timing:
+    """The timing in a row.
+
+    Raises:
+        RunFolderError: kernel and reference do not have as many samples.
+    """
+    if len(row.kernel_ns) != len(row.reference_ns):
+        raise damaged(
+            f"samples, row {row.evaluation_id}: {len(row.kernel_ns)} blocks of the kernel, but "
+            f"{len(row.reference_ns)} of the reference"
+        )
     return Timing(
-        size=json.loads(row["size"]),
-        flops=row["flops"],
-        bytes=row["bytes"],
-        block_calls=row["block_calls"],
-        kernel_ns=tuple(json.loads(row["kernel_ns"])),
-        reference_ns=tuple(json.loads(row["reference_ns"])),
-        ratio=row["ratio"],
-        ratio_low=row["ratio_low"],
-        ratio_high=row["ratio_high"],
-        gflops=row["gflops"],
-        quiet=bool(row["quiet"]),
-        bound=bool(row["bound"]),
+        size=row.size,
+        flops=row.flops,
+        bytes=row.bytes,
+        block_calls=row.block_calls,
+        kernel_ns=row.kernel_ns,
+        reference_ns=row.reference_ns,
+        ratio=row.ratio,
+        ratio_low=row.ratio_low,
+        ratio_high=row.ratio_high,
+        gflops=row.gflops,
+        quiet=bool(row.quiet),
+        bound=bool(row.bound),
     )
 
 
-def record_of(row: sqlite3.Row, samples: Mapping[int, tuple[Timing, ...]]) -> Record:
-    """The record in a row of ``RECORD_QUERY``, with the timings of its measurements by their numbers."""
+def record_of(row: EvaluationRow, samples: Mapping[int, tuple[Timing, ...]]) -> Record:
+    """The record in a row, with the timings of its measurements by their numbers.
+
+    Raises:
+        RunFolderError: values that do not go with one another.
+    """
     measurements = [timings for number, timings in sorted(samples.items()) if number != HELD_OUT]
-    timings, objective = measurements[0] if measurements else (), row["objective"]
+    timings, objective = measurements[0] if measurements else (), row.objective
+    if contradiction := _contradiction(row, measurements):
+        raise damaged(f"evaluations, row {row.id}: {contradiction}")
     if objective is not None and len(measurements) > 1:  # a kernel that failed later keeps its own samples
         timings = pool(measurements)
         objective = geometric_mean([timing.gflops for timing in timings])
     return Record(
-        number=row["id"],
-        proposal_id=row["proposal_id"],
+        number=row.id,
+        proposal_id=row.proposal_id,
         proposal=proposal_of(row),
         evaluation=evaluation_of(row, timings, objective),
-        placement=Placement(row["placement"]),
-        proposed_at=row["proposed_at"],
-        finished_at=row["finished_at"],
-        elapsed_s=row["elapsed_s"],
-        conversation_id=row["conversation_id"],
-        model=row["model"],
+        placement=row.placement,
+        proposed_at=row.proposed_at,
+        finished_at=row.finished_at,
+        elapsed_s=row.elapsed_s,
+        conversation_id=row.conversation_id,
+        model=row.model,
         num_measurements=max(1, len(measurements)),
         held_out=samples.get(HELD_OUT, ()),
     )
 
 
+def _contradiction(row: EvaluationRow, measurements: Sequence[Sequence[Timing]]) -> str | None:
+    """What of a record does not go together; ``None`` for every record that a run writes."""
+    if row.outcome is Outcome.OK and (row.objective is None or row.cell is None or not measurements):
+        return "the kernel ended ok, but has no cell, no speed or no samples"
+    if row.placement.placed and row.outcome is not Outcome.OK:
+        return f"the kernel took a cell, but ended {row.outcome}"
+    if row.conversation_id is not None and row.model is None:
+        return f"it is from conversation {row.conversation_id}, which is not there"
+    sizes = [[timing.size for timing in timings] for timings in measurements]
+    return "its measurements have different sizes" if any(each != sizes[0] for each in sizes) else None
+
+
 def insert(table: str, row: Mapping[str, Any]) -> str:
     """The statement that inserts a row with these columns."""
     return f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join(':' + column for column in row)})"
-
-
-def _duel_of(text: str) -> Duel:
-    data = json.loads(text)
-    for samples in ("kernel_ns", "incumbent_ns"):
-        data[samples] = tuple(tuple(row) for row in data[samples])
-    if fault := data["fault"]:
-        data["fault"] = Fault(Outcome(fault["outcome"]), fault["detail"])
-    return Duel(**data)
 
 
 def _real(value: float | None) -> float | None:
@@ -327,10 +321,6 @@ def _real(value: float | None) -> float | None:
 
 def _cell_json(cell: Cell | None) -> str | None:
     return None if cell is None else to_json([int(level) for level in cell])
-
-
-def _cell_of(text: str | None) -> Cell | None:
-    return None if text is None else Cell(*json.loads(text))
 
 
 def _plain(value: Any) -> Any:

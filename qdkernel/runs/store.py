@@ -14,12 +14,14 @@ from typing import Any
 from qdkernel.core import Proposal
 from qdkernel.errors import RunFolderError
 from qdkernel.runs.database import transaction, translated
+from qdkernel.runs.kinds import EventKind
 from qdkernel.runs.lock import WriterLock
-from qdkernel.runs.records import EventKind, insert, proposal_row, source_bytes, storable, to_json
+from qdkernel.runs.records import insert, proposal_row, source_bytes, storable, to_json
+from qdkernel.runs.stored_rows import ElapsedRow
 
 # Whatever is committed carries the run's active time; the latest tells where the next session's clock goes on.
 _LAST_ELAPSED = """
-    SELECT max(elapsed_s) AS s FROM (SELECT max(elapsed_s) AS elapsed_s FROM evaluations
+    SELECT max(elapsed_s) AS elapsed_s FROM (SELECT max(elapsed_s) AS elapsed_s FROM evaluations
     UNION ALL SELECT max(elapsed_s) FROM events UNION ALL SELECT max(elapsed_s) FROM model_calls)"""
 
 
@@ -42,7 +44,7 @@ class RunStore:
         # Python's sqlite3 lets threads share a connection, but not a transaction; reentrant: a transaction reads, too.
         self.guard = threading.RLock()
         self._started = time.monotonic()
-        self._elapsed_before_s = float(self.rows(_LAST_ELAPSED)[0]["s"] or 0.0)
+        self._elapsed_before_s = ElapsedRow.of(self.rows(_LAST_ELAPSED)[0]).elapsed_s or 0.0
 
     def close(self) -> None:
         """Closes the database and lets the next writer in; does nothing the second time."""

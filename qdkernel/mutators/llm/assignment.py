@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,20 +59,6 @@ class Assignment:
             "notes": dict(self.notes),
             "provenance": self.provenance.to_json(),
         }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Assignment:  # Any: JSON
-        """The inverse of ``to_json``."""
-        return cls(
-            operator=data["operator"],
-            messages=tuple(Message(m["role"], m["content"]) for m in data["messages"]),
-            expects=Expect(data["expects"]),
-            base=data["base"],
-            parents=tuple(KernelId(parent) for parent in data["parents"]),
-            target=None if data["target"] is None else Cell(*data["target"]),
-            notes=data["notes"],
-            provenance=Provenance.from_json(data["provenance"]),
-        )
 
 
 @dataclass(frozen=True)
