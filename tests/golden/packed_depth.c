@@ -75,10 +75,11 @@ tile(const int rows, const int vectors, int kc, const double *restrict a, ptrdif
 {
     vec sum[MR][NV] = {0};
     int p = 0;
-    for (; p + UNROLL <= kc; p += UNROLL, a += UNROLL * step_a, b += UNROLL * step_b)
+    if (rows == MR && vectors == NV) /* edges take too little time to unroll them */
+        for (; p + UNROLL <= kc; p += UNROLL, a += UNROLL * step_a, b += UNROLL * step_b)
 #pragma GCC unroll 8
-        for (int u = 0; u < UNROLL; u++)
-            step(rows, vectors, sum, a + u * step_a, row_a, b + u * step_b);
+            for (int u = 0; u < UNROLL; u++)
+                step(rows, vectors, sum, a + u * step_a, row_a, b + u * step_b);
     for (; p < kc; p++, a += step_a, b += step_b)
         step(rows, vectors, sum, a, row_a, b);
     if (kept_cols < vectors * LANES) {

@@ -63,10 +63,12 @@ def _depth_loops(style: PrintContext) -> list[str]:
         *_prefetch_ab(style, "u + "),
         f"step({sizes}, sum, a + u * step_a{row_a}, b + u * step_b);",
     )
+    unrolled = loop("for (; p + UNROLL <= kc; p += UNROLL, a += UNROLL * step_a, b += UNROLL * step_b)", some)
+    if style.narrow:  # unrolled edges would double the time that the compiler takes
+        unrolled = loop("if (rows == MR && vectors == NV) /* edges take too little time to unroll them */", unrolled)
     return [
         "int p = 0;",
-        "for (; p + UNROLL <= kc; p += UNROLL, a += UNROLL * step_a, b += UNROLL * step_b)",
-        indent(some, 1),
+        unrolled,
         loop("for (; p < kc; p++, a += step_a, b += step_b)", one),
     ]
 
