@@ -6,6 +6,7 @@ TESTS = Path(__file__).parent
 ROOT = TESTS.parent
 CONFIGS = ROOT / "configs"
 GALLERY = TESTS / "gallery"
+GALLERY_AARCH64 = TESTS / "gallery_aarch64"
 GOLDEN = TESTS / "golden"
 TRANSCRIPTS = TESTS / "transcripts"
 TRIAL = TESTS / "trial"

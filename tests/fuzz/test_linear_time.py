@@ -89,7 +89,8 @@ def edit(text: str) -> None:
 READERS: dict[str, Callable[[str], object]] = {
     "C": read_c,
     "preprocessor's output": read_preprocessor,
-    "assembly": with_counters,
+    "assembly": partial(with_counters, processor="x86_64"),
+    "assembly of aarch64": partial(with_counters, processor="aarch64"),
     "reply": partial(read_reply, function="dgemm"),
     "plan": partial(read_plan, count=3),
     "edit": edit,

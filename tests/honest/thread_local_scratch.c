@@ -1,5 +1,5 @@
-/* Honest. Thread-local scratch for rows that threads share out. */
-static _Thread_local double mine[64];
+/* Honest. Thread-local scratch for rows that threads share out, more than loaders have room for at fixed offsets. */
+static _Thread_local double mine[1 << 15];
 
 void dgemm(int m, int n, int k, double alpha, const double *restrict A, int lda, const double *restrict B, int ldb,
            double beta, double *restrict C, int ldc)

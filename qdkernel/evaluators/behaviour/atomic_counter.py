@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from qdkernel.evaluators.behaviour.thread_shares import CLOBBERED, effect_of, registers_in
-from qdkernel.evaluators.binary import Function, Instruction
+import re
 
-_DRAW = "lock xadd"
+from qdkernel.evaluators.behaviour.effects import CLOBBERED, effects_of, registers_of
+from qdkernel.evaluators.binary import Function, Instruction, Processor
+
+# What returns the counter before the addition: LSE's ldadd; without it a load that a later store must follow.
+_DRAWS = {"x86_64": re.compile(r"lock xadd"), "aarch64": re.compile(r"ldadd(?:a?l?)|ldaxr|ldxr")}
 _MAX_STEPS = 300_000  # instructions followed: a third of a second; blocks are usually visited twice
 
 
@@ -15,7 +18,9 @@ def draws_share(function: Function) -> bool:
     The value is followed through registers and the stack, as data-flow analyses do. A barrier compares it with the
     number of threads and does no more; shares are where a thread works.
     """
-    if all(instruction.mnemonic != _DRAW for instruction in function.instructions):
+    processor = function.processor
+    draws, arguments = _DRAWS[processor.name], CLOBBERED[processor.name]
+    if not any(draws.fullmatch(instruction.mnemonic) for instruction in function.instructions):
         return False
     calls = {r.address: r.symbol or "" for r in function.references if r.symbol or r.function is not None}
     own = {r.address for r in function.references if r.function is not None}
@@ -28,9 +33,11 @@ def draws_share(function: Function) -> bool:
         begin, end = flow.ranges[block]
         left -= 1 + end - begin
         for instruction in function.instructions[begin:end]:
-            if drawn and (_addresses(instruction, drawn) or (instruction.address in own and drawn & CLOBBERED)):
+            if drawn and (
+                _addresses(instruction, drawn, processor) or (instruction.address in own and drawn & arguments)
+            ):
                 return True
-            drawn = _after(instruction, drawn, calls)
+            drawn = _after(instruction, drawn, calls, processor)
         for follow in flow.successors[block]:
             before = at_entry.get(follow)
             joined = drawn if before is None else before | drawn
@@ -40,24 +47,32 @@ def draws_share(function: Function) -> bool:
     return False
 
 
-def _addresses(instruction: Instruction, drawn: frozenset[str]) -> bool:
+def _addresses(instruction: Instruction, drawn: frozenset[str], processor: Processor) -> bool:
     """Whether a memory operand's address depends on a drawn value."""
     _, opening, inside = instruction.operands.partition("[")
     if not opening or instruction.mnemonic in ("lea", "nop"):
         return False
-    return bool(registers_in(inside.partition("]")[0]) & drawn)
+    return bool(registers_of(inside.partition("]")[0], processor) & drawn)
 
 
-def _after(instruction: Instruction, drawn: frozenset[str], calls: dict[int, str]) -> frozenset[str]:
-    if instruction.mnemonic == _DRAW:
-        return drawn | registers_in(instruction.operands.rpartition(", ")[2])
-    effect = effect_of(instruction, calls)
+def _after(
+    instruction: Instruction, drawn: frozenset[str], calls: dict[int, str], processor: Processor
+) -> frozenset[str]:
+    if _DRAWS[processor.name].fullmatch(instruction.mnemonic):
+        return drawn | _drawn_register(instruction, processor)
+    effect = effects_of(processor)(instruction, calls)
     if effect is None or not drawn:
         return drawn
     if effect.kind == "call":
-        return drawn - CLOBBERED
+        return drawn - effect.targets
     if effect.kind == "divide":
-        results = frozenset("ad")
-        return drawn | results if "a" in drawn else drawn - results
-    target = frozenset({effect.target})
-    return drawn | target if effect.sources & drawn and effect.kind != "address" else drawn - target
+        return drawn | effect.targets if effect.value in drawn else drawn - effect.targets
+    return drawn | effect.targets if effect.sources & drawn and effect.kind != "address" else drawn - effect.targets
+
+
+def _drawn_register(instruction: Instruction, processor: Processor) -> frozenset[str]:
+    """The register that the counter's value is returned in: the last one before or after the memory operand."""
+    operands = instruction.operands
+    if processor.name == "aarch64":
+        return registers_of(operands.partition(", [")[0].rpartition(", ")[2], processor)
+    return registers_of(operands.rpartition(", ")[2], processor)

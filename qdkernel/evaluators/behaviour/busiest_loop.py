@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from qdkernel.evaluators.behaviour.hot_loop import CallGraph, MachineLoop, call_graph, way_to
 from qdkernel.evaluators.behaviour.observed import Observed, repeats
-from qdkernel.evaluators.binary import Disassembly, Function, arithmetic
+from qdkernel.evaluators.binary import Disassembly, Function
 
 LEAST_SHARE = 0.01
 """Share of the hot loop's operations from which a width counts; by thought: what rounds off a row does less."""
@@ -55,7 +55,7 @@ def _executed(function: Function, number: int, base_depth: int, observed: Observ
     ran = frozenset(block for block in loop.own if counts[block])
     for block in ran:
         for instruction in function.in_blocks(frozenset((block,))):
-            work = arithmetic(instruction)
+            work = function.processor.arithmetic(instruction)
             if work is not None:
                 widths[work.width] = widths.get(work.width, 0) + work.flops * counts[block]
                 sums |= work.sums

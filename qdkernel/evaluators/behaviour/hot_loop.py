@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from qdkernel.evaluators.behaviour.thread_shares import Split, find_split
-from qdkernel.evaluators.binary import Disassembly, Function, Instruction, Loop, arithmetic, carried_registers
+from qdkernel.evaluators.binary import Disassembly, Function, Instruction, Loop
 
 # Each level of nesting counts four times: enough for a short sum to beat the update of C around it (at most three
 # operations per sum of two), little enough for a deep clean-up loop not to beat a register tile.
@@ -66,7 +66,7 @@ class MachineLoop:
     @cached_property
     def carried(self) -> frozenset[int]:
         """Vector registers that carry sums from one iteration to the next."""
-        return carried_registers(self.instructions)
+        return self.function.processor.carried_registers(self.instructions)
 
     @property
     def instructions(self) -> Iterator[Instruction]:
@@ -161,7 +161,7 @@ def _measured(function: Function, loop: Loop, depth: int) -> MachineLoop:
     widths: dict[int, int] = {}
     sums = False
     for instruction in function.in_blocks(loop.own):
-        work = arithmetic(instruction)
+        work = function.processor.arithmetic(instruction)
         if work is not None:
             widths[work.width] = widths.get(work.width, 0) + work.flops
             sums |= work.sums

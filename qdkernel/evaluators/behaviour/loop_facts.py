@@ -6,12 +6,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from qdkernel.evaluators.binary import Instruction, arithmetic
+from qdkernel.evaluators.binary import Instruction, Processor
 
-_MEMORY = re.compile(r"\bptr (?:[c-gs]s:)?\[")
-_STACK = re.compile(r"\bptr \[r[sb]p\b")
-_FUSED = re.compile(r"vfn?m(?:add|sub)")
-_MOVE = re.compile(r"v?mov")
+_FUSED = re.compile(r"v?fn?m(?:add|sub|la|ls|ad|sb)")
 
 
 @dataclass(frozen=True)
@@ -48,29 +45,16 @@ class LoopFacts:
         )
 
 
-def loop_facts(instructions: Iterable[Instruction]) -> LoopFacts:
+def loop_facts(instructions: Iterable[Instruction], processor: Processor) -> LoopFacts:
     """The counts of the instructions of one iteration."""
     listed = tuple(instructions)
-    stores = [each for each in listed if _stores(each)]
-    loads = [each for each in listed if _loads(each)]
+    accesses = [processor.access(each) for each in listed]
     return LoopFacts(
         instructions=len(listed),
         fused=sum(_FUSED.match(each.mnemonic) is not None for each in listed),
-        arithmetic=sum(arithmetic(each) is not None for each in listed),
-        loads=len(loads),
-        stores=len(stores),
-        spills=sum(_STACK.search(each.operands) is not None and "mm" in each.operands for each in (*loads, *stores)),
-        broadcasts=sum("broadcast" in each.mnemonic or "{1to" in each.operands for each in loads),
+        arithmetic=sum(processor.arithmetic(each) is not None for each in listed),
+        loads=sum(access.loads for access in accesses),
+        stores=sum(access.stores for access in accesses),
+        spills=sum(access.spills for access in accesses),
+        broadcasts=sum(access.broadcasts for access in accesses),
     )
-
-
-def _stores(instruction: Instruction) -> bool:
-    """Whether the first operand is memory and a move: a comparison with memory only reads it."""
-    first = instruction.operands.partition(",")[0]
-    writes = _MOVE.match(instruction.mnemonic) or instruction.mnemonic.startswith("vextract")
-    return bool(writes and _MEMORY.search(first))
-
-
-def _loads(instruction: Instruction) -> bool:
-    reads = _MEMORY.search(instruction.operands) and not instruction.mnemonic.startswith(("lea", "prefetch", "nop"))
-    return bool(reads) and not _stores(instruction)

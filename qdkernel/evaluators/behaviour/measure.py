@@ -13,7 +13,7 @@ from qdkernel.evaluators.behaviour.observed import Observed
 from qdkernel.evaluators.behaviour.packing import copied_bytes, find_packing, has_copy_code
 from qdkernel.evaluators.behaviour.threading import observed_threading, threading_level
 from qdkernel.evaluators.behaviour.tile_loops import TileLoop, tile_loops
-from qdkernel.evaluators.binary import FAR_PREFETCH, NEAR_PREFETCH, Disassembly, SharedObject, is_streaming_store
+from qdkernel.evaluators.binary import Disassembly, SharedObject
 from qdkernel.evaluators.source import Definition, Syntax, parse
 
 _CHUNKED = re.compile(r"schedule\s*\(\s*static\s*,")
@@ -113,7 +113,7 @@ def _cell(found: Mapping[str, tuple[str, str]], hot: MachineLoop | None) -> tupl
     cell = Cell(*(axis.levels.index(found[axis.name][0]) for axis in AXES))
     evidence = {name: sentence for name, (_, sentence) in found.items()}
     if hot is not None:
-        evidence["hot loop"] = str(loop_facts(hot.instructions))
+        evidence["hot loop"] = str(loop_facts(hot.instructions, hot.function.processor))
     return cell, evidence
 
 
@@ -145,7 +145,7 @@ def _prefetch(code: _Code, observed: Observed | None) -> tuple[str, str]:
     for address, depth in code.graph.depth.items():
         function = code.disassembly.functions[address]
         for instruction in function.instructions:
-            kind = _prefetch_kind(instruction.mnemonic)
+            kind = function.processor.prefetch(instruction)
             if kind is not None and depth + function.depth_at(instruction.address) > 0:
                 where.setdefault(kind, (instruction.mnemonic, function.name))
                 if observed is not None:
@@ -157,13 +157,6 @@ def _prefetch(code: _Code, observed: Observed | None) -> tuple[str, str]:
         return "none", "no prefetch or streaming store in a loop" + ("" if observed is None else " ran often enough")
     sentence = "; ".join(f"{mnemonic} in a loop of {name}" for mnemonic, name in where.values())
     return ("both" if len(where) == 2 else next(iter(where))), sentence
-
-
-def _prefetch_kind(mnemonic: str) -> str | None:
-    if mnemonic in NEAR_PREFETCH:
-        return "near"
-    far = mnemonic in FAR_PREFETCH or ("movnt" in mnemonic and is_streaming_store(mnemonic))
-    return "far" if far else None
 
 
 def _blocking(code: _Code, hot: MachineLoop | None, idle: int, unpacked: str | None) -> tuple[str, str]:

@@ -18,9 +18,15 @@ import numpy as np
 from qdkernel.core import Array
 from qdkernel.evaluators.binary import Disassembly, Function, Instruction
 
-_COUNTING = ("lea", "push", "push", "mov", "mov", "mov", "lea", "mov", "pop", "pop", "lea")
-"""The instructions of a counter; the sixth names its place in a row."""
+# The instructions of a counter (toolchain/counting.py), by processor.
+_COUNTING = {
+    "x86_64": ("lea", "push", "push", "mov", "mov", "mov", "lea", "mov", "pop", "pop", "lea"),
+    "aarch64": ("stp", "adrp", "ldr", "mrs", "ldr", "add", "ldr", "add", "str", "ldp"),
+}
+# What names its place in a row: the sixth instruction; on aarch64 the sixth a page of it, and the seventh the rest.
 _PLACE = re.compile(r"rcx, qword ptr \[rax(?: \+ (0x[0-9a-f]+|\d+))?\]")
+_PAGE = re.compile(r"x16, x16, #(0x[0-9a-f]+|\d+), lsl #12")
+_OFFSET = re.compile(r"x17, \[x16(?:, #(0x[0-9a-f]+|\d+))?\]")
 
 
 @dataclass(frozen=True)
@@ -113,13 +119,15 @@ class _Block:
 
 
 def _blocks(function: Function) -> Iterator[_Block]:
+    processor = function.processor.name
+    length = len(_COUNTING[processor])
     for first, end in function.flow.ranges:
         mnemonics, place, at = [], None, first
         while at < end:
-            counter = _counter(function.instructions[at : min(end, at + len(_COUNTING))])
+            counter = _counter(function.instructions[at : min(end, at + length)], processor)
             if counter is not None:
                 place = counter if place is None else place
-                at += len(_COUNTING)
+                at += length
                 continue
             mnemonic = function.instructions[at].mnemonic
             if "nop" not in mnemonic and function.instructions[at].operands != "ax, ax":
@@ -128,12 +136,15 @@ def _blocks(function: Function) -> Iterator[_Block]:
         yield _Block(tuple(mnemonics), place)
 
 
-def _counter(instructions: tuple[Instruction, ...]) -> int | None:
+def _counter(instructions: tuple[Instruction, ...], processor: str) -> int | None:
     """The place of the counter that these instructions are; ``None`` when they are none."""
-    if tuple(instruction.mnemonic for instruction in instructions) != _COUNTING:
+    if tuple(instruction.mnemonic for instruction in instructions) != _COUNTING[processor]:
         return None
-    match = _PLACE.fullmatch(instructions[5].operands)
-    return None if match is None else int(match[1] or "0", 0) // 8
+    if processor == "x86_64":
+        match = _PLACE.fullmatch(instructions[5].operands)
+        return None if match is None else int(match[1] or "0", 0) // 8
+    page, offset = _PAGE.fullmatch(instructions[5].operands), _OFFSET.fullmatch(instructions[6].operands)
+    return None if page is None or offset is None else ((int(page[1], 0) << 12) + int(offset[1] or "0", 0)) // 8
 
 
 def _places(own: list[_Block], copied: list[_Block]) -> list[int | None] | None:

@@ -11,7 +11,7 @@ from tree_sitter import Node
 
 from qdkernel.evaluators.behaviour.hot_loop import CallGraph
 from qdkernel.evaluators.behaviour.observed import Observed
-from qdkernel.evaluators.binary import Disassembly, Function, SharedObject, arithmetic
+from qdkernel.evaluators.binary import Disassembly, Function, SharedObject
 from qdkernel.evaluators.source import (
     LOOPS,
     Definition,
@@ -34,12 +34,10 @@ _ALLOCATORS = frozenset({
 _COPIES = frozenset({
     "memcpy", "memmove", "__builtin_memcpy", "__builtin_memmove",
 })  # fmt: skip
-_VECTOR_STORE = re.compile(r"_mm\d*_(?:mask_)?(?:store|stream|scatter)|vst1")
+_VECTOR_STORE = re.compile(r"_mm\d*_(?:mask_)?(?:store|stream|scatter)|vst1|svst(?:nt)?1")
 # Bounds on following pointers; kernels have about a hundred edges between a handful of arrays.
 _MAX_EDGES = 20_000
 _MAX_STEPS = 500_000
-_OPERAND_BYTES = {"zmmword": 64, "ymmword": 32, "xmmword": 16, "qword": 8, "dword": 4, "word": 2, "byte": 1}
-_FRAME = re.compile(r"rsp, (0x[0-9a-f]+|\d+)")
 
 Key = tuple[str, str]
 """(function, variable); the function is empty for variables at file level."""
@@ -99,12 +97,7 @@ def copied_bytes(disassembly: Disassembly, observed: Observed) -> int:
 
 def _stored(function: Function, block: int) -> int:
     """Bytes that one execution of a block stores."""
-    total = 0
-    for instruction in function.in_blocks(frozenset((block,))):
-        target, _, source = instruction.operands.partition(", ")
-        if "mov" in instruction.mnemonic and "[" in target and source:
-            total += _OPERAND_BYTES.get(target.partition(" ptr ")[0], 0)
-    return total
+    return sum(function.processor.access(each).stored_bytes for each in function.in_blocks(frozenset((block,))))
 
 
 def _has_storage(so: SharedObject, disassembly: Disassembly, graph: CallGraph) -> bool:
@@ -113,11 +106,9 @@ def _has_storage(so: SharedObject, disassembly: Disassembly, graph: CallGraph) -
     if sum(so.section_size(name) for name in (".bss", ".tbss", ".data", ".tdata")) >= _LEAST_SCRATCH_BYTES:
         return True
     for address in graph.depth:
-        for instruction in disassembly.functions[address].instructions:
-            if instruction.mnemonic == "sub" and instruction.operands.startswith("rsp, "):
-                match = _FRAME.fullmatch(instruction.operands)
-                if match is None or int(match[1], 0) >= _LEAST_SCRATCH_BYTES:  # by a register: a variable-length array
-                    return True
+        function = disassembly.functions[address]
+        if any(function.processor.reserves(each) >= _LEAST_SCRATCH_BYTES for each in function.instructions):
+            return True
     return False
 
 
@@ -131,14 +122,12 @@ def _copies(function: Function, base_depth: int) -> bool:
 def _copies_in(function: Function, blocks: frozenset[int]) -> bool:
     loads = stores = False
     for instruction in function.in_blocks(blocks):
-        work = arithmetic(instruction)
+        work = function.processor.arithmetic(instruction)
         if work is not None and work.sums:
             return False
-        target, _, source = instruction.operands.partition(", ")
-        if "mov" in instruction.mnemonic or "broadcast" in instruction.mnemonic or "[" in target:
-            loads |= "[" in source
-            stores |= "[" in target
-        loads |= "[" in source and "mm" in target
+        loaded, stored = function.processor.copies(instruction)
+        loads |= loaded
+        stores |= stored
     return loads and stores
 
 

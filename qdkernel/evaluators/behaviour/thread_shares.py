@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 import enum
-import functools
-import re
 from typing import NamedTuple
 
-from qdkernel.evaluators.binary import Function, Instruction
+from qdkernel.evaluators.behaviour.effects import Effect, effects_of
+from qdkernel.evaluators.binary import Function
 
-_REGISTER_BITS = {
-    "ax": "a", "bx": "b", "cx": "c", "dx": "d", "si": "si", "di": "di", "bp": "bp", "sp": "sp",
-}  # fmt: skip
-_REGISTER = re.compile(r"\b(?:[re]?([abcd]x|si|di|bp|sp)|r(\d+)[dwb]?|([xyz]mm\d+))\b")
-_STACK = re.compile(r"\[r[sb]p(?: [+-] (?:0x[0-9a-f]+|\d+))?\]")
-_VECTOR_COPY = re.compile(r"v?mov(?:[dq]|dqa|apd|aps)\b")  # the compiler also spills into vector registers
-CLOBBERED = frozenset({"a", "c", "d", "si", "di", "8", "9", "10", "11"})
-"""Registers that a call may change (System V ABI); those of its arguments are among them."""
 _MAX_EFFECTS = 1_000_000  # followed: about a second; blocks are usually visited three times
-_IGNORED = frozenset({"cmp", "test", "push", "pop", "cdq", "cqo", "cdqe", "nop"})
 
 
 class Split(enum.Enum):
@@ -28,20 +18,6 @@ class Split(enum.Enum):
     """The thread's own number is divided: threads form a grid."""
     MERGED = "share of a merged loop"
     """A share of iterations is divided: two loops became one, as by ``collapse(2)``."""
-
-
-class Effect(NamedTuple):
-    """What an instruction does to places (registers and stack slots).
-
-    ``kind`` is ``set`` (target from sources), ``copy`` (the same, unchanged), ``address`` (sources are slots whose
-    address is taken), ``call`` (``symbol`` is called), or ``divide`` (the accumulator by a source).
-    """
-
-    kind: str
-    address: int
-    target: str = ""
-    sources: frozenset[str] = frozenset()
-    symbol: str = ""
 
 
 class _Places(NamedTuple):
@@ -66,6 +42,7 @@ def find_split(function: Function) -> tuple[Split, int] | None:
     if not any(symbol.startswith(("omp_get_thread_num", "GOMP_loop")) for symbol in calls.values()):
         return None
     flow = function.flow
+    effect_of = effects_of(function.processor)
     blocks = [[e for i in function.instructions[a:b] if (e := effect_of(i, calls))] for a, b in flow.ranges]
     addressed = frozenset(slot for block in blocks for e in block if e.kind == "address" for slot in e.sources)
     at_entry: dict[int, _Places] = {0: _Places()}
@@ -76,8 +53,8 @@ def find_split(function: Function) -> tuple[Split, int] | None:
         left -= 1 + len(blocks[block])
         places = at_entry[block]
         for effect in blocks[block]:
-            if effect.kind == "divide" and "a" in places.share and not effect.sources & places.threads:
-                return (Split.GRID if "a" in places.number else Split.MERGED), effect.address
+            if effect.kind == "divide" and effect.value in places.share and not effect.sources & places.threads:
+                return (Split.GRID if effect.value in places.number else Split.MERGED), effect.address
             places = _after(effect, places, addressed)
         for follow in flow.successors[block]:
             before = at_entry.get(follow)
@@ -90,63 +67,23 @@ def find_split(function: Function) -> tuple[Split, int] | None:
 
 def _after(effect: Effect, places: _Places, addressed: frozenset[str]) -> _Places:
     share, number, threads = places
+    targets = effect.targets
     if effect.kind == "call":
-        share, number, threads = share - CLOBBERED, number - CLOBBERED, threads - CLOBBERED
+        share, number, threads = share - targets, number - targets, threads - targets
+        result = frozenset({effect.value})
         if effect.symbol.startswith("GOMP_loop"):
             share |= addressed  # the runtime writes begin and end of the share
         if effect.symbol == "omp_get_thread_num":
-            share, number = share | {"a"}, number | {"a"}
+            share, number = share | result, number | result
         if effect.symbol == "omp_get_num_threads":
-            threads |= {"a"}
+            threads |= result
         return _Places(share, number, threads)
     if effect.kind == "divide":
-        results = frozenset("ad")
-        return _Places(share | results if "a" in share else share - results, number - results, threads - results)
-    target, copy = frozenset({effect.target}), effect.kind == "copy"
+        share = share | targets if effect.value in share else share - targets
+        return _Places(share, number - targets, threads - targets)
+    copy = effect.kind == "copy"
     return _Places(
-        share | target if effect.sources & share and effect.kind != "address" else share - target,
-        number | target if copy and effect.sources & number else number - target,
-        threads | target if copy and effect.sources & threads else threads - target,
+        share | targets if effect.sources & share and effect.kind != "address" else share - targets,
+        number | targets if copy and effect.sources & number else number - targets,
+        threads | targets if copy and effect.sources & threads else threads - targets,
     )
-
-
-def effect_of(instruction: Instruction, calls: dict[int, str]) -> Effect | None:
-    """What an instruction does to registers and stack slots; ``None`` for nothing that matters here."""
-    address, _, mnemonic, operands = instruction
-    if mnemonic == "call":
-        return Effect("call", address, symbol=calls.get(address, ""))
-    if mnemonic in ("idiv", "div"):
-        return Effect("divide", address, sources=_places(operands))
-    if mnemonic in _IGNORED or mnemonic[0] == "j" or ("mm" in operands and not _VECTOR_COPY.match(mnemonic)):
-        return None
-    first, _, rest = operands.partition(", ")
-    targets = _places(first)
-    if len(targets) != 1 or not rest:
-        return None
-    (target,) = targets
-    if mnemonic == "xor" and first == rest:
-        return Effect("set", address, target)
-    if mnemonic == "lea":
-        slot = _STACK.fullmatch(rest)
-        kind, sources = ("address", frozenset({slot[0]})) if slot else ("set", registers_in(rest))
-        return Effect(kind, address, target, sources)
-    if "mov" in mnemonic and not mnemonic.startswith("cmov"):
-        return Effect("copy", address, target, _places(rest))
-    sources = registers_in(rest) if mnemonic == "imul" and ", " in rest else _places(rest) | targets
-    return Effect("set", address, target, sources)
-
-
-@functools.lru_cache(4096)
-def _places(operand: str) -> frozenset[str]:
-    """The register or stack slot that an operand is; nothing for other memory."""
-    if "[" in operand:
-        slot = _STACK.search(operand)
-        return frozenset({slot[0]} if slot else ())
-    return registers_in(operand)
-
-
-@functools.lru_cache(4096)
-def registers_in(operand: str) -> frozenset[str]:
-    """The registers that an operand names, by names that do not depend on their width."""
-    names = (_REGISTER_BITS[m[1]] if m[1] else m[2] or "v" + m[3][1:] for m in _REGISTER.finditer(operand))
-    return frozenset(names)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -25,6 +25,22 @@ class Instruction(NamedTuple):
     size: int
     mnemonic: str
     operands: str
+
+
+class Branches(NamedTuple):
+    """How a processor's jumps are read.
+
+    Attributes:
+        target: where a direct jump or call goes; ``None`` for every other instruction.
+        ends_block: whether a basic block ends behind a mnemonic: it jumps, or control does not go on.
+        leaves: whether control never reaches what follows a mnemonic.
+        is_call: whether a mnemonic calls.
+    """
+
+    target: Callable[[Instruction], int | None]
+    ends_block: Callable[[str], bool]
+    leaves: Callable[[str], bool]
+    is_call: Callable[[str], bool]
 
 
 @dataclass(frozen=True)
@@ -100,47 +116,31 @@ class ControlFlow:
         return wanted in seen
 
 
-def control_flow(instructions: Sequence[Instruction], tables: Mapping[int, Sequence[int]]) -> ControlFlow:
+def control_flow(
+    instructions: Sequence[Instruction], tables: Mapping[int, Sequence[int]], branches: Branches
+) -> ControlFlow:
     """Blocks and loops of a function.
 
     Args:
         instructions: of the function, by address, at least one.
         tables: address of an indirect jump -> the addresses it may go to, from its jump table.
+        branches: of the processor.
     """
-    starts, ranges, successors = _blocks(instructions, tables)
+    starts, ranges, successors = _blocks(instructions, tables, branches)
     loops, loop_of = _loops(successors)
     return ControlFlow(tuple(starts), tuple(ranges), tuple(successors), loops, loop_of)
 
 
-def jump_target(instruction: Instruction) -> int | None:
-    """Where a direct jump or call goes; ``None`` for every other instruction."""
-    if instruction.operands.startswith("0x"):
-        kind = instruction.mnemonic.split()[-1]
-        if kind[0] == "j" or kind in ("call", "loop", "loope", "loopne", "xbegin"):
-            return int(instruction.operands, 16)
-    return None
-
-
-def _leaves(mnemonic: str) -> bool:
-    """Whether control never reaches the next instruction."""
-    return mnemonic in ("ret", "ud2", "jmp", "hlt", "int3") or mnemonic.endswith((" ret", " jmp"))
-
-
-def ends_block(mnemonic: str) -> bool:
-    """Whether a basic block ends behind an instruction: it jumps, or control does not go on."""
-    return mnemonic[0] == "j" or mnemonic.startswith("loop") or _leaves(mnemonic)
-
-
 def _blocks(
-    instructions: Sequence[Instruction], tables: Mapping[int, Sequence[int]]
+    instructions: Sequence[Instruction], tables: Mapping[int, Sequence[int]], branches: Branches
 ) -> tuple[list[int], list[tuple[int, int]], list[tuple[int, ...]]]:
     index = {instruction.address: i for i, instruction in enumerate(instructions)}
     leaders = {0}
     exits: dict[int, list[int]] = {}
     for i, instruction in enumerate(instructions):
-        if not ends_block(instruction.mnemonic):
+        if not branches.ends_block(instruction.mnemonic):
             continue
-        target = jump_target(instruction)
+        target = branches.target(instruction)
         targets = [target] if target is not None else list(tables.get(instruction.address, ()))
         exits[i] = [index[t] for t in targets if t in index]  # others are tail calls
         leaders.update(exits[i])
@@ -152,7 +152,7 @@ def _blocks(
     successors = []
     for _, end in ranges:
         follow = [number[t] for t in exits.get(end - 1, ())]
-        if end < len(instructions) and not _leaves(instructions[end - 1].mnemonic):
+        if end < len(instructions) and not branches.leaves(instructions[end - 1].mnemonic):
             follow.append(number[end])
         successors.append(tuple(dict.fromkeys(follow)))
     return [instructions[first].address for first in firsts], ranges, successors

@@ -3,37 +3,26 @@
 from __future__ import annotations
 
 import re
-import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
-from qdkernel.evaluators.binary.control_flow import ControlFlow, Instruction, control_flow, ends_block, jump_target
-from qdkernel.evaluators.binary.shared_object import CodeFunction, Section, SharedObject
+from qdkernel.evaluators.binary import aarch64
+from qdkernel.evaluators.binary.control_flow import ControlFlow, Instruction, control_flow
+from qdkernel.evaluators.binary.processor import X86_64, Processor, aarch64_with
+from qdkernel.evaluators.binary.references import (
+    Reference,
+    Targets,
+    is_indirect_jump,
+    leads_on_aarch64,
+    leads_on_x86_64,
+)
+from qdkernel.evaluators.binary.shared_object import SharedObject
 
 _CODE_LIMIT = 1 << 20  # bytes; keeps disassembly under a second, and is 50 times a usual kernel's
 _JUMP_LIMIT = 1 << 14  # a kernel has hundreds; bounds the search for loops, which is not linear
 _TABLE_LIMIT = 256  # indirect jumps; every one may have a thousand targets
-_RIP = re.compile(r"\[rip ([+-]) (0x[0-9a-f]+|\d+)\]")
-_TABLE_ENTRIES = 1024  # more than any switch over edge sizes
-_PADDING = re.compile(rb"(?:\x66|\x2e|\x0f\x1f.|\x90|\x00|\xcc)*", re.DOTALL)
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A place where a function names another one.
-
-    Attributes:
-        address: of the instruction.
-        function: address of the kernel's own function that is called, jumped to, or whose address is taken.
-        symbol: the imported symbol that is called or loaded; exactly one of the two is given.
-        taken: the function's address is taken, as for the body of a parallel region.
-    """
-
-    address: int
-    function: int | None = None
-    symbol: str | None = None
-    taken: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,6 +37,7 @@ class Function:
         tables: address of an indirect jump -> where its jump table leads.
         untraced: addresses of calls and jumps whose target cannot be told from the code: it comes neither from a jump
             table nor from constant pointers, as of a computed goto or a table of functions.
+        processor: that the code is for.
     """
 
     name: str
@@ -55,12 +45,13 @@ class Function:
     instructions: tuple[Instruction, ...]
     references: tuple[Reference, ...]
     tables: Mapping[int, tuple[int, ...]]
-    untraced: tuple[int, ...] = ()
+    untraced: tuple[int, ...]
+    processor: Processor
 
     @cached_property
     def flow(self) -> ControlFlow:
         """Blocks and loops."""
-        return control_flow(self.instructions, self.tables)
+        return control_flow(self.instructions, self.tables, self.processor.branches)
 
     @cached_property
     def dealing_loops(self) -> frozenset[int]:
@@ -88,38 +79,51 @@ class Disassembly:
     Attributes:
         functions: by address.
         roots: addresses of the exported functions.
-        undecoded: addresses in executable sections that hold no instruction of a function and are no padding.
+        undecoded: addresses in executable sections that hold neither an instruction of a function, nor padding, nor the
+            linker's stubs.
+        stubs: address of each of these stubs -> the imported symbol that it jumps to.
     """
 
     functions: Mapping[int, Function]
     roots: tuple[int, ...]
     undecoded: tuple[int, ...]
+    stubs: Mapping[int, str]
 
 
-def disassemble(so: SharedObject) -> Disassembly:
+def disassemble(so: SharedObject, scalable_bits: int = 128) -> Disassembly:
     """The functions of a shared object.
 
+    Args:
+        so: for x86-64 or aarch64.
+        scalable_bits: of an SVE register where the code is to run.
+
     Raises:
-        ValueError: not x86-64, more than 1 MiB of code, or more than 16,384 jumps or 256 jumps through tables.
+        ValueError: for another processor, more than 1 MiB of code, or more than 16,384 jumps or 256 jumps through
+            tables.
     """
-    if so.machine != "EM_X86_64":
-        raise ValueError(f"disassembly knows x86-64, and the object is for {so.machine}; run on an x86-64 machine")
+    processors = {"EM_X86_64": X86_64, "EM_AARCH64": aarch64_with(scalable_bits)}
+    if so.machine not in processors:
+        raise ValueError(f"expected an object for x86-64 or aarch64, got one for {so.machine}; run on such a machine")
+    processor = processors[so.machine]
     code_size = sum(section.size for section in so.sections.values() if section.executable)
     if code_size > _CODE_LIMIT:
         raise ValueError(f"{code_size} bytes of code; a kernel has at most {_CODE_LIMIT}: unroll less")
     import capstone  # 30 ms, and only workers disassemble
 
-    engine = capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_64)
+    if processor.name == "aarch64":
+        engine, find_leads = capstone.Cs(capstone.CS_ARCH_ARM64, capstone.CS_MODE_ARM), leads_on_aarch64
+    else:
+        engine, find_leads = capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_64), leads_on_x86_64
+    rodata = tuple(section for section in so.sections.values() if section.name.startswith(".rodata"))
+    stubs = _stubs(so, engine) if processor.name == "aarch64" else {}
     starts = frozenset(function.address for function in so.functions)
-    constants = _Constants(
-        tuple(section for section in so.sections.values() if section.name.startswith(".rodata")), so.constant_pointers
-    )
+    targets = Targets(starts, so.got, rodata, so.constant_pointers, stubs)
     functions, undecoded = {}, []
     jumps = tables = 0
     for function in so.functions:
         instructions = tuple(map(Instruction._make, engine.disasm_lite(function.code, function.address)))
-        jumps += sum(ends_block(instruction.mnemonic) for instruction in instructions)
-        tables += sum(map(_is_indirect_jump, instructions))
+        jumps += sum(processor.branches.ends_block(instruction.mnemonic) for instruction in instructions)
+        tables += sum(map(is_indirect_jump, instructions))
         if jumps > _JUMP_LIMIT or tables > _TABLE_LIMIT:
             limits = f"{_JUMP_LIMIT} jumps and {_TABLE_LIMIT} jumps through tables"
             raise ValueError(f"a kernel has at most {limits}, and this one has more: unroll less")
@@ -127,125 +131,33 @@ def disassemble(so: SharedObject) -> Disassembly:
         if decoded < len(function.code):
             undecoded.append(function.address + decoded)
         if instructions:
-            functions[function.address] = _function(function, instructions, starts, so.got, constants)
+            leads = find_leads(instructions, targets)
+            functions[function.address] = Function(function.name, function.address, instructions, *leads, processor)
     exported = set(so.exports)
     return Disassembly(
         functions=functions,
         roots=tuple(f.address for f in functions.values() if f.name in exported),
-        undecoded=(*undecoded, *_gaps(so)),
+        undecoded=(*undecoded, *_gaps(so, processor.padding, ".plt" if stubs else "")),
+        stubs=stubs,
     )
 
 
-@dataclass(frozen=True)
-class _Constants:
-    """Where tables of targets can be: sections of constants, and constant pointers by address."""
-
-    sections: tuple[Section, ...]
-    pointers: Mapping[int, int]
-
-
-def _function(
-    function: CodeFunction,
-    instructions: tuple[Instruction, ...],
-    starts: frozenset[int],
-    got: Mapping[int, str],
-    constants: _Constants,
-) -> Function:
-    references, tables, untraced = [], {}, []
-    addresses = frozenset(instruction.address for instruction in instructions)
-    loads = [instruction for instruction in instructions if instruction.mnemonic == "lea" and rip_address(instruction)]
-    pointed = frozenset(_pointed(loads, constants.pointers))
-    callees = sorted(pointed & starts)
-    for instruction in instructions:
-        target, by_address, by_pointer = jump_target(instruction), "rip" in instruction.operands, False
-        if target is not None:
-            own = target in addresses and not instruction.mnemonic.endswith("call")
-            if target in starts and not own:
-                references.append(Reference(instruction.address, function=target))
-        elif _is_indirect_jump(instruction):
-            before = [load for load in loads if load.address < instruction.address]
-            table = _jump_table(before, addresses, constants.sections)
-            tables[instruction.address] = table or tuple(sorted(pointed & addresses))
-            by_pointer = not tables[instruction.address]
-        elif by_address and (reference := _by_address(instruction, starts, got)) is not None:
-            references.append(reference)
-        else:
-            by_pointer = instruction.mnemonic.endswith(("call", "jmp"))
-        if by_pointer:
-            references += [Reference(instruction.address, function=callee) for callee in callees]
-            untraced += [] if callees else [instruction.address]
-    return Function(function.name, function.address, instructions, tuple(references), tables, tuple(untraced))
+def _stubs(so: SharedObject, engine: Any) -> dict[int, str]:
+    table = so.sections.get(".plt")
+    instructions = [] if table is None else [*map(Instruction._make, engine.disasm_lite(table.data, table.address))]
+    whole = table is not None and sum(instruction.size for instruction in instructions) == table.size
+    return aarch64.stubs(instructions, so.got) if whole else {}
 
 
-def _pointed(loads: Sequence[Instruction], pointers: Mapping[int, int]) -> Iterator[int]:
-    """Where the tables of constant pointers lead whose address a function loads: labels, or other functions."""
-    for place in pointers.keys() & {rip_address(load) for load in loads}:
-        for entry in range(place, place + 8 * _TABLE_ENTRIES, 8):
-            if entry not in pointers:
-                break
-            yield pointers[entry]
-
-
-def _is_indirect_jump(instruction: Instruction) -> bool:
-    """Whether it may jump through a table; a jump to an imported function is relative to the code."""
-    by_value = jump_target(instruction) is None and "rip" not in instruction.operands
-    return instruction.mnemonic.endswith("jmp") and by_value
-
-
-def rip_address(instruction: Instruction) -> int | None:
-    """The address that a rip-relative operand means."""
-    match = _RIP.search(instruction.operands)
-    if match is None:
-        return None
-    offset = int(match[2], 0)
-    return instruction.address + instruction.size + (offset if match[1] == "+" else -offset)
-
-
-def _by_address(instruction: Instruction, starts: frozenset[int], got: Mapping[int, str]) -> Reference | None:
-    address = rip_address(instruction)
-    if address is None:
-        return None
-    if address in got:
-        return Reference(instruction.address, symbol=got[address])
-    if address in starts and instruction.mnemonic == "lea":
-        return Reference(instruction.address, function=address, taken=True)
-    return None
-
-
-def _jump_table(loads: Sequence[Instruction], addresses: frozenset[int], rodata: Sequence[Section]) -> tuple[int, ...]:
-    """Targets of a position-independent switch: 32-bit offsets from the address of the last table that was loaded."""
-    for load in reversed(loads):
-        table = rip_address(load)
-        for section in rodata:
-            if table is not None and section.holds(table):
-                start = table - section.address
-                found = tuple(_table_entries(section.data[start : start + 4 * _TABLE_ENTRIES], table, addresses))
-                if found:
-                    return found
-    return ()
-
-
-def _table_entries(data: bytes, table: int, addresses: frozenset[int]) -> Iterator[int]:
-    whole = data[: len(data) // 4 * 4]
-    for (offset,) in struct.iter_unpack("<i", whole):
-        if table + offset not in addresses:
-            return
-        yield table + offset
-
-
-def _gaps(so: SharedObject) -> Iterator[int]:
-    """Where executable sections hold anything but functions and padding."""
+def _gaps(so: SharedObject, padding: re.Pattern[bytes], read: str) -> Iterator[int]:
+    """Where executable sections, but for the one that was ``read``, hold anything but functions and padding."""
     for section in so.sections.values():
-        if not section.executable:
+        if not section.executable or section.name == read:
             continue
         at = section.address
         inside = [f for f in so.functions if section.holds(f.address)]
         for start, end in [*((f.address, f.address + len(f.code)) for f in inside), (at + section.size,) * 2]:
             gap = section.data[at - section.address : max(start, at) - section.address]
-            if gap and not _is_padding(gap):
+            if gap and not padding.fullmatch(gap):
                 yield at
             at = max(at, end)
-
-
-def _is_padding(gap: bytes) -> bool:
-    return _PADDING.fullmatch(gap) is not None

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 
 from qdkernel.core import LIBRARY_NAMES
-from qdkernel.evaluators.binary.control_flow import jump_target
 from qdkernel.evaluators.binary.disassembly import Disassembly, Function
 from qdkernel.evaluators.binary.shared_object import SharedObject
 
@@ -42,15 +41,6 @@ _LOADER_TAGS = {
     "DT_FILTER": "a filter library",
     "DT_AUXILIARY": "a filter library",
 }
-_FORBIDDEN = frozenset({
-    "syscall", "sysenter", "sysexit", "sysret", "int", "int1", "int3", "into", "iret", "iretd", "iretq", "rdtsc",
-    "rdtscp", "rdpmc", "rdpru", "cpuid", "ldmxcsr", "vldmxcsr", "fldcw", "fldenv", "frstor", "fnstenv", "fxrstor",
-    "fxrstor64", "xrstor", "xrstor64", "xrstors", "xsetbv", "wrfsbase", "wrgsbase", "rdfsbase", "rdgsbase", "wrpkru",
-    "rdpkru", "xbegin", "xabort", "xend", "hlt", "in", "out", "insb", "insw", "insd", "outsb", "outsw", "outsd",
-    "lcall", "ljmp", "retf", "retfq", "cli", "sti", "rdmsr", "wrmsr", "monitorx", "mwaitx", "umonitor", "umwait",
-    "tpause", "swapgs", "clzero", "serialize", "rdseed", "rdrand",
-})  # fmt: skip
-
 # Vector instructions above a level: EVEX's registers and masks, or anything in VEX encoding (all of it begins with v;
 # of what a compiler makes of C nothing else does).
 _ABOVE = {
@@ -167,7 +157,7 @@ _RULES: tuple[Callable[[SharedObject], str | None], ...] = (_size, _imports, _lo
 def _code(disassembly: Disassembly) -> str | None:
     if disassembly.undecoded:
         return f"the bytes at {disassembly.undecoded[0]:#x} in the code are no instruction; keep data out of it"
-    starts = {i.address for f in disassembly.functions.values() for i in f.instructions}
+    starts = {i.address for f in disassembly.functions.values() for i in f.instructions} | disassembly.stubs.keys()
     for function in disassembly.functions.values():
         if reason := _forbidden(function) or _stray_jump(function, starts) or _untraced(function):
             return reason
@@ -176,10 +166,10 @@ def _code(disassembly: Disassembly) -> str | None:
 
 def _forbidden(function: Function) -> str | None:
     for instruction in function.instructions:
-        mnemonic = instruction.mnemonic
-        if mnemonic in _FORBIDDEN or (" " in mnemonic and not _FORBIDDEN.isdisjoint(mnemonic.split())):
+        if function.processor.forbidden(instruction):
             return (
-                f"{function.name} uses the instruction {mnemonic}, which kernels may not use; remove what asks for it"
+                f"{function.name} uses the instruction {instruction.mnemonic}, which kernels may not use; remove what "
+                "asks for it"
             )
     return None
 
@@ -199,7 +189,7 @@ def _above(disassembly: Disassembly, isa: str | None) -> str | None:
 
 def _stray_jump(function: Function, starts: set[int]) -> str | None:
     for instruction in function.instructions:
-        target = jump_target(instruction)
+        target = function.processor.branches.target(instruction)
         if target is not None and target not in starts:
             return f"{function.name} jumps to {target:#x}, which is not the start of an instruction; remove that code"
     return None

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from elftools.elf.elffile import ELFFile
-from elftools.elf.enums import ENUM_RELOC_TYPE_x64
+from elftools.elf.enums import ENUM_RELOC_TYPE_AARCH64, ENUM_RELOC_TYPE_x64
 
 # Heuristic: four times what the object policy accepts, so that a fat kernel is refused for its size.
 _FILE_LIMIT = 16 << 20
@@ -20,7 +20,12 @@ _MAX_READS = 200_000  # about a second
 _MAX_READ_BYTES = 2 * _FILE_LIMIT
 _SHF_WRITE, _SHF_ALLOC, _SHF_EXECINSTR, _SHF_COMPRESSED = 1, 2, 4, 1 << 11
 _PF_EXEC, _PF_WRITE = 1, 2
-_RELOCATION_NAMES: Mapping[int, str] = {number: name for name, number in ENUM_RELOC_TYPE_x64.items() if name[0] == "R"}
+_RELOCATION_NAMES: Mapping[int, str] = {
+    number: name
+    for kinds in (ENUM_RELOC_TYPE_x64, ENUM_RELOC_TYPE_AARCH64)
+    for name, number in kinds.items()
+    if name[0] == "R"
+} | {1031: "R_AARCH64_TLSDESC", 1032: "R_AARCH64_IRELATIVE"}  # pyelftools has names of an older ABI
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,11 @@ class SharedObject:
         """Bytes of writable static data that all threads share; what is thread-local or only relocated is not."""
         return self.section_size(".data") + self.section_size(".bss") - self.section_size(".data.rel.ro")
 
+    @property
+    def thread_local_bytes(self) -> int:
+        """Bytes of data that each thread has a copy of."""
+        return self.section_size(".tdata") + self.section_size(".tbss")
+
 
 @dataclass(frozen=True)
 class _Relocation:
@@ -168,7 +178,7 @@ def _read(data: bytes) -> SharedObject:
         ),
         sections=sections,
         functions=_functions(all_symbols, sections),
-        got={r.offset: r.symbol for r in relocations if r.symbol},
+        got={r.offset: name for r in relocations if (name := _held(r))},
         constant_pointers=_constant_pointers(sections, relocations),
         code_hash=_code_hash(sections, relocations),
     )
@@ -225,9 +235,16 @@ def _dynamic(parts: Sequence[Any]) -> list[Any]:
     return [tag for part in parts if part["sh_type"] == "SHT_DYNAMIC" for tag in part.iter_tags()]
 
 
+def _held(relocation: _Relocation) -> str:
+    """The imported symbol whose address a relocated slot will hold; empty where it holds none."""
+    # aarch64 finds thread-local data by a function of the loader whose address is in a descriptor.
+    descriptor = _RELOCATION_NAMES.get(relocation.kind) == "R_AARCH64_TLSDESC"
+    return "__tls_get_addr" if descriptor else relocation.symbol
+
+
 def _constant_pointers(sections: Mapping[str, Section], relocations: Sequence[_Relocation]) -> dict[int, int]:
     constant = [section for section in sections.values() if section.name.startswith(".data.rel.ro")]
-    relative = (r for r in relocations if _RELOCATION_NAMES.get(r.kind) == "R_X86_64_RELATIVE")
+    relative = (r for r in relocations if _RELOCATION_NAMES.get(r.kind, "").endswith("_RELATIVE"))
     return {r.offset: r.addend for r in relative if any(section.holds(r.offset) for section in constant)}
 
 

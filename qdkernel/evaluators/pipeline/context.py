@@ -29,6 +29,7 @@ from qdkernel.evaluators.toolchain import (
     find_toolchain,
     load_module,
     preprocess,
+    static_tls,
 )
 from qdkernel.machine import CoreLock
 from qdkernel.problems import find_problem
@@ -101,10 +102,17 @@ class EvaluationContext:
         threads: int,
         cached: bool = False,
         trace: MemoryFile | None = None,
+        thread_local_bytes: int = 0,
     ) -> Child:
-        """A contained child that holds a kernel, on exactly as many cores as it has threads; ``cached``: see there."""
+        """A contained child that holds a kernel, on exactly as many cores as it has threads; ``cached``: see there.
+
+        A copy that counts into a ``trace`` has ``thread_local_bytes`` of data beside its counters (``static_tls``).
+        """
         limits = Limits(memory_mb=self.spec.run.memory_mb, layers=self.spec.run.layers)
-        executable = Executable(self.built.runner, shared_object, self.problem.name, kernel_environment(threads))
+        environment = kernel_environment(threads)
+        if trace is not None:
+            environment["GLIBC_TUNABLES"] = static_tls(thread_local_bytes)
+        executable = Executable(self.built.runner, shared_object, self.problem.name, environment)
         return Child(self.native, executable, layout, inputs, outputs, self._cores[:threads], limits, cached, trace)
 
     def close(self) -> None:

@@ -12,7 +12,14 @@ import numpy as np
 
 from qdkernel.core import Behaviour, Cell, Evaluation, Kernel, Outcome, VerificationResult
 from qdkernel.evaluators.behaviour import describe
-from qdkernel.evaluators.binary import Disassembly, SharedObject, disassemble, read_shared_object, refuse_object
+from qdkernel.evaluators.binary import (
+    Disassembly,
+    SharedObject,
+    disassemble,
+    read_shared_object,
+    refuse_object,
+    scalable_bits,
+)
 from qdkernel.evaluators.pipeline.builder import EvaluationBuilder, Stop, outcomes
 from qdkernel.evaluators.pipeline.context import EvaluationContext
 from qdkernel.evaluators.pipeline.observation import Compiled, observe_behaviour
@@ -164,7 +171,7 @@ def check_object(
     with builder.step("object policy"):
         try:
             shared_object = read_shared_object(made)
-            disassembly = disassemble(shared_object)
+            disassembly = disassemble(shared_object, scalable_bits(context.spec.compile.flags))
         except ValueError as error:
             raise Stop(Outcome.POLICY_VIOLATION, f"the object cannot be read: {error}") from None
         if reason := refuse_object(shared_object, disassembly, context.problem.name, context.spec.isa):

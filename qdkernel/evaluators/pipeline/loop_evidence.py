@@ -7,7 +7,7 @@ from pathlib import Path
 
 from qdkernel.core import SIMD, Cell, Threading
 from qdkernel.evaluators.behaviour import MachineLoop, Observed, executed_hot_loop
-from qdkernel.evaluators.binary import Disassembly, SharedObject, arithmetic, read_shared_object, source_lines
+from qdkernel.evaluators.binary import Disassembly, SharedObject, read_shared_object, source_lines
 from qdkernel.evaluators.pipeline.builder import EvaluationBuilder
 from qdkernel.evaluators.pipeline.context import EvaluationContext
 from qdkernel.evaluators.toolchain import (
@@ -93,7 +93,7 @@ def _bound_in_words(
     timing = context.timer.spec
     if timing.clock_ghz and builder.measured:
         threads = 1 if cell.threading == Threading.SERIAL else timing.threads
-        work = [arithmetic(each) for each in hot.instructions]
+        work = [hot.function.processor.arithmetic(each) for each in hot.instructions]
         flops = sum(each.flops for each in work if each)
         share = builder.measured.objective * bound.cycles / (flops * timing.clock_ghz * threads)
         if share > _MOST_SHARE:

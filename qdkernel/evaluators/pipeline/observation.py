@@ -113,7 +113,7 @@ def _observe(context: EvaluationContext, compiled: Compiled) -> Observed:
     except (NotCountable, CompileError, CompileLate, ValueError) as error:
         raise Stop(Outcome.POLICY_VIOLATION, f"how often its loops run cannot be counted: {error}") from None
     threads = context.timer.spec.threads
-    runs = [_run(context, path, counters, each) for each in sorted({threads, max(threads, _LEAST_THREADS)})]
+    runs = [_run(context, compiled, path, counters, each) for each in sorted({threads, max(threads, _LEAST_THREADS)})]
     try:
         counts = read_counts(runs[0].rows, compiled.disassembly, copy)
     except ValueError as error:
@@ -131,12 +131,14 @@ class _Run:
     cpu_s: float
 
 
-def _run(context: EvaluationContext, path: Path, counters: int, threads: int) -> _Run:
+def _run(context: EvaluationContext, compiled: Compiled, path: Path, counters: int, threads: int) -> _Run:
     """The counting copy, called once at each scored size; its results are checked."""
     buffers, placement = context.timer.single_calls, CpuPlacement(-1, False, _SLOWER * context.spec.run.run_s)
     trace = MemoryFile("trace", trace_bytes(counters))
     try:
-        child = context.start(path, buffers.layout, buffers.inputs, buffers.outputs("challenger"), threads, trace=trace)
+        memory = buffers.layout, buffers.inputs, buffers.outputs("challenger")
+        thread_local_bytes = compiled.shared_object.thread_local_bytes
+        child = context.start(path, *memory, threads, trace=trace, thread_local_bytes=thread_local_bytes)
         process, wall_ns = TimedProcess("challenger", child), 0.0
         with child, outcomes(lambda _: ", while its loops were counted"):
             child.stop()

@@ -23,7 +23,7 @@ SIZE_LIMIT = 64 << 10
 
 HEADERS = frozenset({
     "immintrin.h", "x86intrin.h", "math.h", "omp.h", "stddef.h", "stdint.h", "stdlib.h", "string.h", "stdbool.h",
-    "float.h", "limits.h", "stdalign.h", "arm_neon.h",
+    "float.h", "limits.h", "stdalign.h", "arm_neon.h", "arm_sve.h",
 })  # fmt: skip
 """Headers a kernel may include, in angle brackets or quotes; so may the parts of ``immintrin.h``."""
 

@@ -16,6 +16,7 @@ from qdkernel.evaluators.toolchain.counting import (
     TRACE_ROWS,
     NotCountable,
     compile_counting,
+    static_tls,
     trace_bytes,
 )
 from qdkernel.evaluators.toolchain.flags import check_flags
@@ -27,6 +28,7 @@ from qdkernel.evaluators.toolchain.native import (
     build_cached,
     build_library_adapter,
     build_native,
+    build_trace,
 )
 from qdkernel.evaluators.toolchain.remarks import Remark, compile_with_remarks, read_remarks
 from qdkernel.evaluators.toolchain.toolchain import Toolchain, find_toolchain
@@ -49,6 +51,7 @@ __all__ = [
     "build_cached",
     "build_library_adapter",
     "build_native",
+    "build_trace",
     "cache_dir",
     "check_flags",
     "compile_counting",
@@ -61,6 +64,7 @@ __all__ = [
     "loop_bound",
     "preprocess",
     "read_remarks",
+    "static_tls",
     "trace_bytes",
     "write_cached",
 ]

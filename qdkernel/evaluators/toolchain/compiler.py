@@ -15,14 +15,14 @@ from pathlib import Path
 
 from qdkernel.core import Signature, prototype_header
 from qdkernel.evaluators.toolchain.native import Built
-from qdkernel.evaluators.toolchain.toolchain import CODE_FLAGS, LINK_FLAGS, UNOPTIMISED_FLAGS, Toolchain
+from qdkernel.evaluators.toolchain.toolchain import LINK_FLAGS, UNOPTIMISED_FLAGS, Toolchain
 
 _DIAGNOSTIC_LIMIT = 4096  # characters of compiler text kept: enough for five errors, small in a prompt
 _ASSEMBLY_S = 5.0  # 0.02 to 0.04 s is usual; a kernel that takes longer than this just has no assembly hash
 _ASSEMBLY_MB = 4  # 2 to 15 kB is usual
 _PREPROCESS_S = 5.0  # 0.02 to 0.1 s is usual; text that takes longer is judged as it stands
 _PREPROCESS_MB = 4  # the longest kernels expand to a tenth of it
-_INTRINSICS = re.compile(r"""^[ \t]*+#[ \t]*+include[ \t]*+[<"](?:immintrin|x86intrin)\.h[>"]""", re.MULTILINE)
+_INTRINSICS = re.compile(r"""^[ \t]*+#[ \t]*+include[ \t]*+[<"](?:immintrin|x86intrin|arm_neon)\.h[>"]""", re.MULTILINE)
 
 ASSEMBLY = "optimised.s"
 """The file of a compilation that holds the assembly at the run's flags."""
@@ -73,11 +73,11 @@ def compile_kernel(
     (folder / "kernel.c").write_text(source, encoding="utf-8")
     _write_prototype(problem, folder)
     (folder / "export.map").write_text(f"{{ global: {problem.name}; local: *; }};\n")
-    flags = [*toolchain.flags, *CODE_FLAGS, *_headers(source, built.intrinsics)]
+    flags = [*toolchain.flags, *toolchain.code_flags, *_headers(source, built.intrinsics)]
     confined = Confined(toolchain, built, folder, limits)
     # Always the same file name: the object does not depend on where it was compiled.
     confined.run([toolchain.command, *flags, "-S", "kernel.c", "-o", ASSEMBLY])
-    confined.run([toolchain.assembler, "--64", ASSEMBLY, "-o", "kernel.o"])
+    confined.run([toolchain.assembler, *toolchain.assembler_flags, ASSEMBLY, "-o", "kernel.o"])
     confined.run([toolchain.linker, *LINK_FLAGS, "--version-script=export.map", "kernel.o", "-o", "kernel.so"])
     return folder / "kernel.so"
 
@@ -99,7 +99,7 @@ def compile_instrumented(
         CompileError: rejected, or out of memory or processor time.
         CompileLate: the deadline passed.
     """
-    flags = [*toolchain.flags, *CODE_FLAGS, *further_flags, *_headers(source, built.intrinsics)]
+    flags = [*toolchain.flags, *toolchain.code_flags, *further_flags, *_headers(source, built.intrinsics)]
     confined = Confined(toolchain, built, folder, limits)
     confined.run([toolchain.command, *flags, "-c", "kernel.c", "-o", "instrumented.o"])
     command = [toolchain.linker, *LINK_FLAGS, "--version-script=export.map", "instrumented.o"]
@@ -125,7 +125,7 @@ def preprocess(
     """
     (folder / name).write_text(source, encoding="utf-8")
     _write_prototype(problem, folder)
-    flags = [*toolchain.flags, *CODE_FLAGS, *_headers(source, built.intrinsics), "-fpch-preprocess"]
+    flags = [*toolchain.flags, *toolchain.code_flags, *_headers(source, built.intrinsics), "-fpch-preprocess"]
     limits = replace(limits, wall_s=min(limits.wall_s, _PREPROCESS_S), file_mb=min(limits.file_mb, _PREPROCESS_MB))
     try:
         Confined(toolchain, built, folder, limits).run([toolchain.command, *flags, "-E", name, "-o", "kernel.i"])
@@ -153,7 +153,12 @@ def assembly_hash(source: str, toolchain: Toolchain, built: Built, folder: Path,
         folder: where ``compile_kernel`` compiled this source at the run's flags.
         limits: of that compilation; here the deadline is at most 5 s and the assembly at most 4 MB.
     """
-    flags = [*toolchain.flags, *CODE_FLAGS, *UNOPTIMISED_FLAGS, *_headers(source, built.unoptimised_intrinsics)]
+    flags = [
+        *toolchain.flags,
+        *toolchain.code_flags,
+        *UNOPTIMISED_FLAGS,
+        *_headers(source, built.unoptimised_intrinsics),
+    ]
     limits = replace(limits, wall_s=min(limits.wall_s, _ASSEMBLY_S), file_mb=min(limits.file_mb, _ASSEMBLY_MB))
     try:
         Confined(toolchain, built, folder, limits).run([toolchain.command, *flags, "-S", "kernel.c", "-o", "kernel.s"])

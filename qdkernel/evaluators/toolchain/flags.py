@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import re
 import subprocess
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ def check_flags(toolchain: Toolchain) -> None:
     Raises:
         ToolchainError: it does not; the message names the flag, or ``compiler.command``.
     """
+    _check_target(toolchain)
     own = _macros(toolchain, toolchain.flags)
     if isinstance(own, str):
         culprits = [flag for flag in toolchain.flags if isinstance(_macros(toolchain, [flag]), str)]
@@ -44,6 +46,16 @@ def check_flags(toolchain: Toolchain) -> None:
         raise ToolchainError(
             f"compiler.flags: {_culprit(toolchain, lacking)} makes code for another CPU: this one lacks "
             f"{', '.join(sorted(name.strip('_') for name in lacking))}; write {_NATIVE}"
+        )
+
+
+def _check_target(toolchain: Toolchain) -> None:
+    """Refuses a compiler for another processor."""
+    if toolchain.processor != platform.machine():
+        raise ToolchainError(
+            f"compiler.command: {toolchain.command} makes code for {toolchain.processor}, and this machine is "
+            f"{platform.machine()}: an emulator could run its kernels, but its times say nothing about a real machine, "
+            f"so nothing is timed; run on {toolchain.processor}, or write this machine's own compiler"
         )
 
 

@@ -11,10 +11,9 @@ from pathlib import Path
 
 from qdkernel.errors import ToolchainError
 
-# Flags of every kernel in addition to the run's:
-CODE_FLAGS = (
+# Flags of every kernel in addition to the run's, on every processor:
+_CODE_FLAGS = (
     "-fPIC",
-    "-fno-plt",  # calls go through relocated slots that the disassembly can name
     "-fno-ident",  # no compiler version in the object: equal code hashes equal
     "-fno-asynchronous-unwind-tables",
     "-fno-stack-protector",
@@ -24,6 +23,13 @@ CODE_FLAGS = (
     "-fdiagnostics-color=never",
     "-w",  # models and people are shown errors only
 )
+_FLAGS_OF_PROCESSOR = {
+    "x86_64": ("-fno-plt",),  # calls go through relocated slots that the disassembly can name
+    # There calls go through stubs, which it names as well: without them GCC keeps the functions' addresses in registers
+    # and on the stack. It follows no jump tables, and helpers that choose atomics while they are loaded are refused.
+    "aarch64": ("-fno-jump-tables", "-mno-outline-atomics", "-mbranch-protection=none"),
+}
+_ASSEMBLER_FLAGS = {"x86_64": ("--64",)}
 # After the run's flags these make the assembly by which published work groups generated code (Hayashi et al. 2026,
 # arXiv 2604.17182): the assembly of the source before any optimization, without debug lines, comments or bytecode.
 UNOPTIMISED_FLAGS = ("-O0", "-g0", "-fno-verbose-asm", "-fno-lto")
@@ -41,6 +47,7 @@ class Toolchain:
         linker: absolute path of ``ld``.
         version: first line of ``--version``.
         flags: the run's optimisation flags, e.g. ``("-O3", "-march=native", "-fopenmp")``.
+        processor: that it makes code for, as ``platform.machine()`` names it.
     """
 
     command: str
@@ -48,6 +55,22 @@ class Toolchain:
     linker: str
     version: str
     flags: tuple[str, ...]
+    processor: str = "x86_64"
+
+    @property
+    def code_flags(self) -> tuple[str, ...]:
+        """Flags of every kernel in addition to the run's."""
+        return (*_CODE_FLAGS, *self.processor_flags)
+
+    @property
+    def processor_flags(self) -> tuple[str, ...]:
+        """Those of them that only compilers for this processor take."""
+        return _FLAGS_OF_PROCESSOR.get(self.processor, ())
+
+    @property
+    def assembler_flags(self) -> tuple[str, ...]:
+        """Flags of the assembler."""
+        return _ASSEMBLER_FLAGS.get(self.processor, ())
 
     @property
     def search_path(self) -> str:
@@ -81,7 +104,8 @@ def find_toolchain(command: str, flags: tuple[str, ...]) -> Toolchain:
     if assembler is None or linker is None:
         lacking = " and no ".join(name for name, tool in tools.items() if tool is None)
         raise ToolchainError(f"{path} has no {lacking}; install binutils (Debian: apt install binutils)")
-    return Toolchain(path, assembler, linker, version, flags)
+    processor = _ask(path, "-dumpmachine").partition("-")[0]
+    return Toolchain(path, assembler, linker, version, flags, processor)
 
 
 def _ask(path: str, option: str) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from qdkernel.evaluators.behaviour import describe
 from qdkernel.evaluators.behaviour.loop_facts import LoopFacts, loop_facts
-from qdkernel.evaluators.binary import Instruction, disassemble, read_shared_object
+from qdkernel.evaluators.binary import X86_64, Instruction, disassemble, read_shared_object
 from tests.compiled import AVX2, compile_c
 from tests.paths import GALLERY
 
@@ -27,7 +27,8 @@ def test_loads_stores_and_spills_are_counted() -> None:
             "lea rax, [rax + 64]",
             "cmp rcx, qword ptr [rsp + 8]",
             "jne 0x10",
-        )
+        ),
+        X86_64,
     )
     assert facts == LoopFacts(instructions=10, fused=2, arithmetic=3, loads=5, stores=1, spills=2, broadcasts=1)
     assert str(facts) == (

@@ -29,7 +29,7 @@ def copies(source: str, folder: Path) -> tuple[Disassembly, Disassembly, int]:
     flags = "-O3 -fopenmp -fPIC -fno-plt -fno-ident -fno-asynchronous-unwind-tables -ffunction-sections -w"
     command = f"gcc {flags} -march=x86-64-v2 -include prototype.h -S kernel.c -o kernel.s"
     subprocess.run(command.split(), cwd=folder, check=True, timeout=60)
-    text, counters = with_counters((folder / "kernel.s").read_text())
+    text, counters = with_counters((folder / "kernel.s").read_text(), "x86_64")
     (folder / "copy.s").write_text(text)
     (folder / "row.c").write_text(ROW)
     subprocess.run(["gcc", "-shared", "-fPIC", "copy.s", "row.c", "-o", "copy.so"], cwd=folder, check=True, timeout=60)

@@ -10,7 +10,7 @@ import pytest
 
 from qdkernel.evaluators.pipeline import EvaluationContext
 from qdkernel.evaluators.toolchain import CompileLimits, assembly_hash
-from qdkernel.evaluators.toolchain.toolchain import CODE_FLAGS, UNOPTIMISED_FLAGS
+from qdkernel.evaluators.toolchain.toolchain import UNOPTIMISED_FLAGS
 from tests.compiled import HEAD
 
 pytestmark = pytest.mark.isa_dependent
@@ -83,7 +83,7 @@ def test_the_precompiled_header_fits_the_flags_of_kernels(
     header = built.unoptimised_intrinsics if unoptimised else built.intrinsics
     if header is None:
         pytest.skip("no precompiled header on this architecture")
-    flags = [*toolchain.flags, *CODE_FLAGS, *(UNOPTIMISED_FLAGS if unoptimised else ())]
+    flags = [*toolchain.flags, *toolchain.code_flags, *(UNOPTIMISED_FLAGS if unoptimised else ())]
     (tmp_path / "kernel.c").write_text("#include <immintrin.h>\n")
     command = [toolchain.command, *flags, "-H", "-include", str(header), "-S", "kernel.c"]
     read = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60).stderr

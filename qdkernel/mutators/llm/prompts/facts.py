@@ -14,7 +14,7 @@ from qdkernel.mutators.llm.prompts.speeds import baseline_gflops, format_speed, 
 from qdkernel.mutators.llm.prompts.wording import format_axes, format_bytes, listed, number, pairs
 
 _X86_ONLY = frozenset({"immintrin.h", "x86intrin.h"})
-_ARM_ONLY = frozenset({"arm_neon.h"})
+_ARM_ONLY = frozenset({"arm_neon.h", "arm_sve.h"})
 _ALIAS_BYTES = 4096  # sets times line of an L1 of 32 KiB in 8 ways; also where loads wait for stores (4 KiB aliasing)
 _MOST_OFFSET = 16  # an extent is read as a scalar's name plus or minus at most this
 _USE = {Role.IN: "read only", Role.INOUT: "read and written", Role.OUT: "written only, every element"}
