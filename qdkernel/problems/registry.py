@@ -28,7 +28,7 @@ _FAMILIES: dict[str, tuple[str, ...]] = {  # the declared problems; "d/s" is one
     "spectral": ("d/sfft",),
     "polybench": (
         *("mm2", "mm3", "atax", "bicg", "mvt", "gemver", "gesummv", "doitgen", "correlation", "covariance"),
-        *("lu", "cholesky", "heat3d", "fdtd2d", "seidel2d", "floyd", "durbin", "ludcmp", "trisolv"),
+        *("lu", "cholesky", "heat3d", "fdtd2d", "seidel2d", "floyd", "durbin", "ludcmp", "trisolv", "gramschmidt"),
     ),
 }
 # Each is declared in library/<family>/<its name in double precision>.
