@@ -41,6 +41,10 @@ class RecordedTemplate(Generic[G]):
         """The template's, moved into the space."""
         return self._moved(self._template.cross(one, other, brief, rng))
 
+    def reaches(self, cell: Cell) -> bool:
+        """As the template itself."""
+        return self._template.reaches(cell)
+
     def towards(self, genome: G, target: Cell, brief: Brief, rng: np.random.Generator) -> G:
         """The template's, moved into the space; the target is a cell of the space."""
         return self._moved(self._template.towards(genome, target, brief, rng))

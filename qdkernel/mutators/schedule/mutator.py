@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic
 
 import numpy as np
@@ -33,6 +33,8 @@ class ScheduleMutator:
         template = self._templates.get(brief.problem.name)
         if template is None:
             return None
+        if brief.target is not None and not template.reaches(brief.target):
+            brief = replace(brief, target=None)  # no genome comes nearer than those that aim at nothing
         known = {elite.kernel.id for elite in brief.elites.values()}
         for _ in range(_TRIES):
             draw = _draw(template, brief, rng)

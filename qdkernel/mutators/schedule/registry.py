@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from qdkernel.core import Notes
+from qdkernel.mutators.schedule.families import FAMILIES, FamilyTemplate
 from qdkernel.mutators.schedule.gemm import ELEMENT_BYTES, GemmTemplate
 from qdkernel.mutators.schedule.stencil import JACOBI2D, StencilTemplate
 from qdkernel.mutators.schedule.template import G, ScheduleTemplate
@@ -15,6 +16,7 @@ Templates = Mapping[str, ScheduleTemplate[Any]]  # Any: each template has its ow
 TEMPLATES: Templates = {
     **{name: GemmTemplate(name) for name in ELEMENT_BYTES},
     **{stencil.function: StencilTemplate(stencil) for stencil in (JACOBI2D,)},
+    **{family.function: FamilyTemplate(family) for family in FAMILIES},
 }
 """The template of each problem that has one, by the problem's name."""
 

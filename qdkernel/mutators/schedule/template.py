@@ -33,8 +33,14 @@ class ScheduleTemplate(Protocol[G]):
     def cross(self, one: G, other: G, brief: Brief, rng: np.random.Generator) -> G:
         """A genome that takes each choice from one of two genomes."""
 
+    def reaches(self, cell: Cell) -> bool:
+        """Whether there is a genome for the cell, on a machine that can produce it."""
+
     def towards(self, genome: G, target: Cell, brief: Brief, rng: np.random.Generator) -> G:
-        """``genome`` with only those choices changed that give ``cell_of(...) == target``, for a reachable target."""
+        """``genome`` with only those choices changed that give ``cell_of(...) == target``.
+
+        For a target that the template does not reach the result is valid, and near it.
+        """
 
     def cell_of(self, genome: G) -> Cell:
         """The predicted cell; the evaluator measures the true one."""

@@ -1,4 +1,7 @@
-"""What every schedule template has to hold; a new one passes when a subclass of ``TemplateConformance`` passes."""
+"""What every schedule template has to hold; a new one passes when a subclass of ``TemplateConformance`` passes.
+
+A problem of a family of loop nests has a subclass of ``GenomeConformance``, and ``test_families.py`` tests its kernels.
+"""
 
 from __future__ import annotations
 
@@ -29,43 +32,41 @@ OPTIMIZED = "-O3 -fopenmp"
 SHARE_AS_PREDICTED = 0.9
 
 
-class TemplateConformance:
-    """Subclass it with a template and a brief, and say how a compiled kernel is checked.
+def reached_cells(template: ScheduleTemplate[Any]) -> list[Cell]:  # Any: each template has its own genome
+    """The cells that a template has genomes for."""
+    return [cell for cell in reachable_cells(MACHINE.simd_widths) if template.reaches(cell)]
+
+
+def genomes_of(template: ScheduleTemplate[Any], brief: Brief, count: int, seed: int = 0) -> Iterator[Any]:  # Any: above
+    """Genomes from all over the space: each aims at a random cell of the template and is changed a few times."""
+    rng = np.random.default_rng(seed)
+    cells = reached_cells(template)
+    for _ in range(count):
+        genome = template.fresh(brief, rng)
+        genome = template.towards(genome, cells[int(rng.integers(len(cells)))], brief, rng)
+        for _ in range(int(rng.integers(4))):
+            genome = template.mutate(genome, brief, rng)
+        yield genome
+
+
+class GenomeConformance:
+    """Subclass it with a template and a brief.
 
     Attributes:
         template: the template under test.
         brief: of a machine with every SIMD width.
-        prototype: C declaration of the problem's function.
-        function: its name.
-        extent: the largest scored loop length.
-        nest_depth: loops in the textbook implementation's nest.
-        warnings: what the compiler must not have to say.
+        function: name of the problem's function.
     """
 
     template: ClassVar[ScheduleTemplate[Any]]  # Any: each template has its own genome
     brief: ClassVar[Brief]
-    prototype: ClassVar[str]
     function: ClassVar[str]
-    extent: ClassVar[int]
-    nest_depth: ClassVar[int]
-    warnings: ClassVar[str] = "-Wall -Wextra -Werror"
-
-    def check_command(self, kernel: Path, program: Path) -> str:
-        """The command that links ``kernel`` with a program which exits 0 when all results are right."""
-        raise NotImplementedError
 
     # -- genomes --------------------------------------------------------------------------------------------------
 
     def genomes(self, count: int, seed: int = 0) -> Iterator[Any]:  # Any: the template's genomes
-        """Genomes from all over the space: each aims at a random reachable cell and is changed a few times."""
-        rng = np.random.default_rng(seed)
-        cells = list(reachable_cells(MACHINE.simd_widths))
-        for _ in range(count):
-            genome = self.template.fresh(self.brief, rng)
-            genome = self.template.towards(genome, cells[int(rng.integers(len(cells)))], self.brief, rng)
-            for _ in range(int(rng.integers(4))):
-                genome = self.template.mutate(genome, self.brief, rng)
-            yield genome
+        """Genomes from all over the space."""
+        return genomes_of(self.template, self.brief, count, seed)
 
     def test_the_same_generator_state_gives_the_same_genomes(self) -> None:
         assert list(self.genomes(10)) == list(self.genomes(10))
@@ -74,12 +75,11 @@ class TemplateConformance:
         rng = np.random.default_rng(1)
         assert all(self.template.mutate(genome, self.brief, rng) != genome for genome in self.genomes(50))
 
-    def test_towards_reaches_every_reachable_cell_from_anywhere(self) -> None:
+    def test_towards_reaches_every_cell_of_the_template_from_anywhere(self) -> None:
         rng = np.random.default_rng(2)
         for genome in self.genomes(5, seed=3):
             aimed = {
-                cell: self.template.towards(genome, cell, self.brief, rng)
-                for cell in reachable_cells(MACHINE.simd_widths)
+                cell: self.template.towards(genome, cell, self.brief, rng) for cell in reached_cells(self.template)
             }
             assert {cell: self.template.cell_of(each) for cell, each in aimed.items()} == {cell: cell for cell in aimed}
 
@@ -98,7 +98,7 @@ class TemplateConformance:
         for one, other in zip(self.genomes(20, seed=9), self.genomes(20, seed=10), strict=True):
             child = self.template.cross(one, other, self.brief, rng)
             found += child not in (one, other)
-            assert self.template.cell_of(child) in reachable_cells(MACHINE.simd_widths)
+            assert self.template.cell_of(child) in reached_cells(self.template)
         assert found > 10
 
     def test_json_text_gives_the_genome_back(self) -> None:
@@ -150,6 +150,26 @@ class TemplateConformance:
             values = {constant.name: constant.value for constant in tunables(source)}
             assert self.template.with_constants(genome, values) == genome
             assert with_values(source, values) == source
+
+
+class TemplateConformance(GenomeConformance):
+    """Subclass it with a template and a brief, and say how a compiled kernel is checked.
+
+    Attributes:
+        prototype: C declaration of the problem's function.
+        extent: the largest scored loop length.
+        nest_depth: loops in the textbook implementation's nest.
+        warnings: what the compiler must not have to say.
+    """
+
+    prototype: ClassVar[str]
+    extent: ClassVar[int]
+    nest_depth: ClassVar[int]
+    warnings: ClassVar[str] = "-Wall -Wextra -Werror"
+
+    def check_command(self, kernel: Path, program: Path) -> str:
+        """The command that links ``kernel`` with a program which exits 0 when all results are right."""
+        raise NotImplementedError
 
     @needs_gcc
     @pytest.mark.slow

@@ -35,6 +35,10 @@ class StencilTemplate:
         """A child that has each group of choices from one of two genomes."""
         return moves.crossed(one, other, self._context(brief), rng)
 
+    def reaches(self, cell: Cell) -> bool:
+        """Every cell."""
+        return True
+
     def towards(self, genome: Genome, target: Cell, brief: Brief, rng: np.random.Generator) -> Genome:
         """The genome with the choices changed that make it aim at ``target``."""
         return moves.towards(genome, target, self._context(brief), rng)
