@@ -85,37 +85,41 @@ def _dispatch(function: Function) -> str:
     declared = ", ".join(f"{p.c_type} {p.name}" for p in parameters)
     passed = ", ".join(p.name for p in parameters)
     externs = "".join(f"extern kernel_function {variant.symbol};\n" for variant in variants)
-    choices = "".join(f"    {row},\n" for variant in variants for row in _rows(problem, variant))
+    kernels = "".join(f"static struct qd_kernel {variant.tag} = {_kernel_facts(variant)};\n" for variant in variants)
+    choices = "".join(f"    {row},\n" for variant in variants for row in _choices(problem, variant))
     return f"""/* Chooses among the kernels of {problem.name}. */
 #include "dispatch.h"
 #include "qdkernel.h"
 
 typedef void kernel_function({declared});
 {externs}
-static struct qd_choice choices[] = {{
+{kernels}
+static const struct qd_choice qd_choices[] = {{
 {choices}}};
 
 void {problem.name}({declared})
 {{
-    const double size[] = {{{", ".join(f"(double){name}" for name in problem.size_names)}}};
-    struct qd_choice *choice = qd_choose(choices, size, {len(problem.size_names)});
-    int threads = qd_enter(choice, "{problem.name}");
-    ((kernel_function *)choice->kernel)({passed});
-    qd_leave(choice, threads);
+    const double qd_size[] = {{{", ".join(f"(double){name}" for name in problem.size_names)}}};
+    struct qd_kernel *qd_kernel = qd_choose(qd_choices, qd_size, {len(problem.size_names)});
+    int qd_threads = qd_enter(qd_kernel, "{problem.name}");
+    ((kernel_function *)qd_kernel->function)({passed});
+    qd_leave(qd_kernel, qd_threads);
 }}
 """
 
 
-def _rows(problem: Problem, variant: Variant) -> list[str]:
+def _kernel_facts(variant: Variant) -> str:
+    threads = "INT_MAX" if variant.level == PORTABLE else str(variant.threads)
+    return (
+        f'{{(void (*)(void)){variant.symbol}, "{variant.origin}", {threads}, {int(variant.reentrant)},\n'
+        "    PTHREAD_MUTEX_INITIALIZER, 0}"
+    )
+
+
+def _choices(problem: Problem, variant: Variant) -> list[str]:
     """The initializers of a kernel's choices, one for each size at which it is the fastest."""
     sizes = [", ".join(str(size[name]) for name in problem.size_names) for size in variant.sizes] or ["0"]
-    level, reentrant = _LEVELS[variant.level], int(variant.reentrant)
-    threads = "INT_MAX" if variant.level == PORTABLE else str(variant.threads)
-    return [
-        f'{{{level}, {{{size}}}, (void (*)(void)){variant.symbol}, "{variant.origin}", {threads}, {reentrant},\n'
-        "     PTHREAD_MUTEX_INITIALIZER, 0}"
-        for size in sizes
-    ]
+    return [f"{{{_LEVELS[variant.level]}, &{variant.tag}, {{{size}}}}}" for size in sizes]
 
 
 def _comment(text: str) -> str:

@@ -101,7 +101,7 @@ def chosen_functions(source: Source, to: str) -> list[Function]:
     if not problems:
         raise ConfigError(f"--to {to}: expected a run with elites, but there is none; nothing to export")
     return [
-        Function(problem, (*_variants(problem, candidates[name]), _portable(problem)), own[name])
+        Function(problem, (*_variants(problem, candidates[name]), _portable(problem, own[name])), own[name])
         for name, problem in problems.items()
     ]
 
@@ -161,8 +161,8 @@ def _variant(
     )
 
 
-def _portable(problem: Problem) -> Variant:
-    """The problem's naive kernel; it uses no instruction that every CPU has not."""
+def _portable(problem: Problem, is_own: bool) -> Variant:
+    """The problem's naive kernel; it uses no instruction that every CPU has not. A user's may have static memory."""
     name = problem.seeds[0]
     return Variant(
         function=problem.name,
@@ -172,7 +172,7 @@ def _portable(problem: Problem) -> Variant:
         flags=("-O3", "-fopenmp"),
         sizes=(),
         threads=1,
-        reentrant=True,
+        reentrant=is_own,
         origin=f"the naive kernel {name}",
     )
 

@@ -66,7 +66,12 @@ def blas_runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     large = Elite(f"/* large */\n{naive}", {48: 1.0, 512: 2.0}, "none/512/serial/none")
     runs.append(made_run(root, "dgemm", [small, large], **of_level("avx2")))
     runs.append(
-        made_run(root, "dgemm", [Elite(STATIC_KERNEL, {48: 1.0}, "none/128/serial/none", STATIC)], **of_level("sse2"))
+        made_run(
+            root,
+            "dgemm",
+            [Elite(STATIC_KERNEL, {48: 1.0, 512: 1.0}, "none/128/serial/none", STATIC)],
+            **of_level("sse2"),
+        )
     )
     return runs
 

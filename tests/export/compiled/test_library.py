@@ -6,6 +6,7 @@ import ctypes
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -107,21 +108,37 @@ def test_a_call_runs_the_kernel_of_the_nearest_size_at_the_level_of_the_cpu(inst
         assert done.stderr.count("dgemm runs") == 1
 
 
+@pytest.mark.skipif(shutil.which("qemu-x86_64") is None, reason="needs qemu-user, which emulates other CPUs")
+@pytest.mark.parametrize(("cpu", "kernel"), [("Nehalem", "none/128/serial/none"), ("Haswell", "none/256/serial/none")])
+def test_another_cpu_runs_a_kernel_of_its_level_and_no_illegal_instruction(
+    installed: Installed, cpu: str, kernel: str, tmp_path: Path
+) -> None:
+    (tmp_path / "main.c").write_text(PROGRAM)
+    flags = ["-I", installed.prefix / "include", "-L", installed.library.parent, "-lqdkernel"]
+    run("gcc", tmp_path / "main.c", "-o", tmp_path / "main", *flags)
+    done = run(
+        "qemu-x86_64", "-cpu", cpu, tmp_path / "main",
+        LD_LIBRARY_PATH=str(installed.library.parent), QDKERNEL_VERBOSE="1",
+    )  # fmt: skip
+    assert done.stdout == "19 22 43 50"
+    assert kernel in done.stderr
+
+
 def test_threads_may_call_a_kernel_with_static_memory(installed: Installed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QDKERNEL_ISA", "sse2")
     dgemm = ctypes.CDLL(str(installed.library)).cblas_dgemm64_
     one, none = ctypes.c_double(1.0), ctypes.c_double(0.0)
-    n = 40
 
-    def product(factor: float) -> bool:
-        a, b, c = np.ones((n, n)), np.full((n, n), factor), np.empty((n, n))
+    def product(factor: int) -> bool:
+        n = (60, 200)[factor % 2]  # of the kernel's two sizes
+        a, b, c = np.ones((n, n)), np.full((n, n), float(factor)), np.empty((n, n))
         a_, b_, c_ = (ctypes.c_void_p(array.ctypes.data) for array in (a, b, c))
         extents = [ctypes.c_int64(n)] * 3
         dgemm(101, 111, 111, *extents, one, a_, extents[0], b_, extents[0], none, c_, extents[0])
         return bool((c == n * factor).all())
 
     with ThreadPoolExecutor(4) as pool:
-        assert all(pool.map(product, map(float, range(64))))
+        assert all(pool.map(product, range(200)))
 
 
 def test_an_illegal_argument_gets_a_message_and_no_effect(installed: Installed) -> None:

@@ -34,38 +34,38 @@ static double distance(const double *a, const double *b, int numbers)
     return product;
 }
 
-struct qd_choice *qd_choose(struct qd_choice *choices, const double *size, int numbers)
+struct qd_kernel *qd_choose(const struct qd_choice *choices, const double *size, int numbers)
 {
     while (choices->level > available)
         choices++;
-    struct qd_choice *best = choices;
+    const struct qd_choice *best = choices;
     double least = distance(best->size, size, numbers);
-    for (struct qd_choice *other = best; other->level != QD_PORTABLE && (++other)->level == best->level;) {
+    for (const struct qd_choice *other = best; other->level != QD_PORTABLE && (++other)->level == best->level;) {
         double far = distance(other->size, size, numbers);
         if (far < least) {
             least = far;
             best = other;
         }
     }
-    return best;
+    return best->kernel;
 }
 
-int qd_enter(struct qd_choice *choice, const char *function)
+int qd_enter(struct qd_kernel *kernel, const char *function)
 {
-    if (verbose && !__atomic_exchange_n(&choice->told, 1, __ATOMIC_RELAXED))
-        fprintf(stderr, "qdkernel: %s runs %s\n", function, choice->name);
-    if (!choice->reentrant)
-        pthread_mutex_lock(&choice->lock);
+    if (verbose && !__atomic_exchange_n(&kernel->told, 1, __ATOMIC_RELAXED))
+        fprintf(stderr, "qdkernel: %s runs %s\n", function, kernel->name);
+    if (!kernel->reentrant)
+        pthread_mutex_lock(&kernel->lock);
     int before = omp_get_max_threads();
-    if (before > choice->threads)
-        omp_set_num_threads(choice->threads);
+    if (before > kernel->threads)
+        omp_set_num_threads(kernel->threads);
     return before;
 }
 
-void qd_leave(struct qd_choice *choice, int threads_before)
+void qd_leave(struct qd_kernel *kernel, int threads_before)
 {
-    if (threads_before > choice->threads)
+    if (threads_before > kernel->threads)
         omp_set_num_threads(threads_before);
-    if (!choice->reentrant)
-        pthread_mutex_unlock(&choice->lock);
+    if (!kernel->reentrant)
+        pthread_mutex_unlock(&kernel->lock);
 }
