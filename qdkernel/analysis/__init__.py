@@ -1,6 +1,7 @@
 """Numbers computed from runs: operators, repetition, comparison, seeds, lineage, speed, and how a speed is written."""
 
 from qdkernel.analysis.aggregate import Aggregate, aggregate, interquartile_mean
+from qdkernel.analysis.best import Best, best_of
 from qdkernel.analysis.carry_over import CarriedElite, CarryOver, carry_over, rank_correlation
 from qdkernel.analysis.compare import (
     CellResult,
@@ -23,6 +24,7 @@ __all__ = [
     "LARGEST",
     "MAX_ANCESTORS",
     "Aggregate",
+    "Best",
     "CarriedElite",
     "CarryOver",
     "CellResult",
@@ -34,6 +36,7 @@ __all__ = [
     "Repetition",
     "Side",
     "aggregate",
+    "best_of",
     "carry_over",
     "check_comparable",
     "compare",

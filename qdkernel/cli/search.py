@@ -33,7 +33,10 @@ def evolve(
     """Breed kernels into an archive until the budget is spent."""
     from qdkernel.commands.search.evolve import dry_run as show_plan
     from qdkernel.commands.search.evolve import evolve as run
+    from qdkernel.commands.search.series import evolve_series, is_series
 
+    if is_series(config):
+        return evolve_series(config, out, resume, set_ or [], dry_run, replay or seed_from)
     return show_plan(config, set_ or []) if dry_run else run(config, out, resume, set_ or [], replay, seed_from, trust)
 
 

@@ -8,9 +8,11 @@ from qdkernel.config.load import config_schema, dump_config, load_config
 from qdkernel.config.model import BudgetConfig, Config, MachineConfig, SelectionConfig
 from qdkernel.config.operators import check_operators
 from qdkernel.config.section import converted
+from qdkernel.config.series import EVERY, load_member, series_problems
 from qdkernel.config.stages import StageConfig, StageOrder, UntilConfig
 
 __all__ = [
+    "EVERY",
     "BudgetConfig",
     "Config",
     "EvaluatorsConfig",
@@ -27,5 +29,7 @@ __all__ = [
     "converted",
     "dump_config",
     "load_config",
+    "load_member",
     "resolve_models",
+    "series_problems",
 ]

@@ -62,7 +62,11 @@ SHIPPED = Path(__file__).resolve().parents[2] / "configs"  # of a checkout; a wh
 
 
 def load_config(
-    given: Path | Mapping[str, Plain], overrides: Sequence[str] = (), *, files_must_exist: bool = True
+    given: Path | Mapping[str, Plain],
+    overrides: Sequence[str] = (),
+    *,
+    files_must_exist: bool = True,
+    problem: str | None = None,
 ) -> Config:
     """The configuration in a YAML file, or in plain values, with ``--set`` values applied, its paths made absolute.
 
@@ -72,6 +76,7 @@ def load_config(
         given: the YAML file, or what such a file would hold.
         overrides: ``path=value`` texts, applied in order, e.g. ``budget.minutes=1``.
         files_must_exist: whether seeds and the baseline library must be there; read-only commands need neither.
+        problem: of the run, where the file is of a series and lists ``problems``.
 
     Raises:
         ConfigError: the file cannot be read, is not YAML, or does not fit; one line per mistake, each with its file
@@ -80,6 +85,9 @@ def load_config(
     source = _read_source(given) if isinstance(given, Path) else _Source(None, copy.deepcopy(dict(given)), {(): 1})
     for text in overrides:
         source.override(text)
+    if problem is not None:
+        source.data.pop("problems", None)
+        source.data["problem"] = problem
     try:
         config: Config | None = Config.model_validate_json(json.dumps(source.data))
     except ValidationError as error:

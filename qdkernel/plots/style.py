@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 SETTINGS: Mapping[str, Any] = {  # Any: matplotlib's values
@@ -42,6 +44,23 @@ def house_style() -> Iterator[None]:
 
     with style.context(["default", dict(SETTINGS)]):
         yield
+
+
+def ratio_axis(axes: Axes, ratios: Iterable[float]) -> None:
+    """Makes the x axis logarithmic, around the ratios and 1, with ticks such as 0.5, 1, 2."""
+    from matplotlib.ticker import FixedLocator, NullLocator
+
+    shown = [*ratios, 1.0]
+    low, high = 0.9 * min(shown), 1.1 * max(shown)
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    steps = (1, 1.5, 2, 3, 5, 7) if high / low < 10 else (1, 2, 5) if high / low < 1000 else (1,)
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [step * 10.0**decade for decade in decades for step in steps]
+    axes.xaxis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(lambda value, place: f"{value:g}")
+    axes.axvline(1, color=INK, linewidth=0.9)
 
 
 def write_title(figure: Figure, title: str) -> None:

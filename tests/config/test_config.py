@@ -14,6 +14,9 @@ from hypothesis import strategies as st
 from qdkernel.config import BudgetConfig, Config, config_schema, dump_config, load_config
 from qdkernel.config.model import CompilerConfig, MutatorConfig
 from qdkernel.errors import ConfigError
+from qdkernel.machine import this_machine
+from qdkernel.problems import PROBLEMS, find_problem
+from qdkernel.search import resolve_sizes
 from qdkernel.strict_yaml import dump_yaml, parse_yaml
 from tests.config.loading import LEAST, complaints, loaded
 from tests.paths import CONFIGS
@@ -109,14 +112,33 @@ def test_missing_files_are_reported_unless_nobody_needs_them(tmp_path: Path, wri
     assert load_config(write, files_must_exist=False).seeds == (tmp_path / "gone.c",)
 
 
+SERIES = [CONFIGS / "library.yaml"]
+RUNS = [path for path in sorted(CONFIGS.glob("*.yaml")) if path not in SERIES]
+
+
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
-def test_shipped_configurations_load_and_explain_every_line(path: Path) -> None:
-    load_config(path)
+def test_shipped_configurations_explain_every_line(path: Path) -> None:
     for line in path.read_text(encoding="utf-8").splitlines():
         assert "#" in line or not line.strip()
 
 
-@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", RUNS, ids=lambda path: path.stem)
+def test_shipped_configurations_of_runs_load_and_their_problems_take_their_sizes(path: Path) -> None:
+    config = load_config(path)
+    problem = find_problem(config.problem, config.accuracy)
+    sizes = resolve_sizes(config, problem, this_machine())
+    for size in sizes:
+        assert tuple(size) == problem.size_names
+        assert problem.flops(problem.scored_case(size)) > 0
+
+
+def test_every_family_of_the_library_has_a_shipped_configuration() -> None:
+    shipped = {find_problem(load_config(path).problem).folder.parent.name for path in RUNS}
+    families = {PROBLEMS[name].folder.parent.name for name in PROBLEMS}
+    assert families - shipped == set()
+
+
+@pytest.mark.parametrize("path", RUNS, ids=lambda path: path.stem)
 def test_a_dumped_configuration_loads_to_an_equal_one(path: Path, tmp_path: Path) -> None:
     config = load_config(path, ["timing.tie=1e-7", "sizes=[8, {m: 1, n: 2}]"])
     dumped = tmp_path / "config.yaml"

@@ -48,7 +48,20 @@ def evolve(
     trust: bool = False,
 ) -> int:
     """Runs a configuration; see ``qdkernel evolve --help``."""
-    config = sound_config(path, overrides)
+    return run_config(sound_config(path, overrides), path, out, resume, overrides, replay, seed_from, trust)
+
+
+def run_config(
+    config: Config,
+    path: Path,
+    out: Path | None,
+    resume: bool,
+    overrides: Sequence[str],
+    replay: Path | None = None,
+    seed_from: Path | None = None,
+    trust: bool = False,
+) -> int:
+    """Runs a sound configuration, read from ``path``; otherwise as ``evolve``."""
     if seed_from is not None:
         config = _seeded(config, seed_from)
     with contextlib.ExitStack() as stack:
@@ -73,7 +86,12 @@ def evolve(
 
 def sound_config(path: Path, overrides: Sequence[str]) -> Config:
     """The configuration with its models found in the environment, and its names checked."""
-    config = with_isa(load_config(path, overrides))
+    return checked(load_config(path, overrides))
+
+
+def checked(config: Config) -> Config:
+    """The configuration with its models found in the environment, and its names checked."""
+    config = with_isa(config)
     asked = config.models == "environment"
     config = resolve_models(config, os.environ)
     check_names(config)
