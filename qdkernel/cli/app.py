@@ -20,6 +20,7 @@ problem_app = typer.Typer(no_args_is_help=True, help="A problem of your own: wri
 
 app.command()(search.evolve)
 app.command()(search.prompt)
+app.command()(search.study)
 app.command()(read.diff)
 app.command()(host.problems)
 app.command()(host.doctor)

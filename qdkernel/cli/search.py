@@ -53,6 +53,22 @@ def prompt(
     return command(config, show, operator, run, set_ or [])
 
 
+def study(
+    config: ConfigArgument,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the study; default: studies/ and the file's name.")
+    ] = None,
+    set_: Overrides = None,
+    replay: Annotated[
+        Path | None, typer.Option(metavar="STUDY", help="Judge the replies of this study; asks no model.")
+    ] = None,
+) -> int:
+    """Ask models for routines in several ways and report how often and how fast; goes on where it stopped."""
+    from qdkernel.commands.search.study import study as command
+
+    return command(config, out, set_ or [], replay)
+
+
 def config_schema() -> int:
     """Print the JSON Schema of a configuration file."""
     from qdkernel.commands.search.config import schema

@@ -1,6 +1,6 @@
 """Configuration: YAML to typed settings, with file and line in every message."""
 
-from qdkernel.config.environment import resolve_models
+from qdkernel.config.environment import environment_models, resolve_models
 from qdkernel.config.evaluators import EvaluatorsConfig
 from qdkernel.config.foreign import check_foreign
 from qdkernel.config.llm import LlmConfig, ModelConfig
@@ -10,6 +10,7 @@ from qdkernel.config.operators import check_operators
 from qdkernel.config.section import converted
 from qdkernel.config.series import EVERY, load_member, series_problems
 from qdkernel.config.stages import StageConfig, StageOrder, UntilConfig
+from qdkernel.config.study import StudyConfig, Way, load_study
 
 __all__ = [
     "EVERY",
@@ -22,14 +23,18 @@ __all__ = [
     "SelectionConfig",
     "StageConfig",
     "StageOrder",
+    "StudyConfig",
     "UntilConfig",
+    "Way",
     "check_foreign",
     "check_operators",
     "config_schema",
     "converted",
     "dump_config",
+    "environment_models",
     "load_config",
     "load_member",
+    "load_study",
     "resolve_models",
     "series_problems",
 ]

@@ -42,10 +42,18 @@ def resolve_models(config: Config, environ: Mapping[str, str]) -> Config:
     """
     if config.models != "environment":
         return config
+    return config.model_copy(update={"models": environment_models(environ)})
+
+
+def environment_models(environ: Mapping[str, str]) -> tuple[ModelConfig, ...]:
+    """The model that environment variables describe, as ``resolve_models`` reads them, or none.
+
+    Raises:
+        ConfigError: a model that is only half described, or a value that does not fit.
+    """
     given = {name: value for name, value in environ.items() if value.strip()}
     asked = [name for name in ("QDKERNEL_BASE_URL", "QDKERNEL_MODEL", "QDKERNEL_API_KEY") if name in given]
-    models = (_model(given, asked),) if asked else ()
-    return config.model_copy(update={"models": models})
+    return (_model(given, asked),) if asked else ()
 
 
 def _model(given: Mapping[str, str], asked: Sequence[str]) -> ModelConfig:

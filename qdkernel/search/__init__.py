@@ -15,16 +15,21 @@ from qdkernel.search.environment import (
     with_isa,
 )
 from qdkernel.search.history import elite_of
-from qdkernel.search.llm import recorded_lessons
+from qdkernel.search.llm import BackOff, BudgetedCall, EndpointStatus, TokenBudget, Usage, recorded_lessons
 from qdkernel.search.loop import Evaluations
 from qdkernel.search.stages import plan_of
 
 __all__ = [
     "BUSY_HOST",
     "Assembled",
+    "BackOff",
+    "BudgetedCall",
+    "EndpointStatus",
     "Evaluations",
     "NodeGroup",
     "RunEnvironment",
+    "TokenBudget",
+    "Usage",
     "assemble",
     "calibrated",
     "check_names",
