@@ -14,6 +14,7 @@ from qdkernel.errors import ConfigError, QdkernelError
 from tests.backends.clusters import dask_cluster, identity
 from tests.backends.conformance import BackendConformance
 
+pytestmark = pytest.mark.slow  # engines of their own
 pytest.importorskip("distributed", reason="needs Dask: pip install 'qdkernel[dask]'")
 
 

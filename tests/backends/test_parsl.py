@@ -12,6 +12,7 @@ from tests.backends.clusters import identity
 from tests.backends.conformance import BackendConformance
 from tests.paths import ROOT
 
+pytestmark = pytest.mark.slow  # engines of their own
 pytest.importorskip("parsl", reason="needs Parsl: pip install 'qdkernel[parsl]'")
 
 

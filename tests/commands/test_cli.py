@@ -140,6 +140,7 @@ def test_check_of_a_bad_kernel_gives_its_outcome_and_exit_code_1(tmp_path: Path)
     assert "conflicting types" in done.stdout
 
 
+@pytest.mark.slow
 def test_doctor_asks_the_model_in_the_environment_for_a_kernel_and_tells_what_came() -> None:
     with ModelServer(in_turn("hello", REPLIES["good"], FAILURES["full-context"])) as server:
         named = {"QDKERNEL_BASE_URL": server.base_url, "QDKERNEL_MODEL": "scripted"}

@@ -47,6 +47,7 @@ def test_a_message_shows_hostile_names_and_obeys_none_of_them(tmp_path: Path) ->
     assert all(char.isprintable() or char == "\n" for char in done.stderr)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "said"),
     [

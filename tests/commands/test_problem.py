@@ -32,6 +32,7 @@ def change(file: Path, before: str, after: str) -> None:
     file.write_text(text.replace(before, after))
 
 
+@pytest.mark.slow
 def test_the_example_of_the_page_is_ready_to_search(example: Path) -> None:
     done = run("problem", "check", str(example))
     assert done.returncode == 0, done.stdout + done.stderr

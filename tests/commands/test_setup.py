@@ -85,6 +85,7 @@ def test_a_run_whose_own_seed_fails_stops_with_exit_code_1(tmp_path: Path) -> No
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_wide_intrinsics_on_a_machine_without_them_are_one_line() -> None:
     file = str(CASES / "kernels" / "g02_mm_malloc_avx512.c")
     done = run("check", file, "--problem", "dgemm", "--set", "sizes=[48]", QDKERNEL_ISA="avx2")

@@ -112,6 +112,7 @@ UNJUDGED = {"drops_nan", "skips_zero_factors"}
 NUMERIC = ("flush_", "float_", "skip", "strassen", "ignores_", "assumes_", "drops_")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [p for p in CHEATS if p.stem.startswith(NUMERIC)], ids=lambda path: path.stem)
 def test_the_normwise_rule_admits_fast_algorithms_and_nothing_else(path: Path, spec: EvaluationSpec) -> None:
     found = perform(EvaluationTask(dataclasses.replace(spec, accuracy="normwise"), Kernel(source(path))))
@@ -121,6 +122,7 @@ def test_the_normwise_rule_admits_fast_algorithms_and_nothing_else(path: Path, s
         assert found.outcome in expected(path), f"{found.outcome}: {found.detail}"
 
 
+@pytest.mark.slow
 @pytest.mark.isa_dependent
 @pytest.mark.parametrize("path", HONEST, ids=lambda path: path.stem)
 def test_an_honest_kernel_that_looks_odd_is_ok(path: Path, spec: EvaluationSpec) -> None:

@@ -52,6 +52,7 @@ def is_chat(messages: Any) -> bool:
     return bool(messages) and all(set(one) == {"role", "content"} and one["content"] for one in messages)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TABLES)
 def test_datasets_opens_every_table_by_the_card(name: str, runs: list[Path], tmp_path: Path) -> None:
     pytest.importorskip("datasets")

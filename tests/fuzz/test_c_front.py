@@ -69,6 +69,7 @@ def check(report: Report, cases: int, objects: Path, folder: Path) -> None:
     assert report.peak_bytes < PEAK_BYTES
 
 
+@pytest.mark.slow
 def test_damaged_sources_and_objects_end_in_a_verdict(objects: Path, tmp_path: Path) -> None:
     check(run_campaign(1500, SEED, objects), 1500, objects, tmp_path)
 
@@ -107,6 +108,7 @@ FLOODS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FLOODS)
 def test_a_flood_meets_its_deadline(name: str, tmp_path: Path) -> None:
     head, unit = FLOODS[name]
@@ -237,6 +239,7 @@ TWISTED = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "code",
     [

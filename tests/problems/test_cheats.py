@@ -36,6 +36,7 @@ def name(path: Path) -> str:
     return f"{path.parent.name}-{path.stem}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", CHEATS, ids=name)
 def test_a_cheat_is_stopped_as_its_header_says(path: Path, contexts: dict[str, EvaluationContext]) -> None:
     header = HEADER.match(path.read_text())

@@ -21,6 +21,7 @@ def one_precision(at: int, file: Path) -> str:
     return names[at % len(names)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [one_precision(at, file) for at, file in enumerate(DECLARED)])
 def test_a_declared_problem_can_be_trusted(name: str, tmp_path: Path) -> None:
     (tmp_path / "scratch").mkdir()

@@ -110,6 +110,7 @@ SEED_FILES = [
 ]
 
 
+@pytest.mark.slow
 @needs_gcc
 @pytest.mark.parametrize(("problem", "file"), SEED_FILES, ids=[file for _, file in SEED_FILES])
 def test_every_seed_is_right_on_every_case_with_default_and_extreme_constants(

@@ -28,6 +28,7 @@ def kernels(records: list[Record]) -> list[str]:
     return [record.proposal.kernel.id for record in records]
 
 
+@pytest.mark.slow
 def test_a_search_proposes_recorded_kernels_only_and_each_has_its_recorded_objective(tmp_path: Path) -> None:
     with new_run(tmp_path) as folder:
         seed, *records = searched(folder, 60)
@@ -38,6 +39,7 @@ def test_a_search_proposes_recorded_kernels_only_and_each_has_its_recorded_objec
         assert (record.evaluation.objective, record.evaluation.cell) == (known.timing.gflops, known.cell)
 
 
+@pytest.mark.slow
 def test_the_archive_of_a_search_is_filled_for_one_thread_and_each_elite_is_nearly_the_fastest_evaluated(
     tmp_path: Path,
 ) -> None:
@@ -53,6 +55,7 @@ def test_the_archive_of_a_search_is_filled_for_one_thread_and_each_elite_is_near
             assert record.evaluation.objective <= 1.015 * elite  # the tie width: less is not won
 
 
+@pytest.mark.slow
 def test_the_same_seed_proposes_the_same_kernels_and_another_seed_others(tmp_path: Path) -> None:
     logs = []
     for number, seed in enumerate((3, 3, 4)):

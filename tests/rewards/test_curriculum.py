@@ -55,6 +55,7 @@ def test_settings_out_of_range_are_refused(settings: dict[str, Any], message: st
         Curriculum(["blocking"], **settings)
 
 
+@pytest.mark.slow
 def test_trls_data_set_gives_the_prompts_of_the_stage_that_the_judged_kernels_have_reached(judge: LocalJudge) -> None:
     pytest.importorskip("datasets")
     reward = Reward(judge, curriculum=Curriculum(["simd", "threads"], success=0.5, window=2))

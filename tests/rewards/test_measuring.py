@@ -133,6 +133,7 @@ def test_a_killed_worker_costs_no_verdict(judge: LocalJudge) -> None:
     assert [verdict.ending for verdict in verdicts] == [Ending.OK] * 6
 
 
+@pytest.mark.slow
 def test_memory_is_bounded_and_an_old_kernel_is_measured_anew(config: Config) -> None:
     judge = LocalJudge.open(config)
     judge.measuring._memory = 2

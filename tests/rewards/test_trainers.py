@@ -54,6 +54,7 @@ def unreachable() -> Reward:
     return Reward("http://127.0.0.1:9", patience_s=0.1)
 
 
+@pytest.mark.slow
 def test_trl_calls_by_keyword_with_messages_and_columns(reward: Reward) -> None:
     logged: dict[str, float] = {}
     found = reward.trl_reward(

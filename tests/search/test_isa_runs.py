@@ -63,6 +63,7 @@ def test_a_level_of_the_environment_is_kept_in_the_run_and_reaches_every_command
     assert "another machine or instruction-set level" in resumed.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.isa("sse2")
 def test_every_command_takes_the_level_of_the_environment(tmp_path: Path) -> None:
     lowered = environment(QDKERNEL_ISA="sse2")

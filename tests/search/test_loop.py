@@ -73,6 +73,7 @@ def test_every_command_reads_the_run(small_run: tuple[Path, subprocess.Completed
     assert (tmp_path / "plots" / "archive.png").exists()
 
 
+@pytest.mark.slow
 def test_an_export_can_time_elites_again_first_and_leaves_the_run_as_it_was(
     small_run: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
@@ -90,6 +91,7 @@ def test_an_export_can_time_elites_again_first_and_leaves_the_run_as_it_was(
     assert all(new["timing"]["per_size"] != record["timing"]["per_size"] for record, new in changed)
 
 
+@pytest.mark.slow
 def test_bench_times_elites_again_and_reports_the_agreed_form(
     small_run: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:

@@ -37,6 +37,7 @@ def test_a_failing_endpoint_backs_off_and_the_run_goes_on_without_it(tmp_path: P
     assert "the run continues without it" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_run_whose_only_model_refuses_its_key_stops_with_that_reason(tmp_path: Path) -> None:
     run = tmp_path / "run"
     with ModelServer(in_turn(FAILURES["no-key"])) as server:
@@ -152,6 +153,7 @@ def test_a_model_that_is_not_asked_any_more_does_not_back_off(tmp_path: Path) ->
     assert "backs off" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_prompt_that_fits_into_no_budget_ends_the_run_instead_of_being_composed_again_and_again(
     tmp_path: Path,
 ) -> None:

@@ -41,6 +41,7 @@ def test_a_model_and_the_built_in_operators_breed_together(tmp_path: Path) -> No
     assert KEY.encode() not in everything + done.stdout.encode() + done.stderr.encode()
 
 
+@pytest.mark.slow
 def test_without_a_model_in_the_environment_one_line_says_so(tmp_path: Path) -> None:
     done = evolve(tmp_path / "run", EVALUATIONS, "budget.evaluations=2")
     said = [line for line in done.stderr.splitlines() if "no model" in line]
@@ -49,6 +50,7 @@ def test_without_a_model_in_the_environment_one_line_says_so(tmp_path: Path) -> 
     ]
 
 
+@pytest.mark.slow
 def test_a_model_in_the_environment_is_asked(tmp_path: Path) -> None:
     run = tmp_path / "run"
     with ModelServer(lambda body, number: reply(kernel(number % 15 + 2))) as server:
@@ -58,6 +60,7 @@ def test_a_model_in_the_environment_is_asked(tmp_path: Path) -> None:
     assert {r.model for r in by_model(run)} == {"local"}
 
 
+@pytest.mark.slow
 def test_a_wrong_kernel_is_mended_in_the_same_conversation_and_counted_apart(tmp_path: Path) -> None:
     run = tmp_path / "run"
     script = by_operator({"result is wrong": REPLIES["mends-wrong"], "": REPLIES["wrong"]})
@@ -200,6 +203,7 @@ def test_replies_for_a_wider_machine_do_not_compile_and_the_run_goes_on(tmp_path
     assert not [text for text in told if re.search(r"(?:256|512)[- ]bit|avx-?(?:2|512)", text, re.IGNORECASE)]
 
 
+@pytest.mark.slow
 def test_a_kernel_outside_its_stage_is_an_outcome_and_never_an_elite(tmp_path: Path) -> None:
     run = tmp_path / "run"
     threaded = kernel().replace("    for (int i = 0", "#pragma omp parallel for\n    for (int i = 0")

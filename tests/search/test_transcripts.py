@@ -34,6 +34,7 @@ def kernel_of(file: Path) -> Kernel:
     return ending.proposal.kernel
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", [pytest.param(f, marks=NEEDS.get(f.stem, ()), id=f.stem) for f in KERNELS])
 def test_a_models_kernel_ends_as_an_evaluation(file: Path, context: EvaluationContext) -> None:
     evaluation = evaluate(context, kernel_of(file))
@@ -44,6 +45,7 @@ def test_a_models_kernel_ends_as_an_evaluation(file: Path, context: EvaluationCo
         assert evaluation.outcome in (Outcome.OK, Outcome.POLICY_VIOLATION)
 
 
+@pytest.mark.slow
 @pytest.mark.isa("sse2")
 @pytest.mark.parametrize("file", [f for f in KERNELS if f.stem in NEEDS], ids=lambda file: file.stem)
 def test_a_models_kernel_for_a_wider_machine_does_not_compile_here(file: Path, tmp_path: Path) -> None:

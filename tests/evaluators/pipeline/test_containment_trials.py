@@ -15,6 +15,7 @@ from tests.conftest import make_spec
 needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
 
 
+@pytest.mark.slow
 @needs_gcc
 def test_every_hostile_kernel_is_stopped_and_seccomp_and_limits_are_needed(tmp_path: Path) -> None:
     trials = run_trials(make_spec(tmp_path))

@@ -84,6 +84,7 @@ def test_an_incumbent_that_is_late_in_two_duels_has_lost_its_cell(tmp_path: Path
     assert second.duel.fault.detail.startswith("it was stopped in 2 duels in a row: not done after 0.5 s")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("failing", ["*(volatile int *)8 = 1;", ""], ids=["crashes", "is wrong"])
 def test_an_incumbent_that_fails_in_a_duel_has_lost_it(failing: str, context: EvaluationContext) -> None:
     found = evaluate(context, Kernel(naive()))

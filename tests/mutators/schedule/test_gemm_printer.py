@@ -55,6 +55,7 @@ def compiled(tmp_path: Path, genome: Genome, function: str) -> Path:
     return target
 
 
+@pytest.mark.slow
 @needs_gcc
 @pytest.mark.parametrize("function", ["dgemm", "sgemm"])
 @pytest.mark.parametrize("name", GENOMES)
@@ -69,6 +70,7 @@ def test_a_printed_kernel_compiles_cleanly_and_computes_the_product(name: str, f
     assert (done.returncode, done.stdout) == (0, "")
 
 
+@pytest.mark.slow
 @needs_gcc
 @needs_objdump
 @pytest.mark.parametrize("name", [pytest.param(name, marks=NEEDS.get(GENOMES[name].width, ())) for name in GENOMES])
