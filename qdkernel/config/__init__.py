@@ -1,5 +1,6 @@
 """Configuration: YAML to typed settings, with file and line in every message."""
 
+from qdkernel.config.agents import AGENT, AgentConfig
 from qdkernel.config.environment import environment_models, resolve_models
 from qdkernel.config.evaluators import EvaluatorsConfig
 from qdkernel.config.foreign import check_foreign
@@ -13,7 +14,9 @@ from qdkernel.config.stages import StageConfig, StageOrder, UntilConfig
 from qdkernel.config.study import StudyConfig, Way, load_study
 
 __all__ = [
+    "AGENT",
     "EVERY",
+    "AgentConfig",
     "BudgetConfig",
     "Config",
     "EvaluatorsConfig",

@@ -1,7 +1,7 @@
 """What a configuration from a run folder may name without the user's consent: such a folder may come from elsewhere.
 
-The compiler's command, some of its flags (``-fplugin``, ``-B``, ``-specs``) and a baseline library are programs that
-run uncontained, so a folder that was copied from elsewhere must not choose them.
+The compiler's command, some of its flags (``-fplugin``, ``-B``, ``-specs``), a baseline library and an agent are
+programs that a user chooses, so a folder that was copied from elsewhere must not choose them.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def check_foreign(config: Config, overrides: Sequence[str], folder: Path) -> Non
         folder: for messages.
 
     Raises:
-        ConfigError: it names a compiler other than gcc or cc, a flag that is not known to be harmless, a library or
-            evaluators on a cluster.
+        ConfigError: it names a compiler other than gcc or cc, a flag that is not known to be harmless, a library,
+            evaluators on a cluster or an agent.
     """
     own = {text.partition("=")[0].strip() for text in overrides}
     found = []
@@ -45,12 +45,14 @@ def check_foreign(config: Config, overrides: Sequence[str], folder: Path) -> Non
         found.append(("baseline.library", str(config.baseline.library)))
     if config.evaluators.distributed and not any(text.startswith("evaluators") for text in own):
         found.append(("evaluators.backend", config.evaluators.backend))
+    if any(mutator.agent for mutator in config.mutators) and not any(text.startswith("mutators") for text in own):
+        found.append(("mutators", "agent"))
     if found:
         named = ", ".join(f"{entry} {value!r}" for entry, value in found)
         raise ConfigError(
             f"{folder}: its configuration names what would run uncontained: {named}; expected the compiler gcc or cc, "
-            "flags that begin with -O, -m, -f, -g or -std, no library and no evaluators on a cluster; name them "
-            "yourself with --set, or pass --trust (load: trust=True) if the folder is yours"
+            "flags that begin with -O, -m, -f, -g or -std, no library, no evaluators on a cluster and no agent; name "
+            "them yourself with --set, or pass --trust (load: trust=True) if the folder is yours"
         )
 
 

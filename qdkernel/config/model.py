@@ -6,8 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
+from qdkernel.config.agents import AGENT, AgentConfig
 from qdkernel.config.evaluators import EvaluatorsConfig
 from qdkernel.config.llm import LlmConfig, ModelConfig, Models
 from qdkernel.config.section import PositiveFloat, PositiveInt, Probability, Section, Word, mistake, repeated
@@ -128,14 +137,33 @@ def _describe_operators(schema: dict[str, Any]) -> None:  # Any: JSON schema
     schema["description"] = f"The operator: {names_in_words()}."
 
 
-class MutatorConfig(Section):
-    """One operator that proposes kernels, and its share of the proposals."""
+class MutatorConfig(AgentConfig):
+    """One operator that proposes kernels, and its share of the proposals; an agent has settings of its own."""
 
     name: Word = Field(json_schema_extra=_describe_operators)
     weight: PositiveFloat = Field(
         default=1.0,
         description="Share of the proposals relative to the other operators, until results are in; 1 for equal ones.",
     )
+
+    @model_validator(mode="after")
+    def _agent_has_settings(self) -> Self:
+        if self.name == AGENT and not self.command:
+            raise mistake(f"expected command with name: {AGENT}, e.g. command: [my-agent, TASK.md]")
+        for name, field in AgentConfig.model_fields.items():
+            if self.name != AGENT and getattr(self, name) != field.default:
+                raise mistake(f"expected {name} with name: {AGENT} only, got it with name: {self.name}; remove it")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_foreign_settings(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:  # Any: JSON
+        values: dict[str, Any] = serialize(self)
+        return values if self.name == AGENT else {name: values[name] for name in ("name", "weight")}
+
+    @property
+    def agent(self) -> AgentConfig | None:
+        """The settings of an agent; ``None`` for any other operator."""
+        return self if self.name == AGENT else None
 
 
 def _each_once(mutators: tuple[MutatorConfig, ...]) -> tuple[MutatorConfig, ...]:

@@ -12,7 +12,16 @@ from qdkernel.mutators.contract import (
     Sweep,
 )
 from qdkernel.mutators.llm.prompts import MODEL_OPERATORS, ModelOperator
-from qdkernel.mutators.registry import BUILT_IN, MUTATORS, OPERATORS, SEED, BuiltInOperator, Operator, names_in_words
+from qdkernel.mutators.registry import (
+    BUILT_IN,
+    MUTATORS,
+    OPERATORS,
+    SEED,
+    AgentOperator,
+    BuiltInOperator,
+    Operator,
+    names_in_words,
+)
 
 __all__ = [
     "BUILT_IN",
@@ -20,6 +29,7 @@ __all__ = [
     "MUTATORS",
     "OPERATORS",
     "SEED",
+    "AgentOperator",
     "Attempt",
     "Brief",
     "BuiltInOperator",

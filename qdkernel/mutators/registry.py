@@ -28,8 +28,23 @@ class BuiltInOperator:
     kind: Literal["built-in"] = "built-in"
 
 
-Operator = BuiltInOperator | ModelOperator
-"""A declaration; ``kind`` tells whether it needs a model."""
+@dataclass(frozen=True)
+class AgentOperator:
+    """A program of the user's that edits a kernel in a folder.
+
+    Attributes:
+        name: registry name, as in a configuration.
+        help: what it does, a phrase.
+        kind: tells it from the others.
+    """
+
+    name: str
+    help: str
+    kind: Literal["agent"] = "agent"
+
+
+Operator = BuiltInOperator | ModelOperator | AgentOperator
+"""A declaration; ``kind`` tells whether it needs a model, or a program."""
 
 
 OPERATORS: Mapping[str, Operator] = by_name(
@@ -37,6 +52,7 @@ OPERATORS: Mapping[str, Operator] = by_name(
         BuiltInOperator("schedule", "prints kernels from a genome of scheduling choices", ScheduleMutator),
         BuiltInOperator("tune", "changes the constants that a kernel declares tunable", TuneMutator),
         *MODEL_OPERATORS.values(),
+        AgentOperator("agent", "a command-line agent edits an elite in a contained folder"),
     ]
 )
 """Every operator that a configuration can list."""
@@ -54,8 +70,9 @@ BUILT_IN = frozenset({SEED, *MUTATORS})
 
 
 def names_in_words() -> str:
-    """The operators with their help, for help texts: ``schedule (...), tune (...); with a model edit (...), ...``."""
+    """The operators with their help, for help texts: ``schedule (...), ...; with a model also edit (...), ...``."""
     built_in, model = (
         ", ".join(f"{name} ({OPERATORS[name].help})" for name in names) for names in (MUTATORS, MODEL_OPERATORS)
     )
-    return f"{built_in}; with a model also {model}"
+    agent = OPERATORS["agent"]
+    return f"{built_in}; with a model also {model}; with a command also {agent.name} ({agent.help})"

@@ -11,9 +11,11 @@ import numpy as np
 from qdkernel.archives import KernelArchive
 from qdkernel.config import Config, ModelConfig, converted
 from qdkernel.core import Arm, StopReason
+from qdkernel.evaluators.toolchain import build_native
 from qdkernel.llm import Endpoint, EndpointSpec
 from qdkernel.mutators import MODEL_OPERATORS, MUTATORS
 from qdkernel.runs import RunFolder
+from qdkernel.search.agents import AgentSessions
 from qdkernel.search.briefs import BriefFactory
 from qdkernel.search.credit import PlayLedger
 from qdkernel.search.environment import RunEnvironment
@@ -38,6 +40,7 @@ class Assembled:
     say: Say
     session: LLMSession | None = None
     stopping: threading.Event | None = None
+    agent: AgentSessions | None = None
 
     def stop(self) -> None:
         """Ends the run once what is under way is done; may be called from a signal handler."""
@@ -47,6 +50,8 @@ class Assembled:
 
     def close(self, patience_s: float = _PATIENCE_S) -> None:
         """Commits the replies that come within ``patience_s`` seconds, and ends all other requests."""
+        if self.agent:
+            self.agent.close()
         if self.stopping:
             self.stopping.set()  # no retries any more
         if self.session:
@@ -84,21 +89,24 @@ def assemble(
     parts = _parts(environment)
     for name in parts.stages.skipped if parts.stages else ():
         say(f"stage {name} is skipped: it asks for SIMD widths that this machine does not have")
-    if not config.known_models:
-        proposer = parts.proposer(environment, folder, None)
-        return Assembled(Evolution(environment, folder, archive, proposer, lambda: None, show, backend), say)
-    stopping = threading.Event()
     budget = TokenBudget(config.budget, _spent_before(folder))
+    agent = _agent(environment, budget, say)
+    if not config.known_models:
+        proposer = parts.proposer(environment, folder, None, agent)
+        evolution = Evolution(environment, folder, archive, proposer, lambda: None, show, backend)
+        return Assembled(evolution, say, agent=agent)
+    stopping = threading.Event()
     endpoints = {model.name: Endpoint(endpoint_spec(model), wait=stopping.wait) for model in config.known_models}
     dispatcher = LLMDispatcher(folder, endpoints, budget, environment.problem.name, config.llm, say)
 
     session = parts.session(config, dispatcher, folder)
-    proposer = parts.proposer(environment, folder, session)
+    proposer = parts.proposer(environment, folder, session, agent)
 
     def spent() -> StopReason | None:
         return dispatcher.lacking() if not dispatcher.under_way and not session.num_ready else None
 
-    return Assembled(Evolution(environment, folder, archive, proposer, spent, show, backend), say, session, stopping)
+    evolution = Evolution(environment, folder, archive, proposer, spent, show, backend)
+    return Assembled(evolution, say, session, stopping, agent)
 
 
 @dataclass(frozen=True)
@@ -120,10 +128,11 @@ class _Parts:
             config.llm, dispatcher, folder, self.history, self.plays, arms, self.briefs, prompts, self.rng
         )
 
-    def proposer(self, environment: RunEnvironment, folder: RunFolder, session: LLMSession | None) -> Proposer:
-        return Proposer(
-            environment, folder, self.history, self.policy, self.plays, self.stages, self.briefs, session, self.rng
-        )
+    def proposer(
+        self, environment: RunEnvironment, folder: RunFolder, session: LLMSession | None, agent: AgentSessions | None
+    ) -> Proposer:
+        parts = (self.history, self.policy, self.plays, self.stages, self.briefs)
+        return Proposer(environment, folder, *parts, session, self.rng, agent)
 
 
 def _parts(environment: RunEnvironment) -> _Parts:
@@ -138,11 +147,20 @@ def _parts(environment: RunEnvironment) -> _Parts:
     return _Parts(history, policy, weights, plays, stages, briefs, rng)
 
 
+def _agent(environment: RunEnvironment, budget: TokenBudget, say: Say) -> AgentSessions | None:
+    """The sessions of the configuration's agent; ``None`` without one."""
+    settings = next((mutator.agent for mutator in environment.config.mutators if mutator.agent), None)
+    if settings is None:
+        return None
+    built = build_native(environment.toolchain, environment.problem)
+    return AgentSessions(environment.config, settings, environment.toolchain, built, budget, say)
+
+
 def arms_of(config: Config) -> dict[Arm, float]:
     """Every operator with every model it can use, and its weight; model operators are left out without a model."""
     arms: dict[Arm, float] = {}
     for mutator in config.mutators:
-        if mutator.name in MUTATORS:
+        if mutator.name in MUTATORS or mutator.agent:
             arms[Arm(mutator.name)] = mutator.weight
         else:
             weight = mutator.weight * MODEL_OPERATORS[mutator.name].prior

@@ -36,7 +36,7 @@ from qdkernel.evaluators.pipeline import (
 )
 from qdkernel.evaluators.toolchain import CompileLimits, Toolchain, check_flags, find_toolchain
 from qdkernel.machine import CoreLock, Machine, flags_of, free_bytes, this_machine
-from qdkernel.mutators import MODEL_OPERATORS, MUTATORS, Mutator
+from qdkernel.mutators import MUTATORS, OPERATORS, Mutator
 from qdkernel.problems import find_problem
 from qdkernel.runs import (
     BaselineRecord,
@@ -203,7 +203,7 @@ def check_names(config: Config) -> None:
         ConfigError: the problem has no such rule of accuracy.
     """
     find_problem(config.problem, config.accuracy)
-    known = {*MUTATORS, *MODEL_OPERATORS}
+    known = set(OPERATORS)
     for mutator in config.mutators:
         if mutator.name not in known:
             raise unknown("mutator", mutator.name, known)

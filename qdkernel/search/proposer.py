@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from qdkernel.config import AGENT
 from qdkernel.core import (
     Arm,
     Evaluation,
@@ -22,6 +23,7 @@ from qdkernel.core import (
 from qdkernel.evaluators.pipeline import Accept
 from qdkernel.mutators import Brief, Mutator
 from qdkernel.runs import EventKind, RunFolder
+from qdkernel.search.agents import AgentSessions
 from qdkernel.search.briefs import BriefFactory
 from qdkernel.search.credit import PlayLedger
 from qdkernel.search.environment import RunEnvironment, seed_kernels
@@ -31,7 +33,7 @@ from qdkernel.search.policies import MapElites, SelectionPolicy
 from qdkernel.search.screening import Screening
 from qdkernel.search.source import PendingProposal
 from qdkernel.search.stages import StageSchedule
-from qdkernel.search.state import PolicyState, SearchState, load_state, stored
+from qdkernel.search.state import AgentState, PolicyState, SearchState, load_state, stored
 from qdkernel.search.sweeps import Sweeps
 
 _TRIES = 32  # draws, all of them of kernels seen before, after which an operator is taken to have nothing new
@@ -50,6 +52,7 @@ class Proposer:
         briefs: for the built-in operators.
         session: the conversations with models; ``None`` without models.
         rng: of all proposals.
+        agent: the sessions of an agent; ``None`` without one.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class Proposer:
         briefs: BriefFactory,
         session: LLMSession | None,
         rng: np.random.Generator,
+        agent: AgentSessions | None = None,
     ) -> None:
         config = environment.config
         self._environment = environment
@@ -73,6 +77,7 @@ class Proposer:
         self._stages = stages
         self._briefs = briefs
         self._session = session
+        self._agent = agent
         self._rng = rng
         self._screening = Screening()
         # The other policies are there to be compared with: nothing but their choice of parents decides.
@@ -88,7 +93,9 @@ class Proposer:
 
     @property
     def waiting(self) -> bool:
-        """Whether a model may still answer."""
+        """Whether a model may still answer, or an agent is at work."""
+        if self._agent is not None and self._agent.under_way:
+            return True
         return self._session is not None and self._session.may_propose
 
     @property
@@ -102,6 +109,8 @@ class Proposer:
         if self._session:
             self._session.poll()
             self._session.ask(least_ready=self._environment.workers + 1)
+        if self._agent:
+            self._agent.poll(self._briefs.brief)
         pending = next(self._first, None) or self._sweep() or self._play()
         if pending is not None:
             self._seen.add(pending.proposal.kernel.id)
@@ -153,7 +162,8 @@ class Proposer:
             plays=self._plays.state(),
             stage=self._stages.state() if self._stages else None,
         )
-        return stored(state) | (stored(self._session.prompts.state()) if self._session else {})
+        models = stored(self._session.prompts.state()) if self._session else {}
+        return stored(state) | models | (stored(self._agent.state()) if self._agent else {})
 
     def restore(self) -> None:
         """Continues from the state in the run's folder; a new run starts with its seeds.
@@ -171,6 +181,8 @@ class Proposer:
                 self._stages.restore(state.stage)
         if self._session:
             self._session.resume()
+        if self._agent and (agents := load_state(self._folder, AgentState)) is not None:
+            self._agent.restore(agents)
         self._first = itertools.chain(self._left_over(), self._seeds())
 
     def _record(self, proposal: Proposal, evaluation: Evaluation, placement: Placement, gain: float) -> None:
@@ -205,12 +217,17 @@ class Proposer:
     def _play(self) -> PendingProposal | None:
         """What the bandit chooses among the built-in operators and the models' proposals that wait."""
         ready = self._session.ready_arms() if self._session else []
-        arms = [*self._mutators, *ready]
+        agents = [Arm(AGENT)] if self._agent and self._agent.ready else []
+        arms = [*self._mutators, *ready, *agents]
         while arms:
             arm = self._plays.choose(arms, self._rng)
             if self._session and arm in ready:
                 waiting = self._session.pop(arm)
                 return replace(waiting, accept=self._accept(waiting.proposal))
+            if self._agent and arm in agents:
+                proposal = self._agent.pop()
+                play = self._plays.begin(arm, proposal.provenance.parent_cell)
+                return PendingProposal(proposal, accept=self._accept(proposal), play=play)
             pending = self._propose(arm)
             if pending is not None:
                 return pending

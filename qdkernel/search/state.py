@@ -100,10 +100,28 @@ class PromptState(_Part):
     skills: dict[str, Any] = {}  # Any: JSON
 
 
-State = TypeVar("State", SearchState, PromptState)
+class AgentState(_Part):
+    """Sessions of the run's agent.
+
+    Attributes:
+        version: of this layout.
+        sessions: begun so far.
+        usd: US dollars booked for them.
+        notes: what the agent has noted for later ones.
+    """
+
+    key: ClassVar[str] = "agent"
+
+    version: Literal[1] = 1
+    sessions: int
+    usd: float
+    notes: str
 
 
-def stored(*states: SearchState | PromptState) -> dict[str, Any]:  # Any: JSON
+State = TypeVar("State", SearchState, PromptState, AgentState)
+
+
+def stored(*states: SearchState | PromptState | AgentState) -> dict[str, Any]:  # Any: JSON
     """The states as a run folder commits them, by key."""
     return {state.key: state.model_dump() for state in states}
 

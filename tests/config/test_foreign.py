@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from qdkernel.config import BudgetConfig, Config, check_foreign
+from qdkernel.config import BudgetConfig, Config, check_foreign, load_config
 from qdkernel.errors import ConfigError
 
 FOLDER = Path("runs/theirs")
@@ -45,6 +45,15 @@ def test_a_compiler_that_is_not_gcc_or_cc_by_name_is_refused(command: str) -> No
     with pytest.raises(ConfigError, match="runs/theirs: its configuration names what would run uncontained"):
         check_foreign(compiled(command=command), ("budget.minutes=1",), FOLDER)
     check_foreign(compiled(command=command), (f"compiler.command={command}",), FOLDER)
+
+
+def test_an_agent_passes_only_when_the_command_line_names_it() -> None:
+    config = load_config(
+        {"problem": "dgemm", "budget": {"minutes": 1}, "mutators": [{"name": "agent", "command": ["x"]}]}
+    )
+    with pytest.raises(ConfigError, match="mutators 'agent'"):
+        check_foreign(config, (), FOLDER)
+    check_foreign(config, ("mutators=[{name: agent, command: [x]}]",), FOLDER)
 
 
 def test_a_library_passes_only_when_the_command_line_names_it() -> None:

@@ -28,13 +28,22 @@ KNOWN = (
         ),
         (
             "mutators:\n  - nmae: tune\n    name: tune",
-            "run.yaml:4: mutators[0].nmae: no key 'nmae'; did you mean 'name'? (known: name, weight)",
+            "run.yaml:4: mutators[0].nmae: no key 'nmae'; did you mean 'name'? (known: command, "
+            "env, memory_mb, minutes, name, network, readable, sessions, usd, weight)",
         ),
         ("mutators: [{name: tune, weight: 0}]", "run.yaml:3: mutators[0].weight: expected a number > 0, got 0"),
         (
             "mutators: []",
-            "run.yaml:3: mutators: expected a non-empty list, each entry a mapping with the keys name, weight, "
-            "got an empty list",
+            "run.yaml:3: mutators: expected a non-empty list, each entry a mapping with the keys command, "
+            "minutes, sessions, usd, network, env, readable, memory_mb, name, weight, got an empty list",
+        ),
+        (
+            "mutators: [{name: agent}]",
+            "run.yaml:3: mutators[0]: expected command with name: agent, e.g. command: [my-agent, TASK.md]",
+        ),
+        (
+            "mutators: [{name: tune, minutes: 3}]",
+            "run.yaml:3: mutators[0]: expected minutes with name: agent only, got it with name: tune; remove it",
         ),
         (
             "mutators: [{name: tune}, {name: tune}]",

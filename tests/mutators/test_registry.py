@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from qdkernel.config import config_schema
+from qdkernel.config import AGENT, config_schema
 from qdkernel.errors import UnknownName
 from qdkernel.mutators import BUILT_IN, MODEL_OPERATORS, MUTATORS, OPERATORS, names_in_words
 from qdkernel.mutators.contract import by_name
@@ -13,9 +13,10 @@ from qdkernel.mutators.llm.prompts import compose
 from tests.mutators.briefs import prompt_brief
 
 
-def test_every_operator_is_either_built_in_or_needs_a_model() -> None:
+def test_every_operator_is_built_in_or_needs_a_model_or_is_the_agent() -> None:
     assert {name for name, operator in OPERATORS.items() if operator.kind == "built-in"} == set(MUTATORS)
     assert {name for name, operator in OPERATORS.items() if operator.kind == "model"} == set(MODEL_OPERATORS)
+    assert {name for name, operator in OPERATORS.items() if operator.kind == "agent"} == {AGENT}
 
 
 def test_an_operator_is_created_under_the_name_it_is_declared_with() -> None:

@@ -1,7 +1,8 @@
-/* Runs a command (the compiler) with limited time, memory and file size, seeing only what it is shown.
+/* Runs a command (the compiler, an agent) with limited time, memory and file size, seeing only what it is shown.
  *
- *   confine CPU_S MEMORY_MB FILE_MB WRITE_DIR PARENT_PID READ_PATH... -- COMMAND ARG...
+ *   confine CPU_S MEMORY_MB FILE_MB FILES RIGHTS WRITE_DIR PARENT_PID READ_PATH... -- COMMAND ARG...
  *
+ * FILES: open at once. RIGHTS: bits of enum rights, beyond those of a compiler.
  * Exit status 125: the confinement itself failed (126, 127: the command could not be run). */
 #define _GNU_SOURCE
 #include "jail.h"
@@ -12,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum rights { OWN_PROGRAMS = 1 /* folders, links and programs of its own in WRITE_DIR */, NETWORK = 2 /* TCP */ };
+
 static int fail(const char *what)
 {
     fprintf(stderr, "confine: %s: %s\n", what, strerror(errno));
@@ -20,35 +23,38 @@ static int fail(const char *what)
 
 int main(int argc, char **argv)
 {
-    int command = 6;
+    int command = 8;
     while (command < argc && strcmp(argv[command], "--") != 0)
         command++;
-    if (argc < 8 || command + 1 >= argc)
+    if (argc < 10 || command + 1 >= argc)
         return fail("usage");
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != atoi(argv[5])) /* the parent died before the line above */
+    if (getppid() != atoi(argv[7])) /* the parent died before the line above */
         return 125;
     qd_limit(RLIMIT_CPU, strtoul(argv[1], NULL, 10));
     qd_limit(RLIMIT_AS, strtoul(argv[2], NULL, 10) << 20);
     qd_limit(RLIMIT_FSIZE, strtoul(argv[3], NULL, 10) << 20);
     qd_limit(RLIMIT_CORE, 0);
-    qd_limit(RLIMIT_NOFILE, 64);
+    qd_limit(RLIMIT_NOFILE, strtoul(argv[4], NULL, 10));
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         return fail("no-new-privileges");
 
+    const unsigned long rights = strtoul(argv[5], NULL, 10);
     long abi;
-    int ruleset = qd_landlock_begin(&abi);
+    int ruleset = qd_landlock_begin(&abi, (rights & NETWORK) != 0);
     if (ruleset >= 0) { /* without Landlock the caller has already decided whether to go on */
         uint64_t look = QD_FS_READ_FILE | QD_FS_READ_DIR | QD_FS_EXECUTE;
         uint64_t write = QD_FS_READ_FILE | QD_FS_READ_DIR | QD_FS_WRITE_FILE | QD_FS_REMOVE_FILE | QD_FS_MAKE_REG |
                          QD_FS_TRUNCATE;
-        for (int i = 6; i < command; i++)
+        if (rights & OWN_PROGRAMS)
+            write |= QD_FS_EXECUTE | QD_FS_MAKE_DIR | QD_FS_REMOVE_DIR | QD_FS_MAKE_SYM;
+        for (int i = 8; i < command; i++)
             /* a rule on a plain file may not carry directory rights */
             if (qd_landlock_permit(ruleset, abi, argv[i], look) &&
                 qd_landlock_permit(ruleset, abi, argv[i], QD_FS_READ_FILE | QD_FS_EXECUTE))
                 return fail(argv[i]);
-        if (qd_landlock_permit(ruleset, abi, argv[4], write) ||
+        if (qd_landlock_permit(ruleset, abi, argv[6], write) ||
             qd_landlock_permit(ruleset, abi, "/dev/null", QD_FS_READ_FILE | QD_FS_WRITE_FILE) ||
             qd_landlock_enforce(ruleset))
             return fail("Landlock");

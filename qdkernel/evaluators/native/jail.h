@@ -26,8 +26,11 @@ enum {
     QD_FS_WRITE_FILE = 1 << 1,
     QD_FS_READ_FILE = 1 << 2,
     QD_FS_READ_DIR = 1 << 3,
+    QD_FS_REMOVE_DIR = 1 << 4,
     QD_FS_REMOVE_FILE = 1 << 5,
+    QD_FS_MAKE_DIR = 1 << 7,
     QD_FS_MAKE_REG = 1 << 8,
+    QD_FS_MAKE_SYM = 1 << 12,
     QD_FS_TRUNCATE = 1 << 14,
 };
 
@@ -45,13 +48,14 @@ static uint64_t qd_landlock_handled(long abi)
     return abi >= 5 ? 0xffff : abi >= 3 ? 0x7fff : abi >= 2 ? 0x3fff : 0x1fff;
 }
 
-/* A ruleset that forbids every file, TCP port, foreign signal and abstract socket; -1 when the kernel has no Landlock. */
-static int qd_landlock_begin(long *abi)
+/* A ruleset that forbids every file, TCP port (unless `network`), foreign signal and abstract socket; -1 when the kernel
+ * has no Landlock. */
+static int qd_landlock_begin(long *abi, int network)
 {
     *abi = syscall(QD_SYS_LANDLOCK_CREATE, NULL, 0, 1 /* ask for the version */);
     if (*abi < 1)
         return -1;
-    struct qd_landlock_ruleset rules = {qd_landlock_handled(*abi), *abi >= 4 ? 3 : 0, *abi >= 6 ? 3 : 0};
+    struct qd_landlock_ruleset rules = {qd_landlock_handled(*abi), *abi >= 4 && !network ? 3 : 0, *abi >= 6 ? 3 : 0};
     size_t size = *abi >= 6 ? 24 : *abi >= 4 ? 16 : 8;
     return (int)syscall(QD_SYS_LANDLOCK_CREATE, &rules, size, 0);
 }

@@ -40,7 +40,7 @@ static void enter_landlock(const char *object, char **libraries)
     static const char *const system[] = {"/usr/lib", "/lib", "/lib64", "/proc/self", "/proc/cpuinfo", "/sys/devices"};
     const uint64_t look = QD_FS_READ_FILE | QD_FS_READ_DIR;
     long abi;
-    int ruleset = qd_landlock_begin(&abi);
+    int ruleset = qd_landlock_begin(&abi, 0);
     int failed = ruleset < 0 || qd_landlock_permit(ruleset, abi, object, QD_FS_READ_FILE) ||
                  qd_landlock_permit(ruleset, abi, "/proc/self/exe", QD_FS_READ_FILE);
     for (size_t i = 0; i < sizeof system / sizeof *system; i++)

@@ -78,7 +78,7 @@ static void qd_fail(const char *what, const char *why)
 static void enter_landlock(const char *object)
 {
     long abi;
-    int ruleset = qd_landlock_begin(&abi);
+    int ruleset = qd_landlock_begin(&abi, 0);
     if (ruleset < 0 || qd_landlock_permit(ruleset, abi, object, QD_FS_READ_FILE) || qd_landlock_enforce(ruleset))
         qd_fail("Landlock", NULL);
 }

@@ -3,12 +3,15 @@
 from qdkernel.evaluators.toolchain.cache import cache_dir, write_cached
 from qdkernel.evaluators.toolchain.cffi_module import load_module
 from qdkernel.evaluators.toolchain.compiler import (
+    AGENT_RIGHTS,
+    NETWORK_RIGHTS,
     CompileError,
     CompileLate,
     CompileLimits,
     assembly_hash,
     compile_instrumented,
     compile_kernel,
+    confined_command,
     preprocess,
 )
 from qdkernel.evaluators.toolchain.counting import (
@@ -34,8 +37,10 @@ from qdkernel.evaluators.toolchain.remarks import Remark, compile_with_remarks, 
 from qdkernel.evaluators.toolchain.toolchain import Toolchain, find_toolchain
 
 __all__ = [
+    "AGENT_RIGHTS",
     "FACTS_BYTES",
     "NATIVE",
+    "NETWORK_RIGHTS",
     "OWN_FLAGS",
     "TRACE_ROWS",
     "Built",
@@ -58,6 +63,7 @@ __all__ = [
     "compile_instrumented",
     "compile_kernel",
     "compile_with_remarks",
+    "confined_command",
     "find_llvm_mca",
     "find_toolchain",
     "load_module",

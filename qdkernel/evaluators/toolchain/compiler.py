@@ -24,6 +24,10 @@ _PREPROCESS_S = 5.0  # 0.02 to 0.1 s is usual; text that takes longer is judged 
 _PREPROCESS_MB = 4  # the longest kernels expand to a tenth of it
 _INTRINSICS = re.compile(r"""^[ \t]*+#[ \t]*+include[ \t]*+[<"](?:immintrin|x86intrin|arm_neon)\.h[>"]""", re.MULTILINE)
 
+AGENT_RIGHTS, NETWORK_RIGHTS = 1, 2
+"""Bits of ``enum rights`` in native/confine.c: folders and programs of its own; TCP connections."""
+_FILES = 64  # open at once; the compiler has a dozen
+
 ASSEMBLY = "optimised.s"
 """The file of a compilation that holds the assembly at the run's flags."""
 
@@ -198,13 +202,22 @@ class Confined:
         readable = list(self.toolchain.readable)
         own = (self.built.intrinsics, self.built.unoptimised_intrinsics, self.built.trace)
         readable += [str(file.parent) for file in own if file]
-        cpu_s, limits = str(int(self.limits.wall_s) + 1), self.limits
-        prefix = [str(self.built.confine), cpu_s, str(limits.memory_mb), str(limits.file_mb)]
-        prefix += [str(self.folder), str(os.getpid()), *readable, "--"]
+        limits = self.limits
+        confined = confined_command(
+            self.built,
+            cpu_s=int(self.limits.wall_s) + 1,
+            memory_mb=limits.memory_mb,
+            file_mb=limits.file_mb,
+            files=_FILES,
+            rights=0,
+            folder=self.folder,
+            readable=readable,
+            command=command,
+        )
         words = self.folder / "words.txt"
         with words.open("wb") as errors:
             process = subprocess.Popen(
-                [*prefix, *command],
+                confined,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
@@ -222,6 +235,35 @@ class Confined:
             raise CompileLate(f"the compiler was not done after {limits.wall_s:g} s")
         if status != 0:
             raise CompileError(_diagnostic(words, status))
+
+
+def confined_command(
+    built: Built,
+    *,
+    cpu_s: int,
+    memory_mb: int,
+    file_mb: int,
+    files: int,
+    rights: int,
+    folder: Path,
+    readable: Sequence[str],
+    command: Sequence[str],
+) -> list[str]:
+    """A command under ``native/confine.c``, to be started by this process.
+
+    Args:
+        built: the confinement.
+        cpu_s: processor seconds of each process.
+        memory_mb: address space of each process, MiB.
+        file_mb: largest file.
+        files: open at once.
+        rights: ``AGENT_RIGHTS`` and ``NETWORK_RIGHTS``, beyond those of a compiler.
+        folder: the only place where it may write.
+        readable: what it may read and run beside that; what does not exist is passed over.
+        command: the program's absolute path and its arguments.
+    """
+    limits = [cpu_s, memory_mb, file_mb, files, rights]
+    return [str(built.confine), *map(str, limits), str(folder), str(os.getpid()), *readable, "--", *command]
 
 
 def _ends_within(pid: int, seconds: float) -> bool:

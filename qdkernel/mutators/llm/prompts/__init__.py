@@ -1,5 +1,6 @@
 """Prompts: composition, facts, length, sections."""
 
+from qdkernel.mutators.llm.prompts.agent_task import agent_task
 from qdkernel.mutators.llm.prompts.budget import estimate_tokens, fenced
 from qdkernel.mutators.llm.prompts.compose import compose_next, compose_program
 from qdkernel.mutators.llm.prompts.operators import MODEL_OPERATORS, ModelOperator, compose
@@ -12,6 +13,7 @@ __all__ = [
     "LogLine",
     "ModelOperator",
     "PromptPool",
+    "agent_task",
     "compose",
     "compose_next",
     "compose_program",
