@@ -32,7 +32,7 @@ from qdkernel.evaluators.pipeline.builder import EvaluationBuilder, Stop, outcom
 from qdkernel.evaluators.pipeline.context import EvaluationContext
 from qdkernel.evaluators.pipeline.scratch import Incumbent
 from qdkernel.evaluators.pipeline.timer import Timer
-from qdkernel.evaluators.pipeline.timing.duels import IncumbentStopped, duel, fault_of
+from qdkernel.evaluators.pipeline.timing.duels import IncumbentStopped, duel, fault_of, is_ahead, pool_duels
 from qdkernel.evaluators.pipeline.timing.estimates import (
     beside_baseline,
     bounded,
@@ -140,6 +140,9 @@ def _time_once(
         check_unannounced(timer.buffers, process, timer.placement, timer.rng, few=timer.is_long(known_ns))
         if rival:
             found = duel(timer, context.scratch, process, measured, known_ns, *rival)
+            if is_ahead(found, timer.spec.duel_rule.tie or 0.0):
+                again = duel(timer, context.scratch, process, measured, known_ns, *rival)
+                found = pool_duels(found, again, timer.rng)
             if found.fault is None and timer.spec.is_won(found):
                 measured = measured_by(
                     tuple(time_size(timer, i, process, ns, timer.spec.rule) for i, ns in enumerate(known_ns))

@@ -6,6 +6,8 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from qdkernel.core import Duel, Fault, Measured, Outcome, geometric_mean, median_ratio
 from qdkernel.evaluators.measurement import PairedSamples, TimedProcess, WrongResult, time_pairs
 from qdkernel.evaluators.pipeline.builder import FAILURES, Stop
@@ -78,6 +80,34 @@ def duel(
     low, median, high = _interval(timer, samples)
     kernel_ns, incumbent_ns = zip(*((each.kernel_ns, each.reference_ns) for each in samples), strict=True)
     return Duel(incumbent.kernel_id, median, low, high, kernel_ns, incumbent_ns)
+
+
+def is_ahead(found: Duel, tie: float) -> bool:
+    """Whether a challenger is faster by more than the tie width, but not significantly so."""
+    return found.fault is None and bool(found.kernel_ns) and found.ratio > 1.0 + tie and found.low <= 1.0
+
+
+def pool_duels(first: Duel, second: Duel, rng: np.random.Generator) -> Duel:
+    """Two duels of the same kernels as one, with the rounds of both; the second as it is when the incumbent failed.
+
+    A constant that gains 2 to 3 % is ahead in most duels and significantly so in few; twice the rounds tell.
+
+    Args:
+        first: undecided.
+        second: with other processes or at another time.
+        rng: for the interval.
+    """
+    if second.fault is not None:
+        return second
+    kernel_ns, incumbent_ns = (
+        tuple((*one, *other) for one, other in zip(rows, more, strict=True))
+        for rows, more in ((first.kernel_ns, second.kernel_ns), (first.incumbent_ns, second.incumbent_ns))
+    )
+    ratios = [
+        [other / own for own, other in zip(*rows, strict=True)] for rows in zip(kernel_ns, incumbent_ns, strict=True)
+    ]
+    found = median_ratio(ratios, rng)
+    return Duel(first.incumbent, found.median, found.low, found.high, kernel_ns, incumbent_ns)
 
 
 def _interval(timer: Timer, samples: list[PairedSamples]) -> tuple[float, float, float]:
