@@ -35,6 +35,7 @@ from qdkernel.evaluators.toolchain import Toolchain, load_module
 from qdkernel.machine import flags_of, this_machine
 from qdkernel.problems import find_problem
 from qdkernel.runs import RunFolder, elites
+from qdkernel.search import resolve_sizes
 
 Call = Callable[[Case, Mapping[str, Array]], None]
 """Calls a kernel: ``call(case, arrays by name)``."""
@@ -167,9 +168,10 @@ def load(
 ) -> LoadedKernel:
     """The best elite of a run, or the elite of one cell, compiled and verified again on this machine.
 
-    It is verified in the contained child before it is loaded into this process, where it runs uncontained: loading an
-    elite runs its code, with the rights of this process. Load only from folders that you made or trust, or
-    ``contained``: then every call runs in a contained child of its own, which takes 10 to 50 ms and copies the arrays.
+    It is verified in the contained child, also far beyond the scored sizes, which may take seconds. Then it is loaded
+    into this process, where it runs uncontained: loading an elite runs its code, with the rights of this process. Load
+    only from folders that you made or trust, or ``contained``: then every call runs in a contained child of its own,
+    which takes 10 to 50 ms and copies the arrays.
 
     Args:
         run: a run folder.
@@ -206,7 +208,8 @@ def load(
             EvaluationSpec(problem.name, scratch, compile_spec, accuracy=config.accuracy, isa=machine.isa)
         )
         try:
-            made, complaint = verify_only(context, Kernel(source), Path(scratch))
+            sizes = resolve_sizes(config, problem, machine)
+            made, complaint = verify_only(context, Kernel(source), Path(scratch), sizes)
         finally:
             context.close()
         if made is None:

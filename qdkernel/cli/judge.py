@@ -16,13 +16,16 @@ def check(
     races: Annotated[
         bool, typer.Option("--races", help="Also watch its threads for races, with ThreadSanitizer and Archer.")
     ] = False,
+    thorough: Annotated[
+        bool, typer.Option("--thorough", help="Also call it far beyond the scored sizes: seconds to a minute.")
+    ] = False,
     set_: Overrides = None,
     as_json: AsJson = False,
 ) -> int:
     """Evaluate one file and explain every step."""
     from qdkernel.commands.judge.check import check as run
 
-    return run(kernel, problem, set_ or [], as_json, races)
+    return run(kernel, problem, set_ or [], as_json, races, thorough)
 
 
 def bench(

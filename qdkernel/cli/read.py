@@ -107,7 +107,10 @@ def export(
         bool, typer.Option("--speed-tag", help="End prompts for supervised training with the speed that is reached.")
     ] = False,
     revalidate: Annotated[
-        bool, typer.Option("--revalidate", help="Time elites again first, on this machine; about a second each.")
+        bool,
+        typer.Option(
+            "--revalidate", help="Time elites again first and call them far beyond the scored sizes; seconds."
+        ),
     ] = False,
 ) -> int:
     """Write the evaluations or elites of runs for trainers and other programs."""

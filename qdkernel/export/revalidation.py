@@ -15,7 +15,9 @@ _REPEATS = 2  # as many as `qdkernel bench` makes
 
 
 def elites_timed_again(folder: RunFolder, say: Callable[[str], None]) -> dict[int, Evaluation]:
-    """New evaluations of a run's elites, by the numbers of their old ones; about a second for each.
+    """New evaluations of a run's elites, by the numbers of their old ones; some seconds for each.
+
+    Each is also called far beyond the scored sizes.
 
     Raises:
         ConfigError: the run was measured on another machine or other sizes, so the speeds would not compare, or its
@@ -35,7 +37,8 @@ def elites_timed_again(folder: RunFolder, say: Callable[[str], None]) -> dict[in
     say(f"{folder.path}: {len(held)} elites are timed again")
     with open_environment(config, say) as environment:
         kernels = [record.proposal.kernel for record in held]
-        found = time_again(longer_spec(environment), kernels, _REPEATS, recorded)
+        spec = replace(longer_spec(environment), thorough=True)
+        found = time_again(spec, kernels, _REPEATS, recorded)
     return {record.number: evaluation for record, evaluation in zip(held, found, strict=True)}
 
 

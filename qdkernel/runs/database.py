@@ -143,6 +143,8 @@ def translated(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         hint = _HINTS.get(_code(error))
         raise RunFolderError(f"{path}: {hint or 'the database cannot be used'} (SQLite: {error})") from error
+    except UnicodeDecodeError as error:
+        raise RunFolderError(f"{path}: {_HINTS[sqlite3.SQLITE_CORRUPT]} ({error})") from error
 
 
 _HINTS = {

@@ -307,7 +307,9 @@ def _contradiction(row: EvaluationRow, measurements: Sequence[Sequence[Timing]])
     if row.conversation_id is not None and row.model is None:
         return f"it is from conversation {row.conversation_id}, which is not there"
     sizes = [[timing.size for timing in timings] for timings in measurements]
-    return "its measurements have different sizes" if any(each != sizes[0] for each in sizes) else None
+    if any(each != sizes[0] for each in sizes):
+        return "its measurements have different sizes"
+    return "its sizes have different names" if len({tuple(size) for each in sizes for size in each}) > 1 else None
 
 
 def insert(table: str, row: Mapping[str, Any]) -> str:

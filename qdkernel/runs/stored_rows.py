@@ -44,9 +44,15 @@ def _parsed(text: str | None) -> Any:  # Any: a JSON value
         raise ValueError("expected JSON") from None
 
 
+def _of_usual_size(value: float) -> float:
+    if not 1e-30 < value < 1e30:  # beyond, products and quotients of two might overflow
+        raise ValueError("expected a positive number")
+    return value
+
+
 JSON = BeforeValidator(_parsed)
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Positive = Annotated[float, AfterValidator(_of_usual_size)]
 Bound = Annotated[float, Field(ge=0, allow_inf_nan=True)]  # of an interval
 KnownCell = Annotated[Cell, AfterValidator(_known_levels)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_]\w{0,63}$")]  # of a scalar argument
@@ -126,8 +132,8 @@ class EvaluationRow(ProposalRow):
     assembly_hash: str | None
     object_hash: str | None
     duel: Annotated[Duel | None, JSON]
-    step_s: Annotated[dict[str, float], JSON]
-    began_s: Annotated[dict[str, float], JSON]
+    step_s: Annotated[dict[str, Seconds], JSON]
+    began_s: Annotated[dict[str, Seconds], JSON]
     placement: Placement
     finished_at: str
     elapsed_s: Seconds

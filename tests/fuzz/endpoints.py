@@ -234,8 +234,9 @@ class HostileServer:
             if answer.end == "silence":
                 connection.recv(1)  # until the client hangs up
             elif answer.end == "flood":
-                for _ in range(_FLOOD >> 16):
-                    connection.sendall((answer.pieces[-1] or b"a: b\r\n") * 10 or b"x")
+                piece = (answer.pieces[-1] or b"a: b\r\n")[-65536:]
+                for _ in range(_FLOOD // len(piece)):
+                    connection.sendall(piece)
             elif answer.end == "reset":
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 

@@ -87,9 +87,13 @@ def read_whole(path: Path) -> None:
     ("statement", "said"),
     [
         ("UPDATE samples SET gflops = x'ff'", "samples.gflops, row 1: Input should be a valid number"),
-        ("UPDATE samples SET gflops = -1.0", "samples.gflops, row 1: Input should be greater than 0, got '-1.0'"),
+        (
+            "UPDATE samples SET gflops = -1.0",
+            "samples.gflops, row 1: Value error, expected a positive number, got '-1.0'",
+        ),
         ("UPDATE samples SET kernel_ns = '[1.0]'", "samples, row 1: 1 blocks of the kernel, but 3 of the reference"),
         ("UPDATE samples SET measurement = 7 WHERE position = 1", "row 1: its measurements have different sizes"),
+        ("UPDATE samples SET size = '{\"m\": 9}' WHERE position = 1", "row 1: its sizes have different names"),
         ("DELETE FROM samples", "row 1: the kernel ended ok, but has no cell, no speed or no samples"),
         ("UPDATE evaluations SET evidence = 'null'", "evaluations.evidence, row 1: Input should be a valid dictionary"),
         ("UPDATE evaluations SET outcome = 'fine'", "evaluations.outcome, row 1: Input should be 'ok', "),

@@ -18,7 +18,9 @@ from qdkernel.reports import format_verification
 from qdkernel.search import BUSY_HOST, RunEnvironment, open_environment
 
 
-def check(path: Path, problem: str, overrides: Sequence[str], as_json: bool, races: bool = False) -> int:
+def check(
+    path: Path, problem: str, overrides: Sequence[str], as_json: bool, races: bool = False, thorough: bool = False
+) -> int:
     """Evaluates a kernel file; exit code 0 when it is a correct kernel, 1 otherwise.
 
     Args:
@@ -27,6 +29,7 @@ def check(path: Path, problem: str, overrides: Sequence[str], as_json: bool, rac
         overrides: ``--set`` values.
         as_json: machine-readable output.
         races: whether a kernel with threads is watched for races.
+        thorough: whether it is also called far beyond the scored sizes.
 
     Raises:
         QdkernelError: the file cannot be read, or kernels cannot be watched for races here.
@@ -36,6 +39,7 @@ def check(path: Path, problem: str, overrides: Sequence[str], as_json: bool, rac
         if environment.busy:
             print(f"qdkernel: {BUSY_HOST}", file=sys.stderr)
         spec = dataclasses.replace(environment.spec, timing=environment.timing.for_every_kernel(), explain=True)
+        spec = dataclasses.replace(spec, thorough=thorough)
         if races:
             spec = dataclasses.replace(spec, races=RaceChecks.ALWAYS)
             _need_race_runtime(spec)

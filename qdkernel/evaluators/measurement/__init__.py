@@ -8,6 +8,7 @@ from qdkernel.evaluators.measurement.buffers import (
     TimingBuffers,
     TimingRule,
     WrongResult,
+    write_call,
 )
 from qdkernel.evaluators.measurement.calibration import calibrate, time_baseline
 from qdkernel.evaluators.measurement.core_facts import CoreFacts, load_or_measure_core
@@ -23,6 +24,7 @@ from qdkernel.evaluators.measurement.paired import (
 from qdkernel.evaluators.measurement.peaks import MachinePeaks, Peak, Triad, load_or_measure_peaks
 from qdkernel.evaluators.measurement.quiet import QuietCores
 from qdkernel.evaluators.measurement.unannounced import check_unannounced
+from qdkernel.evaluators.measurement.unannounced_cases import respelled_case
 
 __all__ = [
     "Baseline",
@@ -49,7 +51,9 @@ __all__ = [
     "new_generator",
     "prepare_baseline",
     "probe",
+    "respelled_case",
     "time_baseline",
     "time_pairs",
     "timed_call",
+    "write_call",
 ]

@@ -237,16 +237,8 @@ class TimingBuffers:
     ) -> dict[str, Array]:
         call = self.layout.calls[index]
         arrays = self.problem.make_inputs("uniform", call.case, shown_rng)
-        self._write(call, arrays, outputs, shown_rng)
+        write_call(self.layout, call, arrays, self.inputs, outputs, shown_rng)
         return arrays
-
-    def _write(
-        self, call: PlacedCall, arrays: Arrays, outputs: Sequence[MemoryFile], shown_rng: np.random.Generator
-    ) -> None:
-        for placed in call.arrays:
-            for file in [self.inputs] if placed.region is Region.INPUT else outputs:
-                contents = arrays[placed.argument.name] if placed.argument.is_read else poison(placed.dtype, shown_rng)
-                self.layout.view(file, placed)[...] = contents
 
     def refresh_one(self, index: int, process: str) -> dict[str, Array]:
         """Like ``refresh`` for one call; returns what the arrays that a kernel reads hold."""
@@ -268,7 +260,7 @@ class TimingBuffers:
                 at = tuple(int(rng.integers(1, n - 1)) if n > 2 else int(rng.integers(n)) for n in array.shape)
                 if not np.isnan(array[at]):  # NaN marks what is not read
                     array[at] = rng.uniform(2.0, 3.0)  # larger than all others, so that an old result shows
-        self._write(call, arrays, [self.outputs(process)], rng)
+        write_call(self.layout, call, arrays, self.inputs, [self.outputs(process)], rng)
         self._sketches[index] = self.problem.sketch(call.case, arrays, self._secret_rngs[0])
 
     def check(self, calls: range, process: str, what: str = "a timed call") -> None:
@@ -302,3 +294,27 @@ class TimingBuffers:
         self.inputs.close()
         for file in self._outputs.values():
             file.close()
+
+
+def write_call(
+    layout: Layout,
+    call: PlacedCall,
+    arrays: Arrays,
+    inputs: MemoryFile,
+    outputs: Sequence[MemoryFile],
+    rng: np.random.Generator,
+) -> None:
+    """Puts the contents of a call in place: its inputs, and in each output file what is there before it.
+
+    Args:
+        layout: of the call.
+        call: where its arrays are.
+        arrays: what those that a kernel reads hold.
+        inputs: the input file.
+        outputs: output files.
+        rng: draws the poison of integer arrays that are only written.
+    """
+    for placed in call.arrays:
+        for file in [inputs] if placed.region is Region.INPUT else outputs:
+            contents = arrays[placed.argument.name] if placed.argument.is_read else poison(placed.dtype, rng)
+            layout.view(file, placed)[...] = contents

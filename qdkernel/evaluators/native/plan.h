@@ -21,6 +21,22 @@ static void *qd_map(int fd, size_t bytes, int protection)
     return address;
 }
 
+/* Bytes of address space from a segment's first piece to its last. */
+static size_t qd_extent(const struct qd_segment *segment)
+{
+    return (segment->pieces - 1) * segment->pitch + segment->bytes / segment->pieces;
+}
+
+static void qd_map_pieces(const struct qd_segment *segment, int fd, char *address)
+{
+    const size_t bytes = segment->bytes / segment->pieces;
+    const int writable = segment->region == QD_OUTPUT ? PROT_WRITE : 0;
+    for (uint32_t i = 0; i < segment->pieces; i++)
+        if (mmap(address + i * segment->pitch, bytes, PROT_READ | writable, MAP_SHARED | MAP_FIXED | MAP_POPULATE, fd,
+                 (off_t)(segment->offset + i * bytes)) == MAP_FAILED)
+            qd_fail("mapping a segment", NULL);
+}
+
 /* Maps every segment between unmapped pages and returns their addresses; `*base` is that of the first such page. */
 static char **qd_map_segments(const struct qd_plan *plan, const int *region_fd, char **base)
 {
@@ -28,19 +44,16 @@ static char **qd_map_segments(const struct qd_plan *plan, const int *region_fd, 
     const size_t page = 4096;
     size_t total = page;
     for (uint32_t i = 0; i < plan->segments; i++)
-        total += segment[i].bytes + page;
+        total += qd_extent(segment + i) + page;
     char *next = mmap(NULL, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     char **address = calloc(plan->segments + 1, sizeof *address);
     *base = next;
     if (next == MAP_FAILED || !address)
         qd_fail("reserving address space", NULL);
     for (uint32_t i = 0; i < plan->segments; i++) {
-        int writable = segment[i].region == QD_OUTPUT ? PROT_WRITE : 0;
         address[i] = next + page;
-        if (mmap(address[i], segment[i].bytes, PROT_READ | writable, MAP_SHARED | MAP_FIXED | MAP_POPULATE,
-                 region_fd[segment[i].region], (off_t)segment[i].offset) == MAP_FAILED)
-            qd_fail("mapping a segment", NULL);
-        next = address[i] + segment[i].bytes;
+        qd_map_pieces(segment + i, region_fd[segment[i].region], address[i]);
+        next = address[i] + qd_extent(segment + i);
     }
     return address;
 }

@@ -22,7 +22,8 @@ enum qd_region { QD_INPUT = 0, QD_OUTPUT = 1 };
 
 struct qd_segment { /* whole pages of a data file; an unmapped page stands before and after each */
     uint64_t offset, bytes;
-    uint32_t region, unused;
+    uint64_t pitch;  /* bytes in memory from one of its equal pieces to the next, unmapped pages between them */
+    uint32_t region, pieces;
 };
 
 struct qd_argument { /* segment < 0: the slot's eight bytes; otherwise a byte offset into that segment */

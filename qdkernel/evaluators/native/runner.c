@@ -110,7 +110,7 @@ static void read_arrays(const struct qd_plan *plan, char **address, uint32_t fir
 #pragma omp parallel
     for (size_t i = (size_t)first * plan->parameters; i < (size_t)end * plan->parameters; i++) {
         const int64_t at = argument[i].segment;
-        for (uint64_t byte = 0; at >= 0 && byte < segment[at].bytes; byte += 64)
+        for (uint64_t byte = 0; at >= 0 && byte < segment[at].bytes / segment[at].pieces; byte += 64)
             (void)*(const volatile char *)(address[at] + byte);
     }
 }

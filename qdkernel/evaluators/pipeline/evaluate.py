@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from qdkernel.evaluators.binary import (
     refuse_object,
     scalable_bits,
 )
+from qdkernel.evaluators.pipeline.beyond import verify_beyond
 from qdkernel.evaluators.pipeline.builder import EvaluationBuilder, Stop, outcomes
 from qdkernel.evaluators.pipeline.context import EvaluationContext
 from qdkernel.evaluators.pipeline.observation import Compiled, observe_behaviour
@@ -76,6 +77,8 @@ def evaluate(
                     verify(context, builder, made)
             observed = partial(_observed_behaviour, context, builder, compiled, accept)
             time_challenger(context, builder, made, builder.behaviour, is_seed, observed)
+            if context.spec.thorough and context.spec.timing:
+                call_beyond(context, builder, made, context.spec.timing.sizes)
             shutil.move(made, context.scratch.object_path(kernel.id))
     except Stop as stop:
         return builder.finish(stop.outcome, stop.detail, stop.duplicate_of)
@@ -115,8 +118,12 @@ def remeasure(context: EvaluationContext, kernel: Kernel) -> Evaluation:
     return builder.finish(Outcome.OK, "")
 
 
-def verify_only(context: EvaluationContext, kernel: Kernel, folder: Path) -> tuple[Path | None, str]:
+def verify_only(
+    context: EvaluationContext, kernel: Kernel, folder: Path, sizes: Sequence[Mapping[str, int]] = ()
+) -> tuple[Path | None, str]:
     """The shared object of a kernel that passes policy and verification here; otherwise ``None`` and the reason.
+
+    With ``sizes``, the scored ones, it is also called far beyond them.
 
     Raises:
         ContainmentError: this machine cannot contain the kernel; nothing was run.
@@ -128,9 +135,23 @@ def verify_only(context: EvaluationContext, kernel: Kernel, folder: Path) -> tup
             made = compile_step(context, builder, folder)
             check_object(context, builder, made)
             verify(context, builder, made)
+        if sizes:
+            call_beyond(context, builder, made, sizes)
     except Stop as stop:
         return None, f"{stop.outcome.value}: {stop.detail}"
     return made, ""
+
+
+def call_beyond(
+    context: EvaluationContext, builder: EvaluationBuilder, made: Path, sizes: Sequence[Mapping[str, int]]
+) -> None:
+    """Calls a verified kernel far beyond the scored sizes; what was not tried joins its text.
+
+    Raises:
+        Stop: it failed there.
+    """
+    with builder.holding(context.lock.shared()), builder.step("beyond"):
+        builder.detail = "; ".join(filter(None, (builder.detail, *verify_beyond(context, made, sizes))))
 
 
 def check_source(context: EvaluationContext, builder: EvaluationBuilder, folder: Path) -> None:

@@ -144,6 +144,7 @@ class EvaluationSpec:
         races: which kernels are watched for races.
         explain: whether the hot loop of a kernel that takes a cell is explained beyond its counts (0.1 to 0.5 s): for
             models and people who read it.
+        thorough: whether a kernel that ended ``ok`` is also called far beyond the scored sizes, which takes seconds.
         host_scratch: of this host, where ``scratch`` is shared with other hosts.
     """
 
@@ -156,4 +157,5 @@ class EvaluationSpec:
     isa: str | None = None
     races: RaceChecks = RaceChecks.SUSPECTED
     explain: bool = False
+    thorough: bool = False
     host_scratch: str | None = None

@@ -9,7 +9,9 @@ from qdkernel.evaluators.sandbox.failures import (
     CpuTimeExceeded,
     PrecomputationDetected,
 )
+from qdkernel.evaluators.sandbox.far_layout import FarLayout, strides_that_may_be_long
 from qdkernel.evaluators.sandbox.memory import (
+    PAGE,
     BufferAlignment,
     Layout,
     MemoryFile,
@@ -22,6 +24,7 @@ from qdkernel.evaluators.sandbox.native_supervisor import DECLARATIONS, Native
 
 __all__ = [
     "DECLARATIONS",
+    "PAGE",
     "BufferAlignment",
     "Child",
     "ChildCrashed",
@@ -30,6 +33,7 @@ __all__ = [
     "ChildTimeout",
     "CpuTimeExceeded",
     "Executable",
+    "FarLayout",
     "Layers",
     "Layout",
     "Limits",
@@ -40,4 +44,5 @@ __all__ = [
     "PrecomputationDetected",
     "Region",
     "poison",
+    "strides_that_may_be_long",
 ]

@@ -120,11 +120,11 @@ class Child:
         self._block = self._first = self._count = self.delayed_ns = 0
         plan = MemoryFile("plan", len(layout.plan))
         plan.bytes[: len(layout.plan)] = np.frombuffer(layout.plan, np.uint8)
-        data_mb = (inputs.num_bytes + outputs.num_bytes) >> 20
+        data_mb = (inputs.num_bytes + outputs.num_bytes + sum(layout.segment_bytes)) >> 20
         read_only = [inputs.read_only_fd(), plan.read_only_fd()]
         fds = (read_only[0], outputs.fd, self._control.fd, read_only[1])
         command = [str(executable.runner), *map(str, fds), str(plan.num_bytes), str(os.getpid())]
-        command += [str(limits.memory_mb + 2 * data_mb), str(limits.cpu_s), str(int(limits.layers))]
+        command += [str(limits.memory_mb + data_mb), str(limits.cpu_s), str(int(limits.layers))]
         command += [str(executable.object), executable.symbol]
         command += ["-1", "0"] if trace is None else [str(trace.fd), str(trace.num_bytes)]
         begun_s = time.monotonic()  # the child may run, and its processor time count, before Popen returns

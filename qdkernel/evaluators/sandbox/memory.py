@@ -22,7 +22,7 @@ _F_ADD_SEALS = 1033
 
 # The structures of native/protocol.h.
 _PLAN = np.dtype([("segments", "u4"), ("calls", "u4"), ("parameters", "u4"), ("unused", "u4")])
-_SEGMENT = np.dtype([("offset", "u8"), ("bytes", "u8"), ("region", "u4"), ("unused", "u4")])
+_SEGMENT = np.dtype([("offset", "u8"), ("bytes", "u8"), ("pitch", "u8"), ("region", "u4"), ("pieces", "u4")])
 _ARGUMENT = np.dtype([("segment", "i8"), ("value", "u8")])
 _SLOT_DTYPES = {"int32": "<i4", "int64": "<i8", "float32": "<f4", "float64": "<f8"}
 
@@ -131,6 +131,22 @@ class PlacedCall:
     arrays: tuple[PlacedArray, ...]
 
 
+@dataclass(frozen=True)
+class _Segment:
+    """Whole pages of a file, mapped as equal pieces ``pitch`` bytes apart."""
+
+    region: Region
+    offset: int
+    num_bytes: int
+    pitch: int
+    pieces: int = 1
+
+    @property
+    def extent(self) -> int:
+        """Bytes of address space from its first piece to its last."""
+        return (self.pieces - 1) * self.pitch + self.num_bytes // self.pieces
+
+
 class Layout:
     """Where the arrays of a sequence of calls live in an input and an output file, those of one dtype side by side.
 
@@ -145,7 +161,7 @@ class Layout:
     def __init__(self, problem: Signature, calls: Sequence[tuple[Case, BufferAlignment]]) -> None:
         self.problem = problem
         self._prototype = check_prototype(problem)
-        self._segments: list[tuple[int, int, int]] = []
+        self._segments: list[_Segment] = []
         self._size = [0, 0]
         self._ranges: list[tuple[Region, np.dtype[Any], slice]] = []
         placed: list[dict[str, PlacedArray]] = [{} for _ in calls]
@@ -175,8 +191,8 @@ class Layout:
 
     @property
     def segment_bytes(self) -> tuple[int, ...]:
-        """Sizes of the segments in the order in which a child maps them, an unmapped page before and after each."""
-        return tuple(num_bytes for _, _, num_bytes in self._segments)
+        """Address space of the segments, in the order in which a child maps them, an unmapped page around each."""
+        return tuple(segment.extent for segment in self._segments)
 
     def ranges(self, region: Region) -> list[tuple[np.dtype[Any], slice]]:
         """(dtype, bytes of the file) of all arrays of one dtype, their surroundings included, whole pages each."""
@@ -199,22 +215,27 @@ class Layout:
         head["segments"], head["calls"] = len(self._segments), len(self.calls)
         head["parameters"] = len(parameters)
         segments = np.zeros(len(self._segments), _SEGMENT)
-        for i, (region, offset, num_bytes) in enumerate(self._segments):
-            segments[i] = (offset, num_bytes, region, 0)
+        for i, each in enumerate(self._segments):
+            segments[i] = (each.offset, each.num_bytes, each.pitch, each.region, each.pieces)
         arguments = np.zeros((len(self.calls), len(parameters)), _ARGUMENT)
         for row, call in zip(arguments, self.calls, strict=True):
+            case = self.case_in_child(call)
             placed = {array.argument.name: array for array in call.arrays}
             for slot, argument, parameter in zip(row, self.problem.arguments, parameters, strict=True):
                 if isinstance(argument, Scalar):
                     slot["segment"] = -1
                     value = np.zeros(8, np.uint8)
-                    scalar = np.array([call.case[argument.name]], _SLOT_DTYPES[parameter.kind.value])
+                    scalar = np.array([case[argument.name]], _SLOT_DTYPES[parameter.kind.value])
                     value[: scalar.nbytes] = scalar.view(np.uint8)
                     slot["value"] = value.view(np.uint64)[0]
                 else:
                     slot["segment"] = placed[argument.name].segment
                     slot["value"] = placed[argument.name].segment_offset
         return head.tobytes() + segments.tobytes() + arguments.tobytes()
+
+    def case_in_child(self, call: PlacedCall) -> Case:
+        """The scalars of a call as the child's kernel gets them."""
+        return call.case
 
     def _place(
         self, argument: ArrayArgument, dtype: np.dtype[Any], case: Case, placing: BufferAlignment
@@ -226,6 +247,6 @@ class Layout:
         within = num_bytes - length if placing is BufferAlignment.BACK else shift
         region = Region.OUTPUT if argument.is_written else Region.INPUT
         offset = self._size[region]
-        self._segments.append((region, offset, num_bytes))
+        self._segments.append(_Segment(region, offset, num_bytes, num_bytes))
         self._size[region] += num_bytes
         return PlacedArray(argument, dtype, len(self._segments) - 1, region, offset, within, shape, strides)
