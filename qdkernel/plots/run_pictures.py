@@ -37,7 +37,7 @@ def plot_run(folder: RunFolder, out_dir: Path | None = None) -> list[Path]:
     records = list(folder.evaluations.records())
     facts = folder.facts
     held = elites(records)
-    target = folder.path / "plots" if out_dir is None else Path(out_dir)
+    target = folder.subfolder("plots") if out_dir is None else Path(out_dir)
     drawings: dict[str, tuple[tuple[float, float], Callable[[Figure], None]]] = {
         "archive": ((13, 9.5), lambda figure: _draw_archive(figure, held, facts)),
         "projections": ((14, 8.5), lambda figure: _draw_projections(figure, held, facts)),

@@ -146,6 +146,15 @@ class RunFolder:
         """Seconds the run has been active: earlier sessions, and for a writer this one."""
         return self._store.elapsed_s
 
+    def subfolder(self, name: str) -> Path:
+        """The run's folder ``elites`` or ``plots``, to write to.
+
+        Raises:
+            RunFolderError: it is a symbolic link, which would be followed to somewhere else.
+        """
+        _refuse_link(self.path / name)
+        return self.path / name
+
     @property
     def config_yaml(self) -> str:
         """The resolved configuration, from which a run is resumed."""
@@ -222,11 +231,15 @@ def _exact_folder(path: Path) -> Path:
 def _refuse_links(path: Path) -> None:
     """Refuses symbolic links where a writer would follow them out of the folder."""
     for name in ("run.db", "run.db-journal", "run.lock", "elites", "plots"):
-        if (path / name).is_symlink():
-            raise RunFolderError(
-                f"{path / name} is a symbolic link; expected a file or folder of the run itself: replace it by what it "
-                "refers to, if that is yours"
-            )
+        _refuse_link(path / name)
+
+
+def _refuse_link(path: Path) -> None:
+    if path.is_symlink():
+        raise RunFolderError(
+            f"{path} is a symbolic link; expected a file or folder of the run itself: replace it by what it refers to, "
+            "if that is yours"
+        )
 
 
 def _must_hold_no_run(path: Path) -> None:

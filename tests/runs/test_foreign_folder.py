@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from qdkernel.errors import RunFolderError
+from qdkernel.plots import plot_run
 from qdkernel.runs import RunFolder, elites
 from tests.fake_runs import CONFIG, RECORD, breed, new_run
 from tests.fuzz.folders import leave_journal
@@ -44,6 +45,15 @@ def test_a_link_in_a_folder_is_refused_and_what_it_refers_to_stays(name: str, pa
         RunFolder.open(path, writable=True)
     assert name != "run.lock" or elsewhere.read_text() == "mine"
     assert not elsewhere.is_dir() or list(elsewhere.iterdir()) == []
+
+
+def test_a_reader_that_draws_pictures_follows_no_link_either(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (path / "plots").rmdir()
+    (path / "plots").symlink_to(tmp_path / "elsewhere")
+    with RunFolder.open(path) as folder, pytest.raises(RunFolderError, match="plots is a symbolic link"):
+        plot_run(folder)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
 def test_a_run_is_not_made_in_a_folder_whose_lock_is_a_link(tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ def write_elites(folder: RunFolder) -> list[Path]:
     Raises:
         RunFolderError: the folder cannot be written.
     """
-    return write_elite_files(folder.evaluations.records(), folder.facts, folder.path / "elites")
+    return write_elite_files(folder.evaluations.records(), folder.facts, folder.subfolder("elites"))
 
 
 @dataclass(frozen=True)
