@@ -115,7 +115,7 @@ def test_a_duel_has_enough_rounds_for_its_verdict_however_slow_the_kernels(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = EvaluationContext(
-        timed_with(make_spec(tmp_path), duel_rule=dataclasses.replace(DUEL_RULE, budget_s=1e-6))
+        timed_with(make_spec(tmp_path), duel_rule=dataclasses.replace(DUEL_RULE, budget_s=1e-6, decisive=None))
     )
     names_of_rounds: list[tuple[str, ...]] = []
     refresh = context.timer.buffers.refresh
