@@ -2,6 +2,7 @@
 
 Question: for every problem with a schedule template, how does the best elite of a short search compare with the
 baseline (OpenBLAS where it has the routine, else hand-written code), and where memory is the limit, with triad?
+The baseline of PolyBench's kernels (``--problems mm2 mvt ...``) is the naive one, compiled with the run's flags.
 Method: one search after the other by the command line, with the built-in operators only, at the sizes that each
 problem scores by default. Then the best elites are timed again in fresh processes, interleaved with the baseline, every
 result checked: one visit of each problem after the other, so that what disturbs the host for a while meets all of them.
@@ -24,7 +25,7 @@ from pathlib import Path
 import qdkernel
 from qdkernel.core import geometric_mean
 from qdkernel.mutators.schedule import TEMPLATES
-from qdkernel.problems import find_problem
+from qdkernel.problems import PROBLEMS, find_problem
 
 CONFIG = """\
 problem: {problem}
@@ -52,7 +53,7 @@ class Row:
 def main() -> None:
     """Searches, times the best elites again, and prints a row for each problem and the geometric means."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--problems", nargs="+", default=list(TEMPLATES), choices=list(TEMPLATES), metavar="NAME")
+    parser.add_argument("--problems", nargs="+", default=list(TEMPLATES), choices=list(PROBLEMS), metavar="NAME")
     parser.add_argument("--seconds", type=float, default=60, help="of search for each problem")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--visits", type=int, default=3, help="how often each best elite is timed again")
