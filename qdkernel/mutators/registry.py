@@ -49,7 +49,9 @@ Operator = BuiltInOperator | ModelOperator | AgentOperator
 
 OPERATORS: Mapping[str, Operator] = by_name(
     [
-        BuiltInOperator("schedule", "prints kernels from a genome of scheduling choices", ScheduleMutator),
+        BuiltInOperator(
+            "schedule", "prints kernels from a genome of scheduling choices, or transforms loops", ScheduleMutator
+        ),
         BuiltInOperator("tune", "changes the constants that a kernel declares tunable", TuneMutator),
         *MODEL_OPERATORS.values(),
         AgentOperator("agent", "a command-line agent edits an elite in a contained folder"),

@@ -21,6 +21,7 @@ from qdkernel.evaluators.source.syntax import (
     identifiers,
     parse,
     text,
+    tree_of,
 )
 from qdkernel.evaluators.source.tokens import Token, tokenize_c
 
@@ -47,5 +48,6 @@ __all__ = [
     "refuse_source",
     "text",
     "tokenize_c",
+    "tree_of",
     "with_probes",
 ]

@@ -190,6 +190,11 @@ def parse(source: str) -> Syntax:
     return Syntax(_tree("\n".join(texts).encode("utf-8", "replace") + b"\n"), macros, frozenset(plain))
 
 
+def tree_of(source: str) -> Node:
+    """The root of the tree of a C text as it stands, whose nodes have the positions of its UTF-8 bytes."""
+    return _tree(source.encode("utf-8", "replace"))
+
+
 def _tree(code: bytes) -> Node:
     """The root of the code's tree; of an empty one where the parser does not come to an end.
 

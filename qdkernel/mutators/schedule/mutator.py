@@ -1,4 +1,4 @@
-"""The schedule operator: changes the choices of a genome and prints it, for the problems that have a template."""
+"""The schedule operator: changes the choices of a genome and prints it; without a template it transforms loops."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from qdkernel.core import Kernel, KernelId, Proposal
 from qdkernel.mutators.contract import Brief, Elite
 from qdkernel.mutators.schedule.draw import pick
+from qdkernel.mutators.schedule.loops import transformed
 from qdkernel.mutators.schedule.registry import TEMPLATES, Templates, genome_of
 from qdkernel.mutators.schedule.template import G, ScheduleTemplate
 
@@ -29,10 +30,13 @@ class ScheduleMutator:
         self._templates = templates
 
     def propose(self, brief: Brief, rng: np.random.Generator) -> Proposal | None:
-        """A kernel not among the elites; ``None`` for a problem without a template, or when every draw is known."""
+        """A kernel not among the elites; ``None`` when every draw is known.
+
+        For a problem without a template it is the parent with transformed loops; ``None`` without a parent.
+        """
         template = self._templates.get(brief.problem.name)
         if template is None:
-            return None
+            return transformed(self.name, brief, rng)
         if brief.target is not None and not template.reaches(brief.target):
             brief = replace(brief, target=None)  # no genome comes nearer than those that aim at nothing
         known = {elite.kernel.id for elite in brief.elites.values()}

@@ -30,7 +30,7 @@ def test_it_is_registered_under_its_name() -> None:
     assert MUTATORS["schedule"]().name == "schedule"
 
 
-def test_a_problem_without_a_template_gets_nothing() -> None:
+def test_a_problem_without_a_template_gets_nothing_while_there_is_no_parent() -> None:
     assert ScheduleMutator().propose(brief("fft"), np.random.default_rng(0)) is None
 
 
