@@ -2,7 +2,7 @@
 
 Method: ``tests/fuzz/endpoints.py``: answers with changed JSON, bytes, status, headers, packing and chunks, cut short,
 followed by silence, a flood or a reset. A completion, or a failure in one printable line without the key, is right;
-any other exception, more than 20 s for two requests of half a second, and more than 1 GiB are findings. A case is known
+any other exception, more than 40 s for two requests of a second, and more than 1 GiB are findings. A case is known
 by seed and number.
 Machine: any; about 15 minutes of one core for the default. Exit code 1 when there are findings.
 

@@ -17,6 +17,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from qdkernel.llm import CallFailed, Endpoint, EndpointSpec
 from tests.fuzz.json_mutations import HOSTILE_TEXTS, changed_json
@@ -24,7 +25,7 @@ from tests.llm.endpoints import ASK, ENVIRON, KEY, Waits
 from tests.llm_server import Answer
 from tests.llm_server._answer import stream_chunks, whole_body
 
-TIMEOUT_S = 0.5
+TIMEOUT_S = 1.0
 _REPLY = "IDEA: blocks\n```c\nvoid dgemm(int n) {}\n```\n"
 _FLOOD = 64 << 20  # bytes, at most; the client has to hang up long before
 _STATUSES = (
@@ -145,7 +146,7 @@ def _change_bytes(rng: random.Random, draft: _Draft) -> None:
     data = bytearray(draft.body or b"x")
     for _ in range(rng.choice((1, 10))):
         data[rng.randrange(len(data))] = rng.randrange(256)
-    draft.body = bytes(data * rng.choice((1, 1, 1, 50)))
+    draft.body = bytes(data * (rng.choice((1, 1, 1, 50)) if len(data) < 200_000 else 1))
 
 
 def _change_status(rng: random.Random, draft: _Draft) -> None:
@@ -164,10 +165,11 @@ def _add_header(rng: random.Random, draft: _Draft) -> None:
 
 
 def _pack(rng: random.Random, draft: _Draft) -> None:
+    packed = partial(gzip.compress, mtime=0)  # the same bytes at any time
     packers: dict[str, Callable[[bytes], bytes]] = {
-        "gzip": gzip.compress,
+        "gzip": packed,
         "deflate": zlib.compress,
-        "x-gzip": gzip.compress,
+        "x-gzip": packed,
     }
     name = rng.choice(list(packers))
     draft.headers.append(f"Content-Encoding: {name}")
