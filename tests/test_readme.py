@@ -30,7 +30,7 @@ def test_the_readme_gives_two_set_up_commands_and_the_usual_ones() -> None:
 
 def as_parameter(command: str) -> Any:  # Any: pytest's parameter sets have no public type
     """A command; one that evaluates kernels is slow."""
-    evaluates = command.split()[1] in ("evolve", "bench", "check", "serve") and "--dry-run" not in command
+    evaluates = command.split()[1] in ("evolve", "bench", "check", "serve", "doctor") and "--dry-run" not in command
     return pytest.param(command, id=command, marks=pytest.mark.slow if evaluates else ())
 
 

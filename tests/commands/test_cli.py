@@ -27,6 +27,7 @@ def test_the_version_is_told() -> None:
     assert (done.returncode, done.stdout) == (0, f"qdkernel {version('qdkernel')}\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -116,6 +117,7 @@ def test_doctor_names_each_layer_and_the_peaks() -> None:
     assert found["triad GB/s"]
 
 
+@pytest.mark.slow
 def test_check_explains_a_kernel(tmp_path: Path) -> None:
     done = run(
         "check",
@@ -132,6 +134,7 @@ def test_check_explains_a_kernel(tmp_path: Path) -> None:
         assert words in done.stdout
 
 
+@pytest.mark.slow
 def test_check_of_a_bad_kernel_gives_its_outcome_and_exit_code_1(tmp_path: Path) -> None:
     (tmp_path / "bad.c").write_text("void dgemm(void) {}")
     done = run("check", str(tmp_path / "bad.c"), "--problem", "dgemm", "--set", "sizes=[48]")

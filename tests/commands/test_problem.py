@@ -41,6 +41,7 @@ def test_the_example_of_the_page_is_ready_to_search(example: Path) -> None:
         assert f"ok    {check}" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_fault_of_a_problem_is_told_with_what_to_change(example: Path) -> None:
     change(example / "row_dots_naive.c", "d[i] = alpha * sum", "d[i] = sum")
     done = run("problem", "check", str(example))

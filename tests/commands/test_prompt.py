@@ -35,6 +35,7 @@ def test_prompts_of_a_run_hold_its_elites_and_stay_under_6000_tokens(
     assert "OpenBLAS" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_limit_on_prompts_holds_for_what_is_shown(
     small_run: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
@@ -45,6 +46,7 @@ def test_the_limit_on_prompts_holds_for_what_is_shown(
     assert int(tokens) <= limit
 
 
+@pytest.mark.slow
 def test_one_operator_can_be_asked_for_and_a_wrong_name_is_told() -> None:
     assert run("prompt", GEMM, "--operator", "edit").stdout.startswith("edit: about")
     done = run("prompt", GEMM, "--operator", "edti")

@@ -43,6 +43,7 @@ def test_a_single_sample_has_no_tails() -> None:
     assert median_ratio([[1.5]], np.random.default_rng(0)) == Interval(1.5, 1.5, 1.5)
 
 
+@pytest.mark.slow
 def test_a_duel_that_is_looked_at_again_and_again_is_seldom_won_by_luck() -> None:
     rng = np.random.default_rng(7)
     won = 0

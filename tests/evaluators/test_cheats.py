@@ -63,6 +63,7 @@ def cheat(path: Path) -> Any:  # Any: pytest's parameter sets have no public typ
     return pytest.param(path, id=path.stem, marks=pytest.mark.slow if Outcome.TIMEOUT in expected(path) else ())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [cheat(path) for path in CHEATS])
 def test_a_cheat_is_stopped_as_its_header_says(path: Path, spec: EvaluationSpec) -> None:
     if path.stem in SPARE_CORE:
@@ -73,6 +74,7 @@ def test_a_cheat_is_stopped_as_its_header_says(path: Path, spec: EvaluationSpec)
     assert found.detail
 
 
+@pytest.mark.slow
 @pytest.mark.isa("avx2")
 @pytest.mark.parametrize("path", CELLS, ids=lambda path: path.stem)
 def test_a_level_counts_only_when_it_runs(path: Path, spec: EvaluationSpec) -> None:

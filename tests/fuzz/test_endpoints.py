@@ -10,6 +10,7 @@ SEED = 20261126
 CASES = 50  # of the 10,000 of benchmarks/fuzz_endpoints.py
 
 
+@pytest.mark.slow
 def test_hostile_answers_end_in_a_completion_or_one_line() -> None:
     with HostileServer() as server:
         found = Counter(judge_answer(server, make_answer(SEED, number)) for number in range(CASES))

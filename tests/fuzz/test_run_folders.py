@@ -17,6 +17,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return template_run(tmp_path_factory.mktemp("template"))
 
 
+@pytest.mark.slow
 def test_every_use_of_a_hostile_folder_ends_in_a_result_or_a_message(template: Path, tmp_path: Path) -> None:
     done = told = 0
     for number in range(CASES):

@@ -54,6 +54,7 @@ RETRIED_STREAMED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "stream"),
     [(name, False) for name in RETRIED | RETRIED_WHOLE] + [(name, True) for name in RETRIED | RETRIED_STREAMED],

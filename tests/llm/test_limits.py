@@ -80,6 +80,7 @@ ENDLESS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ENDLESS)
 def test_an_answer_that_never_ends_but_never_pauses_ends_at_the_deadline(name: str) -> None:
     with talking(ENDLESS[name]) as url:

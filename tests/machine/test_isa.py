@@ -146,6 +146,7 @@ def test_a_level_is_part_of_the_machine_and_of_its_fingerprint(monkeypatch: pyte
     assert this_machine() == least
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("isa", OWN)
 def test_the_baseline_of_a_level_is_openblas_for_cores_of_the_level(isa: str, tmp_path: Path) -> None:
     context = EvaluationContext(dataclasses.replace(make_spec(tmp_path), isa=isa))

@@ -45,6 +45,7 @@ def texts(figure: Figure) -> list[str]:
     return [text.get_text() for text in figure.findobj(Text) if isinstance(text, Text)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("evaluations", [0, 1, 40])
 def test_a_run_of_any_length_is_drawn(tmp_path: Path, evaluations: int) -> None:
     with new_run(tmp_path) as folder:

@@ -64,6 +64,7 @@ def test_the_same_seed_proposes_the_same_kernels_and_another_seed_others(tmp_pat
     assert logs[0] == logs[1] != logs[2]
 
 
+@pytest.mark.slow
 def test_a_resumed_search_goes_on_where_it_stopped(tmp_path: Path) -> None:
     with new_run(tmp_path) as folder:
         first = searched(folder, 20)

@@ -44,6 +44,7 @@ def test_the_state_is_committed_with_every_evaluation(folder: RunFolder) -> None
     assert load_state(folder, PromptState) is None
 
 
+@pytest.mark.slow
 def test_a_resume_from_the_same_log_and_state_proposes_the_same(tmp_path: Path, folder: RunFolder) -> None:
     logs = []
     for name in ("one", "other"):

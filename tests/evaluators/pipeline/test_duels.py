@@ -18,6 +18,7 @@ from tests.conftest import make_spec, naive, run_with, timed_with
 pytestmark = pytest.mark.isa_dependent
 
 
+@pytest.mark.slow
 def test_on_a_slow_host_a_duel_decides_whatever_the_objectives(tmp_path: Path) -> None:
     rule = TimingRule(block_ms=0.2, rounds_min=2, rounds_max=4, half_width=0.5, budget_s=0.0, disturbed=1000)
     unreached = (1e6,)  # GFLOP/s of the baseline on quiet cores

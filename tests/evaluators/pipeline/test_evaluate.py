@@ -38,6 +38,7 @@ BAD_BODIES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("body", BAD_BODIES)
 def test_a_bad_kernel_ends_in_one_outcome_with_its_reason(body: str, context: EvaluationContext) -> None:
     outcome, words = BAD_BODIES[body]
@@ -79,6 +80,7 @@ def test_the_naive_kernel_is_correct_timed_and_placed(context: EvaluationContext
     assert context.scratch.object_path(found.kernel_id).exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.cpu_count() == 1, reason="one thread adds in one order")
 def test_a_sum_in_the_order_in_which_threads_arrive_is_right_but_not_deterministic(tmp_path: Path) -> None:
     context = EvaluationContext(run_with(make_spec(tmp_path), run_s=30.0))  # atomics are slow on a busy host
@@ -217,6 +219,7 @@ def test_faster_than_the_machine_is_implausible(tmp_path: Path) -> None:
     assert "above the measured peak" in found.detail
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", find_problem("jacobi2d").seeds)
 def test_the_other_problem_goes_through_the_same_steps(file: str, tmp_path: Path) -> None:
     context = EvaluationContext(make_spec(tmp_path, "jacobi2d", size=96, threads=min(2, os.cpu_count() or 1)))

@@ -232,6 +232,7 @@ def test_output_goes_nowhere(context: EvaluationContext, tmp_path: Path, capfd: 
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_the_child_dies_with_a_killed_parent(tmp_path: Path) -> None:
     script = tmp_path / "parent.py"
     script.write_text(

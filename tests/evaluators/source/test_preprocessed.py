@@ -81,6 +81,7 @@ def test_text_that_does_not_preprocess_is_judged_whole(context: EvaluationContex
     assert "line 3: #include <stdio.h>" in (reason_for(context, "\n" + source, tmp_path) or "accepted")
 
 
+@pytest.mark.slow
 def test_endless_expansion_ends(context: EvaluationContext, tmp_path: Path) -> None:
     doubling = "\n".join(f"#define X{i} X{i - 1} X{i - 1}" for i in range(1, 64))
     assert context.preprocess(dgemm("X63;", "#define X0 0\n" + doubling), tmp_path) is None
