@@ -6,6 +6,8 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.commands.command_line import run
 from tests.commands.test_cli import GEMM
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
+
 from tests.fuzz.endpoints import HostileServer, judge_answer, make_answer
 
 SEED = 20261126
