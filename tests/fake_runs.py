@@ -63,6 +63,7 @@ MACHINE: dict[str, Any] = {
     "behaviour": "behaviour/2",
     "bandwidth_bound": False,
     "accuracy": "componentwise",
+    "energy": "a machine that reports no energy",
     "compiler": {"command": "gcc", "version": "gcc 12.2.0", "flags": ["-O3", "-march=native", "-fopenmp"]},
 }
 

@@ -78,6 +78,8 @@ class Timing:
             kernel may have been slowed down, and ``ratio`` and ``gflops`` are too low rather than too high.
         bound: whether the kernel was stopped after ``kernel_ns``; ``ratio`` and ``gflops`` are upper bounds, and its
             result at this size was never seen. Only of seeds.
+        joules: energy of one call, all processor packages together, whatever else ran on them included; ``None`` where
+            the host does not report it, or a single call is all that was timed.
     """
 
     size: Mapping[str, int]
@@ -92,6 +94,12 @@ class Timing:
     gflops: float
     quiet: bool = True
     bound: bool = False
+    joules: float | None = None
+
+    @property
+    def gflop_per_joule(self) -> float | None:
+        """Operations by energy, which is GFLOP/s by watts; ``None`` where the energy is not known."""
+        return 1e-9 * self.flops / self.joules if self.joules else None
 
     @property
     def gbytes_per_s(self) -> float:

@@ -50,7 +50,15 @@ def _pool_size(timings: Sequence[Timing]) -> Timing:
         ratio_low=found.low,
         ratio_high=found.high,
         gflops=found.median * first.gflops / first.ratio,
+        joules=_mean_joules(kept),
     )
+
+
+def _mean_joules(timings: Sequence[Timing]) -> float | None:
+    """Of one call, each measurement weighted by its rounds; ``None`` when none reported energy."""
+    known = [(timing.joules, len(timing.kernel_ns)) for timing in timings if timing.joules is not None]
+    rounds = sum(count for _, count in known)
+    return sum(joules * count for joules, count in known) / rounds if rounds else None
 
 
 def _ratios(timing: Timing) -> list[float]:

@@ -101,7 +101,8 @@ class TimingFields(_Model):
     per_size: str = Field(
         description="JSON: for each scored size its numbers, flops and bytes of a call, block_calls, samples_s and "
         "ref_samples_s (seconds of one call in each block), ratio_median, ratio_low, ratio_high, gflops, "
-        "gbytes_per_s, median_s, min_s, mdape, quiet, bound (whether the speed is an upper bound)"
+        "gbytes_per_s, median_s, min_s, mdape, quiet, bound (whether the speed is an upper bound), joules of a "
+        "call and gflop_per_joule (-1 where not reported), no_energy (the reason)"
     )
     held_out: str = Field(
         description="JSON: the same for sizes that no kernel was scored at; of the run's best elites only, else []"

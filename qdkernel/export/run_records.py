@@ -233,12 +233,12 @@ def _timing(record: Record, facts: MachineFacts) -> Json:
         "ratio_low": _known(ratio.low) if ratio else UNKNOWN,
         "ratio_high": _known(ratio.high) if ratio else UNKNOWN,
         "peak_frac": _known(evaluation.objective / peak) if evaluation.objective and peak else UNKNOWN,
-        "per_size": _json([_size_timing(timing) for timing in evaluation.timings]),
-        "held_out": _json([_size_timing(timing) for timing in record.held_out]),
+        "per_size": _json([_size_timing(timing, facts) for timing in evaluation.timings]),
+        "held_out": _json([_size_timing(timing, facts) for timing in record.held_out]),
     }
 
 
-def _size_timing(timing: Timing) -> Json:
+def _size_timing(timing: Timing, facts: MachineFacts) -> Json:
     seconds = _seconds(timing.kernel_ns)
     median = statistics.median(seconds) if seconds else None
     spread = statistics.median(abs(time - median) for time in seconds) / median if median else None
@@ -259,6 +259,9 @@ def _size_timing(timing: Timing) -> Json:
         "gbytes_per_s": _known(timing.gbytes_per_s),
         "quiet": timing.quiet,
         "bound": timing.bound,
+        "joules": _known(timing.joules),
+        "gflop_per_joule": _known(timing.gflop_per_joule),
+        "no_energy": "" if timing.joules is not None else facts.energy or "a single call was timed",
     }
 
 

@@ -3,6 +3,7 @@
 from qdkernel.machine.affinity import running_on
 from qdkernel.machine.core_lock import CoreLock
 from qdkernel.machine.cpu import Machine, fingerprint, machine_class, this_machine
+from qdkernel.machine.energy import EnergyMeter, find_energy_meter
 from qdkernel.machine.isa import LEVELS, flags_of
 from qdkernel.machine.memory import free_bytes
 from qdkernel.machine.scaling import scaled_to_threads
@@ -10,7 +11,9 @@ from qdkernel.machine.scaling import scaled_to_threads
 __all__ = [
     "LEVELS",
     "CoreLock",
+    "EnergyMeter",
     "Machine",
+    "find_energy_meter",
     "fingerprint",
     "flags_of",
     "free_bytes",

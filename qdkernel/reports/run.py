@@ -17,6 +17,7 @@ from qdkernel.core import (
     Cell,
     Evaluation,
     Outcome,
+    Timing,
     VerificationResult,
     cell_name,
     geometric_mean,
@@ -278,6 +279,8 @@ def _elite_table(cell: Cell, record: Record, facts: MachineFacts, conversation: 
     table.add_row("cell", cell_name(cell))
     table.add_row("kernel", record.proposal.kernel.id)
     table.add_row("speed", _text(", ".join(_speed(evaluation, facts))))
+    if facts.energy:
+        table.add_row("energy", _text(f"not known: {facts.energy}"))
     if record.num_measurements > 1:
         table.add_row("timed", f"{record.num_measurements} times; all of them count")
     for timing in record.held_out:
@@ -321,7 +324,9 @@ def format_verification(verification: VerificationResult) -> str:
 def _timings_table(evaluation: Evaluation, facts: MachineFacts) -> Table:
     table = Table(title=f"timings beside {facts.baseline_name}", title_justify="left", box=None)
     table.add_column("size", no_wrap=True)
-    for name in ("GFLOP/s", "GB/s", "median ms", "least ms", "blocks x calls", "ratio", "95 % interval"):
+    energy = any(timing.joules is not None for timing in evaluation.timings)
+    columns = ("GFLOP/s", "GB/s", "median ms", "least ms", "blocks x calls", "ratio", "95 % interval")
+    for name in (*columns, *(("mJ a call", "GFLOP/J") if energy else ())):
         table.add_column(name, justify="right", no_wrap=True)
     for timing in evaluation.timings:
         times = sorted(timing.kernel_ns)
@@ -334,8 +339,13 @@ def _timings_table(evaluation: Evaluation, facts: MachineFacts) -> Table:
             f"{len(times)} x {timing.block_calls}",
             f"{timing.ratio:.3f}",
             Text(f"[{timing.ratio_low:.3f}, {timing.ratio_high:.3f}]"),
+            *([_millijoules(timing), f"{timing.gflop_per_joule or 0:.2f}"] if energy else []),
         )
     return table
+
+
+def _millijoules(timing: Timing) -> str:
+    return "" if timing.joules is None else f"{1e3 * timing.joules:.3g}"
 
 
 def _lineage_table(records: list[Record]) -> Table:

@@ -14,7 +14,7 @@ from pathlib import Path
 from qdkernel.core import printable
 from qdkernel.errors import RunFolderError
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 APPLICATION_ID = 0x51444B52  # "QDKR"; tells a run's database from any other SQLite file
 
 # https://www.sqlite.org/fileformat.html, sections 1.3 and 3
@@ -59,7 +59,7 @@ TABLES = (
         evaluation_id INTEGER NOT NULL REFERENCES evaluations, measurement INTEGER NOT NULL, position INTEGER NOT NULL,
         size TEXT NOT NULL, flops REAL NOT NULL, bytes REAL NOT NULL, block_calls INTEGER NOT NULL, ratio REAL NOT NULL,
         ratio_low REAL NOT NULL, ratio_high REAL NOT NULL, gflops REAL NOT NULL, quiet INTEGER NOT NULL,
-        bound INTEGER NOT NULL, kernel_ns TEXT NOT NULL, reference_ns TEXT NOT NULL,
+        bound INTEGER NOT NULL, joules REAL, kernel_ns TEXT NOT NULL, reference_ns TEXT NOT NULL,
         PRIMARY KEY (evaluation_id, measurement, position)) WITHOUT ROWID""",
     """CREATE TABLE events (
         id INTEGER PRIMARY KEY, at TEXT NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL, elapsed_s REAL NOT NULL)""",

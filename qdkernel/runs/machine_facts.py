@@ -33,6 +33,7 @@ class MachineFacts:
         baseline: the baseline's speed at each scored size.
         compiler: ``command``, ``version`` and ``flags``.
         fingerprint: 16 hexadecimal digits that change with machine and compiler.
+        energy: why the energy of calls is not known; empty where the host reports it.
     """
 
     problem: str = "unknown problem"
@@ -52,6 +53,7 @@ class MachineFacts:
     baseline: tuple[SizeSpeed, ...] = ()
     compiler: Mapping[str, Any] = field(default_factory=dict)  # Any: command and version text, flags a list
     fingerprint: str = ""
+    energy: str = ""
 
     @property
     def peak_gflops(self) -> float | None:
@@ -101,6 +103,7 @@ def machine_facts(record: MachineRecord) -> MachineFacts:
         baseline=record.baseline.gflops,
         compiler=record.compiler.model_dump(mode="json"),
         fingerprint=fingerprint(machine, record.compiler.version),
+        energy=record.energy,
     )
 
 

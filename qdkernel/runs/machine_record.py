@@ -65,6 +65,7 @@ class MachineRecord(_Part):
         compiler: the compiler with its flags.
         baseline: what kernels were measured against.
         containment: the layers in force around kernels, as bits.
+        energy: why the energy of calls is not known; empty where the host reports it.
     """
 
     schema_version: Literal[1] = 1
@@ -80,6 +81,7 @@ class MachineRecord(_Part):
     compiler: CompilerRecord
     baseline: BaselineRecord
     containment: int = 7  # of records written before this was kept
+    energy: str = "not recorded by the version of qdkernel that made the run"
 
     @property
     def machine_class(self) -> str:

@@ -237,6 +237,7 @@ def timing_row(timing: Timing) -> dict[str, Any]:  # Any: what SQLite stores
         "gflops": float(timing.gflops),
         "quiet": int(timing.quiet),
         "bound": int(timing.bound),
+        "joules": timing.joules,
         "kernel_ns": to_json(list(timing.kernel_ns)),
         "reference_ns": to_json(list(timing.reference_ns)),
     }
@@ -266,6 +267,7 @@ def timing_of(row: SampleRow) -> Timing:
         gflops=row.gflops,
         quiet=bool(row.quiet),
         bound=bool(row.bound),
+        joules=row.joules,
     )
 
 

@@ -156,6 +156,7 @@ class SampleRow(StoredRow):
     gflops: Positive
     quiet: Flag
     bound: Flag
+    joules: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
     kernel_ns: Annotated[tuple[Positive, ...], JSON]
     reference_ns: Annotated[tuple[Positive, ...], JSON]
 

@@ -35,7 +35,7 @@ from qdkernel.evaluators.pipeline import (
     perform,
 )
 from qdkernel.evaluators.toolchain import CompileLimits, Toolchain, check_flags, find_toolchain
-from qdkernel.machine import CoreLock, Machine, flags_of, free_bytes, this_machine
+from qdkernel.machine import CoreLock, Machine, find_energy_meter, flags_of, free_bytes, this_machine
 from qdkernel.mutators import MUTATORS, OPERATORS, Mutator
 from qdkernel.problems import find_problem
 from qdkernel.runs import (
@@ -128,6 +128,7 @@ class RunEnvironment:
                 name=self.baseline, gflops=tuple(SizeSpeed(size=dict(size), gflops=speed) for size, speed in speeds)
             ),
             containment=int(self.spec.run.layers),
+            energy=reason if isinstance(reason := find_energy_meter(), str) else "",
         )
 
 

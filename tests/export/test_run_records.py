@@ -124,6 +124,8 @@ def test_a_record_tells_the_whole_evaluation(tmp_path: Path) -> None:
     assert new["timing"]["gflops"] == new["reward"]["gflops"] == new["reward"]["sqd"] == evaluation.objective
     assert new["timing"]["ref"] == "OpenBLAS 0.3.34/2t"
     size = json.loads(new["timing"]["per_size"])[1]
+    assert (size["joules"], size["gflop_per_joule"]) == (-1.0, -1.0)
+    assert size["no_energy"] == "a machine that reports no energy"
     assert size["samples_s"] == pytest.approx([time * 1e-9 for time in evaluation.timings[1].kernel_ns])
     assert (size["block_calls"], size["mdape"]) == (4, pytest.approx(0.01))
     assert json.loads(new["step_s"]) == dict(evaluation.step_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,19 @@ from qdkernel.llm import CallFailed, Completion, FailureKind, TokenUsage
 from qdkernel.reports import print_view, show_cell, show_run
 from qdkernel.reports.run import summarize, view_text
 from qdkernel.runs import End, EventKind
-from tests.fake_runs import MACHINE, UNMEASURED, add_by_model, add_elite, ask, assignment, breed, kernel, new_run, ok
+from tests.fake_runs import (
+    MACHINE,
+    UNMEASURED,
+    add_by_model,
+    add_elite,
+    ask,
+    assignment,
+    breed,
+    kernel,
+    new_run,
+    ok,
+    timed_as,
+)
 
 CELL = parse_cell("packed/512/static/near")
 OTHER = parse_cell("none/scalar/serial/none")
@@ -102,6 +115,25 @@ def test_a_cell_shows_source_lineage_and_timings(tmp_path: Path) -> None:
     assert "3 x 4" in text
     assert text.index("kc 384") < text.index("by the definition")
     assert text.endswith(made.source)
+
+
+def test_a_cell_shows_the_energy_of_a_call_or_why_it_is_not_known(tmp_path: Path) -> None:
+    subject = kernel("measured")
+    found = ok(subject, CELL, 80.0)
+    measured = timed_as(found, tuple(replace(each, joules=0.25) for each in found.timings))
+    with new_run(tmp_path / "silent") as folder:
+        add_elite(folder, CELL, 80.0)
+        text = view_text(show_cell(folder, CELL))
+        assert "not known: a machine that reports no energy" in text
+        assert "GFLOP/J" not in text
+    with new_run(tmp_path / "told", {**MACHINE, "energy": ""}) as folder:
+        number = folder.evaluations.add_proposal(Proposal(subject, "tune", ""))
+        folder.evaluations.add(number, measured, Placement.NEW, {})
+        text = view_text(show_cell(folder, CELL))
+    assert "not known" not in text
+    assert "mJ a call" in text
+    (row,) = (line.split() for line in text.splitlines() if line.strip().startswith("m=768"))
+    assert row[-2:] == ["250", f"{1e-9 * 2 * 768**3 / 0.25:.2f}"]
 
 
 def test_a_run_with_models_shows_what_they_cost_and_what_each_operator_earned(tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ def _someone_elses(path: Path) -> None:
         (_not_a_database, r"expected the SQLite database of a run, got another kind of file"),
         (_cut_short, r"damaged or cut short; take a copy from a backup"),
         (_cut_in_the_header, r"expected the SQLite database of a run|damaged or cut short"),
-        (_newer, r"made by a newer qdkernel \(schema 99; this one reads 7\); install that version"),
+        (_newer, r"made by a newer qdkernel \(schema 99; this one reads 8\); install that version"),
         (
             _older,
             r"made by an earlier development version of qdkernel \(schema 1; .* cannot be read by this one; start",

@@ -17,6 +17,7 @@ from qdkernel.core import Array, median_ratio
 from qdkernel.evaluators.measurement.buffers import ScoredSize, TimedCase, TimedProcess, TimingBuffers, TimingRule
 from qdkernel.evaluators.measurement.quiet import QuietCores
 from qdkernel.evaluators.sandbox import PrecomputationDetected
+from qdkernel.machine import EnergyMeter
 
 _CONFIRMATIONS = 12  # blocks at most; nearly always the first or second is fast enough
 _CONFIRMED = 1.3  # how much longer than in the rounds such a block may take; the speed of shared hosts varies so much
@@ -43,12 +44,14 @@ class CpuPlacement:
         spin: whether the parent may spin there.
         timeout_s: deadline of a block, seconds.
         team: whether the child has more than one thread.
+        energy: the host's energy counters; ``None`` where it has none.
     """
 
     cpu: int
     spin: bool
     timeout_s: float
     team: bool = False
+    energy: EnergyMeter | None = None
 
 
 @dataclass(frozen=True)
@@ -59,11 +62,13 @@ class Block:
         ns: nanoseconds per call.
         calls: number of calls.
         delayed_ns: how long the child's threads waited for a processor in the block, altogether.
+        joules: energy of a call; ``None`` where the host does not report it.
     """
 
     ns: float
     calls: int = 1
     delayed_ns: float = 0.0
+    joules: float | None = None
 
     def disturbed(self, usual_ns: float = 0.0) -> bool:
         """Whether threads waited longer than ``usual_ns``, as they do in this kernel's blocks on quiet cores."""
@@ -79,12 +84,15 @@ class PairedSamples:
         reference_ns: the reference's.
         slowest_ns: upper bound on the reference's time in ratios, so that a disturbed reference makes no kernel faster.
         quiet: whether the rounds were undisturbed; otherwise the challenger may look slower than it is.
+        joules: mean energy of a call of the challenger in these rounds; ``None`` where the host does not report it. Its
+            counters change once a millisecond, so a single block says little.
     """
 
     kernel_ns: tuple[float, ...]
     reference_ns: tuple[float, ...]
     slowest_ns: float = math.inf
     quiet: bool = True
+    joules: float | None = None
 
     @property
     def ratios(self) -> list[float]:
@@ -263,7 +271,7 @@ def _undisturbed(
 def _samples(rounds: Sequence[tuple[Block, Block]], counts: Array) -> PairedSamples:
     kept = [blocks for blocks, counted in zip(rounds, counts, strict=True) if counted]
     kernel, reference = (tuple(blocks[at].ns for blocks in kept) for at in (0, 1))
-    return PairedSamples(kernel, reference)
+    return PairedSamples(kernel, reference, joules=_mean_joules(kept))
 
 
 def _of_busy_host(rounds: Sequence[tuple[Block, Block]], undelayed: Array, quiet_ns: float | None) -> PairedSamples:
@@ -277,7 +285,12 @@ def _of_busy_host(rounds: Sequence[tuple[Block, Block]], undelayed: Array, quiet
         return replace(_samples(rounds, np.ones(len(rounds), bool)), quiet=bool(undelayed.all()))
     number = len(rounds) // 2
     kernel, reference = (tuple(sorted(each[at].ns for each in rounds)[:number]) for at in (0, 1))
-    return PairedSamples(kernel, reference, quiet_ns, quiet=False)
+    return PairedSamples(kernel, reference, quiet_ns, quiet=False, joules=_mean_joules(rounds))
+
+
+def _mean_joules(rounds: Sequence[tuple[Block, Block]]) -> float | None:
+    known = [kernel.joules for kernel, _ in rounds if kernel.joules is not None]
+    return sum(known) / len(known) if known else None
 
 
 def time_block(scored: ScoredSize, timed_case: TimedCase, placement: CpuPlacement) -> Block:
@@ -291,11 +304,14 @@ def time_block(scored: ScoredSize, timed_case: TimedCase, placement: CpuPlacemen
         child.go_on()
         if timed_case.warm and timed_case.process.trusted:
             child.run(scored.first, timed_case.warm, placement.timeout_s, cpu=placement.cpu, spin=placement.spin)
+        before = placement.energy.read() if placement.energy else ()
         elapsed = child.run(
             first, timed_case.timed, placement.timeout_s, cpu=placement.cpu, spin=placement.spin, freeze=True
         )
+        joules = placement.energy.joules(before, placement.energy.read()) if placement.energy else None
         child.stop()
-    return Block(elapsed / timed_case.timed, timed_case.timed, child.delayed_ns)
+    per_call = None if joules is None else joules / timed_case.timed
+    return Block(elapsed / timed_case.timed, timed_case.timed, child.delayed_ns, per_call)
 
 
 def _confirm(

@@ -22,7 +22,7 @@ from qdkernel.evaluators.measurement import (
 )
 from qdkernel.evaluators.pipeline.spec import TimingSpec
 from qdkernel.evaluators.sandbox import Child, Layout, MemoryFile
-from qdkernel.machine import CoreLock, running_on
+from qdkernel.machine import CoreLock, EnergyMeter, find_energy_meter, running_on
 
 _PATIENCE_S = 0.5  # for a call, at least: a scalar loop on one thread needs 0.03 s at n = 384 and 0.5 s at 1024
 _LONG_S, _SLOW = 0.02, 1.5  # heuristic: 20 calls of 20 ms are all that an evaluation may take
@@ -70,9 +70,14 @@ class Timer:
         self._baseline: tuple[Baseline, TimedProcess] | None = None
         self.calibrated_quietly = True
         self.quiet_cores = QuietCores(cores[: spec.threads])
+        meter = find_energy_meter()
         # The parent waits on the last core; it spins where the child leaves that one free.
         self.placement = CpuPlacement(
-            cpu=cores[-1], spin=spec.threads < len(cores), timeout_s=timeout_s, team=spec.threads > 1
+            cpu=cores[-1],
+            spin=spec.threads < len(cores),
+            timeout_s=timeout_s,
+            team=spec.threads > 1,
+            energy=meter if isinstance(meter, EnergyMeter) else None,
         )
 
     @property

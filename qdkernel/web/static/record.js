@@ -85,8 +85,12 @@ function factList(rows) {
   return make("dl", { class: "facts" }, ...rows.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
 }
 
+function energy(timing) {
+  return timing.joules === null ? "" : `; ${fixed(1e3 * timing.joules, 1)} mJ a call, ${fixed(timing.gflop_per_joule ?? 0, 2)} GFLOP/J`;
+}
+
 function timingPart(timing) {
-  const words = `${timing.size}: ${fixed(timing.gflops, 2)} GFLOP/s, ${fixed(timing.ratio, 3)} [${fixed(timing.low, 3)}, ${fixed(timing.high, 3)}] of the baseline`;
+  const words = `${timing.size}: ${fixed(timing.gflops, 2)} GFLOP/s, ${fixed(timing.ratio, 3)} [${fixed(timing.low, 3)}, ${fixed(timing.high, 3)}] of the baseline${energy(timing)}`;
   return make("figure", {}, make("figcaption", {}, words),
     strip([["this kernel", "who-kernel", timing.kernel_ns], ["baseline", "who-reference", timing.reference_ns]]));
 }

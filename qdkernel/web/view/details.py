@@ -150,6 +150,8 @@ def _timings(evaluation: Evaluation) -> list[Json]:
             "low": timing.ratio_low,
             "high": timing.ratio_high,
             "calls": timing.block_calls,
+            "joules": timing.joules,
+            "gflop_per_joule": timing.gflop_per_joule,
             "kernel_ns": _thin(timing.kernel_ns),
             "reference_ns": _thin(timing.reference_ns),
         }

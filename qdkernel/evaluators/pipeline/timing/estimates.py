@@ -113,4 +113,5 @@ def _timing(timer: Timer, index: int, timed: int, samples: PairedSamples, bound:
         gflops=ratio.median * timer.spec.baseline_gflops[index],
         quiet=samples.quiet and math.isinf(samples.slowest_ns),
         bound=bound,
+        joules=samples.joules,
     )
