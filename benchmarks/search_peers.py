@@ -34,13 +34,16 @@ Search = Callable[[RecordedSpace, int, int], Trace]
 """``search(space, seed, evaluations)``."""
 
 
-def qdkernel(space: RecordedSpace, seed: int, evaluations: int, **selection: float) -> Trace:
-    """The project's own loop with its built-in operators and its default settings."""
+def qdkernel(
+    space: RecordedSpace, seed: int, evaluations: int, policy: str = "map-elites", **selection: float
+) -> Trace:
+    """The project's own loop with its built-in operators and, but for policy and selection, its default settings."""
     fields = {
         "problem": PACKED_DGEMM.problem,
         "seed": seed,
         "budget": {"evaluations": evaluations},
         "mutators": [{"name": "schedule", "weight": 4}, {"name": "tune", "weight": 1}],
+        "search": policy,
         "selection": selection,
         "timing": {"remeasure": False},
         "evaluators": {"backend": "serial"},
@@ -211,6 +214,8 @@ STRATEGIES = (
 SEARCHES: Mapping[str, Search] = {
     "qdkernel": qdkernel,
     "qdkernel, unscreened": partial(qdkernel, screened=1),
+    "qdkernel, mcts": partial(qdkernel, policy="mcts", screened=1),
+    "qdkernel, islands": partial(qdkernel, policy="islands", screened=1),
     "random search": random_search,
     **{f"Kernel Tuner {name}": partial(kernel_tuner, strategy=name) for name in STRATEGIES},
     "Optuna TPE": partial(optuna, sampler="tpe"),
