@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qdkernel.commands.judge.kernel_file import problem_config, read_kernel
+from qdkernel.config import Config
 from qdkernel.core import AXES, Evaluation, Outcome, cell_name, one_line, printable
 from qdkernel.errors import ToolchainError
-from qdkernel.evaluators.pipeline import EvaluationSpec, EvaluationTask, RaceChecks, perform
+from qdkernel.evaluators.pipeline import EvaluationTask, RaceChecks, perform
 from qdkernel.evaluators.races import lacking_race_runtime
 from qdkernel.evaluators.toolchain import find_toolchain
 from qdkernel.reports import format_verification
@@ -34,15 +35,16 @@ def check(
     Raises:
         QdkernelError: the file cannot be read, or kernels cannot be watched for races here.
     """
-    kernel = read_kernel(path)
-    with open_environment(problem_config(problem, overrides), lambda _: None) as environment:
+    kernel, config = read_kernel(path), problem_config(problem, overrides)
+    if races:
+        _need_race_runtime(config)
+    with open_environment(config, lambda _: None) as environment:
         if environment.busy:
             print(f"qdkernel: {BUSY_HOST}", file=sys.stderr)
         spec = dataclasses.replace(environment.spec, timing=environment.timing.for_every_kernel(), explain=True)
         spec = dataclasses.replace(spec, thorough=thorough)
         if races:
             spec = dataclasses.replace(spec, races=RaceChecks.ALWAYS)
-            _need_race_runtime(spec)
         evaluation = perform(EvaluationTask(spec, kernel))
         if as_json:
             print(json.dumps(dataclasses.asdict(evaluation), indent=2))
@@ -51,9 +53,8 @@ def check(
     return 0 if evaluation.outcome is Outcome.OK else 1
 
 
-def _need_race_runtime(spec: EvaluationSpec) -> None:
-    lacking = lacking_race_runtime(find_toolchain(spec.compile.command, spec.compile.flags))
-    if lacking:
+def _need_race_runtime(config: Config) -> None:
+    if lacking := lacking_race_runtime(find_toolchain(config.compiler.command, config.compiler.flags)):
         raise ToolchainError(f"--races: kernels cannot be watched for races here: {lacking}")
 
 
