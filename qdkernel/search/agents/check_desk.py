@@ -13,7 +13,7 @@ from qdkernel.search.agents.work_folder import WorkFolder
 
 _SHARED = ("sizes", "threads", "accuracy", "races", "baseline", "machine", "compiler", "timing", "limits")
 _MOST_BYTES = 1 << 17  # twice what the source policy accepts, so that it is the policy that refuses
-_REFUSED = json.dumps({"outcome": "lost", "detail": "the check did not end in time; nothing is known of the kernel"})
+_LATE = json.dumps({"outcome": "lost", "detail": "the check did not end in time; nothing is known of the kernel"})
 
 
 class CheckDesk:
@@ -48,5 +48,5 @@ class CheckDesk:
                 )
                 self._folder.reply(name, done.stdout or done.stderr, done.returncode)
             except subprocess.TimeoutExpired:
-                self._folder.reply(name, _REFUSED, 1)
+                self._folder.reply(name, _LATE, 1)
         return True

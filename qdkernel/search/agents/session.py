@@ -6,7 +6,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from qdkernel.config import AGENT, AgentConfig, Config
@@ -29,12 +28,6 @@ _LOG_TAIL = 400
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class _Tools:
-    toolchain: Toolchain
-    built: Built
-
-
 class AgentSessions:
     """Runs an agent again and again while a run goes on.
 
@@ -51,7 +44,7 @@ class AgentSessions:
         self, config: Config, agent: AgentConfig, toolchain: Toolchain, built: Built, budget: TokenBudget, say: Say
     ) -> None:
         self._config, self._agent = config, agent
-        self._tools = _Tools(toolchain, built)
+        self._toolchain, self._built = toolchain, built
         self._budget = budget
         self._say = say
         self._notes, self._begun, self._usd = "", 0, 0.0
@@ -130,7 +123,7 @@ class AgentSessions:
         """Starts the agent and answers its requests until it ends or its time is up."""
         deadline = time.monotonic() + 60 * self._agent.minutes
         desk = CheckDesk(self._config, folder)
-        process = AgentProcess(self._agent, folder.path, self._tools.toolchain, self._tools.built, log)
+        process = AgentProcess(self._agent, folder.path, self._toolchain, self._built, log)
         try:
             while not process.ended and not self._closing.is_set() and time.monotonic() < deadline:
                 if not desk.answer(max(1.0, deadline - time.monotonic())):
