@@ -40,7 +40,7 @@ def sessions(
             "threads": 1,
             "budget": {"minutes": 1},
             "timing": {"budget_s": 0.05, "rounds_min": 2, "rounds_max": 4},
-            "mutators": [{"minutes": 0.5, **agent, **settings}],
+            "mutators": [{"minutes": 3, **agent, **settings}],
         },
         [],
     )
@@ -55,7 +55,7 @@ def finish(made: AgentSessions) -> Proposal | None:
     made.poll(prompt_brief)
     for thread in threading.enumerate():
         if thread.name == "agent":
-            thread.join(60)
+            thread.join(240)
     return made.pop() if made.ready else None
 
 
@@ -65,7 +65,7 @@ def test_an_agent_edits_checks_and_notes_and_its_last_kernel_is_a_proposal(conte
     program = f"""
         import json, pathlib, subprocess
         task = pathlib.Path("TASK.md").read_text()
-        assert "## Target" in task and "You have 0.5 minutes." in task and "## Machine" in task
+        assert "## Target" in task and "You have 3 minutes." in task and "## Machine" in task
         assert list(pathlib.Path("neighbours").iterdir())
         earlier = pathlib.Path("NOTES.md").read_text()
         pathlib.Path("kernel.c").write_text({naive()!r} + "/* by an agent */\\n")
@@ -125,6 +125,7 @@ def test_nonsense_is_a_proposal_that_the_source_policy_refuses(context: Evaluati
     assert "\x1b" not in said[0] + found.idea
 
 
+@pytest.mark.slow
 def test_an_agent_stays_in_its_folder(context: EvaluationContext, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("of the user")
