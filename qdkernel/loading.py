@@ -32,7 +32,7 @@ from qdkernel.errors import QdkernelError, RunFolderError
 from qdkernel.evaluators.pipeline import CompileSpec, EvaluationContext, EvaluationSpec, verify_only
 from qdkernel.evaluators.sandbox import BufferAlignment, ChildFailed, Layout, MemoryFile, Region
 from qdkernel.evaluators.toolchain import Toolchain, load_module
-from qdkernel.machine import flags_of, this_machine
+from qdkernel.machine import this_machine
 from qdkernel.problems import find_problem
 from qdkernel.runs import RunFolder, elites
 from qdkernel.search import resolve_sizes
@@ -203,7 +203,7 @@ def load(
     problem, source = find_problem(config.problem, config.accuracy), holders[at].source
     machine = this_machine(config.machine.isa)
     with tempfile.TemporaryDirectory(prefix="qdkernel-load-") as scratch:
-        compile_spec = CompileSpec(config.compiler.command, flags_of(config.compiler.flags, machine.isa))
+        compile_spec = CompileSpec(config.compiler.command, machine.compiler_flags(config.compiler.flags))
         context = EvaluationContext(
             EvaluationSpec(problem.name, scratch, compile_spec, accuracy=config.accuracy, isa=machine.isa)
         )

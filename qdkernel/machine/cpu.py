@@ -12,11 +12,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from qdkernel.machine.isa import choose_isa, features_of
+from qdkernel.machine.isa import choose_isa, features_of, flags_of
 
 CPU_FOLDER = Path("/sys/devices/system/cpu")
 CGROUP_FOLDER = Path("/sys/fs/cgroup")
+SCALABLE_BYTES = Path("/proc/sys/abi/sve_default_vector_length")
 UNKNOWN = "unknown"
+_ARM = ("aarch64", "arm64")
+_NEON_BITS = 128
 
 # Heuristic: if neither /sys nor the C library has it, the usual size of an outermost cache in a server.
 ASSUMED_LAST_LEVEL_BYTES = 32 << 20
@@ -51,6 +54,16 @@ class Machine:
     last_level_instances: int = 1
     isa: str | None = None
     cache_ways: Mapping[str, int] = field(default_factory=dict)
+
+    def compiler_flags(self, flags: Sequence[str]) -> tuple[str, ...]:
+        """Flags of a compiler that stay within ``isa``, and fix the length of scalable vectors (SVE) to the machine's.
+
+        With a fixed length GCC makes vectors of that many bits from its vector extensions; otherwise it uses NEON's.
+        """
+        widest = max(self.simd_widths, default=0)
+        scalable = self.arch in _ARM and widest > _NEON_BITS
+        fixed = any(flag.startswith("-msve-vector-bits=") for flag in flags)
+        return (*flags_of(flags, self.isa), *((f"-msve-vector-bits={widest}",) if scalable and not fixed else ()))
 
     @property
     def last_level_bytes(self) -> int:
@@ -92,7 +105,7 @@ def this_machine(isa: str | None = None) -> Machine:
         cpu=info.model,
         arch=arch,
         cores=usable_cores(len(cpus), quota),
-        simd_widths=simd_widths(arch, features_of(info.features, isa)),
+        simd_widths=simd_widths(arch, features_of(info.features, isa), 8 * parse_size(_text(SCALABLE_BYTES) or "")),
         caches=read_caches(cpu_folder / "cache") or sysconf_caches(_sysconf),
         hypervisor=info.hypervisor,
         governor=(_text(cpu_folder / "cpufreq" / "scaling_governor") or UNKNOWN).strip(),
@@ -139,14 +152,19 @@ def parse_cpuinfo(text: str) -> CpuInfo:
     return CpuInfo(model, features, "hypervisor" in features)
 
 
-def simd_widths(arch: str, features: Collection[str]) -> tuple[int, ...]:
+def simd_widths(arch: str, features: Collection[str], scalable_bits: int = 0) -> tuple[int, ...]:
     """Widths in bits of packed floating-point arithmetic, ascending; empty when there is none.
 
     256 asks for AVX only: without FMA or AVX2 (Sandy Bridge) the compiler still does 256-bit multiplies and adds.
-    ARM's SVE is left out: its width is not fixed at compile time and GCC's vector extensions use NEON.
+
+    Args:
+        arch: as ``platform.machine()`` names it.
+        features: of the CPU that may be used.
+        scalable_bits: of Arm's scalable registers (SVE) in this process; they count where an axis has their width.
     """
-    if arch in ("aarch64", "arm64"):
-        return (128,) if "asimd" in features else ()
+    if arch in _ARM:
+        scalable = (scalable_bits,) if "sve" in features and scalable_bits in (256, 512) else ()
+        return (_NEON_BITS, *scalable) if "asimd" in features else ()
     by_feature = {"sse2": 128, "avx": 256, "avx512f": 512}
     return tuple(width for feature, width in by_feature.items() if feature in features)
 

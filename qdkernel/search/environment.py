@@ -35,7 +35,7 @@ from qdkernel.evaluators.pipeline import (
     perform,
 )
 from qdkernel.evaluators.toolchain import CompileLimits, Toolchain, check_flags, find_toolchain
-from qdkernel.machine import CoreLock, Machine, find_energy_meter, flags_of, free_bytes, this_machine
+from qdkernel.machine import CoreLock, Machine, find_energy_meter, free_bytes, this_machine
 from qdkernel.mutators import MUTATORS, OPERATORS, Mutator
 from qdkernel.problems import find_problem
 from qdkernel.runs import (
@@ -153,7 +153,7 @@ def open_environment(
     threads = resolve_threads(config, machine)
     sizes = resolve_sizes(config, problem, machine)
     check_integers(problem, sizes)
-    toolchain = find_toolchain(config.compiler.command, flags_of(config.compiler.flags, machine.isa))
+    toolchain = find_toolchain(config.compiler.command, machine.compiler_flags(config.compiler.flags))
     check_flags(toolchain)
     say(f"{machine.cpu}, {machine.cores} cores; {toolchain.version}; measuring its peaks once if need be")
     peaks = load_or_measure_peaks(machine, toolchain, exclusive=CoreLock().exclusive())
@@ -300,7 +300,7 @@ def _spec(
         scratch=str(scratch.folder),
         compile=CompileSpec(
             config.compiler.command,
-            flags_of(config.compiler.flags, machine.isa),
+            machine.compiler_flags(config.compiler.flags),
             CompileLimits(wall_s=limits.compile_s, memory_mb=limits.compile_memory_mb),
         ),
         run=converted(limits, RunSpec),

@@ -78,6 +78,21 @@ def test_simd_widths_follow_the_features(arch: str, features: set[str], widths: 
     assert simd_widths(arch, features) == widths
 
 
+@pytest.mark.parametrize(("bits", "widths"), [(0, (128,)), (128, (128,)), (256, (128, 256)), (512, (128, 512))])
+def test_scalable_registers_count_where_an_axis_has_their_width(bits: int, widths: tuple[int, ...]) -> None:
+    assert simd_widths("aarch64", {"asimd", "sve"}, bits) == widths
+    assert simd_widths("aarch64", {"asimd"}, bits) == (128,)
+
+
+def test_the_compiler_is_told_the_length_of_scalable_vectors() -> None:
+    flags = ("-O3", "-march=native")
+    scalable = replace(MACHINE, arch="aarch64", simd_widths=(128, 256))
+    assert scalable.compiler_flags(flags) == (*flags, "-msve-vector-bits=256")
+    assert scalable.compiler_flags((*flags, "-msve-vector-bits=128")) == (*flags, "-msve-vector-bits=128")
+    assert replace(scalable, simd_widths=(128,)).compiler_flags(flags) == flags
+    assert MACHINE.compiler_flags(flags) == flags
+
+
 @pytest.mark.parametrize(
     ("text", "size"), [("32K\n", 32768), ("1M", 1 << 20), ("512", 512), ("", 0), ("K", 0), ("big", 0), ("-1K", 0)]
 )

@@ -18,7 +18,7 @@ from qdkernel.evaluators.pipeline import CompileSpec, EvaluationContext, Evaluat
 from qdkernel.evaluators.races import lacking_race_runtime
 from qdkernel.evaluators.sandbox import Layers
 from qdkernel.evaluators.toolchain import Toolchain, find_toolchain
-from qdkernel.machine import CoreLock, Machine, flags_of, this_machine
+from qdkernel.machine import CoreLock, Machine, this_machine
 from qdkernel.problems import find_problem
 
 _PROBLEM = "dgemm"  # any problem will do to test the layers
@@ -41,7 +41,7 @@ def doctor(as_json: bool, containment: bool = False) -> int:
     sound = True
     try:
         config = Config(problem=_PROBLEM, budget=BudgetConfig(evaluations=1))
-        toolchain = find_toolchain(config.compiler.command, flags_of(config.compiler.flags, machine.isa))
+        toolchain = find_toolchain(config.compiler.command, machine.compiler_flags(config.compiler.flags))
         found["compiler"] = toolchain.version
         found["containment"] = _containment(toolchain)
         sound = all(state == "in force" for state in found["containment"].values())

@@ -14,7 +14,7 @@ from typing import Any
 
 from qdkernel.errors import ToolchainError
 from qdkernel.evaluators.toolchain import NATIVE, Toolchain, build_cached, cache_dir, write_cached
-from qdkernel.machine import Machine, fingerprint, flags_of
+from qdkernel.machine import Machine, fingerprint
 
 _SOURCE = NATIVE / "core_facts.c"
 _FLAGS = ("-std=gnu11", "-O2", "-march=native")
@@ -58,7 +58,7 @@ def load_or_measure_core(
         if kept["method"] == method:
             return _facts(kept["core"])
     try:
-        program = build_cached(toolchain, "core_facts", ["core_facts.c", *flags_of(_FLAGS, machine.isa)])
+        program = build_cached(toolchain, "core_facts", ["core_facts.c", *machine.compiler_flags(_FLAGS)])
         with exclusive or contextlib.nullcontext():
             found = _facts(_run(program))
     except (ToolchainError, OSError, subprocess.SubprocessError, ValueError):

@@ -13,6 +13,7 @@ import math
 import os
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Any
 
 from qdkernel.errors import ToolchainError
 from qdkernel.evaluators.toolchain import NATIVE, Toolchain, cache_dir, write_cached
-from qdkernel.machine import Machine, fingerprint, flags_of, scaled_to_threads
+from qdkernel.machine import Machine, fingerprint, scaled_to_threads
 
 SOURCE = NATIVE / "peaks.c"
 
@@ -206,7 +207,7 @@ def measure_peaks(
         ToolchainError: the compiler cannot build the measurement, or it does not run.
     """
     with tempfile.TemporaryDirectory(prefix="qdkernel-peaks-") as folder:
-        program = compile_peaks(toolchain, Path(folder), machine.isa)
+        program = compile_peaks(toolchain, Path(folder), machine.compiler_flags(FLAGS))
         settings = (str(windows), str(window_ms), str(triad_bytes(machine, _memory_bytes())))
         with exclusive or contextlib.nullcontext():
             results = [_run(program, settings, threads) for threads in sorted({1, machine.cores})]
@@ -220,14 +221,14 @@ def triad_bytes(machine: Machine, memory_bytes: int) -> int:
     return min(4 * machine.last_level_bytes * machine.last_level_instances, memory_bytes // 8)
 
 
-def compile_peaks(toolchain: Toolchain, folder: Path, isa: str | None = None) -> Path:
-    """The measuring program, built in ``folder``; it holds the peaks of the level's widths and no others.
+def compile_peaks(toolchain: Toolchain, folder: Path, flags: Sequence[str] = FLAGS) -> Path:
+    """The measuring program, built in ``folder``; it holds the peaks of the widths that the flags allow and no others.
 
     Raises:
         ToolchainError: the compiler is gone or rejects the program; the message holds its words.
     """
     program = folder / "peaks"
-    command = [toolchain.command, *flags_of(FLAGS, isa), str(SOURCE), "-o", str(program)]
+    command = [toolchain.command, *flags, str(SOURCE), "-o", str(program)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=TIMEOUT_S, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:

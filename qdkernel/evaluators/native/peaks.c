@@ -71,11 +71,11 @@ DEFINE_PEAK(peak_float32_scalar, float, float)
 DEFINE_PEAK(peak_float64_128, double128, double)
 DEFINE_PEAK(peak_float32_128, float128, float)
 #endif
-#if defined(__AVX__)
+#if defined(__AVX__) || __ARM_FEATURE_SVE_BITS == 256
 DEFINE_PEAK(peak_float64_256, double256, double)
 DEFINE_PEAK(peak_float32_256, float256, float)
 #endif
-#if defined(__AVX512F__)
+#if defined(__AVX512F__) || __ARM_FEATURE_SVE_BITS == 512
 DEFINE_PEAK(peak_float64_512, double512, double)
 DEFINE_PEAK(peak_float32_512, float512, float)
 #endif
@@ -91,11 +91,11 @@ static const struct peak {
     {"float64", "128", 2, peak_float64_128},
     {"float32", "128", 4, peak_float32_128},
 #endif
-#if defined(__AVX__)
+#if defined(__AVX__) || __ARM_FEATURE_SVE_BITS == 256
     {"float64", "256", 4, peak_float64_256},
     {"float32", "256", 8, peak_float32_256},
 #endif
-#if defined(__AVX512F__)
+#if defined(__AVX512F__) || __ARM_FEATURE_SVE_BITS == 512
     {"float64", "512", 8, peak_float64_512},
     {"float32", "512", 16, peak_float32_512},
 #endif

@@ -18,7 +18,7 @@ from qdkernel.errors import QdkernelError
 from qdkernel.evaluators.measurement import MachinePeaks
 from qdkernel.evaluators.pipeline import EvaluationSpec, EvaluationTask, RunSpec, SharedScratch, perform
 from qdkernel.evaluators.toolchain import Toolchain, find_toolchain
-from qdkernel.machine import Machine, flags_of, machine_class, this_machine
+from qdkernel.machine import Machine, machine_class, this_machine
 from qdkernel.search.again import calibrated, held_out_spec
 from qdkernel.search.environment import RunEnvironment, open_environment
 
@@ -96,7 +96,7 @@ class Identify:
             QdkernelError: the machine lacks the compiler or the instruction-set level.
         """
         machine = this_machine(self.config.machine.isa)
-        found = find_toolchain(self.config.compiler.command, flags_of(self.config.compiler.flags, machine.isa))
+        found = find_toolchain(self.config.compiler.command, machine.compiler_flags(self.config.compiler.flags))
         return Identity(machine_class(machine, found.version, found.flags, RunSpec().layers), platform.node())
 
 

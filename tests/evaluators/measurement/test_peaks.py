@@ -37,7 +37,7 @@ MACHINE = Machine("a CPU", "x86_64", 8, (128, 256, 512), {"L1d": 32768, "L3": 33
 
 @pytest.fixture(scope="module")
 def program(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return compile_peaks(toolchain, tmp_path_factory.mktemp("peaks"), HOST.isa)
+    return compile_peaks(toolchain, tmp_path_factory.mktemp("peaks"), HOST.compiler_flags(_peaks.FLAGS))
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from qdkernel.mutators.llm.prompts.pool import Section
 from qdkernel.mutators.llm.prompts.speeds import baseline_gflops, format_speed, host_line
 from qdkernel.mutators.llm.prompts.wording import format_axes, format_bytes, listed, number, pairs
 
+_ARM = ("aarch64", "arm64")
 _X86_ONLY = frozenset({"immintrin.h", "x86intrin.h"})
 _ARM_ONLY = frozenset({"arm_neon.h", "arm_sve.h"})
 _ALIAS_BYTES = 4096  # sets times line of an L1 of 32 KiB in 8 ways; also where loads wait for stores (4 KiB aliasing)
@@ -48,7 +49,7 @@ def system_parts(brief: Brief, sections: Sequence[Section]) -> dict[str, Variant
 
 def _headers(arch: str) -> list[str]:
     """The headers a kernel may include and that exist on such a machine."""
-    foreign = _X86_ONLY if arch in ("aarch64", "arm64") else _ARM_ONLY
+    foreign = _X86_ONLY if arch in _ARM else _ARM_ONLY
     return sorted(HEADERS - foreign)
 
 
@@ -130,6 +131,11 @@ def _aliasing(problem: Problem, sizes: Sequence[Mapping[str, int]]) -> list[str]
     ]
 
 
+def _arm_vectors(widths: Sequence[int]) -> str:
+    """What an Arm processor's widths are of: the flags fix the length of scalable vectors to the machine's."""
+    return " (NEON)" if len(widths) == 1 else f" (NEON, and SVE whose length is fixed to {max(widths)} bits)"
+
+
 def _machine(brief: Brief) -> str:
     """Hardware facts, a line each; what is not known is left out."""
     machine, yard = brief.machine, brief.reference_speeds
@@ -137,8 +143,10 @@ def _machine(brief: Brief) -> str:
     lines = [f"- {one_line(machine.cpu)}, {machine.arch}, {cores}; kernels are timed with {_threads(brief)} of OpenMP"]
     if machine.simd_widths:
         widths, wide = listed([str(width) for width in machine.simd_widths]), max(machine.simd_widths) > 256
-        registers = 32 if wide or machine.arch in ("aarch64", "arm64") else 16  # AVX has 16; AVX-512 and NEON have 32
-        lines.append(f"- SIMD: {widths} bits, {registers} vector registers")
+        arm = machine.arch in _ARM
+        registers = 32 if wide or arm else 16  # AVX has 16; AVX-512, NEON and SVE have 32
+        kinds = _arm_vectors(machine.simd_widths) if arm else ""
+        lines.append(f"- SIMD: {widths} bits{kinds}, {registers} vector registers")
     if machine.caches:
         sizes = [_cache(name, size, machine.cache_ways.get(name)) for name, size in sorted(machine.caches.items())]
         lines.append(f"- data caches: {', '.join(sizes)}{_sharing(machine.last_level_instances)}")

@@ -40,6 +40,18 @@ def test_a_prompt_has_the_facts_that_a_kernel_depends_on() -> None:
     assert "arm_neon.h" not in text
 
 
+def test_on_aarch64_the_system_message_names_its_vectors_and_headers() -> None:
+    for widths, vectors in (
+        ((128,), "- SIMD: 128 bits (NEON), 32 vector registers"),
+        ((128, 256), "- SIMD: 128 and 256 bits (NEON, and SVE whose length is fixed to 256 bits), 32 vector registers"),
+    ):
+        machine = dataclasses.replace(MACHINE, arch="aarch64", simd_widths=widths)
+        text = system(compose_edit(prompt_brief(machine=machine), (), rng()))
+        assert vectors in text
+        assert "arm_neon.h, arm_sve.h" in text
+        assert "immintrin.h" not in text
+
+
 def test_what_is_not_known_of_the_machine_is_left_out() -> None:
     bare = dataclasses.replace(MACHINE, caches={}, simd_widths=())
     text = system(compose_edit(prompt_brief(machine=bare, reference_speeds=YARDSTICK.__class__()), (), rng()))
