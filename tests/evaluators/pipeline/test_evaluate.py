@@ -323,6 +323,13 @@ def test_a_speed_above_the_peak_of_its_level_is_never_stored(context: Evaluation
     assert f"is above the 0.0 that {level} code reaches here" in refused.detail
 
 
+@pytest.mark.slow
+def test_what_it_takes_to_map_large_arrays_is_not_the_processor_time_of_a_serial_kernel(tmp_path: Path) -> None:
+    spec = run_with(make_spec(tmp_path, "ddot", 1 << 22, threads=2), run_s=20.0)
+    found = perform(EvaluationTask(spec, Kernel(find_problem("ddot").seed_source("ddot_naive.c"))))
+    assert (found.outcome, found.detail) == (Outcome.OK, "")
+
+
 def test_inputs_can_be_brought_into_a_cache_before_the_clock_starts(tmp_path: Path) -> None:
     context = EvaluationContext(timed_with(make_spec(tmp_path), cache="L2", cache_bytes=1 << 19))
     try:
