@@ -32,7 +32,7 @@ def _facts(problem: Problem, last_level_bytes: int) -> dict[str, str]:
         "summary": problem.summary,
         "sizes": "; ".join(map(size_text, problem.default_sizes(last_level_bytes))),
         "baseline": f"OpenBLAS, {own.symbol}" if isinstance(own, LibraryBaseline) else own.file,
-        "templates": "schedule" if problem.name in TEMPLATES else "",
+        "templates": "schedule" if problem.name in TEMPLATES else "none: schedule transforms loops of the parent",
         "contract": problem.contract,
         "prototype": problem.prototype,
     }
