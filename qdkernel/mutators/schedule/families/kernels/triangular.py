@@ -31,21 +31,18 @@ static void plain(int lower, int trans, int unit, int n, const double *restrict 
 
 def trsv(style: Style) -> list[str]:
     """Blocks of rows: what the elements known before add to a block is a product that threads share."""
-    subtract = [
-        loop(
-            "for (int i = 0; i < whole; i += ROWS)",
-            "double sums[ROWS];",
-            "rows_times(known, a + (ptrdiff_t)i * lda, lda, x, sums);",
-            UNROLL + loop("for (int r = 0; r < ROWS; r++)", "to[i + r] -= sums[r];"),
-        ),
-        loop("for (int i = whole; i < rows; i++)", "to[i] -= row_times(known, a + (ptrdiff_t)i * lda, x);"),
-    ]
+    together = loop(
+        "for (int i = 0; i < whole; i += ROWS)",
+        "double sums[ROWS];",
+        "rows_times(known, a + (ptrdiff_t)i * lda, lda, x, sums);",
+        UNROLL + loop("for (int r = 0; r < ROWS; r++)", "to[i + r] -= sums[r];"),
+    )
     product = function(
         "static void subtract(int rows, int known, const double *restrict a, ptrdiff_t lda, const double *restrict x, "
         "double *restrict to)",
         "const int whole = rows / ROWS * ROWS;",
-        style.share() + subtract[0],
-        subtract[1],
+        style.share() + together,
+        loop("for (int i = whole; i < rows; i++)", "to[i] -= row_times(known, a + (ptrdiff_t)i * lda, x);"),
         comment="The known elements times the rows of a block.",
     )
     main = function(
