@@ -46,8 +46,8 @@ def build(sources: Path, prefix: Path) -> Installed:
     made = sources / "build"
     warnings = "-DCMAKE_C_FLAGS=-Wall -Wextra -Werror"
     for command in (
-        ["cmake", "-S", str(sources), "-B", str(made), warnings],
-        ["cmake", "--build", str(made), "--parallel", "2"],
+        ["cmake", "-S", str(sources), "-B", str(made), "-G", "Ninja", warnings],
+        ["cmake", "--build", str(made)],
         ["cmake", "--install", str(made), "--prefix", str(prefix)],
     ):
         done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -58,6 +58,7 @@ def run(*command: object, **environment: str) -> subprocess.CompletedProcess[str
     return done
 
 
+@pytest.mark.skipif(shutil.which("pkg-config") is None, reason="needs pkg-config")
 def test_a_c_program_links_through_pkg_config(installed: Installed, tmp_path: Path) -> None:
     (tmp_path / "main.c").write_text(PROGRAM)
     asked = run("pkg-config", "--cflags", "--libs", "qdkernel", PKG_CONFIG_PATH=f"{installed.prefix}/lib/pkgconfig")
@@ -71,7 +72,7 @@ def test_a_cmake_project_finds_the_package(installed: Installed, tmp_path: Path)
         "cmake_minimum_required(VERSION 3.16)\nproject(uses C)\nfind_package(qdkernel REQUIRED)\n"
         "add_executable(uses main.c)\ntarget_link_libraries(uses qdkernel::qdkernel)\n"
     )
-    run("cmake", "-S", tmp_path, "-B", tmp_path / "build", f"-DCMAKE_PREFIX_PATH={installed.prefix}")
+    run("cmake", "-S", tmp_path, "-B", tmp_path / "build", "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={installed.prefix}")
     run("cmake", "--build", tmp_path / "build")
     assert run(tmp_path / "build" / "uses").stdout == "19 22 43 50"
 
