@@ -83,7 +83,8 @@ class _Asking:
             completion = self._status.endpoint.complete(messages, call)
         except CallFailed as failure:
             self._status.learn(tokens, failure.usage, failure.attempts)
-            self._store.add_failure(question, failure)
+            if failure.attempts:
+                self._store.add_failure(question, failure)
             self._failed(failure)
         else:
             self._status.learn(tokens, completion.usage, completion.attempts)

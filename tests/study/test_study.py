@@ -76,7 +76,7 @@ def finished(config: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
     out = tmp_path_factory.mktemp("study") / "out"
     requests = []
     with ModelServer(script()) as server:
-        first = study(config, out, "--set", "budget.requests=5", url=server.base_url)
+        first = study(config, out, "--set", "budget.requests=2", url=server.base_url)
         requests.append(len(server.requests))
         assert "scripted: the budget has no room for it; the same command goes on from here" in first.stderr
         with (out / "replies.jsonl").open("a") as file:
@@ -91,7 +91,7 @@ def finished(config: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
 
 @pytest.mark.slow
 def test_a_study_goes_on_where_its_budget_or_a_kill_stopped_it(finished: tuple[Path, str, list[int]]) -> None:
-    assert finished[2] == [5, 12, 12]
+    assert finished[2] == [2, 12, 12]
 
 
 @pytest.mark.slow
@@ -131,10 +131,10 @@ def test_table_and_picture_are_in_the_folder(finished: tuple[Path, str, list[int
 @pytest.mark.slow
 def test_replies_are_kept_with_prompt_and_cost(finished: tuple[Path, str, list[int]]) -> None:
     lines = [json.loads(line) for line in (finished[0] / "replies.jsonl").read_text().splitlines()]
-    assert sum(line["requests"] for line in lines) == 12
+    assert [line["requests"] for line in lines] == [1] * 12
     reference = next(line for line in lines if line["problem"] == "daxpy" and line["way"] == "reference")
     assert "SUBROUTINE DAXPY(N, ALPHA, X, INCX, Y, INCY)" in reference["prompt"][0]["content"]
-    assert all(line["tokens"] > 0 for line in lines if line["reply"] is not None)
+    assert all(line["tokens"] > 0 for line in lines)
 
 
 @pytest.mark.slow
