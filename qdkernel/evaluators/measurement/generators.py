@@ -1,10 +1,10 @@
-"""Random generators of the judge: which of them a kernel may learn everything about, and which it sees nothing of.
+"""Random generators of the judge: those whose outputs kernels can read, and those whose outputs they never can.
 
-SFC64 is fast and no cipher: inputs show most bits of the outputs, and twelve elements give its whole state (measured:
-0.3 s on two cores). So there are two kinds of generators, and no seed is derived from another:
+SFC64 is fast, but no cipher: inputs contain most bits of its outputs, and twelve elements give its whole state
+(measured: 0.3 s on two cores). So there are two kinds of generators, and no seed is derived from another:
 
 - what is shown to kernels (inputs, poison, canaries, drawn sizes) comes from a generator that is seeded by the
-  operating system and used for one refresh only. Its state tells nothing but what the kernel can read anyway;
+  operating system and used for one refresh only. Its state reveals only what the kernel can read anyway;
 - what checks a kernel (vectors, rows, weights, orders) comes from a generator none of whose outputs a kernel can read.
 """
 

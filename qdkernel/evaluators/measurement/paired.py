@@ -1,7 +1,7 @@
 """Timing two kernels against each other: interleaved blocks, fresh inputs, every timed output checked.
 
-Each kernel lives in its own contained child and the one that is not being timed is stopped: a waiting OpenMP pool
-that spins takes its core from the other and was measured to fake a ratio of 2.05.
+Each kernel runs in its own contained child, and the one that is not being timed is stopped. Otherwise a waiting OpenMP
+pool that spins takes a core from the other kernel (measured: a false ratio of 2.05).
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _WAKING_NS = 150e3  # QD_THAW_NS of native/supervisor.c: largest error of the ti
 _TEAM_WAKING_NS = 600e3  # of a team in a short block: its threads wake up one after another, 50 to 300 us each
 _SHORT_NS = 500e3  # blocks of the smallest sizes, in which waking up takes as long as the calls
 _DECISIVE_ROUNDS = 2  # in both orders, as every two rounds are ABBA
-_FUTILE = 0.95  # a challenger slower than that in two rounds is not worth more
-_PATIENCE = 4  # budgets spent on a ratio that stays uncertain before what there is has to do
+_FUTILE = 0.95  # a challenger slower than that in two rounds gets no more
+_PATIENCE = 4  # budgets after which a ratio that is still uncertain is accepted
 _WAITS = 6  # for quiet cores in one measurement; what disturbs it still is something else
 _DELAYED_NS, _DELAYED = 200e3, 0.02  # the parent itself delays a team by 50 to 100 us; another process by 1 ms or more
 
@@ -257,9 +257,9 @@ def _undisturbed(
 ) -> tuple[Array, Array]:
     """In which rounds no thread had to wait for its core; in which of them the reference was as fast as ``quiet_ns``.
 
-    A process that takes a core from a team of threads slows the whole team, and a kernel that does not use that core
-    not at all. Waits that are in all blocks of a kernel since cores were found quiet are its own doing, e.g. more
-    threads than cores.
+    A process that takes a core from a team of threads slows the whole team; it does not slow a kernel that does not use
+    that core. When threads of a kernel wait in all blocks since cores were found quiet, the kernel itself is the cause,
+    e.g. by more threads than cores.
     """
     settled = rounds[len(rounds) if quiet_from is None else quiet_from :]
     kernel_usual_ns, reference_usual_ns = (min((each[at].delayed_ns for each in settled), default=0.0) for at in (0, 1))
@@ -275,9 +275,9 @@ def _samples(rounds: Sequence[tuple[Block, Block]], counts: Array) -> PairedSamp
 
 
 def _of_busy_host(rounds: Sequence[tuple[Block, Block]], undelayed: Array, quiet_ns: float | None) -> PairedSamples:
-    """What there is when the budget is spent and too few rounds were undisturbed.
+    """The rounds that count when the budget is spent and too few were undisturbed.
 
-    In a duel all rounds count: its interval shall tell how uncertain it is. Against the baseline the faster half of
+    In a duel all rounds count, so that its interval shows how uncertain it is. Against the baseline the faster half of
     each kernel's blocks counts, paired by rank, as a busy host disturbs some blocks less than others; and the ratio is
     to the baseline on quiet cores at most, so it is too low rather than too high.
     """

@@ -1,6 +1,6 @@
 """What the machine can do at most: floating-point peak and memory bandwidth, measured and cached.
 
-No kernel beats them honestly, so the plausibility step and every "share of peak" in the views stand on these numbers.
+No honest kernel exceeds them. The plausibility step and every "share of peak" in the views use these numbers.
 """
 
 from __future__ import annotations
@@ -101,8 +101,8 @@ class MachinePeaks:
     def plausible_gflops(self, dtype: str, threads: int) -> float:
         """GFLOP/s that no honest kernel passes: ``threads`` times the most that one core ever showed.
 
-        Looser than the peak where cores slow each other down, and right even if something else computed on a core
-        while all of them were measured: that would make the peak too low, and refuse good kernels.
+        Looser than the peak where cores slow each other down. It holds even if something else computed on a core while
+        all of them were measured: the peak is then too low and would refuse good kernels.
 
         Raises:
             KeyError: nothing was measured for the type.
@@ -225,7 +225,7 @@ def compile_peaks(toolchain: Toolchain, folder: Path, flags: Sequence[str] = FLA
     """The measuring program, built in ``folder``; it holds the peaks of the widths that the flags allow and no others.
 
     Raises:
-        ToolchainError: the compiler is gone or rejects the program; the message holds its words.
+        ToolchainError: the compiler is gone or rejects the program; the message contains its output.
     """
     program = folder / "peaks"
     command = [toolchain.command, *flags, str(SOURCE), "-o", str(program)]

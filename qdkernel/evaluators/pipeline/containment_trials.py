@@ -42,7 +42,7 @@ class Trial:
 def run_trials(spec: EvaluationSpec) -> list[Trial]:
     """Runs each hostile kernel with all layers that this machine has, with each of them alone, and with none.
 
-    The kernels are harmless where they succeed: they open what they do not use, and ask whether they could.
+    Kernels that succeed do no harm: they do not use what they open, and only report whether they could open it.
 
     Args:
         spec: of ``PROBLEM``; its layers are not used.
@@ -69,7 +69,7 @@ def _context(spec: EvaluationSpec, layers: Layers) -> EvaluationContext:
 
 
 def only_by(trials: Sequence[Trial], layer: Layers) -> list[str]:
-    """Names of what would succeed without a layer, as no other one stops it."""
+    """Names of the attempts that no other layer stops."""
     return [trial.name for trial in trials if trial.alone == layer and not trial.without]
 
 

@@ -73,7 +73,7 @@ class EvaluationContext:
         return compile_kernel(source, self.problem, self.toolchain, self.built, folder, self.spec.compile.limits)
 
     def compile_counting(self, folder: Path, imports: tuple[str, ...]) -> tuple[Path, int]:
-        """The copy of a kernel compiled in ``folder`` that counts; see the function of that name."""
+        """The copy of a kernel compiled in ``folder`` that counts; see ``toolchain.compile_counting``."""
         return compile_counting(folder, imports, self.problem, self.toolchain, self.built, self.spec.compile.limits)
 
     def preprocess(self, source: str, folder: Path) -> Preprocessed | None:
@@ -90,7 +90,7 @@ class EvaluationContext:
         return None if output is None else read_preprocessed(tokens, output)
 
     def assembly_hash(self, source: str, folder: Path) -> str | None:
-        """The hash of the assembly at ``-O0`` of a kernel compiled in ``folder``; see the function of that name."""
+        """The hash of the assembly at ``-O0`` of a kernel compiled in ``folder``; see ``toolchain.assembly_hash``."""
         return assembly_hash(source, self.toolchain, self.built, folder, self.spec.compile.limits)
 
     def start(
@@ -104,9 +104,10 @@ class EvaluationContext:
         trace: MemoryFile | None = None,
         thread_local_bytes: int = 0,
     ) -> Child:
-        """A contained child that holds a kernel, on exactly as many cores as it has threads; ``cached``: see there.
+        """A contained child that holds a kernel, on exactly as many cores as it has threads.
 
-        A copy that counts into a ``trace`` has ``thread_local_bytes`` of data beside its counters (``static_tls``).
+        ``cached``: see ``Child``. A copy that counts into a ``trace`` has ``thread_local_bytes`` of data beside its
+        counters (``static_tls``).
         """
         limits = Limits(memory_mb=self.spec.run.memory_mb, layers=self.spec.run.layers)
         environment = kernel_environment(threads)

@@ -52,7 +52,7 @@ def observe_behaviour(context: EvaluationContext, builder: EvaluationBuilder, co
     """Step 7b: the behaviour by what ran, with what its code shows beside it.
 
     Raises:
-        Stop: it cannot be counted, fails while it is, or contradicts itself.
+        Stop: its blocks cannot be counted, it fails while they are, or what ran contradicts what was measured.
     """
     as_compiled = builder.behaviour
     assert as_compiled is not None  # the step before

@@ -30,7 +30,7 @@ class Comparison:
 
     Attributes:
         duel: the measurement, the reference as its incumbent; ``None`` when it did not come to one.
-        outcome: ``ok``; what the challenger did wrong; or ``lost`` when nothing can be said.
+        outcome: ``ok``, the challenger's failure, or ``lost`` when the comparison has no result.
         detail: text for the outcome.
     """
 

@@ -89,7 +89,7 @@ def check_setup(context: EvaluationContext) -> None:
     """Checks temporary folder, compiler flags, the problem's own seed and the baseline, each by a trial.
 
     Raises:
-        ToolchainError: one of them does not do; the message names the flag or the setting.
+        ToolchainError: one of them fails; the message names the flag or the setting.
     """
     folder = context.scratch.folder
     if os.statvfs(folder).f_flag & os.ST_NOEXEC:
@@ -110,7 +110,7 @@ def check_speed(context: EvaluationContext, gflops: Sequence[float]) -> None:
         gflops: the baseline's speed per scored size.
 
     Raises:
-        ToolchainError: it is, so it cannot compute what kernels are asked for.
+        ToolchainError: it is, so it cannot have computed the problem.
     """
     timer = context.timer
     for speed, scored in zip(gflops, timer.sizes, strict=True):

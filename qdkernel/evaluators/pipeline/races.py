@@ -86,7 +86,7 @@ def _watch_suite(context: EvaluationContext, builder: EvaluationBuilder, executa
 
 
 def _watch_scored(context: EvaluationContext, builder: EvaluationBuilder, executable: RaceExecutable) -> int:
-    """Watches one call at each scored size, where code may run that is for large sizes; returns how many."""
+    """Watches one call at each scored size, for code that runs at large sizes only; returns how many."""
     buffers, memory_mb = context.timer.single_calls, _MEMORY_FACTOR * context.spec.run.memory_mb
     calls = buffers.near.start
     buffers.refresh(range(calls), ["challenger"], unchecked=calls)

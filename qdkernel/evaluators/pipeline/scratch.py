@@ -36,10 +36,10 @@ class Incumbent:
 
 
 class SharedScratch:
-    """A scratch folder; one process writes, its workers read, and count the incumbents that were stopped in duels.
+    """A scratch folder: one process writes; its workers read, and count incumbents that were stopped in duels.
 
     Args:
-        folder: what all workers see.
+        folder: shared by all workers.
         host_folder: objects, builds and counts of this host's workers; ``None`` when all are on one host.
     """
 

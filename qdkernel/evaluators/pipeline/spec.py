@@ -115,7 +115,7 @@ class TimingSpec:
 
     @property
     def first_rule(self) -> TimingRule:
-        """How long a kernel is timed at first: in the search long enough to see who is worth a duel."""
+        """How long a kernel is timed at first: in a search only long enough to decide whether it is worth a duel."""
         if self.first_rounds is None:
             return self.rule
         return replace(self.rule, rounds_min=self.first_rounds, rounds_max=self.first_rounds, quiet_s=_FIRST_QUIET_S)
@@ -125,7 +125,7 @@ class TimingSpec:
         return is_win(duel, self.duel_rule.tie or 0.0)
 
     def for_every_kernel(self) -> TimingSpec:
-        """The same for kernels that somebody asks about: timed by the full rule, however slow they are."""
+        """The same with every kernel timed by the full rule, however slow: for kernels that a user asks about."""
         return replace(self, first_rounds=None, drop_ratio=math.inf, patience=math.inf)
 
 

@@ -108,7 +108,7 @@ class Timer:
         return TimedProcess(name, child)
 
     def await_quiet(self) -> bool:
-        """Waits a while until no other process takes the cores; whether that came about."""
+        """Waits a while until no other process takes the cores; returns whether they are quiet now."""
         return self.quiet_cores.wait(_QUIET_PATIENCE_S)
 
     def is_long(self, calls_ns: Sequence[float]) -> bool:
@@ -131,7 +131,7 @@ class Timer:
 
     @property
     def baseline_process(self) -> TimedProcess:
-        """The baseline in its child, which lives as long as the timer and is stopped between its blocks."""
+        """The baseline in its child, which is kept as long as the timer and is stopped between its blocks."""
         return self._ready_baseline()[1]
 
     def baseline_case(self, index: int, process: TimedProcess) -> TimedCase:
@@ -158,7 +158,7 @@ class Timer:
 
     @cached_property
     def single_calls(self) -> TimingBuffers:
-        """Buffers with one call at each scored size, for a run that is not timed; a child maps them sooner."""
+        """Buffers with one call at each scored size, for a run that is not timed; a child maps them faster."""
         return TimingBuffers(self._problem, self.spec.sizes, [math.inf] * len(self.spec.sizes), self.spec.rule)
 
     def close(self) -> None:

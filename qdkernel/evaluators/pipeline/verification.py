@@ -28,11 +28,11 @@ class Verdict:
 class VerificationSuite:
     """The cases a kernel must get right, with the answers; made once per worker.
 
-    All that is drawn for it is shown to kernels in the end, so the generator is used for nothing else.
+    Kernels can read everything that is drawn for it, so the generator is used for nothing else.
 
     Everything in the input file that is not an input is NaN or the largest integer, everything in the output file that
-    is not an output is a canary: what a kernel reads or writes beside its arrays shows. Arrays that are only written
-    hold poison before the call, so an element that is left out shows.
+    is not an output is a canary, so reads and writes beside the arrays are detected. Arrays that are only written hold
+    poison before the call, so an element that is left out is detected.
 
     Args:
         problem: what is computed.

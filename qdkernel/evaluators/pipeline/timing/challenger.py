@@ -81,7 +81,7 @@ def time_challenger(
 
 
 def _incumbent(context: EvaluationContext, builder: EvaluationBuilder, cell: Cell) -> Incumbent | None:
-    """Whom the kernel has to beat in a cell; one that is evaluated again does not challenge itself."""
+    """The incumbent that the kernel has to beat in a cell; a kernel does not challenge itself."""
     found = context.scratch.incumbent(cell)
     return None if found is None or found.kernel_id == builder.kernel.id else found
 
@@ -91,7 +91,7 @@ def _time_and_duel(
 ) -> bool:
     """Times the kernel alone on the cores; whether it fills an empty cell or has won its duel.
 
-    What a disturbed host can cause is believed when it occurs twice, in two processes, the second in a quiet moment.
+    A failure that a disturbed host can cause counts only when it occurs in two processes, the second in a quiet moment.
     """
     timer, rival = context.timer, None
     if incumbent := _incumbent(context, builder, behaviour.cell):

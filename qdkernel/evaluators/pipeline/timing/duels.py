@@ -20,7 +20,7 @@ _STOPPED_DUELS = 2  # in which an incumbent may be stopped before it loses its c
 
 
 class IncumbentStopped(Stop):
-    """The incumbent failed in a duel in a way that says nothing about the challenger, and not yet enough about it."""
+    """The incumbent failed in a duel: no evidence on the challenger, and not yet enough to retract the incumbent."""
 
 
 def duel(
@@ -88,9 +88,9 @@ def is_ahead(found: Duel, tie: float) -> bool:
 
 
 def pool_duels(first: Duel, second: Duel, rng: np.random.Generator) -> Duel:
-    """Two duels of the same kernels as one, with the rounds of both; the second as it is when the incumbent failed.
+    """Two duels of the same kernels as one, with the rounds of both; the second alone when the incumbent failed in it.
 
-    A constant that gains 2 to 3 % is ahead in most duels and significantly so in few; twice the rounds tell.
+    A constant that gains 2 to 3 % is ahead in most duels but significantly so in few; twice the rounds decide.
 
     Args:
         first: undecided.
@@ -111,7 +111,7 @@ def pool_duels(first: Duel, second: Duel, rng: np.random.Generator) -> Duel:
 
 
 def _interval(timer: Timer, samples: list[PairedSamples]) -> tuple[float, float, float]:
-    """Low, median and high of the ratio; two rounds that agree by chance are no certainty, so they get a wide one."""
+    """Low, median and high of the ratio; wide for two rounds, which may agree by chance."""
     found, rule = median_ratio([each.ratios for each in samples], timer.rng), timer.spec.duel_rule
     if rule.decisive is None or min(len(each.ratios) for each in samples) >= rule.rounds_min:
         return found.low, found.median, found.high
@@ -119,7 +119,7 @@ def _interval(timer: Timer, samples: list[PairedSamples]) -> tuple[float, float,
 
 
 def _against_bound(measured: Measured, incumbent: Incumbent) -> Duel:
-    """The incumbent is slower than its bound, and so than a kernel that was measured above it."""
+    """The incumbent is slower than its bound, so it is slower than a kernel that was measured above that bound."""
     low = geometric_mean([timing.gflops * timing.ratio_low / timing.ratio for timing in measured.timings])
     return Duel(incumbent.kernel_id, measured.objective / incumbent.objective, low / incumbent.objective, math.inf)
 
@@ -129,7 +129,7 @@ def _repeated(
 ) -> Fault | None:
     """The fault of an incumbent that was stopped in ``_STOPPED_DUELS`` duels in a row; ``None`` before that.
 
-    A child that did not start, or that somebody else killed, says nothing about its kernel.
+    A child that did not start, or that another process killed, is no evidence against its kernel.
     """
     if isinstance(error, WrongResult | ChildStartFailed):
         return None

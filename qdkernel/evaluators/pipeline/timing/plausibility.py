@@ -11,7 +11,7 @@ from qdkernel.evaluators.pipeline.builder import Stop
 from qdkernel.evaluators.pipeline.timer import Timer
 
 PEAK_MARGIN = 1.02
-"""Best window of the peak benchmark against a median: 2 % above it is no measurement error."""
+"""The peak is the best of several windows and a kernel's speed a median: 2 % above it is no measurement error."""
 _LEVEL_MARGIN = 1.1  # heuristic: the peak of a narrow level is no limit of the machine
 _TRIAD_MARGIN = 1.25  # triad itself varies by 20 % between runs, and other mixes of reads and writes can beat it
 
