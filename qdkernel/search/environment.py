@@ -190,7 +190,7 @@ def with_isa(config: Config) -> Config:
     """The configuration with the instruction-set level that counts here, also one that ``QDKERNEL_ISA`` gives.
 
     Raises:
-        ConfigError: a level that is none, or that this machine has not.
+        ConfigError: an unknown level, or one that this machine lacks.
     """
     level = this_machine(config.machine.isa).isa
     return config.model_copy(update={"machine": MachineConfig.model_validate({"isa": level})})

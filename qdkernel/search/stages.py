@@ -1,9 +1,9 @@
 """Stages: which techniques a kernel may use, which it must, and when the next stage begins.
 
 Our generalisation of Staged Quality-Diversity (Mikasa et al. 2026, arXiv 2602.12049). The published form varies the
-permitted optimisation techniques step by step but tells neither the stages nor how they are enforced. Here a technique
-is a level of one of the archive's axes, a stage ends by budget, stagnation or coverage (or is drawn for each proposal),
-and it is enforced by the behavior measured from what was compiled.
+permitted optimisation techniques step by step, but does not specify the stages or how they are enforced. Here a
+technique is a level of one of the archive's axes, a stage ends by budget, stagnation or coverage (or is drawn for each
+proposal), and it is enforced by the behavior measured from what was compiled.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ class Surrogate:
 
 @dataclass(frozen=True)
 class _Table:
-    """Rows by features: ``numbers``, 0 where a value is none, and ``codes`` of other values, the same for all numbers.
+    """Rows by features: ``numbers``, 0 for other values, and ``codes`` of other values, the same for all numbers.
 
     So distances are those of points in a space with the 1-norm, and covariances are positive definite.
     """

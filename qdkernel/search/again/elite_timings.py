@@ -28,8 +28,8 @@ class EliteTimings(ABC):
         stopping: whether the run is to end.
 
     Attributes:
-        news: what the status tells meanwhile.
-        when: when an elite failed, in the words of the event.
+        news: the text of the status meanwhile.
+        when: when an elite failed, as the event states it.
     """
 
     news: ClassVar[str]

@@ -110,7 +110,7 @@ class AgentProcess:
 
 
 def _readable(config: AgentConfig, program: str) -> list[str]:
-    """The program's own files, what the user adds, and with a network what names and certificates are found by."""
+    """The program's own files, the user's further ones, and with a network those for names and certificates."""
     own = Path(program).resolve()
     prefix = own.parent.parent if own.parent.name == "bin" and own.parent.parent != Path("/") else own
     network = [path for path in _NETWORK_FILES if config.network]

@@ -73,7 +73,7 @@ class WorkFolder:
         return printable(data.decode("utf-8", "replace"), keep="\n\t")
 
     def spent_usd(self) -> float | None:
-        """The US dollars that the agent says it has spent; ``None`` when it says nothing or nonsense."""
+        """The US dollars that the agent reports as spent; ``None`` when the report is missing or not a number."""
         data = _read(self._folder_fd, SPENT, 64)
         with contextlib.suppress(ValueError):
             value = float((data or b"").decode("ascii", "replace"))
@@ -81,7 +81,7 @@ class WorkFolder:
         return None
 
     def take_request(self, most_bytes: int) -> tuple[str, bytes] | None:
-        """Name and content of a kernel that the agent wants checked; the request is removed."""
+        """Name and content of a kernel that the agent has submitted for a check; the request is removed."""
         for name in sorted(os.listdir(self._requests_fd)):
             if name.endswith(".c"):
                 data = _read(self._requests_fd, name, most_bytes)
@@ -106,7 +106,7 @@ class WorkFolder:
                 )
 
     def close(self) -> None:
-        """Gives the descriptors back."""
+        """Closes the descriptors."""
         for fd in (self._folder_fd, self._requests_fd, self._replies_fd):
             os.close(fd)
 

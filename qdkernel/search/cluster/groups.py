@@ -73,7 +73,7 @@ class NodeGroup:
         )
 
     def backend(self, environment: RunEnvironment, note: Say) -> NodeBackend:
-        """Evaluates on the nodes; ``note`` is told which of them are slow or cannot."""
+        """Evaluates on the nodes; ``note`` is called for those that are slow or cannot evaluate."""
         spec = NodeSpec(self.config, self.machine_class, str(self.scratch.folder), environment.timing.baseline_gflops)
         evaluators = environment.config.evaluators
         return NodeBackend(self.pool, spec, Peers(evaluators.flagged, evaluators.excluded, note), note)
@@ -94,7 +94,7 @@ class NodeGroup:
 
 @contextlib.contextmanager
 def open_cluster(config: Config, say: Say) -> Iterator[list[NodeGroup]]:
-    """The nodes that the configuration asks for, one group per class of machine; let go when the block ends.
+    """The nodes that the configuration asks for, one group per class of machine; released when the block ends.
 
     Raises:
         QdkernelError: there are none, or this machine and they share no folder.

@@ -42,7 +42,7 @@ class NodeSpec:
 
 @dataclass(frozen=True)
 class NodeTask:
-    """What a node is asked.
+    """A request to a node.
 
     Attributes:
         spec: of the class.
@@ -85,7 +85,7 @@ class NodeReport:
 
 @dataclass(frozen=True)
 class Identify:
-    """Tells the class of the machine on which it is called; see ``qdkernel.backends.Identity``."""
+    """The class of the machine on which it is called; see ``qdkernel.backends.Identity``."""
 
     config: Config
 
@@ -122,7 +122,7 @@ atexit.register(_open.close)
 
 
 def _environment(spec: NodeSpec) -> RunEnvironment:
-    """The machine under a configuration; measured once per process, and given up for another configuration.
+    """The machine under a configuration; measured once per process, and dropped for another configuration.
 
     Raises:
         QdkernelError: the machine is of another class, or cannot evaluate kernels.

@@ -20,7 +20,7 @@ class NodeBackend:
         pool: the workers of the class.
         spec: that all tasks share.
         peers: compares the nodes.
-        note: told why a node is not used any more.
+        note: called with the reason when a node is no longer used.
     """
 
     def __init__(

@@ -26,7 +26,7 @@ class Peers:
     Args:
         flagged: fraction below the median of the other nodes at which a node is reported.
         excluded: fraction below it at which a node gets no more kernels.
-        note: told once about each node that is not fit.
+        note: called once for each node that is reported or excluded.
     """
 
     def __init__(self, flagged: float, excluded: float, note: Callable[[str], None]) -> None:
@@ -47,7 +47,7 @@ class Peers:
         return [host for host in sorted(self._speeds) if self._judge(host) is Standing.EXCLUDED]
 
     def _judge(self, host: str) -> Standing | None:
-        """The node's standing; ``None`` when it is what it was."""
+        """The node's standing; ``None`` when it has not changed."""
         others = [speed for other, speed in self._speeds.items() if other != host]
         below = 1 - self._speeds[host] / statistics.median(others) if others else 0.0
         standing = Standing.FLAGGED if below > self._flagged else Standing.FIT

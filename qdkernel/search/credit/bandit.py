@@ -3,13 +3,13 @@
 Thompson sampling (Chapelle and Li 2011, "An Empirical Evaluation of Thompson Sampling") of each arm's rate of earning
 per unit of cost, the order in which a budget is best spent (Ding et al. 2013, "Multi-Armed Bandit with Budget
 Constraint and Variable Costs"); all evidence fades with every play that ends (Raj and Kalyani 2017, "Taming
-Non-stationary Bandits: A Bayesian Approach", arXiv 1707.09727), for an operator that filled the archive early earns
+Non-stationary Bandits: A Bayesian Approach", arXiv 1707.09727), because an operator that filled the archive early earns
 less later.
 
 Simplifications: earnings are counted in typical earnings, the mean of those above zero, as if they were events of a
 Poisson process whose exposure is the cost, so that a Gamma distribution is conjugate; neither they nor the costs are
-Poisson. Cost and earnings of a play are taken as independent. The evidence fades, the prior is drawn up anew from the
-pooled rate before each choice (empirical Bayes) and does not.
+Poisson. Cost and earnings of a play are taken as independent. The evidence fades; the prior does not, as it is computed
+anew from the pooled rate before each choice (empirical Bayes).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Back-off of one endpoint: when it is not asked for a while, when it is not asked any more, and the text for it."""
+"""Back-off of one endpoint: when it gets no requests for a while or for good, and the text that reports it."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class Notices:
             known = (model, kind or text) in self._known
             self._known.add((model, kind or text))
         if not known:
-            once = f"{kind}: {text} (told once; `show` counts them)"
+            once = f"{kind}: {text} (shown once; `show` counts them)"
             self._waiting.put(f"model {model}: {once if kind else text}")
 
     def publish(self) -> None:

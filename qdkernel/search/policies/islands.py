@@ -3,7 +3,7 @@
 Tanese 1989, "Distributed Genetic Algorithms"; Whitley, Rana and Heckendorn 1999, "The Island Model Genetic Algorithm".
 FunSearch (Romera-Paredes et al. 2024) and OpenEvolve use islands for programs.
 
-Simplifications: a kernel lives on the island that chose its first parent last, a seed on all of them; an island keeps
+Simplifications: a kernel belongs to the island that chose its first parent last, a seed to all of them; an island keeps
 its fastest kernels and draws parents by rank.
 """
 
@@ -69,7 +69,7 @@ class Islands:
         return Choice(self._kernels[parent], target)
 
     def to_json(self) -> dict[str, Any]:  # Any: JSON
-        """Who lives where, which island chose each parent last, and whose turn it is."""
+        """The kernels of each island, which island chose each parent last, and whose turn it is."""
         return {
             "islands": [list(island) for island in self._islands],
             "chosen": dict(self._chosen),

@@ -151,7 +151,7 @@ class PromptPool:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> PromptPool:  # Any: JSON
-        """The inverse of ``to_json``; a section that the state does not know starts with its first version."""
+        """The inverse of ``to_json``; a section that the state lacks starts with its first version."""
         pool = cls()
         for name in SECTION_NAMES:
             if name in data:
