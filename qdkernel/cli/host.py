@@ -15,7 +15,7 @@ def doctor(
         bool, typer.Option("--containment", help="Also run hostile kernels and report which defences hold here.")
     ] = False,
 ) -> int:
-    """Say what works here: compiler, instruction sets, containment, peaks."""
+    """Report what works here: compiler, instruction sets, containment, peaks."""
     from qdkernel.commands.host.doctor import doctor as run
 
     return run(as_json, containment)

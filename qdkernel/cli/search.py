@@ -77,7 +77,7 @@ def config_schema() -> int:
 
 
 def config_check(config: ConfigArgument, set_: Overrides = None) -> int:
-    """Say whether a configuration is sound, and print it resolved."""
+    """Check a configuration, and print it resolved."""
     from qdkernel.commands.search.config import check as run
 
     return run(config, set_ or [])

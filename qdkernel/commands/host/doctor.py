@@ -69,7 +69,7 @@ def doctor(as_json: bool, containment: bool = False) -> int:
 
 
 def _models() -> dict[str, str]:
-    """What the model that the environment names makes of a real prompt; none is needed, so none is a problem."""
+    """How the model named in the environment answers a real prompt; a machine without one is as good."""
     config = Config(problem=_PROBLEM, budget=BudgetConfig(evaluations=1), models="environment")
     try:
         models = resolve_models(config, os.environ).known_models

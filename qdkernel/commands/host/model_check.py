@@ -1,4 +1,4 @@
-"""Tries a model with the prompt that a run would begin with, and says in a line what came of it."""
+"""Tries a model with the prompt that a run would begin with, and reports the result in one line."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def try_model(model: ModelConfig, config: Config) -> str:
 
     Args:
         model: of the configuration.
-        config: says what to ask for.
+        config: decides what the prompt asks for.
 
     Returns:
         One printable line, with the server's own words where it failed.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def export(runs: Sequence[Path], to: str, out: Path | None, selection: Selection, stages: Path | None) -> int:
-    """Writes the runs in a format; tells on stderr how many files.
+    """Writes the runs in a format; reports the number of files on stderr.
 
     Of a run on several classes of machine all are exported, each record with its machine.
     """

@@ -73,7 +73,7 @@ def _search(
 
 
 def _report_absent(path: Path, groups: list[NodeGroup]) -> None:
-    """Says which archives of the run stay as they are."""
+    """Reports which archives of the run stay as they are."""
     present = {group.machine_class for group in groups}
     for run in runs_in(path):
         if (run / "run.db").exists() and run.name not in present:
