@@ -96,7 +96,7 @@ Identify = Callable[[], Identity]
 
 
 class Cluster(Protocol):
-    """Workers on several machines, told apart by what they are."""
+    """Workers on several machines, grouped by class of machine."""
 
     @property
     def classes(self) -> Mapping[str, int]:
@@ -106,7 +106,7 @@ class Cluster(Protocol):
         """The workers of a class, those that come later included; each runs one task at a time."""
 
     def close(self) -> None:
-        """Ends the workers that the cluster started, and lets go of the others."""
+        """Ends the workers that the cluster started, and disconnects from the others."""
 
 
 class WorkerKilled(Exception):

@@ -1,8 +1,8 @@
 """Workers of a Dask cluster: an existing one by its address, or one of this machine.
 
 Futures of ``distributed``; joblib's own Dask backend waits for ever on a task that kills its worker. Only workers that
-declare the resource ``MEASURE`` are used. Each is given one task at a time: Dask blames all tasks of a dead worker
-(dask/distributed#5234), so none may wait there.
+declare the resource ``MEASURE`` are used. Each is given one task at a time: Dask counts a worker's death against all
+tasks that it was given (dask/distributed#5234), so none may wait there.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class DaskCluster:
 
     Args:
         identify: called once on every worker.
-        say: told why a worker is not used.
+        say: called with the reason when a worker is not used.
         address: of the scheduler, e.g. ``tcp://login1:8786``; ``None`` for a cluster of this machine.
         workers: worker processes of this machine's cluster.
         secrets: environment variables that must not reach them.
@@ -94,7 +94,7 @@ class DaskCluster:
         for _ in range(int(_FIRST_S / _WATCH_S)):
             before = self._present
             self._look()
-            if self.classes and self._present == before:  # nobody new for a while: all workers are told apart
+            if self.classes and self._present == before:  # no new worker for a while: the class of each is known
                 return
             if self._present and not self.classes:
                 raise QdkernelError("no worker of the Dask cluster can be used; the reasons are above")
@@ -116,7 +116,7 @@ class DaskCluster:
                 pool.update(self._members(pool.machine_class))
 
     def _look(self) -> None:
-        """Who is there now; newcomers are identified."""
+        """Which workers are there now; new ones are identified."""
         workers = self._client.scheduler_info(n_workers=-1)["workers"]
         self._present = frozenset(name for name, facts in workers.items() if RESOURCE in facts["resources"])
         newcomers = sorted(self._present - self._known.keys())
@@ -186,7 +186,7 @@ class DaskPool(Generic[Task, Result]):
             self._excluded.add(host)
 
     def update(self, hosts: Mapping[str, str]) -> None:
-        """Takes in who is there, hosts by address; what a vanished worker ran is run again."""
+        """Takes in the present workers, hosts by address; the task of a worker that is gone is run again."""
         with self._lock:
             self._hosts = hosts
             vanished = [(name, job) for name, job in self._busy.items() if name not in hosts]

@@ -19,7 +19,7 @@ from typing import Any, Generic, Literal
 from qdkernel.backends.base import ATTEMPTS, Identify, Result, Task, WorkerKilled
 from qdkernel.errors import QdkernelError
 
-_HEARTBEAT_S = 2  # how often a node looks after its workers
+_HEARTBEAT_S = 2  # how often a node checks its workers
 _LOST_S = 30  # without a heartbeat a node counts as lost
 
 
@@ -55,7 +55,7 @@ class ParslCluster:
 
     Args:
         identify: called once on a node of each request; the request's other nodes must be of the same class.
-        say: told what is waited for.
+        say: called with what is waited for.
         requests: one per kind of node.
         folder: on a file system that the nodes share; holds job scripts and logs.
         secrets: environment variables that must not reach a node.
@@ -167,7 +167,7 @@ class ParslPool(Generic[Task, Result]):
 
 
 def _call(function: Callable[..., Any], *arguments: Any) -> Any:  # Any: whatever the function takes and returns
-    """Calls a function; Parsl itself wants to read a signature, which built-in functions lack."""
+    """Calls a function; Parsl reads its function's signature, which built-in functions lack."""
     return function(*arguments)
 
 
@@ -208,9 +208,9 @@ def _executor(label: str, request: NodeRequest, folder: Path, secrets: Sequence[
 
 
 def _interchange() -> list[str]:
-    """Parsl's interchange, which an interrupt of this process spares, and which ends with it.
+    """Parsl's interchange: an interrupt of this process does not reach it, and it ends when this process ends.
 
-    Its nodes end with it, so none is held for nothing.
+    Its nodes end with it, so none stays allocated.
     """
     program = str(Path(sys.executable).with_name("interchange.py"))
     tools = shutil.which("setsid") and shutil.which("setpriv")  # of util-linux

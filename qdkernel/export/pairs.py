@@ -14,9 +14,9 @@ from qdkernel.export.record import ExportRecord
 from qdkernel.export.select import code_keys
 
 LENGTH_RATIO = 2.0
-"""Longest completion relative to the other one: a larger one teaches length (arXiv 2403.19159)."""
+"""Longest completion relative to the other one: larger ratios train for length (arXiv 2403.19159)."""
 PAIRS_OF_A_KERNEL = 4
-"""By thought: a kernel that is chosen more often is learned by heart."""
+"""By thought: a kernel that is chosen more often is memorized."""
 FAILURE_MARGIN = 1.0
 """Margin of a pair whose rejected kernel failed; heuristic: as if it were half as fast."""
 

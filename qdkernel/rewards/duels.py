@@ -10,7 +10,7 @@ from qdkernel.core import Duel
 from qdkernel.rewards.verdict import Ending, Verdict
 
 Duels = Callable[[str, str], Duel | None]
-"""``duels(challenger, reference)``: kernel ids to their duel; ``None`` when nothing can be said."""
+"""``duels(challenger, reference)``: kernel ids to their duel; ``None`` when it has no result."""
 
 _WORTHWHILE = 2.0  # heuristic: drift on a shared host is below a factor of two, so slower kernels need no duel
 

@@ -1,4 +1,4 @@
-"""Whoever judges completions: this machine, or a service."""
+"""Judges of completions: this machine, or a service."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from qdkernel.search import RunEnvironment, check_names, open_environment
 
 
 class JudgeUnreachable(Exception):
-    """No verdict can be had: the service does not answer, or the judge was closed; says nothing about a kernel."""
+    """There is no verdict: the service does not answer, or the judge was closed. No evidence about a kernel."""
 
 
 class Judge(Protocol):

@@ -20,7 +20,7 @@ from qdkernel.rewards.verdict import Ending, Verdict, verdict_of
 from qdkernel.search import RunEnvironment, plan_of
 
 MEMORY = 4096  # finished kernels kept; about 6 KB each with their samples
-_ATTEMPTS = 3  # evaluations of a kernel that ends lost, before nothing can be said of it
+_ATTEMPTS = 3  # evaluations of a kernel that ends lost, before the verdict is lost
 _CELL_MEMORY = 1024  # speeds kept of each cell
 _LASTING = frozenset(Outcome) - {Outcome.DUPLICATE, Outcome.LOST, Outcome.TIMEOUT, Outcome.OUTSIDE_STAGE}
 

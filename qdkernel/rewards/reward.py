@@ -45,7 +45,7 @@ class Reward:
     trainer is imported. All methods may be called from several threads and no signal is used. A retried request joins
     the first measurement. The judge is opened by the first call.
 
-    When nothing can be said of a kernel (the machine was too busy to time it, the judge is not reachable) the reward
+    When nothing is known of a kernel (the machine was too busy to time it, the judge is not reachable) the reward
     is never a low score. TRL gets ``None``, which it leaves out of the group's mean. verl, OpenRLHF, slime and
     ms-swift have no such value: there ``JudgeUnreachable`` is raised after all retries.
 
@@ -57,7 +57,7 @@ class Reward:
         stage: a stage enforced on every completion; a ``stage`` column of the data set goes first.
         token: bearer token of the service; default: ``$QDKERNEL_SERVE_TOKEN``.
         patience_s: seconds for one batch at a service, queue included.
-        curriculum: is told of every judged kernel and, by TRL, of the optimizer step.
+        curriculum: receives every judged kernel and, from TRL, the optimizer step.
 
     Raises:
         UnknownName: no such shape.

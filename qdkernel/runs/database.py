@@ -228,10 +228,10 @@ def _refuse_programs(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _refuse_foreign_files(path: Path) -> None:
-    """Refuses files beside a database that would have SQLite touch other files, and a database that wants them.
+    """Refuses files beside a database that would have SQLite touch other files, and a database that needs them.
 
     A journal may end with the name of a "super-journal" of a transaction over several databases; SQLite deletes the
-    file of that name, wherever it is, when it has rolled back. A database in WAL mode has further files made.
+    file of that name, wherever it is, when it has rolled back. For a database in WAL mode SQLite makes further files.
     """
     journal = path.with_name(path.name + "-journal")
     if journal.is_symlink() or (journal.exists() and not journal.is_file()):
@@ -245,7 +245,7 @@ def _refuse_foreign_files(path: Path) -> None:
 
 
 def _bytes_at(path: Path, offset: int, whence: int) -> bytes:
-    """Eight bytes of a file; none where they cannot be read, which SQLite will tell."""
+    """Eight bytes of a file; none where they cannot be read, which SQLite will report."""
     with contextlib.suppress(OSError), path.open("rb") as file:
         file.seek(offset, whence)
         return file.read(8)

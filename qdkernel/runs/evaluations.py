@@ -131,7 +131,7 @@ class EvaluationLog:
         """Commits that a kernel which had ended ``ok`` failed when it was timed again.
 
         Its record ends with the fault from now on, without an objective, and holds no cell: the elite
-        before it holds the cell again. The samples stay, and an event tells what happened.
+        before it holds the cell again. The samples stay, and an event records what happened.
         """
         with self._store.transaction() as database:
             _retract(database, kernel_id, fault, self._store.elapsed_s)
@@ -172,7 +172,7 @@ class EvaluationLog:
         """The kernel with this id.
 
         Raises:
-            UnknownName: the run never saw it.
+            UnknownName: the run has no such kernel.
         """
         rows = self._store.rows("SELECT source FROM kernels WHERE id = ?", (kernel_id,))
         if not rows:

@@ -6,7 +6,7 @@ runs/dgemm-20261120-1412-a1b2/
   run.lock        held by the one writer
   config.yaml     the resolved configuration
   machine.json    machine, peaks, compiler, baseline
-  elites/ plots/  made from the log, and makeable again
+  elites/ plots/  made from the log; can be made again
 
 A run on a cluster holds such a folder for each class of machine, see ``machine_classes``.
 """

@@ -1,4 +1,4 @@
-"""How conversations with models end, and what happens to a run itself, by the words that its database has."""
+"""How conversations with models end, and what happens to a run itself; the values are those in its database."""
 
 from __future__ import annotations
 

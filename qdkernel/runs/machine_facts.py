@@ -1,4 +1,4 @@
-"""What ``machine.json`` of a run folder tells the views and exports."""
+"""What views and exports read of a run folder's ``machine.json``."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from qdkernel.runs.lock import WriterLock
 from qdkernel.runs.records import insert, proposal_row, source_bytes, storable, to_json
 from qdkernel.runs.stored_rows import ElapsedRow
 
-# Whatever is committed carries the run's active time; the latest tells where the next session's clock goes on.
+# Whatever is committed carries the run's active time; the next session's clock continues from the latest.
 _LAST_ELAPSED = """
     SELECT max(elapsed_s) AS elapsed_s FROM (SELECT max(elapsed_s) AS elapsed_s FROM evaluations
     UNION ALL SELECT max(elapsed_s) FROM events UNION ALL SELECT max(elapsed_s) FROM model_calls)"""

@@ -1,6 +1,6 @@
 """What the columns of a run's database hold; every value is checked as it is read.
 
-The file may come from elsewhere, and SQLite stores any value in any column whatever type that declares.
+The file may come from elsewhere, and SQLite stores any value in any column, whatever type the column declares.
 """
 
 from __future__ import annotations

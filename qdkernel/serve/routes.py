@@ -196,7 +196,7 @@ def _look(done: asyncio.Future[list[Verdict]]) -> None:
 def _submissions(body: JobBody, service: Service) -> list[Submission]:
     function = service.judge.function
     if body.problem not in (None, function):
-        raise QdkernelError(f"this service judges {function}, got problem {body.problem!r}; ask the one for that")
+        raise QdkernelError(f"this service judges {function}, got problem {body.problem!r}; ask its own service")
     return [Submission(**each.model_dump()) for each in body.submissions]
 
 

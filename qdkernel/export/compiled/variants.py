@@ -27,7 +27,7 @@ class Variant:
 
     Attributes:
         function: what it computes; the name of the C function.
-        tag: tells it from other kernels of the function; part of names in C and of files.
+        tag: distinguishes it from other kernels of the function; part of names in C and of files.
         source: C text.
         level: ``avx512``, ``avx2``, ``sse2`` or ``portable``: what the CPU must have.
         flags: of the compiler.
@@ -60,7 +60,7 @@ class Function:
     Attributes:
         problem: what it computes.
         variants: its kernels, by descending level, a portable one last.
-        is_own: whether qdkernel declares the problem, so that its name says what BLAS routine it is.
+        is_own: whether qdkernel declares the problem, so that its name identifies the BLAS routine.
     """
 
     problem: Problem
@@ -162,7 +162,7 @@ def _variant(
 
 
 def _portable(problem: Problem, is_own: bool) -> Variant:
-    """The problem's naive kernel; it uses no instruction that every CPU has not. A user's may have static memory."""
+    """The problem's naive kernel; it uses only instructions that every CPU has. A user's may have static memory."""
     name = problem.seeds[0]
     return Variant(
         function=problem.name,
