@@ -291,7 +291,7 @@ def _elite_table(cell: Cell, record: Record, facts: MachineFacts, conversation: 
     if not all(timing.quiet for timing in evaluation.timings):
         table.add_row("", "against the baseline's speed on quiet cores: too low rather than too high")
     if evaluation.verification:
-        table.add_row("verification", _text(format_verification(evaluation.verification)))
+        table.add_row("verified", _text(format_verification(evaluation.verification)))
     table.add_row("evaluation", _text(f"{record.number}, {record.finished_at}, {record.placement}"))
     if conversation:
         table.add_row("model", _text(conversation))

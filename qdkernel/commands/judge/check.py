@@ -64,7 +64,7 @@ def _explain(path: Path, environment: RunEnvironment, evaluation: Evaluation) ->
     for step, seconds in evaluation.step_s.items():
         print(f"  {step:14} {1e3 * seconds:8.1f} ms")
     if evaluation.verification and evaluation.outcome is not Outcome.WRONG:
-        print(f"verification: {format_verification(evaluation.verification)}")
+        print(f"verified: {format_verification(evaluation.verification)}")
     if evaluation.cell is not None:
         print(f"behaviour: {cell_name(evaluation.cell)}")
         for axis, level in zip(AXES, evaluation.cell, strict=True):
