@@ -130,7 +130,7 @@ def test_a_killed_worker_costs_no_verdict(judge: LocalJudge) -> None:
             child.kill()
             break
     verdicts = [future.result() if isinstance(future, Future) else future for future in futures]
-    assert [verdict.ending for verdict in verdicts] == [Ending.OK] * 6
+    assert [(verdict.ending, verdict.detail) for verdict in verdicts] == [(Ending.OK, "")] * 6
 
 
 @pytest.mark.slow

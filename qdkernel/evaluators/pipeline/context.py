@@ -7,7 +7,14 @@ import tempfile
 from functools import cached_property
 from pathlib import Path
 
-from qdkernel.evaluators.measurement import Baseline, TimingBuffers, kernel_environment, new_generator, prepare_baseline
+from qdkernel.evaluators.measurement import (
+    Baseline,
+    TimingBuffers,
+    kernel_environment,
+    measure_peaks,
+    new_generator,
+    prepare_baseline,
+)
 from qdkernel.evaluators.pipeline.scratch import SharedScratch
 from qdkernel.evaluators.pipeline.spec import EvaluationSpec
 from qdkernel.evaluators.pipeline.timer import Timer
@@ -31,7 +38,7 @@ from qdkernel.evaluators.toolchain import (
     preprocess,
     static_tls,
 )
-from qdkernel.machine import CoreLock
+from qdkernel.machine import CoreLock, this_machine
 from qdkernel.problems import find_problem
 
 
@@ -57,7 +64,16 @@ class EvaluationContext:
         if timing is None:
             raise ValueError("expected a spec with timing to time kernels, got one for verification only")
         cores, run_s = self._cores, self.spec.run.run_s
-        return Timer(timing, self.problem, self.lock, cores, run_s, self.start, self._start_timed_baseline)
+        return Timer(
+            timing,
+            self.problem,
+            self.lock,
+            cores,
+            run_s,
+            self.start,
+            self._start_timed_baseline,
+            lambda: measure_peaks(this_machine(self.spec.isa), self.toolchain),
+        )
 
     @property
     def verify_threads(self) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,7 @@ from qdkernel.core import Problem
 from qdkernel.evaluators.measurement import (
     Baseline,
     CpuPlacement,
+    MachinePeaks,
     QuietCores,
     ScoredSize,
     TimedCase,
@@ -26,6 +28,7 @@ from qdkernel.machine import CoreLock, EnergyMeter, find_energy_meter, running_o
 
 _PATIENCE_S = 0.5  # for a call, at least: a scalar loop on one thread needs 0.03 s at n = 384 and 0.5 s at 1024
 _LONG_S, _SLOW = 0.02, 1.5  # heuristic: 20 calls of 20 ms are all that an evaluation may take
+_PEAKS_KEPT_S = 60.0  # a cheat is not worth more than one measurement of the peaks a minute
 _QUIET_PATIENCE_S = 3.0  # disturbances that last longer are left to the choice of rounds
 
 Start = Callable[[Path, Layout, MemoryFile, MemoryFile, int, bool], Child]
@@ -38,6 +41,8 @@ class Timer:
     Attributes:
         calibrated_quietly: whether the last calibration found cores that no other process took.
         quiet_cores: the cores that kernels are timed on.
+        peak_gflops: the most that any kernel can reach here, as far as measured.
+        simd_gflops: the same by SIMD level.
 
     Args:
         spec: how kernels are timed.
@@ -47,6 +52,7 @@ class Timer:
         timeout_s: deadline of a block of calls.
         start: starts the child of a kernel.
         start_baseline: prepares the baseline and starts its child, given the buffers.
+        measure_peaks: measures the machine's peaks.
     """
 
     def __init__(
@@ -58,6 +64,7 @@ class Timer:
         timeout_s: float,
         start: Start,
         start_baseline: Callable[[TimingBuffers], tuple[Baseline, Child]],
+        measure_peaks: Callable[[], MachinePeaks],
     ) -> None:
         self.spec = spec
         self._problem = problem
@@ -66,7 +73,9 @@ class Timer:
             problem, spec.sizes, _expected_s(problem, spec), spec.rule, spec.cache_bytes if spec.cache else math.inf
         )
         self._lock, self._cores, self._start = lock, cores, start
-        self._start_baseline = start_baseline
+        self._start_baseline, self._measure_peaks = start_baseline, measure_peaks
+        self.peak_gflops, self.simd_gflops = spec.peak_gflops, dict(spec.simd_gflops)
+        self._peaks_measured_s = -math.inf
         self._baseline: tuple[Baseline, TimedProcess] | None = None
         self.calibrated_quietly = True
         self.quiet_cores = QuietCores(cores[: spec.threads])
@@ -123,6 +132,21 @@ class Timer:
         """Seconds after which a call at a scored size is stopped."""
         hopeless_s = max(_PATIENCE_S, 1e-9 * self.spec.patience * self.baseline_ns(index))
         return min(self.placement.timeout_s, hopeless_s)
+
+    def measure_peaks_again(self) -> bool:
+        """Raises the peaks to what the cores reach now, in a quiet moment; false if that was done a minute ago.
+
+        Takes about 5 s; the cores must be held.
+        """
+        if time.monotonic() - self._peaks_measured_s < _PEAKS_KEPT_S:
+            return False
+        self.await_quiet()
+        peaks, dtype, threads = self._measure_peaks(), self._problem.dtype.name, self.spec.threads
+        self.peak_gflops = max(self.peak_gflops, peaks.plausible_gflops(dtype, threads))
+        for level, gflops in peaks.plausible_by_simd(dtype, threads).items():
+            self.simd_gflops[level] = max(self.simd_gflops.get(level, 0.0), gflops)
+        self._peaks_measured_s = time.monotonic()
+        return True
 
     @property
     def baseline_name(self) -> str:

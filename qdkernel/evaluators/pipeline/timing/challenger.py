@@ -40,7 +40,7 @@ from qdkernel.evaluators.pipeline.timing.estimates import (
     first_calls_ns,
     time_size,
 )
-from qdkernel.evaluators.pipeline.timing.plausibility import check_level, check_plausible
+from qdkernel.evaluators.pipeline.timing.plausibility import check_plausible
 from qdkernel.evaluators.sandbox import ChildCrashed, ChildTimeout
 
 _REMEASURE_BUDGETS = 2  # heuristic: budgets of a first timing that a remeasurement may take
@@ -73,7 +73,7 @@ def time_challenger(
     if not takes_cell or builder.measured is None or builder.measured.bound:
         return
     observed = builder.behaviour = observe()
-    check_level(timer, observed.cell, builder.measured.timings)
+    check_plausible(timer, builder.measured.timings, observed.cell)
     if observed.cell != behaviour.cell:
         builder.measured = replace(builder.measured, duel=None)
         if _incumbent(context, builder, observed.cell):
@@ -128,8 +128,7 @@ def _time_once(
         timings = _first_timings(timer, process, calls_ns, incumbent)
         builder.behaviour = replace(behaviour, evidence={**behaviour.evidence, **_slow_first_calls(calls_ns, timings)})
         builder.measured = measured = measured_by(timings)
-        check_plausible(timer, timings)
-        check_level(timer, behaviour.cell, timings)
+        check_plausible(timer, timings, behaviour.cell)
         if incumbent and not worth_a_duel(measured.objective, timings, incumbent.objective):
             builder.detail = "not timed further: slower than the incumbent of its cell"
             return
