@@ -29,7 +29,7 @@ class NodeRequest:
 
     Attributes:
         provider: the scheduler; ``local`` for this machine.
-        nodes: of one job.
+        nodes: of one job; with PBS each is a job of its own.
         jobs: at the same time, at most.
         workers: per node; each evaluates one kernel at a time, and one of a node times.
         walltime: of a job, ``HH:MM:SS``; another is submitted when it ends before the run.
@@ -231,9 +231,10 @@ def _provider(request: NodeRequest, secrets: Sequence[str]) -> Any:  # Any: of P
         return SlurmProvider(
             partition=request.partition, scheduler_options=options, exclusive=True, launcher=SrunLauncher(), **batch
         )
+    # A job for each node: PBS itself starts a job's script on its first node only, and not every site has MPI.
+    batch |= {"nodes_per_block": 1, "init_blocks": request.nodes, "max_blocks": request.nodes * request.jobs}
     options = "\n".join(("#PBS -l place=scatter:excl", *request.options))
-    launcher = SimpleLauncher() if request.nodes == 1 else SingleNodeLauncher()
-    return PBSProProvider(queue=request.partition, scheduler_options=options, launcher=launcher, **batch)
+    return PBSProProvider(queue=request.partition, scheduler_options=options, launcher=SimpleLauncher(), **batch)
 
 
 def _setup(request: NodeRequest, secrets: Sequence[str]) -> str:
