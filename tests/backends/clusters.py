@@ -6,12 +6,15 @@ import contextlib
 import os
 import platform
 import re
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from qdkernel.backends import Identity
 from tests.conftest import started
@@ -24,10 +27,17 @@ def identity() -> Identity:
 
 @dataclass(frozen=True)
 class Scheduler:
-    """A Dask scheduler in a process of its own."""
+    """A Dask scheduler in a process of its own, and its nodes: a nanny each, whose child is the worker."""
 
     address: str
     process: subprocess.Popen[str]
+    nodes: tuple[subprocess.Popen[str], ...]
+
+    def signal_node(self, number: int, what: signal.Signals) -> None:
+        """Sends a signal to a node's nanny, first, and to its worker."""
+        nanny = psutil.Process(self.nodes[number].pid)
+        for process in (nanny, *nanny.children(recursive=True)):
+            process.send_signal(what)
 
 
 @contextlib.contextmanager
@@ -41,9 +51,8 @@ def dask_cluster(folder: Path, *workers: Mapping[str, str]) -> Iterator[Schedule
     work += ["--scheduler-file", str(file), "--local-directory", str(folder)]
     with contextlib.ExitStack() as stack:
         process = stack.enter_context(started(begin, environment))
-        for more in workers:
-            stack.enter_context(started(work, {**environment, **more}))
-        yield Scheduler(_address(file), process)
+        nodes = tuple(stack.enter_context(started(work, {**environment, **more})) for more in workers)
+        yield Scheduler(_address(file), process, nodes)
 
 
 def _address(file: Path) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from qdkernel.runs import EventKind, RunFolder, elites, runs_in
-from tests.backends.clusters import dask_cluster
+from tests.backends.clusters import Scheduler, dask_cluster
 from tests.commands.command_line import run as qdkernel
+from tests.conftest import started
 from tests.search.cluster.evolving import evaluations, evolve_and_kill, settings
 
 pytest.importorskip("distributed", reason="needs Dask: pip install 'qdkernel[dask]'")
@@ -18,17 +21,18 @@ pytestmark = [pytest.mark.slow, pytest.mark.isa("avx2", "fma")]
 
 
 @pytest.fixture(scope="module")
-def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a scheduler with a worker of everything that the CPU has, and one of AVX2 only."""
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scheduler]:
+    """A scheduler with a worker of everything that the CPU has, and one of AVX2 only; the last test kills it."""
     with dask_cluster(tmp_path_factory.mktemp("dask"), {}, {"QDKERNEL_ISA": "avx2"}) as made:
-        yield made.address
+        yield made
 
 
 @pytest.fixture(scope="module")
-def run(scheduler: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(cluster: Scheduler, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of 16 evaluations during which a worker was killed."""
     path = tmp_path_factory.mktemp("run") / "run"
-    done = evolve_and_kill(path, lambda: a_worker(scheduler), os.environ, "budget.evaluations=16", *on(scheduler))
+    address = cluster.address
+    done = evolve_and_kill(path, lambda: a_worker(address), os.environ, "budget.evaluations=16", *on(address))
     assert done.returncode == 0, done.stderr
     return path
 
@@ -81,7 +85,23 @@ def test_commands_tell_the_classes_apart(run: Path, tmp_path: Path) -> None:
     assert "holds an archive for each of 2 classes of machine; give one of them" in refused.stderr
 
 
-def test_a_run_continues_where_it_ended(run: Path, scheduler: str) -> None:
-    done = qdkernel("evolve", "--resume", *settings(run, "budget.evaluations=20", *on(scheduler)))
+def test_a_run_ends_with_the_reason_when_its_scheduler_goes_and_continues_on_another_one(
+    run: Path, cluster: Scheduler, tmp_path: Path
+) -> None:
+    before = sum(map(evaluations, runs_in(run)))
+    resumed = ["evolve", "--resume", *settings(run, "budget.evaluations=24", *on(cluster.address))]
+    with started([sys.executable, "-m", "qdkernel", *resumed]) as first:
+        while first.poll() is None and sum(map(evaluations, runs_in(run))) <= before:
+            time.sleep(0.1)
+        cluster.process.kill()
+        _, errors = first.communicate(timeout=120)
+    assert first.returncode == 1, errors
+    assert errors.count("the Dask scheduler does not answer any more") == 1
+    assert "continue with --resume" in errors
+    with dask_cluster(tmp_path, {}, {"QDKERNEL_ISA": "avx2"}) as other:
+        done = qdkernel("evolve", "--resume", *settings(run, "budget.evaluations=24", *on(other.address)))
     assert done.returncode == 0, done.stderr
-    assert [evaluations(path) for path in runs_in(run)] == [10, 10]
+    assert [evaluations(path) for path in runs_in(run)] == [12, 12]
+    for path in runs_in(run):
+        with RunFolder.open(path) as folder:
+            assert folder.evaluations.unfinished() == []
