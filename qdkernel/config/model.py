@@ -287,7 +287,8 @@ class SelectionConfig(Section):
     screened: Annotated[int, Field(ge=1, le=1000)] = Field(
         default=32,
         description="Kernels that a built-in operator draws, of which the one is evaluated that a model of speed over "
-        "genomes expects to gain most; 1 evaluates each draw. Other policies than map-elites evaluate each draw.",
+        "genomes expects to gain most; 1 evaluates each draw. With more than 4 workers fewer are drawn: 128 divided by "
+        "the workers. Other policies than map-elites evaluate each draw.",
     )
     temperature: PositiveFloat = Field(
         default=0.1,

@@ -36,6 +36,9 @@ from qdkernel.search.stages import StageSchedule
 from qdkernel.search.state import AgentState, PolicyState, SearchState, load_state, stored
 from qdkernel.search.sweeps import Sweeps
 
+# Draws times workers, at most: 32 draws for up to 4 workers, one for more than 64. A draw takes 1.5 ms of this process,
+# and an evaluation 0.3 to 1 s of a worker: workers would wait for draws (benchmarks/cluster.py).
+_DRAWS_OF_WORKERS = 128
 _TRIES = 32  # draws, all of them of kernels seen before, after which an operator is taken to have nothing new
 
 
@@ -81,7 +84,8 @@ class Proposer:
         self._rng = rng
         self._screening = Screening()
         # The other policies are there to be compared with: nothing but their choice of parents decides.
-        self._screened = config.selection.screened if policy.name == MapElites.name else 1
+        most = max(1, _DRAWS_OF_WORKERS // environment.workers)
+        self._screened = min(config.selection.screened, most) if policy.name == MapElites.name else 1
         self._sweeps = Sweeps(briefs, config.llm.sweep)
         self._mutators: dict[Arm, Mutator] = {
             Arm(mutator.name): environment.mutators[mutator.name]
@@ -187,7 +191,8 @@ class Proposer:
 
     def _record(self, proposal: Proposal, evaluation: Evaluation, placement: Placement, gain: float) -> None:
         self._seen.add(evaluation.kernel_id)
-        self._screening.observe(proposal, evaluation)
+        if self._screened > 1:
+            self._screening.observe(proposal, evaluation)
         elite = self._history.record(proposal, evaluation, placement, gain)
         if elite is not None:
             self._policy.observe(elite)
