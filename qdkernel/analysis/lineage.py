@@ -20,7 +20,7 @@ def first_records(records: Iterable[Record]) -> dict[KernelId, Record]:
 
 
 def lineage(record: Record, origins: Mapping[KernelId, Record], most: int | None = None) -> list[Record]:
-    """A record's ancestors, parents first, each once; those that ``origins`` does not know are left out.
+    """A record's ancestors, parents first, each once; those that ``origins`` lacks are left out.
 
     Args:
         record: of the youngest kernel.

@@ -16,10 +16,10 @@ class Level:
     Attributes:
         name: as in the name of a cell, e.g. ``cache+register``.
         meaning: one phrase.
-        label: the level where a cell is written for people; unlike ``name`` it tells which axis is meant.
+        label: the level where a cell is written for people; unlike ``name`` it shows which axis is meant.
         technique: what a kernel of the level has, as the object of "add" or "use".
-        recognized: how a measurement tells the level, a sentence; ``{least_sums}`` and ``{least_tile}`` stand for the
-            limits of the measurement.
+        recognized: how a measurement recognizes the level, a sentence; ``{least_sums}`` and ``{least_tile}`` stand for
+            the limits of the measurement.
     """
 
     name: str

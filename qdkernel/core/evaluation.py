@@ -41,7 +41,7 @@ class Outcome(enum.StrEnum):
     IMPLAUSIBLE = "implausible"
     """Faster than the machine's measured peaks allow."""
     LOST = "lost"
-    """The evaluator itself was killed or failed; says nothing about the kernel."""
+    """The evaluator itself was killed or failed; no evidence about the kernel."""
 
 
 @dataclass(frozen=True)

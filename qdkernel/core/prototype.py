@@ -1,4 +1,4 @@
-"""What a problem's C declaration says, by cffi's parse of it, and the C that calls a kernel through it."""
+"""A problem's C declaration as parsed by cffi, and the C that calls a kernel through it."""
 
 from __future__ import annotations
 

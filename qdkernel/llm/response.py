@@ -56,7 +56,7 @@ class Expected:
 
 
 def read_body(chunks: Iterable[bytes], content_type: str, status: int, expected: Expected) -> Answered:
-    """What the body of a successful response says.
+    """The contents of the body of a successful response.
 
     Args:
         chunks: the body as it arrives.
@@ -208,7 +208,7 @@ class _Stream:
         if not self.finish_reason and not (self.ended and self.parts.length):
             what = f"the stream ended after {self.parts.length} characters without a finish reason"
             raise Unusable(Failure(FailureKind.CUT, what, work=Work.RECEIVED))
-        # The mark of the end says that the reply is complete, too.
+        # The mark of the end also means that the reply is complete.
         return _judged(self.parts, self.finish_reason or "stop", self.counts, self._expected)
 
     def _line(self, line: bytes) -> None:

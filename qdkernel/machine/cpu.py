@@ -35,7 +35,7 @@ class Machine:
         cores: CPUs this process may run on: its affinity mask, cut to its control group's quota; not the whole host.
         simd_widths: floating-point SIMD widths in bits, ascending, e.g. (128, 256, 512).
         caches: data-cache sizes in bytes by name: ``L1d``, ``L2``, ``L3`` (per instance); empty when unknown.
-        hypervisor: whether the CPU says it is virtual.
+        hypervisor: whether the CPU reports that it is virtual.
         governor: frequency governor, or ``unknown``.
         kernel: operating-system release.
         last_level_instances: outermost caches that the CPUs of the affinity mask span, e.g. 2 for two sockets.

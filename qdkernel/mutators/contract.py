@@ -96,7 +96,7 @@ class InFlight:
         operator: e.g. ``edit``.
         parents: the elites it starts from.
         target: the cell aimed at.
-        strategy: what it was told to do; empty when it is free.
+        strategy: the strategy that it was given; empty for none.
     """
 
     operator: str

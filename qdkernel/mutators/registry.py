@@ -19,7 +19,7 @@ class BuiltInOperator:
         name: registry name, as in a configuration.
         help: what it does, a phrase.
         create: constructor.
-        kind: tells it from a ``ModelOperator``.
+        kind: distinguishes it from a ``ModelOperator``.
     """
 
     name: str
@@ -35,7 +35,7 @@ class AgentOperator:
     Attributes:
         name: registry name, as in a configuration.
         help: what it does, a phrase.
-        kind: tells it from the others.
+        kind: distinguishes it from the others.
     """
 
     name: str
@@ -44,7 +44,7 @@ class AgentOperator:
 
 
 Operator = BuiltInOperator | ModelOperator | AgentOperator
-"""A declaration; ``kind`` tells whether it needs a model, or a program."""
+"""A declaration; ``kind`` states whether it needs a model, or a program."""
 
 
 OPERATORS: Mapping[str, Operator] = by_name(

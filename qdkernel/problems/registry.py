@@ -93,7 +93,7 @@ def _declared_in(folder: str) -> Problem:
 def find_problem(name: str, accuracy: str = "componentwise") -> Problem:
     """The problem called ``name``, or declared in the folder of that path when it has a slash.
 
-    It is judged ``componentwise`` or, where it knows such a rule, ``normwise``.
+    It is judged ``componentwise`` or, where it has such a rule, ``normwise``.
 
     Raises:
         UnknownName: there is none; the message lists the known ones.

@@ -162,7 +162,7 @@ def print_view(view: RenderableType, file: TextIO | None = None) -> None:
 
 
 def view_text(view: RenderableType, width: int = PLAIN_WIDTH) -> str:
-    """A view as plain text: no cell_colors, no trailing blanks, whatever the environment says of the terminal."""
+    """A view as plain text: no cell_colors, no trailing blanks, whatever the environment states of the terminal."""
     console = Console(width=width, color_system=None, force_terminal=False, legacy_windows=False)
     with console.capture() as capture:
         console.print(view, crop=False)

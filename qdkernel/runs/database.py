@@ -15,7 +15,7 @@ from qdkernel.core import printable
 from qdkernel.errors import RunFolderError
 
 SCHEMA_VERSION = 8
-APPLICATION_ID = 0x51444B52  # "QDKR"; tells a run's database from any other SQLite file
+APPLICATION_ID = 0x51444B52  # "QDKR"; distinguishes a run's database from any other SQLite file
 
 # https://www.sqlite.org/fileformat.html, sections 1.3 and 3
 _MODES, _WAL = 18, b"\x02\x02"

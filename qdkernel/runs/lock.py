@@ -20,7 +20,7 @@ class WriterLock:
 
     def __init__(self, path: Path) -> None:
         try:
-            # a lock that is a link would let whoever made the folder empty another file
+            # through a lock that is a link, the maker of the folder could empty another file
             flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
             self._file = os.fdopen(os.open(path, flags, 0o666), "a+", encoding="utf-8")
         except OSError as error:

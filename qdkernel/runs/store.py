@@ -34,7 +34,7 @@ class RunStore:
         lock: held by the one writer; ``None`` when opened for reading.
 
     Attributes:
-        guard: held by whoever reads or writes; hold it to read several queries' rows as of one moment.
+        guard: held by a thread that reads or writes; hold it to read several queries' rows as of one moment.
     """
 
     def __init__(self, path: Path, database: sqlite3.Connection, lock: WriterLock | None) -> None:

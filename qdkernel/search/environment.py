@@ -52,7 +52,7 @@ BUSY_HOST = (
     "other programs keep the cores busy: the baseline could not be timed undisturbed, so speeds are uncertain and "
     "kernels with fewer threads than it look too fast; stop them, or measure later"
 )
-"""What a user is told when ``RunEnvironment.busy``."""
+"""The message to the user when ``RunEnvironment.busy``."""
 
 _CACHE_SHARE = 0.75  # of a cache, for the arrays of a block; the rest is for what the kernel packs
 

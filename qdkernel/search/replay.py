@@ -17,7 +17,7 @@ class Replay:
     """A recorded run as the source of proposals.
 
     Models' kernels are read from the stored replies again; everything else is taken as it was proposed. When a reply
-    reads differently now, an event says so, and the kernel that it gives now is evaluated.
+    reads differently now, an event records it, and the kernel that it gives now is evaluated.
 
     Args:
         recorded: the run to replay.

@@ -30,7 +30,7 @@ class BaselineSample:
 
 @dataclass(frozen=True)
 class RunData:
-    """What pages know of a run.
+    """What pages show of a run.
 
     Records of kernels that took no cell come without source and samples, so that long runs fit in memory; use
     ``evaluation.kernel_id``, never the id of the proposal's kernel.

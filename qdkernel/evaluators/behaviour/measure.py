@@ -30,7 +30,7 @@ _LINE = 64
 def describe(
     source: str, so: SharedObject, disassembly: Disassembly, extent: int, nest_depth: int
 ) -> tuple[Cell, dict[str, str]]:
-    """The cell of a kernel as far as its code tells and, per axis, one sentence that says why.
+    """The cell of a kernel as far as its code shows it and, per axis, one sentence with the reason.
 
     The *hot loop* is the loop of the machine code that does most of the arithmetic (``hot_loop``). Levels:
 

@@ -196,7 +196,7 @@ def _stray_jump(function: Function, starts: set[int]) -> str | None:
 
 
 def _untraced(function: Function) -> str | None:
-    """What a call through a pointer runs cannot be told from the code, and so neither can the behaviour."""
+    """The code does not show what a call through a pointer runs, so it does not show the behaviour either."""
     if not function.untraced:
         return None
     return (

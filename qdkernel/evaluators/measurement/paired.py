@@ -85,7 +85,7 @@ class PairedSamples:
         slowest_ns: upper bound on the reference's time in ratios, so that a disturbed reference makes no kernel faster.
         quiet: whether the rounds were undisturbed; otherwise the challenger may look slower than it is.
         joules: mean energy of a call of the challenger in these rounds; ``None`` where the host does not report it. Its
-            counters change once a millisecond, so a single block says little.
+            counters change once a millisecond, so a single block shows little.
     """
 
     kernel_ns: tuple[float, ...]

@@ -29,7 +29,7 @@ _MEMORY_FACTOR = 2  # heuristic: the sanitizer's own share of resident memory
 
 
 def races_wanted(context: EvaluationContext, builder: EvaluationBuilder, cell: Cell) -> bool:
-    """Whether a kernel that may take a cell is watched for races: one with threads, as the run's setting says."""
+    """Whether a kernel that may take a cell is watched for races: one with threads, by the run's setting."""
     checks, verification = context.spec.races, builder.verification
     suspected = verification is not None and verification.deterministic is False
     wanted = checks is RaceChecks.ALWAYS or (checks is RaceChecks.SUSPECTED and suspected)

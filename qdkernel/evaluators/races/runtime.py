@@ -36,7 +36,7 @@ class RaceRuntime:
 
     Attributes:
         openmp: LLVM's OpenMP runtime.
-        archer: its tool that tells ThreadSanitizer what the runtime orders.
+        archer: its tool that informs ThreadSanitizer of what the runtime orders.
     """
 
     openmp: Path

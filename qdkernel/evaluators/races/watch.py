@@ -70,7 +70,7 @@ def watch_races(
         memory_mb: resident memory beside the data, MiB: the sanitizer's own part is several times the kernel's.
 
     Raises:
-        NotWatched: crashed, late, or out of memory; says nothing about races.
+        NotWatched: crashed, late, or out of memory; no evidence about races.
         ContainmentError: a layer that should contain it could not be put in force.
     """
     status, report = _run(executable, layout, calls, inputs, outputs, timeout_s, memory_mb)

@@ -30,7 +30,7 @@ _SEED = 2026
 
 @dataclass(frozen=True)
 class Finding:
-    """One check: ``advice`` says what to change and is empty when it passed."""
+    """One check: ``advice`` states what to change and is empty when it passed."""
 
     what: str
     advice: str = ""

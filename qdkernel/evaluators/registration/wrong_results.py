@@ -51,7 +51,7 @@ class JudgedResults:
         ]
 
     def complaint(self, damage: Damage | None = None) -> str | None:
-        """What the judge says to the right results after ``damage``; ``None`` when it accepts them."""
+        """The judge's complaint about the right results after ``damage``; ``None`` when it accepts them."""
         self.suite.reset()
         for index, call in enumerate(self.suite.layout.calls):
             results = dict(self.right[index])

@@ -156,7 +156,7 @@ class Child:
             timeout_s: deadline of the whole block.
             cpu: processor on which the parent waits; -1 for any.
             spin: spin for the answer instead of sleeping; only when the child leaves a core free.
-            freeze: stop the child as ``stop`` does as soon as it says that it is done, and the clock after that.
+            freeze: stop the child as ``stop`` does as soon as it reports that it is done, and the clock after that.
 
         Raises:
             ChildStartFailed: it died before it had called the kernel once.

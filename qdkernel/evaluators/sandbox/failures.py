@@ -16,7 +16,7 @@ class ChildFailed(Exception):
 
 
 class ChildCrashed(ChildFailed):
-    """The child died, or left, before its block was done; the message says how far it came."""
+    """The child died, or exited, before its block was done; the message states how far it came."""
 
 
 class ChildStartFailed(ChildCrashed):

@@ -61,7 +61,7 @@ class BufferAlignment(enum.Enum):
 
 
 class Region(enum.IntEnum):
-    """The file that an array lives in."""
+    """The file that contains an array."""
 
     INPUT = 0
     """Read-only in the child."""
@@ -71,7 +71,7 @@ class Region(enum.IntEnum):
 
 @dataclass(frozen=True)
 class PlacedArray:
-    """Where one array of one call lives; offsets are in bytes, strides in elements."""
+    """Where one array of one call is; offsets are in bytes, strides in elements."""
 
     argument: ArrayArgument
     dtype: np.dtype[Any]

@@ -88,7 +88,7 @@ _COUNTING = {
 
 
 class NotCountable(Exception):
-    """No counting copy can be made; the message says why."""
+    """No counting copy can be made; the message has the reason."""
 
 
 def with_counters(assembly: str, processor: str) -> tuple[str, int]:

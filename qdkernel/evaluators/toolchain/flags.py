@@ -1,4 +1,4 @@
-"""What the compiler says of a run's flags before anything is compiled with them, from its predefined macros."""
+"""What the compiler's predefined macros show of a run's flags before anything is compiled with them."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class LoopBound:
 
 @functools.cache
 def find_llvm_mca() -> McaTool | None:
-    """llvm-mca with its model of this machine's CPU; ``None`` where it is not installed or does not know the CPU.
+    """llvm-mca with its model of this machine's CPU; ``None`` where it is not installed or has no model of the CPU.
 
     A predecessor's model is no substitute: ports and widths change, and a wrong bound misleads.
     """

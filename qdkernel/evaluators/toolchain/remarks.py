@@ -1,4 +1,4 @@
-"""What GCC says of loops that it did not vectorize, and the kernel's object with the lines of its source.
+"""GCC's remarks on loops that it did not vectorize, and the kernel's object with the lines of its source.
 
 Remarks that are precise and located help a model, vague ones do harm; so the kinds that name a cause are kept only.
 """

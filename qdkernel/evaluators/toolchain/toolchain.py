@@ -33,7 +33,7 @@ _ASSEMBLER_FLAGS = {"x86_64": ("--64",)}
 # After the run's flags these make the assembly by which published work groups generated code (Hayashi et al. 2026,
 # arXiv 2604.17182): the assembly of the source before any optimization, without debug lines, comments or bytecode.
 UNOPTIMISED_FLAGS = ("-O0", "-g0", "-fno-verbose-asm", "-fno-lto")
-# Without -z noexecstack, so that an object which needs an executable stack says so and is refused.
+# Without -z noexecstack, so that an object which needs an executable stack is marked so and is refused.
 LINK_FLAGS = ("-shared", "--gc-sections", "-z", "relro", "-z", "now")
 
 

@@ -44,7 +44,7 @@ class SizeEntry(_Entry):
 
 
 class ArrayEntry(_Entry):
-    """One array argument. Formulas of elements know the scalars, the indices i, j, k, l and the value drawn, x."""
+    """One array argument. Formulas of elements may use the scalars, the indices i, j, k, l and the value drawn, x."""
 
     shape: list[Expression] = Field(max_length=4, description="Extents, outermost first; [] for a single value.")
     strides: list[Word | None] = Field(

@@ -26,7 +26,7 @@ def normwise(problem: Problem) -> Problem:
     """A matrix multiply judged by the looser rule.
 
     Timed by the usual ``2 m n k`` operations, as "effective GFLOP/s" (Benson & Ballard 2015, PPoPP), such a kernel may
-    pass the machine's peak; ``least_flops`` says how far.
+    pass the machine's peak; ``least_flops`` states how far.
     """
     dtype = problem.dtype
 

@@ -66,7 +66,7 @@ class LLMDispatcher:
         endpoints: by the model's name.
         budget: asked before every request.
         function: the problem's function, which a reply must define.
-        config: of the run's models; says when an endpoint backs off.
+        config: of the run's models, with the rule by which an endpoint backs off.
         say: shows a message to the user.
     """
 

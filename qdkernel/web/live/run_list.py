@@ -15,7 +15,7 @@ from qdkernel.web.view import run_view
 
 @dataclass(frozen=True)
 class RunRow:
-    """A run in the list; ``error`` says why it cannot be read, and then nothing else is known."""
+    """A run in the list; ``error`` is the reason when it cannot be read, and then the other fields are empty."""
 
     name: str
     problem: str = ""

@@ -1,4 +1,4 @@
-"""What an agent is told when it gets a work folder: the facts of a prompt, with files in place of sources."""
+"""The task of an agent in its work folder: the facts of a prompt, with files in place of sources."""
 
 from __future__ import annotations
 

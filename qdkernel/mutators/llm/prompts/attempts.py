@@ -1,4 +1,4 @@
-"""What a prompt says of work done and under way: attempts at a cell, requests in flight, results of the last plan."""
+"""What a prompt states of work done and under way: attempts at a cell, requests in flight, results of the last plan."""
 
 from __future__ import annotations
 

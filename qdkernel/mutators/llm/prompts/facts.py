@@ -1,4 +1,4 @@
-"""What a prompt says of problem, machine and rules: the places of ``prompts/system.txt``."""
+"""What a prompt states of problem, machine and rules: the places of ``prompts/system.txt``."""
 
 from __future__ import annotations
 

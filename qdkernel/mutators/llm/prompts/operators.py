@@ -38,10 +38,10 @@ class ModelOperator:
     Attributes:
         name: registry name, as in a configuration.
         help: what it does, a phrase.
-        compose: opens its conversation; ``Assignment.expects`` says whether a kernel or a plan comes back.
+        compose: opens its conversation; ``Assignment.expects`` states whether a kernel or a plan comes back.
         suits: whether it is the right operator for the way from a brief's parent to its target.
         prior: factor of its weight at first, by what the operator earned in recorded runs.
-        kind: tells it from an operator that needs no model.
+        kind: distinguishes it from an operator that needs no model.
     """
 
     name: str

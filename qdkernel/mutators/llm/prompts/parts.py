@@ -1,4 +1,4 @@
-"""What a prompt says of the run: the parent, other elites, failures, sweeps and lessons, each from full to short."""
+"""What a prompt states of the run: the parent, other elites, failures, sweeps and lessons, each from full to short."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ def _bare(axis: Axis, level: int) -> str:
 
 
 def _recognized(axis: Axis, level: int) -> str:
-    """How the measurement tells a level, with its limits."""
+    """How the measurement recognizes a level, with its limits."""
     return axis.described[level].recognized.format(least_sums=LEAST_ACCUMULATORS, least_tile=LEAST_TILE)
 
 

@@ -68,7 +68,7 @@ class Complaint(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Reply:
-    """What a reply says.
+    """The contents of a reply.
 
     Attributes:
         idea: one line of at most ``IDEA_LIMIT`` characters, safe to show; empty when there is none.
@@ -84,7 +84,7 @@ class Reply:
 
 
 def read_reply(text: str, function: str) -> Reply:
-    """What a reply says about a kernel that defines ``function``.
+    """What a reply contains of a kernel that defines ``function``.
 
     The kernel is the text of a fence that defines the function, or of the lines outside of all fences when they do.
     Of several, the last complete one counts, for models correct themselves, unless it is less than half as long as

@@ -48,7 +48,7 @@ class Family:
 
     @property
     def sums(self) -> bool:
-        """Whether a register tile is a choice, so that the number of sums tells the blocking."""
+        """Whether a register tile is a choice, so that the number of sums determines the blocking."""
         return any(name in REGISTERS for name in self.blockings)
 
     @property

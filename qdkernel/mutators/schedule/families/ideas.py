@@ -1,4 +1,4 @@
-"""One line that says what distinguishes a genome, or what changed from its parent and why."""
+"""One line that states what distinguishes a genome, or what changed from its parent and why."""
 
 from __future__ import annotations
 

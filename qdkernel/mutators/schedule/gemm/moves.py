@@ -75,7 +75,7 @@ def context_of(brief: Brief, element_bytes: int) -> TuningContext:
 def fresh(context: TuningContext, rng: np.random.Generator) -> Genome:
     """A packed kernel with the widest vectors, tiles and shares from the analytical model.
 
-    What the model ranks it ranks by, what it does not know is drawn: mostly what is best for most processors.
+    Choices that the model ranks are drawn by their rank. The others are mostly what is best for most processors.
     """
     width = context.widths[-1]
     small = _small(context)

@@ -1,4 +1,4 @@
-"""What every part of the printed kernel needs to know: element type, constants, shared snippets of C."""
+"""What every part of the printed kernel shares: element type, constants, shared snippets of C."""
 
 from __future__ import annotations
 
