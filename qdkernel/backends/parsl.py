@@ -138,12 +138,17 @@ class ParslPool(Generic[Task, Result]):
         return result
 
     def exclude(self, host: str) -> None:
-        """Holds the managers of a host: they take no more tasks."""
-        for executor in self._executors:
-            for manager in executor.connected_managers():
-                if manager["hostname"] == host and manager["active"]:
-                    executor._hold_manager(manager["manager"])  # as Parsl's own scaling does; there is no other way
-                    self._excluded[host] = self._excluded.get(host, 0) + manager["worker_count"]
+        """Holds the manager of the only node there is: it takes no more tasks.
+
+        Parsl 2026.10 does not report the host of a manager, so one of several nodes cannot be told from the others and
+        keeps its place: what an unfit node sends back runs elsewhere, and a slow one is only reported.
+        """
+        managers = [(executor, each) for executor in self._executors for each in executor.connected_managers()]
+        active = [(executor, each) for executor, each in managers if each["active"]]
+        if len(active) == 1:
+            executor, manager = active[0]
+            executor._hold_manager(manager["manager"])  # as Parsl's own scaling does; there is no other way
+            self._excluded[host] = manager["worker_count"]
 
     def close(self) -> None:
         """Abandons what is under way."""

@@ -96,6 +96,16 @@ def test_nodes_of_pbs_are_exclusive_jobs_that_hold_no_key_and_end_with_the_clust
     assert sorted(deleted) == sorted(f"{job.name.removeprefix('job-')}.server" for job in pbs.glob("job-*"))
 
 
+def test_the_only_node_takes_no_more_tasks_when_it_is_excluded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    cluster = ParslCluster(identity, print, [NodeRequest(provider="local")], tmp_path)
+    pool = cluster.pool("all", secret_of_a_model)
+    assert pool.capacity == 2
+    pool.exclude(identity().host)
+    assert pool.capacity == 0
+    cluster.close()
+
+
 class TestParsl(BackendConformance):
     processes = True
 
