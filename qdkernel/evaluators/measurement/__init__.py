@@ -21,7 +21,7 @@ from qdkernel.evaluators.measurement.paired import (
     time_pairs,
     timed_call,
 )
-from qdkernel.evaluators.measurement.peaks import MachinePeaks, Peak, Triad, load_or_measure_peaks, measure_peaks
+from qdkernel.evaluators.measurement.peaks import MachinePeaks, Peak, Triad, load_or_measure_peaks, renew_peaks
 from qdkernel.evaluators.measurement.quiet import QuietCores
 from qdkernel.evaluators.measurement.unannounced import check_unannounced
 from qdkernel.evaluators.measurement.unannounced_cases import respelled_case
@@ -48,10 +48,10 @@ __all__ = [
     "kernel_environment",
     "load_or_measure_core",
     "load_or_measure_peaks",
-    "measure_peaks",
     "new_generator",
     "prepare_baseline",
     "probe",
+    "renew_peaks",
     "respelled_case",
     "time_baseline",
     "time_pairs",

@@ -11,9 +11,9 @@ from qdkernel.evaluators.measurement import (
     Baseline,
     TimingBuffers,
     kernel_environment,
-    measure_peaks,
     new_generator,
     prepare_baseline,
+    renew_peaks,
 )
 from qdkernel.evaluators.pipeline.scratch import SharedScratch
 from qdkernel.evaluators.pipeline.spec import EvaluationSpec
@@ -72,7 +72,7 @@ class EvaluationContext:
             run_s,
             self.start,
             self._start_timed_baseline,
-            lambda: measure_peaks(this_machine(self.spec.isa), self.toolchain),
+            lambda: renew_peaks(this_machine(self.spec.isa), self.toolchain),
         )
 
     @property

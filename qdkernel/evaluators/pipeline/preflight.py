@@ -103,7 +103,7 @@ def check_setup(context: EvaluationContext) -> None:
 
 
 def check_speed(context: EvaluationContext, gflops: Sequence[float]) -> None:
-    """Checks that the calibrated baseline is not above the machine's peak.
+    """Checks that the calibrated baseline is not above the machine's peak, which is measured again before it counts.
 
     Args:
         context: its spec has the peaks.
@@ -115,10 +115,13 @@ def check_speed(context: EvaluationContext, gflops: Sequence[float]) -> None:
     timer = context.timer
     for speed, scored in zip(gflops, timer.sizes, strict=True):
         least = speed * scored.least_flops / scored.flops
-        if least > PEAK_MARGIN * timer.spec.peak_gflops:
+        if least > PEAK_MARGIN * timer.peak_gflops:
+            with timer.alone():
+                timer.measure_peaks_again()
+        if least > PEAK_MARGIN * timer.peak_gflops:
             raise ToolchainError(
                 f"the baseline {timer.baseline_name} is not plausible: {least:.1f} GFLOP/s at {size_text(scored.size)} "
-                f"are above the measured peak of {timer.spec.peak_gflops:.1f}; correct baseline.library and "
+                f"are above the measured peak of {timer.peak_gflops:.1f}; correct baseline.library and "
                 "baseline.symbol"
             )
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from qdkernel.errors import ToolchainError
-from qdkernel.evaluators.measurement import MachinePeaks, load_or_measure_peaks
+from qdkernel.evaluators.measurement import MachinePeaks, load_or_measure_peaks, renew_peaks
 from qdkernel.evaluators.measurement import peaks as _peaks
 from qdkernel.evaluators.measurement.peaks import Peak, Triad, compile_peaks, measure_peaks, triad_bytes
 from qdkernel.evaluators.toolchain import Toolchain
@@ -243,3 +243,16 @@ def test_fewer_threads_than_asked_for_are_an_error(tmp_path: Path) -> None:
     program.chmod(0o755)
     with pytest.raises(ToolchainError, match="expected 2 OpenMP threads, got 1; check"):
         _peaks._run(program, (), 2)
+
+
+def test_peaks_that_are_measured_again_keep_the_higher_of_each(
+    cache: Path, toolchain: Toolchain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lower, higher = Peak("float64", "512", 1, 40.0), Peak("float64", "512", 1, 60.0)
+    single = Peak("float32", "512", 1, 80.0)
+    monkeypatch.setattr(_peaks, "measure_peaks", lambda *_: MachinePeaks((lower, single), (Triad(1, 30.0, None),)))
+    assert load_or_measure_peaks(MACHINE, toolchain).peak_gflops("float64", 1) == 40.0
+    monkeypatch.setattr(_peaks, "measure_peaks", lambda *_: MachinePeaks((higher, single), (Triad(1, 20.0, None),)))
+    renewed = renew_peaks(MACHINE, toolchain)
+    assert (renewed.peak_gflops("float64", 1), renewed.triad_gbytes_per_s(1)) == (60.0, 30.0)
+    assert load_or_measure_peaks(MACHINE, toolchain) == renewed
