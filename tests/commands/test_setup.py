@@ -54,13 +54,13 @@ TINY = str(CONFIGS / "tiny.yaml")
         ("compiler.flags=[-O3, -march=no-such-cpu, -fopenmp]", "does not take -march=no-such-cpu"),
         ("compiler.flags=[-O3, -fopenmp, -fsanitize=address]", "it passes without -fsanitize=address"),
         ("sizes=[{m: 1, n: 1, k: 2147483647}]", "GiB of memory are free"),
-        ("sizes=[16000]", "at this machine's peak already, and limits.run_s is 0.5 s"),
+        ("sizes=[8000]", "at this machine's peak already, and limits.run_s is 0.5 s"),
     ],
 )
 def test_a_setting_with_which_no_kernel_could_pass_is_named(setting: str, reason: str) -> None:
     if "2147483647" in setting and os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") > 64 << 30:
         pytest.skip("this host may have the memory")
-    limits = ["--set", "limits.run_s=0.5"] if "16000" in setting else []
+    limits = ["--set", "limits.run_s=0.5"] if "8000" in setting else []
     assert reason in refused("config", "check", TINY, "--set", setting, *limits)
 
 
@@ -78,7 +78,7 @@ def test_a_temporary_folder_without_execution_is_named(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_run_whose_own_seed_fails_stops_with_exit_code_1(tmp_path: Path) -> None:
     # The seed takes over a second at this size; the baseline, also with one thread, a tenth of that.
-    limits = ["--set", "sizes=[{m: 4000, n: 4000, k: 700}]", "--set", "limits.run_s=0.45"]
+    limits = ["--set", "sizes=[{m: 2400, n: 2400, k: 700}]", "--set", "limits.run_s=0.45"]
     done = run("evolve", TINY, "--out", str(tmp_path / "run"), *limits, "--set", "budget.evaluations=50")
     assert done.returncode == 1, done.stderr
     assert "the seed dgemm_naive.c ended as timeout" in done.stderr

@@ -16,11 +16,19 @@ def schema() -> int:
 
 
 def check(path: Path, overrides: Sequence[str]) -> int:
-    """Does what ``evolve`` does before its first evaluation, and prints the configuration resolved."""
+    """Does what ``evolve`` does before its first evaluation, and prints the configuration resolved.
+
+    A configuration of several problems is resolved for each of them, and their names are printed.
+    """
     from qdkernel.commands.search.evolve import sound_config
+    from qdkernel.commands.search.series import is_series, member_configs
     from qdkernel.commands.search.session import say
     from qdkernel.search import open_cluster, open_environment
 
+    if is_series(path):
+        for name in member_configs(path, overrides):
+            print(name)
+        return 0
     config = sound_config(path, overrides)
     if config.evaluators.distributed:
         with open_cluster(config, say) as groups:
