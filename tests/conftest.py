@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import os
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip(
                 f"needs {', '.join(lacking)}, which {'the level ' + HOST.isa if HOST.isa else 'this CPU'} lacks"
             )
+
+
+@pytest.fixture(autouse=True)
+def _no_context_outlives_its_test() -> Iterator[None]:
+    """Ends the baseline that ``perform`` keeps for the next evaluation of this process."""
+    yield
+    if worker := sys.modules.get("qdkernel.evaluators.pipeline.worker"):
+        worker._drop_context()
 
 
 @pytest.fixture(scope="session")
