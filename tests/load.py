@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 
 from qdkernel.core import Outcome
+from qdkernel.evaluators.toolchain import cache_dir
 from qdkernel.runs import RunFolder
 from tests.compiled import HEAD
 from tests.evolving import QUICK
@@ -175,8 +176,19 @@ def leftovers(before: set[str]) -> list[str]:
 
 
 def present() -> set[str]:
-    """Contained children, scratch folders and shared memory that are there now."""
-    children = {f"process {p.pid}" for p in psutil.process_iter(["name"]) if p.info["name"] == "runner"}
-    mine = os.getuid()
-    paths = [*Path(tempfile.gettempdir()).glob("qdkernel-*-*"), *Path("/dev/shm").glob("*qdkernel*")]
-    return children | {str(path) for path in paths if path.is_dir() and path.stat().st_uid == mine}
+    """Contained children of this process's cache, scratch folders of ended runs and shared memory that are there now.
+
+    Other runs may go on at the same time.
+    """
+    runners = (p for p in psutil.process_iter(["name", "cmdline"]) if p.info["name"] == "runner")
+    own = str(cache_dir())
+    children = {f"process {p.pid}" for p in runners if any(own in part for part in p.info["cmdline"] or ())}
+    scratch = [path for path in Path(tempfile.gettempdir()).glob("qdkernel-*-*") if not _is_in_use(path)]
+    paths = [*scratch, *Path("/dev/shm").glob("*qdkernel*")]
+    return children | {str(path) for path in paths if path.is_dir() and path.stat().st_uid == os.getuid()}
+
+
+def _is_in_use(scratch: Path) -> bool:
+    """Whether the process in the folder's name still runs; folders named otherwise are no run's."""
+    owner = scratch.name.split("-")[1]
+    return not owner.isdigit() or psutil.pid_exists(int(owner))
