@@ -1,4 +1,4 @@
-"""Layout of printed C: indentation, loops and braces, ``#define`` lines, long lines."""
+"""Layout of printed C: indentation, loops and braces, ``#define`` lines, long lines; the macro of streaming stores."""
 
 from __future__ import annotations
 
@@ -11,6 +11,14 @@ Constant = tuple[str, int | str, str]
 
 
 _LINE_LENGTH = 116
+_STREAM = {
+    ("double", 128): ("__SSE2__", "_mm_stream_pd", "__m128d"),
+    ("double", 256): ("__AVX__", "_mm256_stream_pd", "__m256d"),
+    ("double", 512): ("__AVX512F__", "_mm512_stream_pd", "__m512d"),
+    ("float", 128): ("__SSE2__", "_mm_stream_ps", "__m128"),
+    ("float", 256): ("__AVX__", "_mm256_stream_ps", "__m256"),
+    ("float", 512): ("__AVX512F__", "_mm512_stream_ps", "__m512"),
+}
 _UNBROKEN = re.compile(r"(?<!,) (?!(?:\+|\|\||&&) )")  # blanks where a line is not broken
 
 
@@ -33,6 +41,18 @@ def loop(header: str, *statements: str, function: bool = False) -> str:
 def define_lines(constants: Iterable[Constant]) -> str:
     """``#define`` lines, each with the reason in a comment."""
     return "\n".join(f"#define {name} {value} /* {why} */" for name, value, why in constants)
+
+
+def stream_macro(real: str, width: int) -> list[str]:
+    """Lines that define ``STREAM``, the store of a vector of ``width`` bits past the caches, by means of ``AT``."""
+    macro, store, kind = _STREAM[real, width]
+    return [
+        f"#ifdef {macro}",
+        f"#define STREAM(p, value) {store}(p, ({kind})(value)) /* past the caches */",
+        "#else",
+        "#define STREAM(p, value) (AT(p) = (value))",
+        "#endif",
+    ]
 
 
 def wrapped(text: str) -> str:

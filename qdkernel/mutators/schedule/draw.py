@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 
-from qdkernel.mutators.schedule.choices import changed
+from qdkernel.core import PrefetchLevel
+from qdkernel.mutators.schedule.choices import LOCALITIES, FetchingGenome, changed
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+    class _Fetching(FetchingGenome, DataclassInstance, Protocol): ...
+
+
 Item = TypeVar("Item")
 G = TypeVar("G", bound="DataclassInstance")
+F = TypeVar("F", bound="_Fetching")
 C = TypeVar("C")
 
 
@@ -54,3 +59,23 @@ def inherited(one: G, other: G, groups: Iterable[Sequence[str]], rng: np.random.
         if rng.random() < 0.5:
             child = changed(child, {name: getattr(other, name) for name in group})
     return child
+
+
+def towards_prefetch(genome: F, level: int, distance: Callable[[], int], rng: np.random.Generator) -> F:
+    """The genome without what fetches into an unwanted level, and with what is missing.
+
+    Args:
+        genome: where to start.
+        level: of the archive's prefetch axis.
+        distance: draws the distance of a prefetch.
+        rng: of the other choices.
+    """
+    near, far = bool(level & PrefetchLevel.NEAR), bool(level & PrefetchLevel.FAR)
+    genome = changed(genome, {"near": (genome.near or distance()) if near else 0})
+    if not far:
+        return changed(genome, {"far": 0, "stream": False})
+    if genome.far or genome.stream:
+        return genome
+    if rng.random() < 0.5:
+        return changed(genome, {"stream": True})  # becomes a prefetch where the nest cannot stream
+    return changed(genome, {"far": distance(), "locality": pick(LOCALITIES, rng)})

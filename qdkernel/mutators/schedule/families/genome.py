@@ -11,12 +11,11 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from qdkernel.core import Cell, Threading
-from qdkernel.mutators.schedule.choices import BLOCKINGS, REGISTERS, TILED, WIDTHS
+from qdkernel.mutators.schedule.choices import BLOCKINGS, LOCALITIES, REGISTERS, TILED, WIDTHS
 from qdkernel.mutators.schedule.families.family import Family
 from qdkernel.mutators.schedule.json_fields import all_fields
 
 THREADS = ("serial", "loop", "tasks")
-LOCALITIES = (2, 1, 0)
 MAX_PARTS = 64
 MAX_CHUNK = 64
 AHEAD = range(16, 1025, 16)  # elements by which data is prefetched: two lines of doubles at least

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qdkernel.mutators.schedule.families.genome import Genome
-from qdkernel.mutators.schedule.wording import DYNAMIC_SCHEDULES, LOCALITY, size_changes, width_change
+from qdkernel.mutators.schedule.wording import DYNAMIC_SCHEDULES, memory_changes, size_changes, width_change
 
 _BLOCKING = {
     "none": "plain loops",
@@ -41,20 +41,5 @@ def difference(before: Genome, after: Genome) -> str:
         changes.append(_THREADS[after.threads])
     elif before.schedule != after.schedule:
         changes.append(_SCHEDULE[after.schedule])
-    changes += [*size_changes(before, after, _SIZES), *_memory(before, after)]
+    changes += [*size_changes(before, after, _SIZES), *memory_changes(before, after)]
     return "; ".join(changes[:3]) if changes else technique(after)
-
-
-def _memory(before: Genome, after: Genome) -> list[str]:
-    changes = []
-    if before.stream != after.stream:
-        streamed = "store results past the caches: no line is fetched only to be overwritten"
-        changes.append(streamed if after.stream else "store results through the caches")
-    near = (before.near, 3), (after.near, 3)
-    far = (before.far, before.locality), (after.far, after.locality)
-    for (old, old_level), (new, level) in (near, far):
-        if new and (new, level) != (old, old_level):
-            changes.append(f"prefetch {new} ahead ({LOCALITY[level]})")
-        elif old and not new:
-            changes.append(f"no prefetch to {LOCALITY[old_level]}: leave it to the hardware")
-    return changes

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from qdkernel.core import Cell, PrefetchLevel, Threading
+from qdkernel.core import Cell, Threading
 from qdkernel.mutators.contract import Brief
-from qdkernel.mutators.schedule.choices import BLOCKINGS, SCHEDULES, WIDTHS, changed, widths_of
-from qdkernel.mutators.schedule.draw import inherited, neighbour, pick
+from qdkernel.mutators.schedule.choices import BLOCKINGS, LOCALITIES, SCHEDULES, WIDTHS, changed, widths_of
+from qdkernel.mutators.schedule.draw import inherited, neighbour, pick, towards_prefetch
 from qdkernel.mutators.schedule.families.family import Family
-from qdkernel.mutators.schedule.families.genome import LOCALITIES, THREADS, Genome, repaired
+from qdkernel.mutators.schedule.families.genome import THREADS, Genome, repaired
 
 _EXTENT = 1024  # of a brief without sizes
 _DISTANCES = (64, 128, 256, 512)
@@ -75,7 +75,8 @@ def towards(genome: Genome, target: Cell, context: TuningContext, rng: np.random
         if moved.tiled and not genome.tiled:
             moved = replace(moved, tile=_tile(context, rng))
         genome = moved
-    return _bounded(_towards_prefetch(_towards_threading(genome, target.threading, rng), target.prefetch, rng), context)
+    genome = _towards_threading(genome, target.threading, rng)
+    return _bounded(towards_prefetch(genome, target.prefetch, lambda: pick(_DISTANCES, rng), rng), context)
 
 
 def _towards_threading(genome: Genome, level: int, rng: np.random.Generator) -> Genome:
@@ -86,19 +87,6 @@ def _towards_threading(genome: Genome, level: int, rng: np.random.Generator) -> 
     wanted = ("static",) if level == Threading.STATIC else ("dynamic", "guided")
     schedule = genome.schedule if genome.schedule in wanted else pick(wanted, rng)
     return replace(genome, threads="loop", schedule=schedule)
-
-
-def _towards_prefetch(genome: Genome, level: int, rng: np.random.Generator) -> Genome:
-    """Drops what fetches into an unwanted level, and adds what is missing."""
-    near, far = bool(level & PrefetchLevel.NEAR), bool(level & PrefetchLevel.FAR)
-    genome = replace(genome, near=(genome.near or pick(_DISTANCES, rng)) if near else 0)
-    if not far:
-        return replace(genome, far=0, stream=False)
-    if genome.far or genome.stream:
-        return genome
-    if rng.random() < 0.5:
-        return replace(genome, stream=True)  # becomes a prefetch where the nest cannot stream
-    return replace(genome, far=pick(_DISTANCES, rng), locality=pick(LOCALITIES, rng))
 
 
 def mutated(genome: Genome, context: TuningContext, rng: np.random.Generator) -> Genome:

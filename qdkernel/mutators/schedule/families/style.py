@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from qdkernel.mutators.schedule.c_text import Constant, define_lines, loop, wrapped
+from qdkernel.mutators.schedule.c_text import Constant, define_lines, loop, stream_macro, wrapped
 from qdkernel.mutators.schedule.families.family import Family
 from qdkernel.mutators.schedule.families.genome import AHEAD, MAX_CHUNK, MAX_PARTS, Genome, repaired
 from qdkernel.mutators.schedule.families.ideas import technique
@@ -21,14 +21,6 @@ static inline ptrdiff_t min(ptrdiff_t a, ptrdiff_t b)
 }"""
 _LINE_BYTES = 64
 _LIBM = re.compile(r"\b(fabs|sqrt|exp)\(")  # of which float has its own
-_STREAM = {
-    ("double", 128): ("__SSE2__", "_mm_stream_pd", "__m128d"),
-    ("double", 256): ("__AVX__", "_mm256_stream_pd", "__m256d"),
-    ("double", 512): ("__AVX512F__", "_mm512_stream_pd", "__m512d"),
-    ("float", 128): ("__SSE2__", "_mm_stream_ps", "__m128"),
-    ("float", 256): ("__AVX__", "_mm256_stream_ps", "__m256"),
-    ("float", 512): ("__AVX512F__", "_mm512_stream_ps", "__m512"),
-}
 
 
 def print_kernel(genome: Genome, family: Family) -> str:
@@ -175,14 +167,7 @@ def _vectors(style: Style) -> str:
         "#define AT(p) (*(vec *)(p)) /* it may lie anywhere */",
     ]
     if genome.stream:
-        macro, store, kind = _STREAM[real, genome.width]
-        lines += [
-            f"#ifdef {macro}",
-            f"#define STREAM(p, value) {store}(p, ({kind})(value)) /* past the caches */",
-            "#else",
-            "#define STREAM(p, value) (AT(p) = (value))",
-            "#endif",
-        ]
+        lines += stream_macro(real, genome.width)
     return "\n".join(lines)
 
 

@@ -11,12 +11,11 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from qdkernel.core import Cell, Threading
-from qdkernel.mutators.schedule.choices import BLOCKINGS, REGISTERS, TILED, WIDTHS
+from qdkernel.mutators.schedule.choices import BLOCKINGS, LOCALITIES, REGISTERS, TILED, WIDTHS
 from qdkernel.mutators.schedule.json_fields import all_fields
 
 THREADS = ("serial", "loop", "grid", "tasks")
 UNROLLS = (1, 2, 4)
-LOCALITIES = (2, 1, 0)
 
 ELEMENT_BYTES = 8
 TILE_UNIT = 8

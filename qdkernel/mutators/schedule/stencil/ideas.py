@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qdkernel.mutators.schedule.stencil.genome import Genome
-from qdkernel.mutators.schedule.wording import DYNAMIC_SCHEDULES, LOCALITY, size_changes, width_change
+from qdkernel.mutators.schedule.wording import DYNAMIC_SCHEDULES, memory_changes, size_changes, width_change
 
 _BLOCKING = {
     "none": "whole rows, one after the other",
@@ -35,7 +35,8 @@ def technique(genome: Genome) -> str:
 
 def difference(before: Genome, after: Genome) -> str:
     """What changed and why, at most three things, the weightiest first."""
-    changes = [*_structure(before, after), *_sizes(before, after), *_memory(before, after)]
+    memory = memory_changes(before, after, "the next sweep reads them soon")
+    changes = [*_structure(before, after), *_sizes(before, after), *memory]
     return "; ".join(changes[:3]) if changes else technique(after)
 
 
@@ -67,18 +68,3 @@ def _sizes(before: Genome, after: Genome) -> list[str]:
         "chunk": ("less bookkeeping", "finer shares"),
     }
     return size_changes(before, after, reasons)
-
-
-def _memory(before: Genome, after: Genome) -> list[str]:
-    changes = []
-    if before.stream != after.stream:
-        streamed = "store results past the caches: no line is fetched only to be overwritten"
-        changes.append(streamed if after.stream else "store results through the caches: the next sweep reads them soon")
-    near = (before.near, 3), (after.near, 3)
-    far = (before.far, before.locality), (after.far, after.locality)
-    for (old, old_level), (new, level) in (near, far):
-        if new and (new, level) != (old, old_level):
-            changes.append(f"prefetch {new} ahead ({LOCALITY[level]})")
-        elif old and not new:
-            changes.append(f"no prefetch to {LOCALITY[old_level]}: leave it to the hardware")
-    return changes

@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from qdkernel.core import Cell, PrefetchLevel, Threading
+from qdkernel.core import Cell, Threading
 from qdkernel.mutators.contract import Brief
-from qdkernel.mutators.schedule.choices import BLOCKINGS, SCHEDULES, WIDTHS, changed, widths_of
-from qdkernel.mutators.schedule.draw import inherited, neighbour, pick
+from qdkernel.mutators.schedule.choices import BLOCKINGS, LOCALITIES, SCHEDULES, WIDTHS, changed, widths_of
+from qdkernel.mutators.schedule.draw import inherited, neighbour, pick, towards_prefetch
 from qdkernel.mutators.schedule.stencil.genome import (
     ELEMENT_BYTES,
-    LOCALITIES,
     MAX_SWEEPS,
     THREADS,
     TILE_UNIT,
@@ -123,7 +122,9 @@ def towards(genome: Genome, target: Cell, context: TuningContext, rng: np.random
     """The genome with just those choices changed that make it aim at ``target``."""
     blocking, width = BLOCKINGS[target.blocking], WIDTHS[target.simd]
     moved = replace(genome, blocking=blocking, width=width)
-    moved = _towards_prefetch(_towards_threading(moved, target.threading, rng), target.prefetch, rng)
+    moved = _towards_threading(moved, target.threading, rng)
+    strips = moved.strips
+    moved = towards_prefetch(moved, target.prefetch, lambda: _distance(strips, rng), rng)
     if moved.tiled and not genome.tiled:
         return fitted(moved, context, rng)
     return _bounded(moved, context)
@@ -140,24 +141,8 @@ def _towards_threading(genome: Genome, level: int, rng: np.random.Generator) -> 
     return replace(genome, threads="loop", schedule=schedule)
 
 
-def _towards_prefetch(genome: Genome, level: int, rng: np.random.Generator) -> Genome:
-    """Drops what fetches into an unwanted level, and adds what is missing."""
-    near, far = bool(level & PrefetchLevel.NEAR), bool(level & PrefetchLevel.FAR)
-    if not near:
-        genome = replace(genome, near=0)
-    elif not genome.near:
-        genome = replace(genome, near=_distance(genome, rng))
-    if not far:
-        return replace(genome, far=0, stream=False)
-    if genome.far or genome.stream:
-        return genome
-    if rng.random() < 0.5:
-        return replace(genome, stream=True)  # becomes a prefetch where the nest cannot stream
-    return replace(genome, far=_distance(genome, rng), locality=pick(LOCALITIES, rng))
-
-
-def _distance(genome: Genome, rng: np.random.Generator) -> int:
-    return pick((1, 2, 4, 8), rng) if genome.strips else pick((32, 64, 128, 256), rng)
+def _distance(strips: bool, rng: np.random.Generator) -> int:
+    return pick((1, 2, 4, 8), rng) if strips else pick((32, 64, 128, 256), rng)
 
 
 def mutated(genome: Genome, context: TuningContext, rng: np.random.Generator) -> Genome:
@@ -188,7 +173,7 @@ def _move_prefetch(genome: Genome, context: TuningContext, rng: np.random.Genera
     if rng.random() < 0.3:
         return replace(genome, stream=not genome.stream, far=0)
     name = pick(("near", "far"), rng)
-    ahead = pick((0, _distance(genome, rng)), rng) if getattr(genome, name) else _distance(genome, rng)
+    ahead = pick((0, _distance(genome.strips, rng)), rng) if getattr(genome, name) else _distance(genome.strips, rng)
     return changed(genome, {name: ahead, "locality": pick(LOCALITIES, rng)})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qdkernel.mutators.schedule.c_text import indent, wrapped
+from qdkernel.mutators.schedule.c_text import indent, stream_macro, wrapped
 from qdkernel.mutators.schedule.stencil import nests, rows, scratch, wavefront
 from qdkernel.mutators.schedule.stencil.genome import MAX_SWEEPS, Genome, repaired
 from qdkernel.mutators.schedule.stencil.ideas import technique
@@ -40,13 +40,6 @@ def _head(style: PrintContext) -> str:
     return "\n".join([title, includes, *(["", defines] if defines else [])])
 
 
-_STREAM = {
-    128: ("__SSE2__", "_mm_stream_pd", "__m128d"),
-    256: ("__AVX__", "_mm256_stream_pd", "__m256d"),
-    512: ("__AVX512F__", "_mm512_stream_pd", "__m512d"),
-}
-
-
 def _vector(style: PrintContext) -> str:
     genome = style.genome
     if not style.vector:
@@ -57,14 +50,7 @@ def _vector(style: PrintContext) -> str:
         "#define AT(p) (*(vec *)(p))",
     ]
     if genome.stream:
-        macro, store, kind = _STREAM[genome.width]
-        lines += [
-            f"#ifdef {macro}",
-            f"#define STREAM(p, value) {store}(p, ({kind})(value)) /* past the caches */",
-            "#else",
-            "#define STREAM(p, value) (AT(p) = (value))",
-            "#endif",
-        ]
+        lines += stream_macro("double", genome.width)
     return "\n".join(lines)
 
 
