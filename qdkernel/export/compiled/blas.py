@@ -17,6 +17,12 @@ from qdkernel.export.compiled.variants import Function
 
 _PER_INTEGER = "/* ---- for each integer type ---- */\n"
 _INTEGERS = (("int", "", "_"), ("int64_t", "64_", "_64_"))  # type, suffix of the CBLAS name, of Fortran's
+_SHARED = {  # the template of routines that differ in their names only
+    "trmv": "triangular_vector",
+    "trsv": "triangular_vector",
+    "trmm": "triangular_matrix",
+    "trsm": "triangular_matrix",
+}
 _PROBLEM = re.compile(r"(?P<index>i?)(?P<precision>[ds])(?P<routine>[a-z0-9]+?)(?P<trans>_trans)?")
 _PUBLIC = re.compile(r"^QD_PUBLIC \S+ (\w+)\(", re.MULTILINE)
 
@@ -38,14 +44,15 @@ def blas_files(functions: Sequence[Function]) -> Files:
 
 
 def _template(routine: str) -> Path | None:
-    return next((path for level in (1, 2, 3) if (path := OWN_C / f"level{level}" / f"{routine}.c").is_file()), None)
+    name = f"{_SHARED.get(routine, routine)}.c"
+    return next((path for level in (1, 2, 3) if (path := OWN_C / f"level{level}" / name).is_file()), None)
 
 
 def _symbols(precision: str, routine: str, kinds: set[str]) -> str:
     path = _template(routine)
     assert path is not None
     once, _, per_integer = path.read_text(encoding="utf-8").rpartition(_PER_INTEGER)
-    names = {"d": precision, "real": {"d": "double", "s": "float"}[precision]}
+    names = {"routine": routine, "d": precision, "real": {"d": "double", "s": "float"}[precision]}
     parts = [f'/* {routine.upper()} of the BLAS, by kernels of this library. */\n#include "blas.h"\n']
     if routine == "gemm":
         parts.append("".join(f"#define QD_HAS_{kind} {int(kind in kinds)}\n" for kind in ("PLAIN", "TRANS")))
