@@ -26,7 +26,8 @@ from qdkernel.evaluators.source import (
     tokenize_c,
     with_probes,
 )
-from qdkernel.evaluators.toolchain.compiler import _headers
+from qdkernel.evaluators.toolchain import Toolchain
+from qdkernel.evaluators.toolchain.compiler import _flags
 from qdkernel.evaluators.toolchain.counting import NotCountable, with_counters
 from qdkernel.llm.context import permitted_tokens
 from qdkernel.llm.failures import Unusable, read_error
@@ -58,7 +59,7 @@ def read_c(text: str) -> None:
     tile_loops(syntax, syntax.live("dgemm"), 1024)
     find_packing(syntax, syntax.live("dgemm"))
     with_values(text, {knob.name: knob.value for knob in tunables(text)})
-    _headers(text, Path("x.gch"))
+    _flags(text, Toolchain("gcc", "as", "ld", "gcc 12", ()), Path("x.gch"))
 
 
 def read_preprocessor(text: str) -> None:

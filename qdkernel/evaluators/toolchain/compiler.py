@@ -77,13 +77,12 @@ def compile_kernel(
     (folder / "kernel.c").write_text(source, encoding="utf-8")
     _write_prototype(problem, folder)
     (folder / "export.map").write_text(f"{{ global: {problem.name}; local: *; }};\n")
-    flags = [*toolchain.flags, *toolchain.code_flags, *_headers(source, built.intrinsics)]
+    flags = _flags(source, toolchain, built.intrinsics)
     confined = Confined(toolchain, built, folder, limits)
     # Always the same file name: the object does not depend on where it was compiled.
     confined.run([toolchain.command, *flags, "-S", "kernel.c", "-o", ASSEMBLY])
     confined.run([toolchain.assembler, *toolchain.assembler_flags, ASSEMBLY, "-o", "kernel.o"])
-    confined.run([toolchain.linker, *LINK_FLAGS, "--version-script=export.map", "kernel.o", "-o", "kernel.so"])
-    return folder / "kernel.so"
+    return _linked(confined, "kernel")
 
 
 def compile_instrumented(
@@ -103,12 +102,10 @@ def compile_instrumented(
         CompileError: rejected, or out of memory or processor time.
         CompileLate: the deadline passed.
     """
-    flags = [*toolchain.flags, *toolchain.code_flags, *further_flags, *_headers(source, built.intrinsics)]
+    flags = _flags(source, toolchain, built.intrinsics, further_flags)
     confined = Confined(toolchain, built, folder, limits)
     confined.run([toolchain.command, *flags, "-c", "kernel.c", "-o", "instrumented.o"])
-    command = [toolchain.linker, *LINK_FLAGS, "--version-script=export.map", "instrumented.o"]
-    confined.run([*command, "-o", "instrumented.so"])
-    return folder / "instrumented.so"
+    return _linked(confined, "instrumented")
 
 
 def preprocess(
@@ -129,7 +126,7 @@ def preprocess(
     """
     (folder / name).write_text(source, encoding="utf-8")
     _write_prototype(problem, folder)
-    flags = [*toolchain.flags, *toolchain.code_flags, *_headers(source, built.intrinsics), "-fpch-preprocess"]
+    flags = [*_flags(source, toolchain, built.intrinsics), "-fpch-preprocess"]
     limits = replace(limits, wall_s=min(limits.wall_s, _PREPROCESS_S), file_mb=min(limits.file_mb, _PREPROCESS_MB))
     try:
         Confined(toolchain, built, folder, limits).run([toolchain.command, *flags, "-E", name, "-o", "kernel.i"])
@@ -157,12 +154,7 @@ def assembly_hash(source: str, toolchain: Toolchain, built: Built, folder: Path,
         folder: where ``compile_kernel`` compiled this source at the run's flags.
         limits: of that compilation; here the deadline is at most 5 s and the assembly at most 4 MB.
     """
-    flags = [
-        *toolchain.flags,
-        *toolchain.code_flags,
-        *UNOPTIMISED_FLAGS,
-        *_headers(source, built.unoptimised_intrinsics),
-    ]
+    flags = _flags(source, toolchain, built.unoptimised_intrinsics, UNOPTIMISED_FLAGS)
     limits = replace(limits, wall_s=min(limits.wall_s, _ASSEMBLY_S), file_mb=min(limits.file_mb, _ASSEMBLY_MB))
     try:
         Confined(toolchain, built, folder, limits).run([toolchain.command, *flags, "-S", "kernel.c", "-o", "kernel.s"])
@@ -177,10 +169,20 @@ def assembly_hash(source: str, toolchain: Toolchain, built: Built, folder: Path,
     return digest.hexdigest()
 
 
-def _headers(source: str, intrinsics: Path | None) -> list[str]:
-    """Options that include the prototype, and before it the precompiled header where the source includes intrinsics."""
+def _flags(source: str, toolchain: Toolchain, intrinsics: Path | None, further: Sequence[str] = ()) -> list[str]:
+    """Flags of a kernel, ``further`` ones last, and the headers that it is compiled with.
+
+    These are the prototype, and before it the precompiled header where the source includes intrinsics.
+    """
     precompiled = ["-include", str(intrinsics)] if intrinsics and _INTRINSICS.search(source) else []
-    return [*precompiled, "-include", "prototype.h"]
+    return [*toolchain.flags, *toolchain.code_flags, *further, *precompiled, "-include", "prototype.h"]
+
+
+def _linked(confined: Confined, name: str) -> Path:
+    """The shared object made from an object file; it exports the problem's function only."""
+    link = [confined.toolchain.linker, *LINK_FLAGS, "--version-script=export.map"]
+    confined.run([*link, f"{name}.o", "-o", f"{name}.so"])
+    return confined.folder / f"{name}.so"
 
 
 @dataclass(frozen=True)
