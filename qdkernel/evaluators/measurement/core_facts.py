@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from qdkernel.errors import ToolchainError
-from qdkernel.evaluators.toolchain import NATIVE, Toolchain, build_cached, cache_dir, write_cached
+from qdkernel.evaluators.toolchain import NATIVE, Toolchain, build_cached, cache_dir, read_kept, write_kept
 from qdkernel.machine import Machine, fingerprint
 
 _SOURCE = NATIVE / "core_facts.c"
@@ -53,17 +53,15 @@ def load_or_measure_core(
     """
     method = hashlib.sha256(_SOURCE.read_bytes() + str(_WINDOWS).encode()).hexdigest()[:16]
     file = cache_dir() / fingerprint(machine, toolchain.version) / "core.json"
-    with contextlib.suppress(OSError, ValueError):
-        kept = json.loads(file.read_text(encoding="utf-8"))
-        if kept["method"] == method:
-            return _facts(kept["core"])
+    with contextlib.suppress(ValueError):
+        return _facts(read_kept(file, method))
     try:
         program = build_cached(toolchain, "core_facts", ["core_facts.c", *machine.compiler_flags(_FLAGS)])
         with exclusive or contextlib.nullcontext():
             found = _facts(_run(program))
     except (ToolchainError, OSError, subprocess.SubprocessError, ValueError):
         return None  # another architecture, or a program that may not run: prompts lack a line
-    write_cached(file, json.dumps({"method": method, "core": dataclasses.asdict(found)}, indent=1))
+    write_kept(file, method, dataclasses.asdict(found))
     return found
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from qdkernel.errors import ToolchainError
-from qdkernel.evaluators.toolchain import NATIVE, Toolchain, cache_dir, write_cached
+from qdkernel.evaluators.toolchain import NATIVE, Toolchain, cache_dir, read_kept, write_kept
 from qdkernel.machine import Machine, fingerprint, scaled_to_threads
 
 SOURCE = NATIVE / "peaks.c"
@@ -182,7 +182,7 @@ def load_or_measure_peaks(
         cached = _read(file)  # another run may have measured while this one waited
         if cached is None:
             cached = measure_peaks(machine, toolchain)
-            _write(file, cached)
+            write_kept(file, _method(), cached.to_json())
     return cached
 
 
@@ -204,16 +204,12 @@ def renew_peaks(machine: Machine, toolchain: Toolchain) -> MachinePeaks:
             tuple({(peak.dtype, peak.simd, peak.threads): peak for peak in peaks}.values()),
             tuple({triad.threads: triad for triad in triads}.values()),
         )
-    _write(file, found)
+    write_kept(file, _method(), found.to_json())
     return found
 
 
 def _cache_file(machine: Machine, toolchain: Toolchain) -> Path:
     return cache_dir() / fingerprint(machine, toolchain.version) / "peaks.json"
-
-
-def _write(file: Path, peaks: MachinePeaks) -> None:
-    write_cached(file, json.dumps({"method": _method(), **peaks.to_json()}, indent=1))
 
 
 def measure_peaks(
@@ -303,10 +299,8 @@ def _run(program: Path, settings: tuple[str, ...], threads: int) -> dict[str, An
 def _read(file: Path) -> MachinePeaks | None:
     """The cached peaks; ``None`` when absent, damaged or measured in another way."""
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
-        measured_so = isinstance(data, dict) and data.get("method") == _method()
-        return MachinePeaks.from_json(data) if measured_so else None
-    except (OSError, ValueError, RecursionError):  # RecursionError: thousands of brackets
+        return MachinePeaks.from_json(read_kept(file, _method()))
+    except ValueError:
         return None
 
 

@@ -1,6 +1,6 @@
 """The contained compiler, the project's own native code, and the cache of both."""
 
-from qdkernel.evaluators.toolchain.cache import cache_dir, write_cached
+from qdkernel.evaluators.toolchain.cache import cache_dir, read_kept, write_cached, write_kept
 from qdkernel.evaluators.toolchain.cffi_module import load_module
 from qdkernel.evaluators.toolchain.compiler import (
     AGENT_RIGHTS,
@@ -69,8 +69,10 @@ __all__ = [
     "load_module",
     "loop_bound",
     "preprocess",
+    "read_kept",
     "read_remarks",
     "static_tls",
     "trace_bytes",
     "write_cached",
+    "write_kept",
 ]

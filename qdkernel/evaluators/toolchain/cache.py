@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import stat
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from qdkernel.core import write_atomically
 from qdkernel.errors import ConfigError
@@ -46,6 +49,20 @@ def write_cached(path: Path, text: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def read_kept(path: Path, method: str) -> dict[str, Any] | None:  # Any: JSON of a file, to be checked
+    """What ``write_kept`` put there by the same method; ``None`` when absent, damaged or measured in another way."""
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):  # RecursionError: thousands of brackets
+        return None
+    return kept if isinstance(kept, dict) and kept.pop("method", None) == method else None
+
+
+def write_kept(path: Path, method: str, found: Mapping[str, Any]) -> None:  # Any: JSON
+    """Keeps what was measured; ``method`` changes with the measurement, so that an upgrade measures anew."""
+    write_cached(path, json.dumps({"method": method, **found}, indent=1))
 
 
 def _user_folder() -> Path | None:

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from qdkernel.core import Kernel, Outcome
-from qdkernel.evaluators.measurement import load_or_measure_core
+from qdkernel.evaluators.measurement import core_facts, load_or_measure_core
 from qdkernel.evaluators.pipeline import EvaluationContext
 from qdkernel.evaluators.pipeline.evaluate import evaluate
 from qdkernel.evaluators.toolchain import LoopBound, McaTool, Remark, Toolchain, loop_bound, read_remarks
+from qdkernel.machine import fingerprint
 from tests.compiled import dgemm
 from tests.conftest import HOST, make_spec, timed_with
 
@@ -89,4 +90,22 @@ def test_a_core_is_measured_once_and_read_from_the_cache_afterwards(
     assert 0.2 < found.loads < 9
     for program in tmp_path.glob("native-*/core_facts"):
         program.unlink()
+    assert load_or_measure_core(HOST, toolchain) == found
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b"\xff", b"null", b"[" * 100_000])
+def test_a_damaged_file_of_a_core_is_measured_again(
+    toolchain: Toolchain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    monkeypatch.setenv("QDKERNEL_CACHE", str(tmp_path))
+    file = tmp_path / fingerprint(HOST, toolchain.version) / "core.json"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(content)
+    kept = {"clock_ghz": 3.0, "vector_bits": 256, "loads": 2.0, "stores": 1.0, "tlb_entries": [64, 2048]}
+    monkeypatch.setattr(core_facts, "build_cached", lambda *_: Path("never-run"))
+    monkeypatch.setattr(core_facts, "_run", lambda _: kept)
+    found = load_or_measure_core(HOST, toolchain)
+    assert found is not None
+    assert found.tlb_entries == (64, 2048)
+    monkeypatch.setattr(core_facts, "_run", lambda _: pytest.fail("measured again"))
     assert load_or_measure_core(HOST, toolchain) == found
