@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
 from qdkernel.evaluators.binary.control_flow import Branches, Instruction
-from qdkernel.evaluators.binary.x86_64 import Access, Arithmetic
+from qdkernel.evaluators.binary.operations import Access, Arithmetic
 
 PADDING = re.compile(rb"(?:\x1f\x20\x03\xd5|\x00{4})*", re.DOTALL)
 """What lies between functions: nop and zeros."""

@@ -8,16 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from qdkernel.evaluators.binary import aarch64
 from qdkernel.evaluators.binary.control_flow import ControlFlow, Instruction, control_flow
 from qdkernel.evaluators.binary.processor import X86_64, Processor, aarch64_with
-from qdkernel.evaluators.binary.references import (
-    Reference,
-    Targets,
-    is_indirect_jump,
-    leads_on_aarch64,
-    leads_on_x86_64,
-)
+from qdkernel.evaluators.binary.references import Reference, Targets, is_indirect_jump
 from qdkernel.evaluators.binary.shared_object import SharedObject
 
 _CODE_LIMIT = 1 << 20  # bytes; keeps disassembly under a second, and is 50 times a usual kernel's
@@ -108,14 +101,9 @@ def disassemble(so: SharedObject, scalable_bits: int = 128) -> Disassembly:
     code_size = sum(section.size for section in so.sections.values() if section.executable)
     if code_size > _CODE_LIMIT:
         raise ValueError(f"{code_size} bytes of code; a kernel has at most {_CODE_LIMIT}: unroll less")
-    import capstone  # 30 ms, and only workers disassemble
-
-    if processor.name == "aarch64":
-        engine, find_leads = capstone.Cs(capstone.CS_ARCH_ARM64, capstone.CS_MODE_ARM), leads_on_aarch64
-    else:
-        engine, find_leads = capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_64), leads_on_x86_64
+    engine = processor.engine()
     rodata = tuple(section for section in so.sections.values() if section.name.startswith(".rodata"))
-    stubs = _stubs(so, engine) if processor.name == "aarch64" else {}
+    stubs = _stubs(so, processor, engine)
     starts = frozenset(function.address for function in so.functions)
     targets = Targets(starts, so.got, rodata, so.constant_pointers, stubs)
     functions, undecoded = {}, []
@@ -131,7 +119,7 @@ def disassemble(so: SharedObject, scalable_bits: int = 128) -> Disassembly:
         if decoded < len(function.code):
             undecoded.append(function.address + decoded)
         if instructions:
-            leads = find_leads(instructions, targets)
+            leads = processor.leads(instructions, targets)
             functions[function.address] = Function(function.name, function.address, instructions, *leads, processor)
     exported = set(so.exports)
     return Disassembly(
@@ -142,11 +130,11 @@ def disassemble(so: SharedObject, scalable_bits: int = 128) -> Disassembly:
     )
 
 
-def _stubs(so: SharedObject, engine: Any) -> dict[int, str]:
+def _stubs(so: SharedObject, processor: Processor, engine: Any) -> dict[int, str]:  # Any: see Processor
     table = so.sections.get(".plt")
     instructions = [] if table is None else [*map(Instruction._make, engine.disasm_lite(table.data, table.address))]
     whole = table is not None and sum(instruction.size for instruction in instructions) == table.size
-    return aarch64.stubs(instructions, so.got) if whole else {}
+    return processor.stubs(instructions, so.got) if whole else {}
 
 
 def _gaps(so: SharedObject, padding: re.Pattern[bytes], read: str) -> Iterator[int]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from qdkernel.evaluators.binary import aarch64, x86_64
 from qdkernel.evaluators.binary.control_flow import Branches, Instruction
-from qdkernel.evaluators.binary.x86_64 import Access, Arithmetic
+from qdkernel.evaluators.binary.operations import Access, Arithmetic
+from qdkernel.evaluators.binary.references import Leads, Targets, leads_on_aarch64, leads_on_x86_64
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,10 @@ class Processor:
         forbidden: whether a kernel may not use an instruction.
         reserves: bytes by which an instruction extends the stack; infinite when a register has their number.
         padding: what may lie between functions.
+        engine: capstone for its instructions.
+        leads: where the instructions of a function lead.
+        stubs: address -> imported symbol of each stub in a linker's table, given what the global offset table holds;
+            none where calls do without.
     """
 
     name: str
@@ -39,6 +45,9 @@ class Processor:
     forbidden: Callable[[Instruction], bool]
     reserves: Callable[[Instruction], float]
     padding: re.Pattern[bytes]
+    engine: Callable[[], Any]  # Any: capstone has no types
+    leads: Callable[[tuple[Instruction, ...], Targets], Leads]
+    stubs: Callable[[Sequence[Instruction], Mapping[int, str]], dict[int, str]]
 
     def carried_registers(self, instructions: Iterable[Instruction]) -> frozenset[int]:
         """Vector registers that carry a floating-point sum from one iteration of a loop to the next.
@@ -66,6 +75,18 @@ class Processor:
         return frozenset(live_in & calculated & used)
 
 
+def _x86_64_engine() -> Any:  # Any: see Processor
+    import capstone  # 30 ms, and only workers disassemble
+
+    return capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_64)
+
+
+def _aarch64_engine() -> Any:  # Any: see Processor
+    import capstone
+
+    return capstone.Cs(capstone.CS_ARCH_ARM64, capstone.CS_MODE_ARM)
+
+
 X86_64 = Processor(
     name="x86_64",
     branches=x86_64.BRANCHES,
@@ -77,6 +98,9 @@ X86_64 = Processor(
     forbidden=x86_64.forbidden,
     reserves=x86_64.reserves,
     padding=x86_64.PADDING,
+    engine=_x86_64_engine,
+    leads=leads_on_x86_64,
+    stubs=lambda instructions, got: {},
 )
 
 
@@ -93,4 +117,7 @@ def aarch64_with(scalable_bits: int) -> Processor:
         forbidden=aarch64.forbidden,
         reserves=aarch64.reserves,
         padding=aarch64.PADDING,
+        engine=_aarch64_engine,
+        leads=leads_on_aarch64,
+        stubs=aarch64.stubs,
     )

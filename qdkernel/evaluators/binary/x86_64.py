@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import re
 from functools import cache
-from typing import NamedTuple
 
 from qdkernel.evaluators.binary.control_flow import Branches, Instruction
+from qdkernel.evaluators.binary.operations import Access, Arithmetic
 
 NEAR_PREFETCH = frozenset({"prefetcht0", "prefetchw", "prefetch"})
 """Prefetches into the first-level cache."""
@@ -42,38 +42,6 @@ _OPERAND_BYTES = {"zmmword": 64, "ymmword": 32, "xmmword": 16, "qword": 8, "dwor
 _FRAME = re.compile(r"rsp, (0x[0-9a-f]+|\d+)")
 PADDING = re.compile(rb"(?:\x66|\x2e|\x0f\x1f.|\x90|\x00|\xcc)*", re.DOTALL)
 """What lies between functions."""
-
-
-class Arithmetic(NamedTuple):
-    """Floating-point work of one instruction.
-
-    Attributes:
-        width: bits of the vector; 0 for scalar arithmetic.
-        flops: operations, a fused multiply-add counted as two per lane.
-        sums: whether it adds or subtracts, alone or fused.
-    """
-
-    width: int
-    flops: int
-    sums: bool
-
-
-class Access(NamedTuple):
-    """How an instruction uses memory.
-
-    Attributes:
-        loads: whether it reads memory, as arithmetic with a memory operand also does; prefetches do not.
-        stores: whether it writes memory.
-        spills: whether it moves a vector register to or from the stack: there are too few for what is kept in them.
-        broadcasts: whether it copies one element from memory into a whole vector.
-        stored_bytes: that it writes.
-    """
-
-    loads: bool = False
-    stores: bool = False
-    spills: bool = False
-    broadcasts: bool = False
-    stored_bytes: int = 0
 
 
 def is_streaming_store(mnemonic: str) -> bool:
