@@ -14,13 +14,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from qdkernel.config.compiler import CompilerConfig
 from qdkernel.config.environment import resolve_models
 from qdkernel.config.llm import LlmConfig, ModelConfig, PriceConfig
 from qdkernel.config.messages import complaints, path_text
 from qdkernel.config.model import (
     BaselineConfig,
     BudgetConfig,
-    CompilerConfig,
     Config,
     LimitsConfig,
     MachineConfig,

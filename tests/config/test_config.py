@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from qdkernel.config import BudgetConfig, Config, config_schema, dump_config, load_config
-from qdkernel.config.model import CompilerConfig, MutatorConfig
+from qdkernel.config.compiler import CompilerConfig
+from qdkernel.config.model import MutatorConfig
 from qdkernel.errors import ConfigError
 from qdkernel.machine import this_machine
 from qdkernel.problems import PROBLEMS, find_problem
