@@ -91,8 +91,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             )
 
 
-@pytest.fixture(autouse=True)
-def _no_context_outlives_its_test() -> Iterator[None]:
+@pytest.fixture(scope="module", autouse=True)
+def _no_context_outlives_its_module() -> Iterator[None]:
     """Ends the baseline that ``perform`` keeps for the next evaluation of this process."""
     yield
     if worker := sys.modules.get("qdkernel.evaluators.pipeline.worker"):

@@ -175,14 +175,18 @@ def leftovers(before: set[str]) -> list[str]:
     return found
 
 
+def kernel_processes() -> list[psutil.Process]:
+    """Children that contain kernels, of this process's cache: runs beside the tests may use another one."""
+    runners = (p for p in psutil.process_iter(["name", "status", "cmdline"]) if p.info["name"] == "runner")
+    return [p for p in runners if any(str(cache_dir()) in part for part in p.info["cmdline"] or ())]
+
+
 def present() -> set[str]:
     """Contained children of this process's cache, scratch folders of ended runs and shared memory that are there now.
 
     Other runs may go on at the same time.
     """
-    runners = (p for p in psutil.process_iter(["name", "cmdline"]) if p.info["name"] == "runner")
-    own = str(cache_dir())
-    children = {f"process {p.pid}" for p in runners if any(own in part for part in p.info["cmdline"] or ())}
+    children = {f"process {process.pid}" for process in kernel_processes()}
     scratch = [path for path in Path(tempfile.gettempdir()).glob("qdkernel-*-*") if not _is_in_use(path)]
     paths = [*scratch, *Path("/dev/shm").glob("*qdkernel*")]
     return children | {str(path) for path in paths if path.is_dir() and path.stat().st_uid == os.getuid()}

@@ -13,24 +13,18 @@ import psutil
 import pytest
 
 from qdkernel.core import Kernel, Outcome, Placement, Proposal, parse_cell
-from qdkernel.evaluators.toolchain import cache_dir
 from qdkernel.runs import EventKind, RunFolder, elites
 from tests.compiled import HEAD
 from tests.conftest import naive
 from tests.evolving import command, evolve
 from tests.fake_runs import ok
 from tests.forked import forked, run_forked
+from tests.load import kernel_processes
 from tests.paths import TESTS
 
 
 def read(run: Path) -> RunFolder:
     return RunFolder.open(run)
-
-
-def kernel_processes() -> list[psutil.Process]:
-    """Children that contain kernels, of this process's cache: runs beside the tests may use another one."""
-    runners = (p for p in psutil.process_iter(["name", "status", "cmdline"]) if p.info["name"] == "runner")
-    return [p for p in runners if any(str(cache_dir()) in part for part in p.info["cmdline"] or ())]
 
 
 def wait_until_none(seconds: float = 10.0) -> None:

@@ -8,7 +8,7 @@ REPORT = """==================
 WARNING: ThreadSanitizer: data race (pid=41)
   Write of size 8 at 0x7ffd1c by thread T1:
     #0 _mm256_storeu_pd /usr/lib/gcc/x86_64-linux-gnu/12/include/avxintrin.h:880 (instrumented.so+0x11)
-    #1 dgemm._omp_fn.0 /tmp/build-1/kernel.c:3 (instrumented.so+0x12)
+    #1 dgemm._omp_fn.0 build/kernel.c:3 (instrumented.so+0x12)
     #2 __kmp_invoke_microtask <null> (libomp.so.5+0x13)
 
   Previous read of size 8 at 0x7ffd1c by main thread:
