@@ -1,6 +1,5 @@
 """Terms that all rooms share: problem, kernel, evaluation, cell, proposal, statistics. Imports errors only."""
 
-from qdkernel.core.array_call import check_array, complete_call, complete_case, lowest_address, within_bound
 from qdkernel.core.atomic_file import write_atomically
 from qdkernel.core.axes import (
     AXES,
@@ -33,11 +32,11 @@ from qdkernel.core.evaluation import (
     is_win,
     worth_a_duel,
 )
-from qdkernel.core.library_names import LIBRARY_NAMES
 from qdkernel.core.placement import Placement
 from qdkernel.core.pooling import pool, pooled
 from qdkernel.core.printable import one_line, printable
 from qdkernel.core.problem import (
+    LIBRARY_NAMES,
     Array,
     ArrayArgument,
     Arrays,
@@ -45,15 +44,24 @@ from qdkernel.core.problem import (
     Expected,
     InputFamily,
     KernelBaseline,
+    Kind,
     LibraryBaseline,
     Problem,
     Role,
     Scalar,
     Signature,
+    check_array,
+    check_prototype,
+    complete_call,
+    complete_case,
+    lowest_address,
+    parse_prototype,
+    prototype_header,
     size_text,
+    trampoline,
+    within_bound,
 )
 from qdkernel.core.proposal import Arm, Notes, Proposal, Provenance
-from qdkernel.core.prototype import Kind, check_prototype, parse_prototype, prototype_header, trampoline
 from qdkernel.core.sampled_speed import SampledSpeed, sampled_speed
 from qdkernel.core.stage import Stage
 from qdkernel.core.statistics import Interval, geometric_mean, geometric_mean_or_none, median_ratio

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from qdkernel.core import Array, Expected, Kernel, LibraryBaseline, Problem
-from qdkernel.core.prototype import Kind, check_prototype
+from qdkernel.core.problem import Kind, check_prototype
 from qdkernel.errors import QdkernelError
 from qdkernel.evaluators.pipeline import EvaluationContext, verify_only
 from qdkernel.evaluators.registration.wrong_results import (

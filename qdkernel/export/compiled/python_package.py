@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import qdkernel.core.array_call
+import qdkernel.core.problem.array_call
 from qdkernel.core import ArrayArgument, Problem, parse_prototype
 from qdkernel.export.compiled.sources import Files, c_files, kernel_file
 from qdkernel.export.compiled.variants import Function
@@ -88,7 +88,7 @@ def package_files(functions: Sequence[Function]) -> Files:
         "MANIFEST.in": b"include build_module.py\ngraft csrc\n",
         f"{PACKAGE}/__init__.py": "\n\n".join(bodies).encode(),
         f"{PACKAGE}/_functions.py": runtime.replace("from qdkernel.core import", "from ._call import").encode(),
-        f"{PACKAGE}/_call.py": Path(qdkernel.core.array_call.__file__).read_bytes(),
+        f"{PACKAGE}/_call.py": Path(qdkernel.core.problem.array_call.__file__).read_bytes(),
         **{f"csrc/{path}": content for path, content in c_files(functions).items()},
     }
 

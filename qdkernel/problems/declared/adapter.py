@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from qdkernel.core.prototype import Kind, Prototype
+from qdkernel.core.problem import Kind, Prototype
 from qdkernel.errors import ConfigError
 
 _CALL = re.compile(

@@ -27,7 +27,7 @@ from qdkernel.core import (
     check_prototype,
     parse_prototype,
 )
-from qdkernel.core.prototype import Kind, Parameter
+from qdkernel.core.problem import Kind, Parameter
 from qdkernel.errors import ConfigError, unknown
 from qdkernel.problems.checks import comparison
 from qdkernel.problems.declared.adapter import adapter_source

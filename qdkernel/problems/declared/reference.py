@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qdkernel.core import Array, ArrayArgument, Arrays, Case, Expected, Role, Scalar, Signature, check_prototype
-from qdkernel.core.prototype import Kind, Prototype
+from qdkernel.core.problem import Kind, Prototype
 from qdkernel.evaluators.toolchain import build_cached, find_toolchain
 
 Head = NDArray[np.int64]

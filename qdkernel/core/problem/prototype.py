@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from qdkernel.core.problem import ArrayArgument, Role, Scalar, Signature
+from qdkernel.core.problem.definition import ArrayArgument, Role, Scalar, Signature
 from qdkernel.errors import ConfigError
 
 _DECLARATION = re.compile(r"^[^();]*?\b(?P<name>[A-Za-z_]\w*)\s*\((?P<parameters>[^()]*)\)\s*;?\s*$")

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qdkernel.core.array_call import within_bound
+from qdkernel.core.problem.array_call import within_bound
 from qdkernel.errors import unknown
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from qdkernel.core import ArrayArgument, Role, Scalar, check_prototype, parse_prototype, prototype_header, trampoline
-from qdkernel.core.prototype import Kind, Parameter, Prototype
+from qdkernel.core.problem.prototype import Kind, Parameter, Prototype
 from qdkernel.errors import ConfigError
 from qdkernel.problems import PROBLEMS, find_problem
 
