@@ -20,6 +20,7 @@ from qdkernel.evaluators.races import (
     lacking_race_runtime,
     watch_races,
 )
+from qdkernel.evaluators.sandbox import Layout, MemoryFile
 from qdkernel.evaluators.toolchain import CompileError, CompileLate
 
 _THREADS = 4  # more than a tile deals evenly; a race shows with two, but not in every split of the work
@@ -76,22 +77,37 @@ def _executable(context: EvaluationContext, builder: EvaluationBuilder, compiled
 
 def _watch_suite(context: EvaluationContext, builder: EvaluationBuilder, executable: RaceExecutable) -> int:
     """Watches the calls of the verification; returns how many."""
-    suite, memory_mb = context.suite, _MEMORY_FACTOR * context.spec.run.memory_mb
+    suite, calls = context.suite, len(context.suite.layout.calls)
     suite.reset()
-    calls = len(suite.layout.calls)
-    race = watch_races(executable, suite.layout, calls, suite.inputs, suite.outputs, _SUITE_S, memory_mb)
-    if race is not None:
-        raise Stop(Outcome.RACE, race.describe(builder.kernel.source))
+    _watch(context, builder, executable, suite.layout, calls, (suite.inputs, suite.outputs), _SUITE_S)
     return calls
 
 
 def _watch_scored(context: EvaluationContext, builder: EvaluationBuilder, executable: RaceExecutable) -> int:
     """Watches one call at each scored size, for code that runs at large sizes only; returns how many."""
-    buffers, memory_mb = context.timer.single_calls, _MEMORY_FACTOR * context.spec.run.memory_mb
+    buffers = context.timer.single_calls
     calls = buffers.near.start
     buffers.refresh(range(calls), ["challenger"], unchecked=calls)
-    outputs = buffers.outputs("challenger")
-    race = watch_races(executable, buffers.layout, calls, buffers.inputs, outputs, _SCORED_S, memory_mb)
-    if race is not None:
-        raise Stop(Outcome.RACE, race.describe(builder.kernel.source))
+    files = buffers.inputs, buffers.outputs("challenger")
+    _watch(context, builder, executable, buffers.layout, calls, files, _SCORED_S)
     return calls
+
+
+def _watch(
+    context: EvaluationContext,
+    builder: EvaluationBuilder,
+    executable: RaceExecutable,
+    layout: Layout,
+    calls: int,
+    files: tuple[MemoryFile, MemoryFile],
+    timeout_s: float,
+) -> None:
+    """Watches the first calls of a layout, with its files for inputs and outputs.
+
+    Raises:
+        Stop: two threads race.
+        NotWatched: the run ended before the last call, for another reason.
+    """
+    memory_mb = _MEMORY_FACTOR * context.spec.run.memory_mb
+    if race := watch_races(executable, layout, calls, *files, timeout_s, memory_mb):
+        raise Stop(Outcome.RACE, race.describe(builder.kernel.source))
