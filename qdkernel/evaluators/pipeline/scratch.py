@@ -11,6 +11,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from qdkernel.core import Cell, Kernel, KernelId
 
 _PREFIX = "qdkernel-"
 _LOCK = "lock"  # held as long as the folder is in use
+_FRESH_S = 60  # by then a new folder has its lock
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class SharedScratch:
 
     def remove(self) -> None:
         """Deletes the folder with everything in it."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        _delete(self.folder)
         if self._lock_fd is not None:
             os.close(self._lock_fd)
             self._lock_fd = None
@@ -162,7 +164,8 @@ def _sweep(parent: Path) -> None:
     """Removes this user's scratch folders that no process uses.
 
     A process that cannot be seen may live in another container or on another host that shares the folder, so a scratch
-    folder only goes when its lock can be taken as well; one without a lock stays.
+    folder only goes when its lock can be taken as well. One without a lock stays, unless it is empty: its removal was
+    interrupted.
     """
     for folder in parent.glob(f"{_PREFIX}[0-9]*-*"):
         pid = folder.name.removeprefix(_PREFIX).split("-")[0]
@@ -170,10 +173,23 @@ def _sweep(parent: Path) -> None:
             mine = folder.is_dir() and not folder.is_symlink() and folder.stat().st_uid == os.getuid()
             os.kill(int(pid), 0)
         except ProcessLookupError:
-            if mine and _unlocked(folder / _LOCK):
-                shutil.rmtree(folder, ignore_errors=True)
+            if mine and (_unlocked(folder / _LOCK) or _is_abandoned(folder)):
+                _delete(folder)
         except (OSError, ValueError):
             continue
+
+
+def _delete(folder: Path) -> None:
+    """Deletes a folder, its lock last, so that what an interrupted removal leaves is swept later."""
+    for path in folder.glob("*"):
+        if path.name != _LOCK:
+            shutil.rmtree(path, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_abandoned(folder: Path) -> bool:
+    """Whether it is empty, and was not made just now."""
+    return not any(folder.iterdir()) and time.time() - folder.stat().st_mtime > _FRESH_S
 
 
 def _unlocked(path: Path) -> bool:

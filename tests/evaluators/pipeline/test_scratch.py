@@ -30,6 +30,15 @@ def test_the_scratch_of_a_killed_run_is_removed(gone: int, tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_whose_removal_was_interrupted_is_removed(gone: int, tmp_path: Path) -> None:
+    emptied, begun = tmp_path / f"qdkernel-{gone}-emptied", tmp_path / f"qdkernel-{gone}-begun"
+    for folder in (emptied, begun):
+        folder.mkdir()
+    os.utime(emptied, (0, 0))
+    SharedScratch.make().remove()
+    assert list(tmp_path.iterdir()) == [begun]  # a run may be about to put its lock there
+
+
 def test_the_scratch_of_a_run_whose_process_cannot_be_seen_stays_as_long_as_it_is_in_use(
     gone: int, tmp_path: Path
 ) -> None:
