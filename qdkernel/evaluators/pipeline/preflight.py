@@ -143,9 +143,8 @@ def baseline_failures(name: str) -> Iterator[None]:
 
 
 def _check_seed(context: EvaluationContext) -> None:
-    reason = _fault_of_seed(context)
-    if reason is None:
-        return
+    if _fault_of_seed(context) is None or (reason := _fault_of_seed(context)) is None:
+        return  # a fault of the set-up shows again; a compiler that was killed, or a busy host, does not
     flags, seed = context.spec.compile.flags, context.problem.seeds[0]
     culprits = [flag for i, flag in enumerate(flags) if _passes_with(context, (*flags[:i], *flags[i + 1 :]))]
     told = reason if len(reason) <= 600 else f"{reason[:600]} [...]"
