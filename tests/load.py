@@ -112,7 +112,11 @@ def watch(process: subprocess.Popen[bytes], every_s: float = 1.0) -> Peak:
 
 
 def kill_at_random(config: Path, run: Path, kills: int, rng: random.Random) -> int:
-    """Kills main process, workers or contained children at random moments, resuming after each; returns sessions."""
+    """Kills main process, workers or contained children at random moments, resuming after each; returns sessions.
+
+    A session whose compiler or seed was killed may refuse to go on; the last one is resumed until it has, thrice at
+    most.
+    """
     sessions, process = 1, start(config, run)
     for _ in range(kills):
         time.sleep(rng.uniform(0.5, 3.0))
@@ -122,6 +126,10 @@ def kill_at_random(config: Path, run: Path, kills: int, rng: random.Random) -> i
         if process.poll() is not None or (victim is not None and victim.pid == process.pid):
             process.wait()
             sessions, process = sessions + 1, start(config, run)
+    for _ in range(3):
+        if process.wait() == 0:
+            break
+        sessions, process = sessions + 1, start(config, run)
     process.wait()
     return sessions
 
