@@ -61,15 +61,15 @@ class Observed:
     Attributes:
         counts: address of a function -> how often each of its basic blocks ran, by all threads.
         runtime: what the runtime was asked for.
-        wall_s: duration of the calls, seconds.
-        cpu_s: processor time of the calls, seconds.
+        awake_s: how long the child was awake for the calls, seconds.
+        cpu_s: processor time that it used meanwhile, seconds.
         array_bytes: bytes of all arrays of the calls.
         operand_bytes: bytes of the smallest array that each call only reads, summed; 0 where there is none.
     """
 
     counts: Mapping[int, tuple[int, ...]]
     runtime: RuntimeFacts
-    wall_s: float
+    awake_s: float
     cpu_s: float
     array_bytes: int
     operand_bytes: int

@@ -28,7 +28,7 @@ from qdkernel.evaluators.toolchain import (
 
 _SLOWER = 4  # times the deadline of a block that the counting copy may take; tight scalar loops take twice to ten times
 _LEAST_THREADS = 2  # with one, no team shows how it shares its work
-_SERIAL_CPU, _SERIAL_CPU_S = 1.25, 10e-3  # processor time of one thread against wall time: accounted for at ticks
+_SERIAL_CPU, _SERIAL_CPU_S = 1.25, 10e-3  # processor time of one thread against the time that it is awake
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def _both(as_compiled: Behaviour, cell: Cell, observed: Observed) -> dict[str, s
     told = (
         f"{seen.regions} regions, teams of up to {observed.team}, {seen.tasks} tasks, {seen.shares} shares dealt, "
         f"{seen.copied_bytes} bytes copied by memcpy, {1e3 * observed.cpu_s:.3g} ms of processor time in "
-        f"{1e3 * observed.wall_s:.3g} ms"
+        f"{1e3 * observed.awake_s:.3g} ms"
     )
     shown = {"as compiled": cell_name(as_compiled.cell)}
     names = [axis.name for i, axis in enumerate(AXES) if as_compiled.cell[i] != cell[i]]
@@ -97,11 +97,11 @@ def _both(as_compiled: Behaviour, cell: Cell, observed: Observed) -> dict[str, s
 
 
 def _check_serial(cell: Cell, observed: Observed) -> None:
-    if cell.threading == Threading.SERIAL and observed.cpu_s > _SERIAL_CPU * observed.wall_s + _SERIAL_CPU_S:
+    if cell.threading == Threading.SERIAL and observed.cpu_s > _SERIAL_CPU * observed.awake_s + _SERIAL_CPU_S:
         raise Stop(
             Outcome.IMPLAUSIBLE,
             f"no team of threads was started, and {1e3 * observed.cpu_s:.3g} ms of processor time were used in "
-            f"{1e3 * observed.wall_s:.3g} ms; start threads with OpenMP's pragmas",
+            f"{1e3 * observed.awake_s:.3g} ms; start threads with OpenMP's pragmas",
         )
 
 
@@ -120,14 +120,14 @@ def _observe(context: EvaluationContext, compiled: Compiled) -> Observed:
         raise Stop(Outcome.POLICY_VIOLATION, f"how often its loops run cannot be counted: {error}") from None
     array_bytes, operand_bytes = _bytes(context)
     last = runs[-1]
-    return Observed(counts, last.runtime, last.wall_s, last.cpu_s, array_bytes, operand_bytes)
+    return Observed(counts, last.runtime, last.awake_s, last.cpu_s, array_bytes, operand_bytes)
 
 
 @dataclass(frozen=True)
 class _Run:
     rows: Array
     runtime: RuntimeFacts
-    wall_s: float
+    awake_s: float
     cpu_s: float
 
 
@@ -139,19 +139,19 @@ def _run(context: EvaluationContext, compiled: Compiled, path: Path, counters: i
         memory = buffers.layout, buffers.inputs, buffers.outputs("challenger")
         thread_local_bytes = compiled.shared_object.thread_local_bytes
         child = context.start(path, *memory, threads, trace=trace, thread_local_bytes=thread_local_bytes)
-        process, wall_ns = TimedProcess("challenger", child), 0.0
+        process = TimedProcess("challenger", child)
         with child, outcomes(lambda _: ", while its loops were counted"):
             child.run(0, 0, placement.timeout_s)  # what it takes to map the arrays is not the kernel's
             child.stop()
-            before_s = child.cpu_s
+            awake_before_s, cpu_before_s = child.awake_s, child.cpu_s
             for scored in buffers.sizes:
                 buffers.refresh(scored.calls, [process.name])
-                wall_ns += timed_call(buffers, scored.first, process, placement)
-            cpu_s = child.cpu_s - before_s
+                timed_call(buffers, scored.first, process, placement)
+            awake_s, cpu_s = child.awake_s - awake_before_s, child.cpu_s - cpu_before_s
         rows = trace.bytes[FACTS_BYTES : FACTS_BYTES + 8 * TRACE_ROWS * counters].view(np.uint64)
         names = [field.name for field in dataclasses.fields(RuntimeFacts)]
         facts = RuntimeFacts(**dict(zip(names, map(int, trace.bytes[: 8 * len(names)].view(np.uint64)), strict=True)))
-        return _Run(rows.reshape(TRACE_ROWS, counters).copy(), facts, wall_ns * 1e-9, cpu_s)
+        return _Run(rows.reshape(TRACE_ROWS, counters).copy(), facts, awake_s, cpu_s)
     finally:
         trace.close()
 

@@ -220,8 +220,13 @@ class Child:
 
     @property
     def cpu_s(self) -> float:
-        """Processor time of all its threads so far, seconds."""
+        """Processor time of all its threads until it was last stopped, seconds."""
         return self._account.used_s
+
+    @property
+    def awake_s(self) -> float:
+        """How long it was not stopped, until then, seconds: its calls, and its waiting for them."""
+        return self._account.awake_s
 
     @property
     def was_killed(self) -> bool:

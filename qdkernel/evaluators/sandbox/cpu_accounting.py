@@ -29,13 +29,14 @@ class CpuTimeMonitor:
 
     Attributes:
         used_s: processor time until it was last paused, seconds.
+        awake_s: how long it was awake until then, seconds.
     """
 
     def __init__(self, pid: int, num_cores: int, begun_s: float) -> None:
         self._clock = ~pid << 3 | 2  # clock_getcpuclockid(3): processor time of all threads of another process
         self._num_cores = num_cores
         self._resumed_s: float | None = begun_s
-        self.used_s = self._over_s = 0.0
+        self.used_s = self.awake_s = self._over_s = 0.0
 
     def resume(self) -> None:
         """The child, of which every thread stands, is about to continue."""
@@ -55,6 +56,7 @@ class CpuTimeMonitor:
             self.used_s = time.clock_gettime(self._clock)
         awake_s = time.monotonic() - self._resumed_s
         self._resumed_s = None
+        self.awake_s += awake_s
         excess_s = self.used_s - used_before_s - _CPU_SLACK * self._num_cores * awake_s
         self._over_s = max(0.0, self._over_s + excess_s)
         if self._over_s > _CPU_SLACK_S:
