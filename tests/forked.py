@@ -23,6 +23,7 @@ _SERVER.set_forkserver_preload(
         "joblib",
         "matplotlib.figure",
         "pytest",
+        "qdkernel.cli",
         "qdkernel.commands.search.evolve",
         "qdkernel.plots",
         "ribs.archives",
@@ -34,10 +35,13 @@ _SERVER.set_forkserver_preload(
 class Forked:
     """``qdkernel`` with these arguments, as far as tests need ``subprocess.Popen``."""
 
-    def __init__(self, arguments: Sequence[str], folder: Path, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, arguments: Sequence[str], folder: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    ) -> None:
         self._out, self._err = folder / "out", folder / "err"
         self._process = _SERVER.Process(
-            target=_main, args=(list(arguments), dict(env or os.environ), str(self._out), str(self._err))
+            target=_main,
+            args=(list(arguments), dict(env or os.environ), cwd or Path.cwd(), str(self._out), str(self._err)),
         )
         self._process.start()
         assert self._process.pid is not None
@@ -57,10 +61,10 @@ class Forked:
 
 
 @contextlib.contextmanager
-def forked(arguments: Sequence[str], env: Mapping[str, str] | None = None) -> Iterator[Forked]:
+def forked(arguments: Sequence[str], env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Iterator[Forked]:
     """A command that does not outlive the block, whatever fails in it."""
     with tempfile.TemporaryDirectory() as folder:
-        process = Forked(arguments, Path(folder), env)
+        process = Forked(arguments, Path(folder), env, cwd)
         try:
             yield process
         finally:
@@ -68,18 +72,21 @@ def forked(arguments: Sequence[str], env: Mapping[str, str] | None = None) -> It
             process.finish(10)
 
 
-def run_forked(arguments: Sequence[str], env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def run_forked(
+    arguments: Sequence[str], env: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     """A command to its end."""
-    with forked(arguments, env) as process:
+    with forked(arguments, env, cwd) as process:
         return process.finish(300)
 
 
-def _main(arguments: Sequence[str], env: Mapping[str, str], out: str, err: str) -> None:
+def _main(arguments: Sequence[str], env: Mapping[str, str], cwd: Path, out: str, err: str) -> None:
     """In the child: output into the files, and no trace of the test in what workers learn of their parent."""
     from qdkernel.cli import main
 
     for number, path in ((1, out), (2, err)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
+    os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)
     sys.argv = ["qdkernel", *arguments]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.evolving import QUICK
+from tests.forked import run_forked
 from tests.paths import ROOT
 from tests.serve.service import Served
 
@@ -48,9 +49,7 @@ def test_a_command_of_the_readme_runs(
         arguments[2] = next((run / "elites").glob("*.c")).stem.replace("-", "/")
     if arguments[0] == "evolve" and "--dry-run" not in arguments:
         if "--resume" in arguments:
-            subprocess.run(
-                [sys.executable, "-m", "qdkernel", *short(["evolve", arguments[1]], 2)], cwd=tmp_path, check=True
-            )
+            assert run_forked(short(["evolve", arguments[1]], 2), cwd=tmp_path).returncode == 0
         arguments = short(arguments, 4)
     if arguments[0] == "serve":
         with Served(tmp_path, config=Path(arguments[1]).name) as service:
@@ -59,9 +58,7 @@ def test_a_command_of_the_readme_runs(
         return
     if arguments[0] in ("check", "bench"):
         arguments += ["--set", "timing.disturbed=1000"]  # also on a host that is never quiet
-    done = subprocess.run(
-        [sys.executable, "-m", "qdkernel", *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=300
-    )
+    done = run_forked(arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
 
 

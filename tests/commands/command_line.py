@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
+
+from tests.forked import run_forked
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """``qdkernel`` with these arguments, and with ``environment`` added to the environment."""
-    command = [sys.executable, "-m", "qdkernel", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment}, timeout=120)
+    return run_forked(arguments, {**os.environ, **environment})

@@ -7,19 +7,18 @@ import json
 import re
 import sqlite3
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from qdkernel.export import FORMATS
 from tests.fake_runs import new_run
+from tests.forked import run_forked
 from tests.paths import ROOT
 
 
 def qdkernel(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "qdkernel", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    return run_forked([*map(str, arguments)], cwd=ROOT)
 
 
 def test_help_lists_every_format_with_its_sentence() -> None:
