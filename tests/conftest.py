@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import fcntl
 import os
 import subprocess
 import sys
@@ -106,11 +107,19 @@ def toolchain() -> Toolchain:
 
 @pytest.fixture(scope="session")
 def small_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    """A run of fourteen evaluations, and what ``evolve`` printed; tests read it only."""
+    """A run of fourteen evaluations, and what ``evolve`` printed; tests read it only, and all processes share it."""
     from tests.evolving import evolve
 
-    run = tmp_path_factory.mktemp("runs") / "run"
-    return run, evolve("gemm.yaml", run, "budget.minutes=null", "budget.evaluations=14", "timing.held_out=1")
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    run, printed = folder / "small_run", folder / "small_run.txt"
+    with (folder / "small_run.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not printed.exists():
+            done = evolve("gemm.yaml", run, "budget.minutes=null", "budget.evaluations=14", "timing.held_out=1")
+            printed.write_text(done.stdout)
+    return run, subprocess.CompletedProcess([], 0, printed.read_text(), "")
 
 
 @pytest.fixture
