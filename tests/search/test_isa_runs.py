@@ -31,9 +31,11 @@ QUICK = ("budget.minutes=null", "budget.evaluations=16")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("config", ["gemm.yaml", "jacobi2d.yaml"])
-@pytest.mark.parametrize("isa", LEVELS)
-def test_a_run_fills_cells_of_its_level_and_no_others(isa: str, config: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("config", "isa"),
+    [*(pytest.param("gemm.yaml", *level.values, marks=level.marks) for level in LEVELS), ("jacobi2d.yaml", "sse2")],
+)
+def test_a_run_fills_cells_of_its_level_and_no_others(config: str, isa: str, tmp_path: Path) -> None:
     run = tmp_path / "run"
     done = evolve(config, run, *QUICK, f"machine.isa={isa}", "selection.exploit=0")  # for many cells in few evaluations
     with read(run) as folder:
