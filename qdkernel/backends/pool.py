@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -127,8 +128,13 @@ def _end(executor: Any) -> None:
 def _enter_worker(parent: int) -> None:
     """Ignores interrupts, which the main process handles, and ends the worker when its parent is gone.
 
-    The parent's id is passed: it may be gone before its worker starts.
+    The parent's id is passed: it may be gone before its worker starts. loky replaces a worker that has grown by 300 MB
+    since its first task, as if it leaked. The buffers of timed calls beyond the caches are larger than that, and a new
+    worker would prepare them and the baseline again, so the limit is lifted.
     """
+    from joblib.externals.loky import process_executor
+
+    process_executor._MAX_MEMORY_LEAK_SIZE = sys.maxsize
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from qdkernel.backends import WorkerKilled, WorkerPool
-from tests.backends.work import die, die_once, fail, square
+from tests.backends.work import die, die_once, fail, hold, square
 
 
 def sleep(seconds: float) -> float:
@@ -62,3 +62,10 @@ def test_closing_abandons_what_is_under_way_and_leaves_no_worker() -> None:
         future.result(timeout=10)
     with pytest.raises(WorkerKilled):
         pool.submit(0.0).result(timeout=10)
+
+
+def test_a_worker_with_large_buffers_is_kept() -> None:
+    pool = WorkerPool(hold, 1)
+    first, *others = (pool.submit(megabytes).result() for megabytes in (0, 320, 0))
+    pool.close()
+    assert others == [first, first]

@@ -32,3 +32,13 @@ def die(_: str) -> str:
 
 def fail(text: str) -> str:
     raise ValueError(text)
+
+
+_held: list[bytes] = []
+
+
+def hold(megabytes: int) -> int:
+    """Keeps so much memory and returns the worker's process id; longer than loky waits between its checks of memory."""
+    _held.append(b"x" * (megabytes << 20))
+    time.sleep(1.05)
+    return os.getpid()
