@@ -2,9 +2,10 @@
 
    A number x is kept as v, its value in QD_WIDE, and m: the rounding errors of an honest computation of x, in whatever
    order it sums, are a small multiple of eps * m. To first order in eps, for exact inputs m = |v|, sums add magnitudes,
-   products multiply them, and other functions multiply by their condition number (Higham 2002, "Accuracy and Stability
-   of Numerical Algorithms", sec. 1.6 and 3.1). m < 0 marks a number that no rounding has touched. A product below the
-   normal range of the kernel's type errs by eps * QD_TINY. */
+   products multiply the magnitude of each factor by the other factor, and other functions multiply by their condition
+   number (Higham 2002, "Accuracy and Stability of Numerical Algorithms", sec. 1.6 and 3.1). Products of two magnitudes
+   would count terms of second order, which grow without bound in a recursion. m <= 0 marks a number that no rounding has
+   touched. A product below the normal range of the kernel's type errs by eps * QD_TINY. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -19,8 +20,16 @@ static inline qd_real qd_exact(QD_WIDE v) { return (qd_real){v, -fabs(v)}; }
 static inline QD_WIDE qd_carried(qd_real a) { return a.m > 0 ? a.m : 0; } /* the error of a itself */
 
 static inline qd_real qd_add(qd_real a, qd_real b) { return (qd_real){a.v + b.v, fabs(a.m) + fabs(b.m)}; }
-static inline qd_real qd_sub(qd_real a, qd_real b) { return (qd_real){a.v - b.v, fabs(a.m) + fabs(b.m)}; }
-static inline qd_real qd_mul(qd_real a, qd_real b) { return (qd_real){a.v * b.v, fabs(a.m * b.m) + QD_TINY}; }
+static inline qd_real qd_sub(qd_real a, qd_real b)
+{
+    if (a.m <= 0 && b.m <= 0 && a.v == b.v) return qd_exact(0); /* a number less itself */
+    return (qd_real){a.v - b.v, fabs(a.m) + fabs(b.m)};
+}
+static inline qd_real qd_mul(qd_real a, qd_real b)
+{
+    QD_WIDE of_either = a.m <= 0 || b.m <= 0 ? fabs(a.m * b.m) : a.m * fabs(b.v) + fabs(a.v) * b.m;
+    return (qd_real){a.v * b.v, of_either + QD_TINY};
+}
 static inline qd_real qd_div(qd_real a, qd_real b)
 {
     QD_WIDE v = a.v / b.v;

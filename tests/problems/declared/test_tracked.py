@@ -103,3 +103,26 @@ def test_the_depth_of_the_nest_is_that_of_its_loops() -> None:
 def test_what_cannot_be_tracked_is_refused_with_its_line(source: str, said: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(said)):
         track(source, "f.c")
+
+
+@pytest.mark.parametrize(
+    ("statement", "value", "magnitude"),
+    [
+        (
+            "y[0] = (x[0] + x[1]) * (x[0] - x[1]);",
+            -7,
+            7 * 7 + 7,
+        ),  # (m of the first) |second| + |first| (m of the second)
+        ("double d = x[1] - x[1]; y[0] = 1e6 * d;", 0, 0),
+    ],
+)
+def test_magnitudes_hold_no_terms_of_second_order(statement: str, value: float, magnitude: float) -> None:
+    found = computed(statement)
+    assert float(found.value[0]) == value
+    assert float(found.magnitude[0]) == pytest.approx(magnitude, abs=1e-300)
+
+
+def test_a_magnitude_that_overflows_frees_no_element() -> None:
+    found = computed("double s = x[0] + x[1]; for (int i = 0; i < 17000; i++) s *= s; y[0] = s;")
+    assert float(found.value[0]) == 1
+    assert np.isfinite(found.magnitude).all()
