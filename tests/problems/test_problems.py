@@ -56,6 +56,14 @@ def test_an_unknown_family_is_refused_by_name(problem: Problem) -> None:
         problem.make_inputs("unifrom", case, np.random.default_rng(0))
 
 
+def test_single_precision_moves_half_of_the_bytes() -> None:
+    for double in (problem for name, problem in PROBLEMS.items() if name.startswith("d")):
+        single = PROBLEMS.get("s" + double.name[1:])
+        if single and all(double.dtype_of(argument).kind == "f" for argument in double.arrays):
+            case = double.scored_case(double.size_from_int(48))
+            assert 2 * single.bytes(case) == double.bytes(case), double.name
+
+
 @pytest.mark.parametrize("name", ["dgemm", "sgemm"])
 def test_gemm_cases_cover_the_scalars_and_stay_small(name: str) -> None:
     cases = [case for case, _ in PROBLEMS[name].verify_cases(np.random.default_rng(5))]

@@ -98,7 +98,9 @@ class Declaration(_Entry):
     error_limit: float = Field(default=16.0, gt=0, description="Largest error in units of eps * magnitude.")
     flops: Expression = Field(description="Operations of a call by the field's convention.")
     bytes: Expression | None = Field(
-        default=None, description="Bytes a call streams; by default each array once, twice where read and written."
+        default=None,
+        description="Bytes a call streams, with itemsize for those of a number; by default each array once, twice "
+        "where read and written.",
     )
     reference: FileName | None = Field(default=None, description="C file of the definition; the first seed's.")
     seeds: list[FileName] = Field(default=[], description="Seed kernels; NAME_naive.c by default.")

@@ -235,7 +235,7 @@ class _Assembly:
 
     def _count(self, key: str, case: Case) -> float:
         formula = Formula(getattr(self.declaration, key), key)
-        count = float(formula(case))
+        count = float(formula({"itemsize": self.signature.dtype.itemsize, **case}))
         if not math.isfinite(count) or count < 0:
             raise ConfigError(f"{self.name}: {key}: expected a finite count, {formula.text} is {count}; correct it")
         return count
