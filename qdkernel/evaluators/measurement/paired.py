@@ -100,14 +100,22 @@ class PairedSamples:
         return [min(r, self.slowest_ns) / k for k, r in zip(self.kernel_ns, self.reference_ns, strict=True)]
 
 
-def probe(buffers: TimingBuffers, scored: ScoredSize, process: TimedProcess, placement: CpuPlacement) -> Block:
+def probe(
+    buffers: TimingBuffers,
+    scored: ScoredSize,
+    process: TimedProcess,
+    placement: CpuPlacement,
+    most_s: float | None = None,
+) -> Block:
     """One checked call by itself, with late inputs: a first estimate, and for long calls a sample.
+
+    ``most_s`` is the call's own deadline; by default that of a block.
 
     Raises:
         WrongResult: its result is wrong.
         ChildFailed: it died or was late.
     """
-    return time_with_late_inputs(buffers, scored, TimedCase(process, 0, 1), placement)
+    return time_with_late_inputs(buffers, scored, TimedCase(process, 0, 1), placement, most_s)
 
 
 def timed_call(
@@ -129,9 +137,13 @@ def timed_call(
 
 
 def time_with_late_inputs(
-    buffers: TimingBuffers, scored: ScoredSize, timed_case: TimedCase, placement: CpuPlacement
+    buffers: TimingBuffers,
+    scored: ScoredSize,
+    timed_case: TimedCase,
+    placement: CpuPlacement,
+    calls_s: float | None = None,
 ) -> Block:
-    """A checked block whose inputs are written while the child is stopped.
+    """A checked block whose inputs are written while the child is stopped; ``calls_s``: see ``Child.run_on``.
 
     Raises:
         WrongResult: a result is wrong.
@@ -145,6 +157,7 @@ def time_with_late_inputs(
             calls.start,
             len(calls),
             placement.timeout_s,
+            calls_s=calls_s,
             cpu=placement.cpu,
             spin=placement.spin,
         )

@@ -174,7 +174,15 @@ class Child:
         return code
 
     def run_on(
-        self, inputs: Callable[[], None], first: int, count: int, timeout_s: float, *, cpu: int = -1, spin: bool = False
+        self,
+        inputs: Callable[[], None],
+        first: int,
+        count: int,
+        timeout_s: float,
+        *,
+        calls_s: float | None = None,
+        cpu: int = -1,
+        spin: bool = False,
     ) -> int:
         """Like ``run``, on inputs that come while the child, ready for them, is stopped.
 
@@ -186,7 +194,9 @@ class Child:
             inputs: puts them in place.
             first: index of the first call in the layout.
             count: number of calls.
-            timeout_s: deadline of each half, before and after the inputs.
+            timeout_s: deadline of each half: until the child is ready, which in a new one includes its start and the
+                mapping of all arrays; and of the calls.
+            calls_s: deadline of the calls, where it is another.
             cpu: processor on which the parent waits; -1 for any.
             spin: see ``run``.
 
@@ -198,8 +208,9 @@ class Child:
         self._account.pause()
         inputs()
         self._account.resume()
-        code = self._native.thaw(self._control, pid, block, wait_ns, cpu, spin)
-        self._check(code, timeout_s)
+        calls_s = timeout_s if calls_s is None else calls_s
+        code = self._native.thaw(self._control, pid, block, int(calls_s * 1e9), cpu, spin)
+        self._check(code, calls_s)
         self._account.pause()
         self.delayed_ns = self._native.delayed_ns
         return code

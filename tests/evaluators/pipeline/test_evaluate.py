@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import gc
 import math
 import os
@@ -299,6 +300,22 @@ def test_a_kernel_that_is_not_done_within_the_patience_is_stopped(
         assert other.duel.low > 1.0
     finally:
         context.close()
+
+
+def test_the_start_of_a_child_takes_nothing_from_the_patience_for_its_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qdkernel.evaluators.pipeline.timer._PATIENCE_S", 0.06)
+    context = EvaluationContext(timed_with(make_spec(tmp_path), patience=1e-3))
+    slow = tmp_path / "slow_runner"
+    slow.write_text(f'#!/bin/sh\n/bin/sleep 0.15\nexec {context.built.runner} "$@"\n')
+    slow.chmod(0o755)
+    context.built = dataclasses.replace(context.built, runner=slow)
+    try:
+        found = evaluate(context, Kernel(naive()))
+    finally:
+        context.close()
+    assert found.outcome is Outcome.OK, found.detail
 
 
 def test_a_crash_that_does_not_come_twice_is_no_fault(context: EvaluationContext) -> None:

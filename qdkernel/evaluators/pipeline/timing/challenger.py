@@ -166,7 +166,7 @@ def _first_call_ns(timer: Timer, index: int, process: TimedProcess, is_seed: boo
     """
     scored, patience_s = timer.sizes[index], timer.patience_s(index)
     try:
-        return first_call_ns(timer, index, process, replace(timer.placement, timeout_s=patience_s))
+        return first_call_ns(timer, index, process, patience_s)
     except ChildTimeout:
         if patience_s >= timer.placement.timeout_s:
             raise

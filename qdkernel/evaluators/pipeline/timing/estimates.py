@@ -8,7 +8,6 @@ import numpy as np
 
 from qdkernel.core import Timing, median_ratio
 from qdkernel.evaluators.measurement import (
-    CpuPlacement,
     PairedSamples,
     TimedProcess,
     TimingRule,
@@ -59,26 +58,26 @@ def first_calls_ns(timer: Timer, process: TimedProcess) -> list[float]:
         WrongResult: a result is wrong.
         ChildFailed: the child died or was late.
     """
-    return [first_call_ns(timer, index, process, timer.placement) for index in range(len(timer.sizes))]
+    return [first_call_ns(timer, index, process) for index in range(len(timer.sizes))]
 
 
-def first_call_ns(timer: Timer, index: int, process: TimedProcess, placement: CpuPlacement) -> float:
+def first_call_ns(timer: Timer, index: int, process: TimedProcess, most_s: float | None = None) -> float:
     """Nanoseconds of the first call of a kernel at a scored size.
 
-    A call so slow that it is the only sample is repeated, after a wait for quiet cores, while its threads had to wait
-    for theirs; the fastest one counts.
+    It is stopped after ``most_s``; by default after as long as a block may take. A call so slow that it is the only
+    sample is repeated, after a wait for quiet cores, while its threads had to wait for theirs; the fastest one counts.
 
     Raises:
         WrongResult: the result is wrong.
         ChildFailed: the child died or was late.
     """
     scored = timer.sizes[index]
-    call = probe(timer.buffers, scored, process, placement)
+    call = probe(timer.buffers, scored, process, timer.placement, most_s)
     for _ in range(_REPEATED_CALLS):
         if not (timer.is_slow(index, call.ns) and call.disturbed()):
             break
         timer.await_quiet()
-        call = min(call, probe(timer.buffers, scored, process, placement), key=lambda each: each.ns)
+        call = min(call, probe(timer.buffers, scored, process, timer.placement, most_s), key=lambda each: each.ns)
     return call.ns
 
 
