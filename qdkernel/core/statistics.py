@@ -72,8 +72,9 @@ def tail(samples: int) -> float:
 
 
 def geometric_mean(values: Sequence[float]) -> float:
-    """Geometric mean of positive numbers."""
-    return float(np.exp(np.mean(np.log(values))))
+    """Geometric mean of numbers that are not negative; 0 where one is 0, as the lower limit of a bound is."""
+    with np.errstate(divide="ignore"):
+        return float(np.exp(np.mean(np.log(values))))
 
 
 def geometric_mean_or_none(values: Sequence[float]) -> float | None:

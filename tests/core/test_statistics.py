@@ -30,6 +30,7 @@ def test_the_interval_covers_the_true_median_about_as_often_as_it_says() -> None
 
 def test_geometric_mean_of_speeds() -> None:
     assert geometric_mean([1.0, 100.0]) == pytest.approx(10.0)
+    assert geometric_mean([0.0, 100.0]) == 0.0
 
 
 @pytest.mark.parametrize(("samples", "student"), [(4, 3.182), (6, 2.571), (16, 2.131), (1001, 1.962)])
