@@ -2,13 +2,16 @@
 
 Question: for every problem with a schedule template, how does the best elite of a short search compare with the
 baseline (OpenBLAS where it has the routine, else hand-written code), and where memory is the limit, with triad?
-The baseline of PolyBench's kernels (``--problems mm2 mvt ...``) is the naive one, compiled with the run's flags.
-Method: one search after the other by the command line, with the built-in operators only, at the sizes that each
-problem scores by default. Then the best elites are timed again in fresh processes, interleaved with the baseline, every
-result checked: one visit of each problem after the other, so that what disturbs the host for a while meets all of them.
-A ratio is the time of the baseline divided by that of the elite; a row has the median of the visits and their range.
+Method: one search after the other (a series of ``qdkernel evolve``), with the built-in operators only, at the sizes
+that each problem scores by default. Then the best elites are timed again in fresh processes, interleaved with the
+baseline, every result checked: one visit of each problem after the other, so that what disturbs the host for a while
+meets all of them. Triad is measured right after each visit of a problem that memory bounds, as its speed drifts with
+the host's. A ratio is the time of the baseline divided by that of the elite; a row has the median of the visits and
+their range. The table is printed in Markdown.
 
     python benchmarks/library.py [--problems daxpy ddot] [--seconds 60] [--threads 2] [--visits 3] [--out FOLDER]
+
+All problems with a template take 38 times the seconds and 9 minutes more. The same command goes on where it was cut.
 """
 
 from __future__ import annotations
@@ -19,20 +22,25 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import qdkernel
 from qdkernel.core import geometric_mean
+from qdkernel.evaluators.toolchain import NATIVE
+from qdkernel.machine import this_machine
 from qdkernel.mutators.schedule import TEMPLATES
 from qdkernel.problems import PROBLEMS, find_problem
+from qdkernel.runs import MachineFacts
 
 CONFIG = """\
-problem: {problem}
+problems: [{problems}]
 sizes: auto
 threads: {threads}
 seed: {seed}
-budget: {{minutes: {minutes}}}
+budget: {{minutes: {minutes:.4f}}}
+timing: {{remeasure: false, held_out: 0}}
 mutators:
   - {{name: schedule, weight: 3}}
   - {{name: tune, weight: 1}}
@@ -48,78 +56,152 @@ class Row:
     cell: str = ""
     ratios: list[float] = field(default_factory=list)
     gflops: list[float] = field(default_factory=list)
+    triads: list[float] = field(default_factory=list)  # GB/s
+
+
+Visit = dict[str, str | float]
+"""What one visit measured, a line of ``visits.jsonl``."""
 
 
 def main() -> None:
     """Searches, times the best elites again, and prints a row for each problem and the geometric means."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--problems", nargs="+", default=list(TEMPLATES), choices=list(PROBLEMS), metavar="NAME")
+    parser = settings(__doc__, list(TEMPLATES), Path("runs/library-benchmark"))
+    parser.add_argument("--visits", type=int, default=3, help="how often each best elite is timed again")
+    given = parser.parse_args()
+    search(given)
+    rows = {problem: Row(problem, given.out / "runs" / problem) for problem in given.problems}
+    with tempfile.TemporaryDirectory() as folder:
+        visit(rows, given.visits, given.out / "visits.jsonl", Triad(Path(folder), given.threads))
+    print("\n".join(table(list(rows.values()))))
+
+
+def settings(doc: str | None, problems: Sequence[str], out: Path) -> argparse.ArgumentParser:
+    """The options of a benchmark that searches several problems, with its defaults."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--problems", nargs="+", default=problems, choices=list(PROBLEMS), metavar="NAME")
     parser.add_argument("--seconds", type=float, default=60, help="of search for each problem")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--visits", type=int, default=3, help="how often each best elite is timed again")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, help="folder of the runs; default: one that is removed afterwards")
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = given.out or Path(scratch)
-        rows = [search(problem, folder, given) for problem in given.problems]
-        for _ in range(given.visits):
-            for row in rows:
-                visit(row)
-        report(rows)
+    parser.add_argument("--out", type=Path, default=out, help=f"folder of runs and results; {out} by default")
+    return parser
 
 
-def search(problem: str, folder: Path, given: argparse.Namespace) -> Row:
-    """The run of one problem."""
-    folder.mkdir(parents=True, exist_ok=True)
-    config, run = folder / f"{problem}.yaml", folder / problem
-    text = CONFIG.format(problem=problem, threads=given.threads, seed=given.seed, minutes=given.seconds / 60)
+def search(given: argparse.Namespace) -> None:
+    """Runs the searches that have not ended yet; a problem whose search fails has no run."""
+    given.out.mkdir(parents=True, exist_ok=True)
+    config = given.out / "library.yaml"
+    text = CONFIG.format(
+        problems=", ".join(given.problems), threads=given.threads, seed=given.seed, minutes=given.seconds / 60
+    )
+    if config.exists() and config.read_text(encoding="utf-8") != text:
+        raise SystemExit(f"{given.out} holds searches with other settings ({config}); choose another --out")
     config.write_text(text, encoding="utf-8")
-    command = [sys.executable, "-m", "qdkernel", "evolve", str(config), "--out", str(run)]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return Row(problem, run)
+    command = ["evolve", str(config), "--out", str(given.out / "runs"), "--resume"]
+    done = subprocess.run([sys.executable, "-m", "qdkernel", *command], stdout=subprocess.DEVNULL, check=False)
+    if done.returncode not in (0, 1):
+        raise SystemExit(f"interrupted; the same command goes on (qdkernel evolve ended with {done.returncode})")
 
 
-def visit(row: Row) -> None:
-    """Times the best elite of a run once more; an elite that fails is named by the command."""
-    command = [sys.executable, "-m", "qdkernel", "bench", str(row.run), "--top", "1", "--repeats", "1", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+class Triad:
+    """The package's measurement of STREAM triad, built once.
+
+    Args:
+        folder: for the program.
+        threads: that stream together.
+    """
+
+    def __init__(self, folder: Path, threads: int) -> None:
+        self._program, machine = folder / "peaks", this_machine()
+        source = NATIVE / "peaks.c"
+        subprocess.run(["gcc", "-O3", "-march=native", "-fopenmp", str(source), "-o", str(self._program)], check=True)
+        self._bytes = 4 * machine.last_level_bytes * machine.last_level_instances
+        self._environment = {"OMP_NUM_THREADS": str(threads), "OMP_PROC_BIND": "true"}
+
+    def gbytes_per_s(self) -> float:
+        """The best of its passes within a second."""
+        command = [str(self._program), "1", "1", str(self._bytes)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=self._environment)
+        found = json.loads(done.stdout)["triad"]
+        return float(max(found["plain"], found["non_temporal"] or 0.0))
+
+
+def visit(rows: dict[str, Row], visits: int, kept: Path, triad: Triad) -> None:
+    """Times the best elites until each has its visits; every visit is kept in a file as soon as it is made."""
+    for line in kept.read_text(encoding="utf-8").splitlines() if kept.exists() else []:
+        take(rows, json.loads(line))
+    for number in range(1, visits + 1):
+        for row in rows.values():
+            if len(row.ratios) < number and (measured := timed_again(row)) is not None:
+                if find_problem(row.problem).bandwidth_bound:
+                    measured["triad"] = triad.gbytes_per_s()
+                take(rows, measured)
+                with kept.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(measured) + "\n")
+
+
+def take(rows: dict[str, Row], measured: Visit) -> None:
+    """A visit into the row of its problem."""
+    row = rows[str(measured["problem"])]
+    row.cell = str(measured["cell"])
+    row.ratios.append(float(measured["ratio"]))
+    row.gflops.append(float(measured["gflops"]))
+    if "triad" in measured:
+        row.triads.append(float(measured["triad"]))
+
+
+def timed_again(row: Row) -> Visit | None:
+    """The best elite of a run, timed once more; ``None``, with what the command says, when that fails."""
+    once = ["bench", str(row.run), "--top", "1", "--repeats", "1", "--json"]
+    done = subprocess.run([sys.executable, "-m", "qdkernel", *once], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         print(f"{row.problem}: {done.stderr.strip()}", file=sys.stderr)
-        return
+        return None
     elite = json.loads(done.stdout)["elites"][0]
-    row.cell = elite["cell"]
-    row.ratios.append(elite["ratio"])
-    row.gflops.append(elite["gflops"])
+    return {"problem": row.problem, "cell": elite["cell"], "ratio": elite["ratio"], "gflops": elite["gflops"]}
 
 
-def report(rows: list[Row]) -> None:
-    """Every row, then the geometric means of all ratios and of the shares of triad."""
-    measured = [row for row in rows if row.ratios]
-    shares = [share for row in measured if (share := share_of_triad(row)) is not None]
+def table(rows: Sequence[Row]) -> Iterator[str]:
+    """The machine, every row, then the geometric means of all ratios and of the shares of triad; Markdown."""
+    timed = [row for row in rows if row.ratios]
+    if timed:
+        yield machine_line(qdkernel.open_run(timed[0].run).facts) + "\n"
+    yield "| problem | of baseline [range] | GFLOP/s | GB/s | of triad [range] | cell | baseline |"
+    yield "|---|---|---|---|---|---|---|"
+    shares = []
     for row in rows:
         if not row.ratios:
-            print(f"{row.problem:14} could not be timed")
+            yield f"| {row.problem} | could not be timed | | | | | |"
             continue
-        share = share_of_triad(row)
-        ratio = f"{statistics.median(row.ratios):6.3f} [{min(row.ratios):.3f}, {max(row.ratios):.3f}]"
-        of_triad = "" if share is None else f"{share:5.0%} of triad"
-        print(f"{row.problem:14} {ratio} {statistics.median(row.gflops):8.2f} GFLOP/s {of_triad:13} {row.cell}")
-    if measured:
-        print(f"geometric mean of {len(measured)} problems: "
-              f"{geometric_mean([statistics.median(row.ratios) for row in measured]):.3f}")  # fmt: skip
+        facts = qdkernel.open_run(row.run).facts
+        per_flop = bytes_per_flop(row.problem, facts)
+        gflops = statistics.median(row.gflops)
+        of_triad = ""
+        if row.triads:
+            each = [per_flop * speed / triad for speed, triad in zip(row.gflops, row.triads, strict=True)]
+            shares.append(statistics.median(each))
+            of_triad = f"{shares[-1]:.0%} [{min(each):.0%}, {max(each):.0%}]"
+        ratio = f"{statistics.median(row.ratios):.3f} [{min(row.ratios):.3f}, {max(row.ratios):.3f}]"
+        speeds = f"{gflops:.2f} | {per_flop * gflops:.1f} | {of_triad}"
+        yield f"| {row.problem} | {ratio} | {speeds} | {row.cell} | {facts.baseline_name} |"
+    if timed:
+        mean = geometric_mean([statistics.median(row.ratios) for row in timed])
+        yield f"\nGeometric mean of {len(timed)} problems: {mean:.3f} of the baseline."
     if shares:
-        print(f"share of triad of {len(shares)} problems that memory bounds: least {min(shares):.0%}, "
-              f"geometric mean {geometric_mean(shares):.0%}")  # fmt: skip
+        yield (f"Share of triad of {len(shares)} problems that memory bounds: least {min(shares):.0%}, "
+               f"geometric mean {geometric_mean(shares):.0%}.")  # fmt: skip
 
 
-def share_of_triad(row: Row) -> float | None:
-    """GB/s of the best elite divided by those of triad; ``None`` for a problem that memory does not bound."""
-    facts, problem = qdkernel.open_run(row.run).facts, find_problem(row.problem)
-    if not problem.bandwidth_bound or not facts.triad_gbytes_per_s:
-        return None
-    case = problem.scored_case(facts.baseline[0].size)
-    return statistics.median(row.gflops) * problem.bytes(case) / problem.flops(case) / facts.triad_gbytes_per_s
+def machine_line(facts: MachineFacts) -> str:
+    """What the figures were measured on."""
+    kind = " (virtual)" if facts.hypervisor else ""
+    return f"{facts.cpu}{kind}, {facts.threads} threads, {facts.compiler['version']}."
+
+
+def bytes_per_flop(problem: str, facts: MachineFacts) -> float:
+    """Bytes of an operation at the first scored size by the problem's convention."""
+    known = find_problem(problem)
+    case = known.scored_case(facts.baseline[0].size)
+    return known.bytes(case) / known.flops(case)
 
 
 if __name__ == "__main__":
