@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 
 from tests.commands.command_line import run
-from tests.paths import ROOT
-
-PAGE = ROOT / "docs" / "your-own-kernel.md"
-BLOCK = re.compile(r"`row_dots/(\S+)`:\n\n```\w+\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+from tests.docs.pages import files_of
 
 
 @pytest.fixture
@@ -19,8 +15,8 @@ def example(tmp_path: Path) -> Path:
     """The folder of the page's example."""
     folder = tmp_path / "row_dots"
     folder.mkdir()
-    files = dict(BLOCK.findall(PAGE.read_text(encoding="utf-8")))
-    assert list(files) == ["problem.yaml", "row_dots_naive.c"]
+    files = files_of("your-own-kernel.md")
+    assert list(files) == ["problem.yaml", "row_dots_naive.c", "row_dots.py"]
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
     return folder

@@ -10,6 +10,13 @@ from pathlib import Path
 
 from tests.paths import ROOT
 
+_FILE = re.compile(r"`\w+/(\S+)`:\n\n```\w+\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+def files_of(page: str) -> dict[str, str]:
+    """The texts of a page's example by file name: blocks after a line that ends in the path of a file."""
+    return dict(_FILE.findall((ROOT / "docs" / page).read_text(encoding="utf-8")))
+
 
 def run_python_of(page: str, folder: Path) -> None:
     """Joins the page's Python blocks to one test file and runs it; fails when a test fails or there is none."""

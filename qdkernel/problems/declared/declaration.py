@@ -19,6 +19,7 @@ _FAMILIES = ("uniform", "integers", "graded", "impulse")
 Expression = Annotated[str, Field(min_length=1)] | int | float
 Word = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")]
 FileName = Annotated[str, Field(pattern=r"^[\w.-]+\.c$")]
+ReferenceName = Annotated[str, Field(pattern=r"^[\w.-]+\.(c|py)$")]
 
 
 class _Entry(BaseModel):
@@ -102,7 +103,9 @@ class Declaration(_Entry):
         description="Bytes a call streams, with itemsize for those of a number; by default each array once, twice "
         "where read and written.",
     )
-    reference: FileName | None = Field(default=None, description="C file of the definition; the first seed's.")
+    reference: ReferenceName | None = Field(
+        default=None, description="C file of the definition, or Python file with a numpy function; the first seed's."
+    )
     seeds: list[FileName] = Field(default=[], description="Seed kernels; NAME_naive.c by default.")
     baseline: Baseline | None = Field(default=None, description="By default the first seed.")
     contract: str = Field(default="", description="What honest kernels fail on first, as a sentence.")

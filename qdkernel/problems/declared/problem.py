@@ -34,6 +34,7 @@ from qdkernel.problems.declared.adapter import adapter_source
 from qdkernel.problems.declared.contents import Contents
 from qdkernel.problems.declared.declaration import Declaration, load_declaration
 from qdkernel.problems.declared.formula import Formula
+from qdkernel.problems.declared.numpy_reference import parse_numpy_reference
 from qdkernel.problems.declared.reference import CReference, single_precision
 from qdkernel.problems.declared.scalars import Calls
 from qdkernel.problems.declared.tracked import track
@@ -43,6 +44,9 @@ from qdkernel.problems.sizes import extent_beyond_cache
 _MANY_TERMS = 64
 """Sums of more terms may err by more than ``error_limit``: rounding errors of independent signs grow by the square
 root of their number (Higham & Mary 2019, SIAM J. Sci. Comput. 41), and 16 eps allow for 64 terms four times over."""
+
+Program = Callable[[Case, Arrays, str], dict[str, Expected]]
+"""A reference: the written arrays of a call, computed in a C type."""
 
 ERROR_WORDS = "the sum of the magnitudes of its terms, carried through the reference"
 
@@ -92,8 +96,13 @@ class _Assembly:
         self._check_names()
         seeds = declaration.seeds or [f"{declaration.name}_naive.c"]
         file = declaration.reference or seeds[0]
-        tracked = track(self.read(self.folder / file), str(self.folder / file))
-        program = CReference(signature, tracked.text, self.trusted)
+        # the nest is that of the plain C, the first seed's where the reference has none
+        plain = self.folder / (seeds[0] if file.endswith(".py") else file)
+        tracked = track(self.read(plain), str(plain))
+        program: Program = CReference(signature, tracked.text, self.trusted)
+        if file.endswith(".py"):
+            path = self.folder / file
+            program = parse_numpy_reference(_read(path), str(path), declaration.name, signature)
         texts = {self._file(seed): self.read(self.folder / seed) for seed in seeds}
         baseline = self._baseline(texts, self._file(seeds[0]))
         sketch, sketch_error = comparison(
@@ -217,7 +226,7 @@ class _Assembly:
         contents = self._contents()
         return lambda case, rng: {name: contents[name](family, case, rng) for name in read}
 
-    def _judged(self, program: CReference, case: Case, arrays: Arrays, wide: str) -> dict[str, Expected]:
+    def _judged(self, program: Program, case: Case, arrays: Arrays, wide: str) -> dict[str, Expected]:
         """The reference's answer; long sums may err by more, and what the declaration frees is unspecified."""
         expected = program(case, arrays, wide)
         terms = self._terms(case)
