@@ -6,14 +6,12 @@ nearest one that a family can print.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from qdkernel.core import Cell, Threading
 from qdkernel.mutators.schedule.choices import BLOCKINGS, LOCALITIES, REGISTERS, TILED, WIDTHS
 from qdkernel.mutators.schedule.families.family import Family
-from qdkernel.mutators.schedule.json_fields import all_fields
+from qdkernel.mutators.schedule.json_genome import JsonGenome
 
 THREADS = ("serial", "loop", "tasks")
 MAX_PARTS = 64
@@ -23,7 +21,7 @@ LEAST_SUMS = 4  # of a register tile, as the archive counts it
 
 
 @dataclass(frozen=True)
-class Genome:
+class Genome(JsonGenome):
     """The scheduling choices of one kernel; a family does not use all of them.
 
     Attributes:
@@ -70,19 +68,6 @@ class Genome:
     def dynamic(self) -> bool:
         """Whether threads take their next share when they are free."""
         return self.threads == "loop" and self.schedule != "static"
-
-    def to_json(self) -> dict[str, Any]:  # Any: JSON values
-        """Plain JSON values, read back by ``from_json``."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Genome:  # Any: JSON values
-        """The genome written by ``to_json``.
-
-        Raises:
-            TypeError: a field is missing from this version, or unknown to it.
-        """
-        return cls(**all_fields(cls, values))
 
 
 def cell_of(genome: Genome, family: Family) -> Cell:

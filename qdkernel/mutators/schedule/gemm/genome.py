@@ -7,12 +7,12 @@ combination to one that can be printed and run. Sizes are in elements, so a geno
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 from qdkernel.core import Cell, Threading
 from qdkernel.mutators.schedule.choices import BLOCKINGS, REGISTERS, TILED, WIDTHS, changed
-from qdkernel.mutators.schedule.json_fields import all_fields
+from qdkernel.mutators.schedule.json_genome import JsonGenome
 
 ORDERS = ("ijk", "ikj", "jik", "jki", "kij", "kji")
 PACKINGS = ("none", "b", "ab")
@@ -48,7 +48,7 @@ class Prefetch:
 
 
 @dataclass(frozen=True)
-class Genome:
+class Genome(JsonGenome):
     """The scheduling choices of one matrix-multiply kernel.
 
     Attributes:
@@ -115,22 +115,19 @@ class Genome:
         short, long = self.rows, self.vectors * self.lanes(element_bytes)
         return (long, short) if self.upright else (short, long)
 
-    def to_json(self) -> dict[str, Any]:  # Any: JSON values
-        """Plain JSON values, read back by ``from_json``."""
-        return asdict(self)
-
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Genome:
+    def from_json(cls, values: Mapping[str, Any]) -> Self:  # Any: JSON values
         """The genome written by ``to_json``.
 
         Raises:
             TypeError: a field is missing from this version, or unknown to it.
         """
-        fields = all_fields(cls, values)
-        for name in ("prefetch_a", "prefetch_b", "prefetch_c"):
-            if fields.get(name) is not None:
-                fields[name] = Prefetch(**fields[name])
-        return cls(**fields)
+        prefetches = {
+            name: Prefetch(**values[name])
+            for name in ("prefetch_a", "prefetch_b", "prefetch_c")
+            if values.get(name) is not None
+        }
+        return super().from_json({**values, **prefetches})
 
 
 def cell_of(genome: Genome) -> Cell:

@@ -6,13 +6,11 @@ nearest valid one of the same cell.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from qdkernel.core import Cell, Threading
 from qdkernel.mutators.schedule.choices import BLOCKINGS, LOCALITIES, REGISTERS, TILED, WIDTHS
-from qdkernel.mutators.schedule.json_fields import all_fields
+from qdkernel.mutators.schedule.json_genome import JsonGenome
 
 THREADS = ("serial", "loop", "grid", "tasks")
 UNROLLS = (1, 2, 4)
@@ -33,7 +31,7 @@ SCRATCH_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
-class Genome:
+class Genome(JsonGenome):
     """The scheduling choices of one stencil kernel.
 
     Attributes:
@@ -98,19 +96,6 @@ class Genome:
     def lanes(self) -> int:
         """Elements in a vector; 1 for scalar arithmetic."""
         return max(1, self.width // (8 * ELEMENT_BYTES))
-
-    def to_json(self) -> dict[str, Any]:  # Any: JSON values
-        """Plain JSON values, read back by ``from_json``."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Genome:  # Any: JSON values
-        """The genome written by ``to_json``.
-
-        Raises:
-            TypeError: a field is missing from this version, or unknown to it.
-        """
-        return cls(**all_fields(cls, values))
 
 
 def cell_of(genome: Genome) -> Cell:
