@@ -194,15 +194,23 @@ def hot_loop(disassembly: Disassembly, graph: CallGraph) -> MachineLoop | None:
 
 
 def _finishes(later: MachineLoop, first: MachineLoop) -> bool:
-    """Whether a vector loop comes after a narrower one in the same outer loop."""
-    if first.function is not later.function or first.loop.parent != later.loop.parent:
+    """Whether a vector loop comes after a narrower one, as deep as itself, in the same outer loop."""
+    if first.function is not later.function or first.depth != later.depth:
         return False
     if not 0 < max(first.widths) < max(later.widths):
         return False
     flow = first.function.flow
+    if first.loop.parent != later.loop.parent and not _in_one_loop(first, later):
+        return False
     return flow.leads(min(first.loop.entries), min(later.loop.entries)) and not flow.leads(
         min(later.loop.entries), min(first.loop.entries)
     )
+
+
+def _in_one_loop(one: MachineLoop, other: MachineLoop) -> bool:
+    """Whether a loop of their function lies around both."""
+    enclosing = one.function.flow.enclosing
+    return bool(set(enclosing(min(one.loop.entries))) & set(enclosing(min(other.loop.entries))))
 
 
 def _alternatives(disassembly: Disassembly, graph: CallGraph, one: MachineLoop, other: MachineLoop) -> bool:

@@ -69,7 +69,7 @@ def find_packing(syntax: Syntax, live: list[Definition]) -> Packing | None:
 
 def _inside_loops(syntax: Syntax, definition: Definition) -> Iterator[Node]:
     seen: set[int] = set()
-    for loop in syntax.walk(definition.body):
+    for loop in syntax.walk_with_macros(definition.body):
         if loop.type in LOOPS and loop.id not in seen:
             nodes = syntax.walk_with_macros(loop)
             seen.update(node.id for node in nodes)
@@ -90,7 +90,7 @@ def copied_bytes(disassembly: Disassembly, observed: Observed) -> int:
         counts = observed.counts[address]
         for loop in function.flow.loops:
             ran = frozenset(block for block in loop.own if counts[block])
-            if ran and _copies_in(function, ran):
+            if ran and copies_in(function, ran):
                 total += sum(counts[block] * _stored(function, block) for block in ran)
     return total
 
@@ -116,10 +116,11 @@ def _copies(function: Function, base_depth: int) -> bool:
     for reference in function.references:
         if reference.symbol in _COPIES and base_depth + function.depth_at(reference.address) > 0:
             return True
-    return any(_copies_in(function, loop.own) for loop in function.flow.loops)
+    return any(copies_in(function, loop.own) for loop in function.flow.loops)
 
 
-def _copies_in(function: Function, blocks: frozenset[int]) -> bool:
+def copies_in(function: Function, blocks: frozenset[int]) -> bool:
+    """Whether blocks load and store, and do not sum."""
     loads = stores = False
     for instruction in function.in_blocks(blocks):
         work = function.processor.arithmetic(instruction)
@@ -231,12 +232,15 @@ class _Scratch:
         return count
 
     def _edges(self) -> Iterator[tuple[Key, Key]]:
-        """(from, to) for every pointer that is set from another one, or handed to a function."""
+        """(from, to) for every pointer that is set from another one, or handed to a function or a macro.
+
+        A macro's replacement stands in the function that uses it, and so do its parameters.
+        """
         callees: dict[str, dict[tuple[str, ...], None]] = {}
         for definition in self._live:
             callees.setdefault(definition.name, {})[definition.parameters] = None
         for definition in self._live:
-            for node in self._syntax.walk(definition.body):
+            for node in self._syntax.walk_with_macros(definition.body):
                 if node.type in ("init_declarator", "assignment_expression"):
                     name, value = assigned(node)
                     if name and value is not None and (source := _pointer(value)):
@@ -246,10 +250,12 @@ class _Scratch:
                     if function is None or given is None:
                         continue
                     name = identifier(function)
-                    for parameters in callees.get(name, ()):
+                    lists = [(name, parameters) for parameters in callees.get(name, ())]
+                    lists += [(definition.name, self._syntax.parameters.get(name, ()))]
+                    for place, parameters in lists:
                         for parameter, argument in zip(parameters, given.named_children, strict=False):
                             if source := _pointer(argument):
-                                yield (definition.name, source), (name, parameter)
+                                yield (definition.name, source), (place, parameter)
 
 
 def _pointer(value: Node) -> str | None:

@@ -45,11 +45,13 @@ class Syntax:
         root: of the tree.
         macros: name -> replacement text of every macro.
         plain: names of the macros without parameters.
+        parameters: name -> parameters in order, of every macro that has some.
     """
 
     root: Node
     macros: Mapping[str, str]
     plain: frozenset[str]
+    parameters: Mapping[str, tuple[str, ...]]
 
     @cached_property
     def constants(self) -> Constants:
@@ -176,18 +178,21 @@ def parse(source: str) -> Syntax:
     """
     macros: dict[str, str] = {}
     plain: set[str] = set()
+    parameters: dict[str, tuple[str, ...]] = {}
     texts = []
     for line in _live_lines(tokenize_c(source).lines):
         if directive(line) == "define" and len(line) > 2:
             name, rest = line[2], line[3:]
             if is_function_like(line):
                 closing = next((i for i, token in enumerate(rest) if token.text == ")"), len(rest))
+                parameters[name.text] = tuple(token.text for token in rest[1:closing] if token.text != ",")
                 rest = rest[closing + 1 :]
             else:
                 plain.add(name.text)
             macros[name.text] = spaced(rest)
         texts.append(spaced(line))
-    return Syntax(_tree("\n".join(texts).encode("utf-8", "replace") + b"\n"), macros, frozenset(plain))
+    root = _tree("\n".join(texts).encode("utf-8", "replace") + b"\n")
+    return Syntax(root, macros, frozenset(plain), parameters)
 
 
 def tree_of(source: str) -> Node:
