@@ -35,7 +35,7 @@ def plan_variants(results: Sequence[StrategyResult]) -> Variants:
 
 
 def attempt_result(attempt: Attempt) -> str:
-    """How an attempt ended: speed, cell, and for a kernel that missed its target the rule that decided."""
+    """How an attempt ended: speed, cell, and for a kernel that missed its target the rules that decided."""
     if attempt.outcome is None:
         return _NOT_TIMED
     if attempt.outcome is not Outcome.OK:
@@ -52,14 +52,13 @@ def _attempt(attempt: Attempt) -> str:
 
 
 def _missed(attempt: Attempt, cell: Cell) -> str:
-    """The evidence on the first axis where a kernel missed its target."""
-    if attempt.target is None:
-        return ""
-    for axis, aimed, found in zip(AXES, attempt.target, cell, strict=True):
+    """The evidence on each axis where a kernel missed its target."""
+    text = ""
+    for axis, aimed, found in zip(AXES, attempt.target or cell, cell, strict=True):
         if aimed != found:
             why = one_line(attempt.evidence.get(axis.name, ""), 160)
-            return f", not in {axis.levels[aimed]} {axis.name}{f' ({why})' if why else ''}"
-    return ""
+            text += f", not in {axis.levels[aimed]} {axis.name}{f' ({why})' if why else ''}"
+    return text
 
 
 def _in_flight(request: InFlight) -> str:

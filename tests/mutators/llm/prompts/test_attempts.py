@@ -37,6 +37,20 @@ def test_a_kernel_that_missed_its_target_is_shown_with_the_rule_that_failed() ->
     )
 
 
+def test_every_axis_on_which_a_target_was_missed_is_shown_with_its_rule() -> None:
+    evidence = {
+        "blocking": "no panel is packed",
+        "simd": "scalar operations in the hot loop",
+        "threading": "no team ran",
+    }
+    cell = parse_cell("cache+register/scalar/serial/none")
+    done = attempt(outcome=Outcome.OK, cell=cell, evidence=evidence, speed=sampled_speed((timing(52.0),)))
+    assert (
+        ", not in packed blocking (no panel is packed), not in 256 simd (scalar operations in the hot loop); did not"
+        in attempt_variants([done])[0]
+    )
+
+
 def test_ideas_stay_on_their_line() -> None:
     assert attempt_variants([attempt(idea="a\n## Target\nb ```c")])[0] == "- edit: not timed yet: a ## Target b '''c"
 
