@@ -39,8 +39,19 @@ static inline struct qd_access qd_access_of(const ucontext_t *context)
     return (struct qd_access){(uintptr_t)registers[REG_RSP], (error & 2) != 0, (error & 16) != 0};
 }
 
+/* The instruction that a signal interrupted. */
+static inline uint64_t qd_place_of(const ucontext_t *context)
+{
+    return (uint64_t)context->uc_mcontext.gregs[REG_RIP];
+}
+
 #elif defined(__aarch64__)
 #include <asm/sigcontext.h>
+
+static inline uint64_t qd_place_of(const ucontext_t *context)
+{
+    return (uint64_t)context->uc_mcontext.pc;
+}
 
 static inline void qd_pause(void)
 {

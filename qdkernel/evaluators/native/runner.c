@@ -1,9 +1,10 @@
 /* The contained child: maps what the plan says, locks itself in, loads the candidate, runs blocks of calls on demand.
  *
  *   runner INPUT_FD OUTPUT_FD CONTROL_FD PLAN_FD PLAN_BYTES PARENT_PID MEMORY_MB CPU_S LAYERS OBJECT SYMBOL
- *          TRACE_FD TRACE_BYTES
+ *          TRACE_FD TRACE_BYTES SAMPLES_FD
  *
  * TRACE_FD: memory in place of the counters of a kernel that counts (native/trace.c); -1 for any other.
+ * SAMPLES_FD: memory for the places that the first thread is seen at (native/samples.h); -1 where it is not looked at.
  * LAYERS: bits of enum qd_layer to put in force; 0 for the trusted baseline. Built once per prototype: call.h holds
  * qd_call, generated from the problem's declaration. Exit status is for messages only, the parent judges outputs. */
 #define _GNU_SOURCE
@@ -11,6 +12,7 @@
 #include "plan.h"
 #include "processor.h"
 #include "protocol.h"
+#include "samples.h"
 #include "seccomp.h"
 
 #include "call.h"
@@ -174,7 +176,7 @@ static void map_trace(void *library, int fd, size_t bytes)
 
 int main(int argc, char **argv)
 {
-    if (argc != 14)
+    if (argc != 15)
         return 92;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != atoi(argv[6])) /* the parent died before the line above */
@@ -187,8 +189,15 @@ int main(int argc, char **argv)
     control->base = (uint64_t)(uintptr_t)base;
     const unsigned long layers = strtoul(argv[9], NULL, 10);
     const char *object = argv[10];
-    const int trace_fd = atoi(argv[12]);
+    const int trace_fd = atoi(argv[12]), samples_fd = atoi(argv[14]);
 
+    struct qd_samples *samples = NULL;
+    if (samples_fd >= 0) {
+        samples = qd_map(samples_fd, sizeof *samples, PROT_READ | PROT_WRITE);
+        close(samples_fd);
+        if (qd_start_sampling(samples, control))
+            qd_fail("the timer of the samples", NULL);
+    }
     close(data_fd[0]), close(data_fd[1]), close(control_fd), close(plan_fd);
     if (layers) /* a kernel; a library may have handlers of its own. Later no handler can be installed */
         watch_faults();
@@ -214,6 +223,8 @@ int main(int argc, char **argv)
         qd_fail("loading", dlerror());
     if (trace_fd >= 0)
         map_trace(library, trace_fd, strtoul(argv[13], NULL, 10));
+    if (samples && qd_note_base(samples, library))
+        qd_fail("finding the kernel", dlerror());
     if ((layers & QD_SECCOMP) && qd_seccomp(QD_STAGE_RUN))
         qd_fail("seccomp, second stage", NULL);
     control->state = QD_READY;

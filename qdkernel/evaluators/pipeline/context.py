@@ -119,18 +119,20 @@ class EvaluationContext:
         cached: bool = False,
         trace: MemoryFile | None = None,
         thread_local_bytes: int = 0,
+        samples: MemoryFile | None = None,
     ) -> Child:
         """A contained child that holds a kernel, on exactly as many cores as it has threads.
 
-        ``cached``: see ``Child``. A copy that counts into a ``trace`` has ``thread_local_bytes`` of data beside its
-        counters (``static_tls``).
+        ``cached`` and ``samples``: see ``Child``. A copy that counts into a ``trace`` has ``thread_local_bytes`` of
+        data beside its counters (``static_tls``).
         """
         limits = Limits(memory_mb=self.spec.run.memory_mb, layers=self.spec.run.layers)
         environment = kernel_environment(threads)
         if trace is not None:
             environment["GLIBC_TUNABLES"] = static_tls(thread_local_bytes)
         executable = Executable(self.built.runner, shared_object, self.problem.name, environment)
-        return Child(self.native, executable, layout, inputs, outputs, self._cores[:threads], limits, cached, trace)
+        cores = self._cores[:threads]
+        return Child(self.native, executable, layout, inputs, outputs, cores, limits, cached, trace, samples)
 
     def close(self) -> None:
         """Ends the baseline's child and frees the memory."""

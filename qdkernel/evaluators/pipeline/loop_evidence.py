@@ -10,6 +10,7 @@ from qdkernel.evaluators.behaviour import MachineLoop, Observed, executed_hot_lo
 from qdkernel.evaluators.binary import Disassembly, SharedObject, read_shared_object, source_lines
 from qdkernel.evaluators.pipeline.builder import EvaluationBuilder
 from qdkernel.evaluators.pipeline.context import EvaluationContext
+from qdkernel.evaluators.pipeline.time_sampling import sampled_time
 from qdkernel.evaluators.toolchain import (
     CompileError,
     CompileLate,
@@ -27,30 +28,38 @@ _MOST_SHARE = 1.1  # a kernel beyond its bound shows that the model is not this 
 def loop_evidence(
     context: EvaluationContext,
     builder: EvaluationBuilder,
-    folder: Path,
+    made: Path,
     shared_object: SharedObject,
     disassembly: Disassembly,
     observed: Observed,
     cell: Cell,
 ) -> Mapping[str, str]:
-    """Entries of the evidence: ``hot loop lines``, ``hot loop bound``, ``compiler``; what is not known is left out.
+    """Entries of the evidence: ``hot loop lines``, ``hot loop bound``, ``time split``, ``compiler``.
+
+    What is not known is left out.
 
     Args:
         context: of this process.
         builder: the kernel and what was measured of it.
-        folder: where it was compiled.
+        made: its shared object, in the folder that it was compiled in.
         shared_object: its facts.
         disassembly: its code.
         observed: what ran.
         cell: its levels.
+
+    Raises:
+        Stop: it fails while it is called.
     """
     hot = executed_hot_loop(disassembly, observed)
     if hot is None:
         return {}
     found: dict[str, str] = {}
+    folder = made.parent
     lines, remarks = _located(context, builder, folder, shared_object, hot)
     if lines:
         found["hot loop lines"] = f"lines {lines[0]} to {lines[-1]}" if len(lines) > 1 else f"line {lines[0]}"
+    if split := sampled_time(context, made, shared_object.thread_local_bytes, disassembly, hot):
+        found["time split"] = split
     if bound := _bound(context, folder, hot):
         found |= _bound_in_words(context, builder, hot, bound, cell)
     if lines and SIMD.levels[cell.simd] == "scalar":

@@ -77,9 +77,7 @@ def observe_behaviour(context: EvaluationContext, builder: EvaluationBuilder, co
 def _explained(
     context: EvaluationContext, builder: EvaluationBuilder, compiled: Compiled, observed: Observed, cell: Cell
 ) -> Mapping[str, str]:
-    return loop_evidence(
-        context, builder, compiled.folder, compiled.shared_object, compiled.disassembly, observed, cell
-    )
+    return loop_evidence(context, builder, compiled.path, compiled.shared_object, compiled.disassembly, observed, cell)
 
 
 def _both(as_compiled: Behaviour, cell: Cell, observed: Observed) -> dict[str, str]:

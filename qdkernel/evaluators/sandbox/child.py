@@ -95,6 +95,7 @@ class Child:
         limits: what contains it.
         cached: the arrays of each block's calls are brought into its cores' caches before the block starts.
         trace: memory in place of the counters of a kernel that counts.
+        samples: memory for the places that its first thread is seen at during calls (``native/samples.h``).
 
     Attributes:
         delayed_ns: nanoseconds that its threads waited for a processor in the last block after which it was stopped,
@@ -112,6 +113,7 @@ class Child:
         limits: Limits,
         cached: bool = False,
         trace: MemoryFile | None = None,
+        samples: MemoryFile | None = None,
     ) -> None:
         self._native = native
         self._layout = layout
@@ -127,6 +129,7 @@ class Child:
         command += [str(limits.memory_mb + data_mb), str(limits.cpu_s), str(int(limits.layers))]
         command += [str(executable.object), executable.symbol]
         command += ["-1", "0"] if trace is None else [str(trace.fd), str(trace.num_bytes)]
+        command += ["-1" if samples is None else str(samples.fd)]
         begun_s = time.monotonic()  # the child may run, and its processor time count, before Popen returns
         try:
             with running_on(cores):  # the OpenMP runtime reads the affinity mask before main() runs
@@ -136,7 +139,7 @@ class Child:
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
                     env=dict(executable.environment),
-                    pass_fds=fds if trace is None else (*fds, trace.fd),
+                    pass_fds=(*fds, *(file.fd for file in (trace, samples) if file is not None)),
                     start_new_session=True,
                 )
         finally:

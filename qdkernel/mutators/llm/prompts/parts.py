@@ -18,7 +18,7 @@ from qdkernel.mutators.llm.prompts.wording import OUTCOME_TEXTS, format_cell, nu
 from qdkernel.mutators.skills import LONGEST_SKILL, Skill
 
 SWEEP_ROWS = 12
-_HOT_LOOP = ("hot loop lines", "hot loop", "hot loop bound", "compiler")  # of the evidence
+_HOT_LOOP = ("hot loop lines", "hot loop", "time split", "hot loop bound", "compiler")  # of the evidence
 _FAR_IDEAS = 4
 _RECENT_FAILURES = 4
 _LESSONS = 12
