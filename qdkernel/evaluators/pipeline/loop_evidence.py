@@ -20,6 +20,7 @@ from qdkernel.evaluators.toolchain import (
     find_llvm_mca,
     loop_bound,
 )
+from qdkernel.machine import this_machine
 
 _REMARKS = 2  # more were seen to mislead models
 _MOST_SHARE = 1.1  # a kernel beyond its bound shows that the model is not this CPU's
@@ -84,7 +85,7 @@ def _located(
 
 
 def _bound(context: EvaluationContext, folder: Path, hot: MachineLoop) -> LoopBound | None:
-    tool = find_llvm_mca()
+    tool = find_llvm_mca(this_machine(context.spec.isa).cpu)
     if tool is None:
         return None
     iteration = [f"{each.mnemonic} {each.operands}".strip() for each in hot.instructions]

@@ -23,6 +23,12 @@ from qdkernel.evaluators.toolchain.toolchain import Toolchain
 _PROGRAMS = ("llvm-mca", *(f"llvm-mca-{version}" for version in range(22, 13, -1)))
 _HOST_CPU = re.compile(r"^\s*Host CPU: ([\w.-]+)", re.MULTILINE)
 _GENERIC = frozenset({"generic", "x86-64", "x86-64-v2", "x86-64-v3", "x86-64-v4"})  # models of no CPU
+# Models by a word of the CPU's name, newest first; LLVM 14 to 22 know some of them.
+_MODELS = {
+    "AMD": ("znver5", "znver4", "znver3", "znver2"),
+    "Intel": ("graniterapids", "sapphirerapids", "icelake-server", "cascadelake", "skylake-avx512", "skylake"),
+}
+_KNOWN_CPU = re.compile(r"^\s+([\w-]+)\s+- Select the ", re.MULTILINE)
 _ITERATIONS = 100
 _LONGEST_LOOP = 2000  # instructions; an unrolled tile has 300, and the tool's time grows with them
 _LIMITS = CompileLimits(wall_s=5.0, memory_mb=1024, file_mb=8)
@@ -30,10 +36,17 @@ _LIMITS = CompileLimits(wall_s=5.0, memory_mb=1024, file_mb=8)
 
 @dataclass(frozen=True)
 class McaTool:
-    """llvm-mca as it is called here: the program and the CPU whose model it uses."""
+    """llvm-mca as it is called here.
+
+    Attributes:
+        command: the program.
+        model: the CPU whose model it uses.
+        own: whether that is this machine's CPU; otherwise it is the newest of its vendor that the program knows.
+    """
 
     command: str
     model: str
+    own: bool = True
 
 
 @dataclass(frozen=True)
@@ -41,7 +54,7 @@ class LoopBound:
     """Cycles that an iteration takes at least.
 
     Attributes:
-        model: the CPU whose model was used.
+        model: the CPU whose model was used, in words.
         port_cycles: by the ports and the width of dispatch, if nothing depended on anything.
         cycles: in the steady state, dependencies included.
         busiest: name of the unit that is used longest.
@@ -54,20 +67,35 @@ class LoopBound:
 
 
 @functools.cache
-def find_llvm_mca() -> McaTool | None:
-    """llvm-mca with its model of this machine's CPU; ``None`` where it is not installed or has no model of the CPU.
+def find_llvm_mca(cpu: str) -> McaTool | None:
+    """llvm-mca with its model of this machine's CPU, or with the newest one that it has of the same vendor.
 
-    A predecessor's model is no substitute: ports and widths change, and a wrong bound misleads.
+    Ports and widths change from one CPU to the next, so who reads the bound is told that the model is another CPU's.
+
+    Args:
+        cpu: the name of this machine's CPU.
+
+    Returns:
+        ``None`` where it is not installed, or knows no CPU of the vendor.
     """
     for command in filter(None, map(shutil.which, _PROGRAMS)):
-        try:
-            done = subprocess.run([command, "--version"], capture_output=True, text=True, timeout=10, check=True)
-        except (OSError, subprocess.SubprocessError):
-            continue
-        found = _HOST_CPU.search(done.stdout)
+        found = _HOST_CPU.search(_said(command, "--version"))
         if found and found[1] not in _GENERIC:
             return McaTool(command, found[1])
+        known = set(_KNOWN_CPU.findall(_said(command, "-mtriple=x86_64", "-mcpu=help", "/dev/null")))
+        models = next((models for vendor, models in _MODELS.items() if vendor in cpu), ())
+        if newest := next((model for model in models if model in known), None):
+            return McaTool(command, newest, own=False)
     return None
+
+
+def _said(command: str, *arguments: str) -> str:
+    """What the tool prints; it lists its CPUs as an error."""
+    try:
+        done = subprocess.run([command, *arguments], capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout + done.stderr
 
 
 def loop_bound(
@@ -89,7 +117,8 @@ def loop_bound(
     command = [tool.command, "-mtriple=x86_64", f"-mcpu={tool.model}", f"-iterations={_ITERATIONS}", "-json"]
     try:
         Confined(toolchain, built, folder, _LIMITS).run([*command, "loop.s", "-o", "loop.json"])
-        return _read(json.loads((folder / "loop.json").read_text(encoding="utf-8")), tool.model, len(lines))
+        model = tool.model if tool.own else f"{tool.model} (it has none of this CPU, which may be faster)"
+        return _read(json.loads((folder / "loop.json").read_text(encoding="utf-8")), model, len(lines))
     except (CompileError, CompileLate, OSError, ValueError, KeyError, IndexError, TypeError):
         return None
 

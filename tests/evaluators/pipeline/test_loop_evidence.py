@@ -12,7 +12,7 @@ from qdkernel.core import Kernel, Outcome
 from qdkernel.evaluators.measurement import core_facts, load_or_measure_core
 from qdkernel.evaluators.pipeline import EvaluationContext
 from qdkernel.evaluators.pipeline.evaluate import evaluate
-from qdkernel.evaluators.toolchain import LoopBound, McaTool, Remark, Toolchain, loop_bound, read_remarks
+from qdkernel.evaluators.toolchain import LoopBound, McaTool, Remark, Toolchain, find_llvm_mca, loop_bound, read_remarks
 from qdkernel.machine import fingerprint
 from tests.compiled import dgemm
 from tests.conftest import HOST, make_spec, timed_with
@@ -76,6 +76,65 @@ def test_a_chain_of_multiply_adds_is_bound_by_its_dependencies(context: Evaluati
     assert chain.busiest
     assert bound("no_such_instruction xmm0", *end) is None
     assert bound() is None
+
+
+@pytest.mark.skipif(LLVM_MCA is None, reason="needs llvm-mca (Debian: apt install llvm)")
+def test_a_bound_by_the_model_of_another_cpu_is_shown_as_such(context: EvaluationContext, tmp_path: Path) -> None:
+    assert LLVM_MCA is not None
+    end = ("add rcx, 32", "cmp rcx, 1024", "jne 0x10")
+    tool = McaTool(LLVM_MCA, "znver3", own=False)
+    found = loop_bound(("vaddpd ymm0, ymm0, ymm1", *end), tool, context.toolchain, context.built, tmp_path)
+    assert found is not None
+    assert found.model == "znver3 (it has none of this CPU, which may be faster)"
+    wider = ("vaddpd zmm0, zmm0, zmm1", *end)
+    assert loop_bound(wider, tool, context.toolchain, context.built, tmp_path) is None  # Zen 3 has no AVX-512
+
+
+OLD_LLVM = """#!/bin/sh
+case "$1" in
+--version) printf '  LLVM version 14.0.6\\n  Host CPU: %s\\n' "$HOST_CPU" ;;
+*) printf '  skylake        - Select the skylake processor.\\n  znver2 - Select the znver2 processor.\\n' >&2; exit 1 ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("host_cpu", "name", "model", "own"),
+    [
+        ("znver5", "AMD EPYC", "znver5", True),
+        ("(unknown)", "AMD EPYC", "znver2", False),
+        ("x86-64", "Intel(R) Xeon(R)", "skylake", False),
+    ],
+)
+def test_the_newest_model_of_the_vendor_stands_in_for_an_unknown_cpu(
+    host_cpu: str, name: str, model: str, own: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "llvm-mca"
+    program.write_text(OLD_LLVM)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    monkeypatch.setenv("HOST_CPU", host_cpu)
+    find_llvm_mca.cache_clear()
+    try:
+        assert find_llvm_mca(name) == McaTool(str(program), model, own)
+    finally:
+        find_llvm_mca.cache_clear()
+
+
+@pytest.mark.parametrize("cpu", ["Hygon C86", ""])
+def test_a_cpu_of_a_vendor_without_models_has_no_bound(
+    cpu: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "llvm-mca"
+    program.write_text(OLD_LLVM)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("HOST_CPU", "(unknown)")
+    find_llvm_mca.cache_clear()
+    try:
+        assert find_llvm_mca(cpu) is None
+    finally:
+        find_llvm_mca.cache_clear()
 
 
 def test_a_core_is_measured_once_and_read_from_the_cache_afterwards(
