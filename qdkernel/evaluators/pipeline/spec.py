@@ -142,7 +142,7 @@ class EvaluationSpec:
         accuracy: the rule by which results are judged (see ``find_problem``).
         isa: the instruction-set level, for the object policy and the baseline; ``None`` for the machine's own.
         races: which kernels are watched for races.
-        explain: whether the hot loop of a kernel that takes a cell is explained beyond its counts (0.1 to 0.5 s): for
+        explain: whether the hot loop of a kernel that takes a cell is explained beyond its counts (0.2 to 1.2 s): for
             models and people who read it.
         thorough: whether a kernel that ended ``ok`` is also called far beyond the scored sizes, which takes seconds.
         host_scratch: of this host, where ``scratch`` is shared with other hosts.
