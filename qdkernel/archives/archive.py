@@ -56,6 +56,8 @@ class KernelArchive:
         self.reachable = frozenset(reachable)
         self._tie = tie
         self._grid = _empty_grid()
+        self._entries: dict[Cell, Entry] = {}  # what the grid holds; reading all of the grid takes a millisecond
+        self._stats: ArchiveStats | None = None  # of these entries
 
     def offer(self, evaluation: Evaluation) -> Placement:
         """Adds an evaluation if it wins its cell; returns what was done.
@@ -89,26 +91,18 @@ class KernelArchive:
 
     def remove(self, cell: Cell) -> None:
         """Empties a cell, which pyribs has no way for: the grid is filled again with the others."""
-        entries = [entry for entry in self if entry.cell != cell]
-        self._grid = _empty_grid()
-        for entry in entries:
+        left = [entry for entry in self if entry.cell != cell]
+        self._grid, self._entries, self._stats = _empty_grid(), {}, None
+        for entry in left:
             self._add(entry)
 
     def get(self, cell: Cell) -> Entry | None:
         """The elite of a cell."""
-        occupied, data = self._grid.retrieve_single(np.asarray(cell, float))
-        return Entry(cell, data["solution"], float(data["objective"])) if occupied else None
+        return self._entries.get(cell)
 
     def __iter__(self) -> Iterator[Entry]:
         """All entries, ordered by cell."""
-        data = self._grid.data(["solution", "objective", "measures"], return_type="dict")
-        found = [
-            Entry(Cell(*(int(level) for level in measures)), kernel_id, float(objective))
-            for kernel_id, objective, measures in zip(
-                data["solution"], data["objective"], data["measures"], strict=True
-            )
-        ]
-        return iter(sorted(found, key=lambda entry: entry.cell))
+        return iter(sorted(self._entries.values(), key=lambda entry: entry.cell))
 
     def __len__(self) -> int:
         return len(self._grid)
@@ -116,14 +110,16 @@ class KernelArchive:
     @property
     def stats(self) -> ArchiveStats:
         """Elites, coverage, QD score and best objective."""
-        entries = list(self)
-        inside = sum(entry.cell in self.reachable for entry in entries)
-        return ArchiveStats(
-            num_elites=len(entries),
-            coverage=inside / len(self.reachable) if self.reachable else 0.0,
-            qd_score=sum(entry.objective for entry in entries),
-            best=max((entry.objective for entry in entries), default=0.0),
-        )
+        if self._stats is None:
+            entries = list(self)
+            inside = sum(entry.cell in self.reachable for entry in entries)
+            self._stats = ArchiveStats(
+                num_elites=len(entries),
+                coverage=inside / len(self.reachable) if self.reachable else 0.0,
+                qd_score=sum(entry.objective for entry in entries),
+                best=max((entry.objective for entry in entries), default=0.0),
+            )
+        return self._stats
 
     def _add(self, entry: Entry) -> bool:
         if not np.isfinite(entry.objective):
@@ -132,7 +128,10 @@ class KernelArchive:
             )
         # add_single: the batch form compiles numba code for seconds on first use
         status = self._grid.add_single(entry.kernel_id, entry.objective, np.asarray(entry.cell, float))["status"]
-        return int(status) > 0
+        taken = int(status) > 0
+        if taken:
+            self._entries[entry.cell], self._stats = entry, None
+        return taken
 
 
 def _empty_grid() -> Any:  # Any: ribs has no types

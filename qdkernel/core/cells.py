@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -23,6 +24,7 @@ class Cell(NamedTuple):
     prefetch: int
 
 
+@functools.cache
 def cell_name(cell: Cell) -> str:
     """The name of a cell, e.g. ``packed/512/static/near``."""
     return "/".join(axis.levels[level] for axis, level in zip(AXES, cell, strict=True))
@@ -55,9 +57,12 @@ def reachable_cells(simd_widths: Sequence[int]) -> Iterator[Cell]:
             yield cell
 
 
-def neighbours(cell: Cell) -> Iterator[Cell]:
+@functools.cache  # asked for with every proposal, for all elites
+def neighbours(cell: Cell) -> tuple[Cell, ...]:
     """Cells one level away on one axis."""
-    for axis, spec in enumerate(AXES):
-        for level in (cell[axis] - 1, cell[axis] + 1):
-            if 0 <= level < len(spec.levels):
-                yield cell._replace(**{spec.name: level})
+    return tuple(
+        cell._replace(**{spec.name: level})
+        for axis, spec in enumerate(AXES)
+        for level in (cell[axis] - 1, cell[axis] + 1)
+        if 0 <= level < len(spec.levels)
+    )

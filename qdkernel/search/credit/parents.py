@@ -25,12 +25,14 @@ class ParentStats:
     _tries: dict[Cell, float] = field(default_factory=dict)
     _earned: dict[Cell, float] = field(default_factory=dict)
     _in_flight: dict[Cell, int] = field(default_factory=dict)
+    _mean: float | None = None  # earning per try of all tries; None after a change
 
     def factor(self, cell: Cell) -> float:
         """How much likelier than usual the cell's elite should be a parent; above 0 and at most 1.5, 1 at first."""
-        tries, earned = _total(self._tries.values()), _total(self._earned.values())
-        mean = earned / tries if tries and earned else 0.0
-        wins = self._earned.get(cell, 0.0) / mean if mean else 0.0
+        if self._mean is None:
+            tries, earned = _total(self._tries.values()), _total(self._earned.values())
+            self._mean = earned / tries if tries and earned else 0.0
+        wins = self._earned.get(cell, 0.0) / self._mean if self._mean else 0.0
         losses = self._tries.get(cell, 0.0) + self._in_flight.get(cell, 0)
         return min(_MOST_FACTOR, (_PARENT_PRIOR + wins) / (_PARENT_PRIOR + losses))
 
@@ -61,6 +63,7 @@ class ParentStats:
                 amounts[known] *= FADING
         self._tries[cell] = self._tries.get(cell, 0.0) + 1
         self._earned[cell] = self._earned.get(cell, 0.0) + earned
+        self._mean = None
 
     def state(self) -> tuple[ParentState, ...]:
         """The evidence; tries in flight are left out: a resume begins them again."""
@@ -74,6 +77,7 @@ class ParentStats:
         for parent in parents:
             cell = parse_cell(parent.cell)
             self._tries[cell], self._earned[cell] = parent.tries, parent.earned
+        self._mean = None
 
 
 def _total(amounts: Iterable[float]) -> float:
