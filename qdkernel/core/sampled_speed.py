@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -19,42 +20,51 @@ _LOADED = 0.85  # the reference's median block below this share of its fast ones
 
 @dataclass(frozen=True)
 class SampledSpeed:
-    """Speeds in GFLOP/s, geometric means over the scored sizes.
+    """Speeds in GFLOP/s, geometric means over the scored sizes; each is worked out when it is first asked for.
 
     Attributes:
-        fast: of the kernel in its fast blocks (``FAST``).
-        median: of the kernel in the median block, with its interval.
-        reference_fast: of the reference in its fast blocks, timed beside the kernel's.
-        ratio: reference time over kernel time, with its interval.
-        loaded: whether the host had other work meanwhile; then medians are too low, and ``ratio`` counts.
+        timings: one per scored size, at least one, all with samples.
     """
 
-    fast: float
-    median: Interval
-    reference_fast: float
-    ratio: Interval
-    loaded: bool
+    timings: tuple[Timing, ...]
+
+    @cached_property
+    def fast(self) -> float:
+        """Of the kernel in its fast blocks (``FAST``)."""
+        return self._speed(lambda timing: timing.kernel_ns, FAST)
+
+    @cached_property
+    def median(self) -> Interval:
+        """Of the kernel in the median block, with its interval."""
+        blocks = [[timing.flops / ns for ns in timing.kernel_ns] for timing in self.timings]
+        return median_ratio(blocks, np.random.default_rng(0))  # the same samples give the same prompt
+
+    @cached_property
+    def reference_fast(self) -> float:
+        """Of the reference in its fast blocks, timed beside the kernel's."""
+        return self._speed(lambda timing: timing.reference_ns, FAST)
+
+    @cached_property
+    def ratio(self) -> Interval:
+        """Reference time over kernel time, with its interval."""
+        return Interval(
+            geometric_mean([timing.ratio for timing in self.timings]),
+            geometric_mean([timing.ratio_low for timing in self.timings]),
+            geometric_mean([timing.ratio_high for timing in self.timings]),
+        )
+
+    @cached_property
+    def loaded(self) -> bool:
+        """Whether the host had other work meanwhile; then medians are too low, and ``ratio`` counts."""
+        busy = self._speed(lambda timing: timing.reference_ns, 0.5) < _LOADED * self.reference_fast
+        return busy or not all(timing.quiet for timing in self.timings)
+
+    def _speed(self, samples: Callable[[Timing], Sequence[float]], quantile: float) -> float:
+        return geometric_mean([each.flops / float(np.quantile(samples(each), quantile)) for each in self.timings])
 
 
 def sampled_speed(timings: Sequence[Timing]) -> SampledSpeed | None:
     """What the samples of a measurement give; ``None`` when it has none."""
     if not timings or not all(timing.kernel_ns and timing.reference_ns for timing in timings):
         return None
-
-    def speed(samples: Callable[[Timing], Sequence[float]], quantile: float) -> float:
-        return geometric_mean([t.flops / float(np.quantile(samples(t), quantile)) for t in timings])
-
-    blocks = [[timing.flops / ns for ns in timing.kernel_ns] for timing in timings]
-    reference_fast = speed(lambda t: t.reference_ns, FAST)
-    busy = speed(lambda t: t.reference_ns, 0.5) < _LOADED * reference_fast
-    return SampledSpeed(
-        fast=speed(lambda t: t.kernel_ns, FAST),
-        median=median_ratio(blocks, np.random.default_rng(0)),  # the same samples give the same prompt
-        reference_fast=reference_fast,
-        ratio=Interval(
-            geometric_mean([t.ratio for t in timings]),
-            geometric_mean([t.ratio_low for t in timings]),
-            geometric_mean([t.ratio_high for t in timings]),
-        ),
-        loaded=busy or not all(timing.quiet for timing in timings),
-    )
+    return SampledSpeed(tuple(timings))
