@@ -8,6 +8,7 @@ from qdkernel.runs.conversation_records import (
     StoredCall,
     StoredConversation,
 )
+from qdkernel.runs.evaluations import Evaluated
 from qdkernel.runs.folder import RunFolder, new_folder
 from qdkernel.runs.kinds import End, EventKind
 from qdkernel.runs.machine_classes import class_folder, runs_in
@@ -29,6 +30,7 @@ __all__ = [
     "CallFailure",
     "CompilerRecord",
     "End",
+    "Evaluated",
     "Event",
     "EventKind",
     "FailureCount",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -31,6 +32,21 @@ from qdkernel.runs.stored_rows import EvaluationRow, ProposalRow, SampleRow
 _PAGE = 200
 
 
+@dataclass(frozen=True)
+class Evaluated:
+    """An evaluation to commit.
+
+    Attributes:
+        proposal_id: from ``EvaluationLog.add_proposal``.
+        evaluation: of the proposal's kernel.
+        placement: what the archive did with it.
+    """
+
+    proposal_id: int
+    evaluation: Evaluation
+    placement: Placement
+
+
 class EvaluationLog:
     """The proposals and evaluations of a run; every method may be called from several threads.
 
@@ -43,8 +59,15 @@ class EvaluationLog:
 
     def add_proposal(self, proposal: Proposal) -> int:
         """Commits a proposal and returns its number; until it has an evaluation it counts as in flight."""
+        [number] = self.add_proposals([proposal])
+        return number
+
+    def add_proposals(self, proposals: Sequence[Proposal]) -> list[int]:
+        """Commits proposals together; see ``add_proposal``."""
+        if not proposals:
+            return []
         with self._store.transaction() as database:
-            return insert_proposal(database, proposal, None)
+            return [insert_proposal(database, proposal, None) for proposal in proposals]
 
     def add(
         self,
@@ -66,24 +89,34 @@ class EvaluationLog:
         Raises:
             ValueError: no such proposal, one evaluated already, or another kernel's evaluation.
         """
+        [number] = self.add_all([Evaluated(proposal_id, evaluation, placement)], state)
+        return number
+
+    def add_all(self, evaluated: Sequence[Evaluated], state: Mapping[str, Any]) -> list[int]:  # Any: JSON values
+        """Commits evaluations in this order, with the state that follows from the last; see ``add``."""
+        with self._store.transaction() as database:
+            numbers = [self._insert(database, each) for each in evaluated]
+            put_state(database, state)
+        return numbers
+
+    def _insert(self, database: sqlite3.Connection, evaluated: Evaluated) -> int:
+        evaluation = evaluated.evaluation
+        self._check_in_flight(evaluated.proposal_id, evaluation.kernel_id)
         row = {
             **evaluation_row(evaluation),
-            "proposal_id": proposal_id,
-            "placement": placement,
+            "proposal_id": evaluated.proposal_id,
+            "placement": evaluated.placement,
             "finished_at": now(),
             "elapsed_s": self._store.elapsed_s,
         }
-        with self._store.transaction() as database:
-            self._check_in_flight(proposal_id, evaluation.kernel_id)
-            number = insert_row(database, "evaluations", row)
-            _insert_samples(database, number, 0, evaluation.timings)
-            if evaluation.hashes.normal:
-                database.execute(
-                    "UPDATE kernels SET normal_hash = ? WHERE id = ?", (evaluation.hashes.normal, evaluation.kernel_id)
-                )
-            if evaluation.duel and evaluation.duel.fault:
-                _retract(database, evaluation.duel.incumbent, evaluation.duel.fault, self._store.elapsed_s)
-            put_state(database, state)
+        number = insert_row(database, "evaluations", row)
+        _insert_samples(database, number, 0, evaluation.timings)
+        if evaluation.hashes.normal:
+            database.execute(
+                "UPDATE kernels SET normal_hash = ? WHERE id = ?", (evaluation.hashes.normal, evaluation.kernel_id)
+            )
+        if evaluation.duel and evaluation.duel.fault:
+            _retract(database, evaluation.duel.incumbent, evaluation.duel.fault, self._store.elapsed_s)
         return number
 
     def add_remeasurement(self, number: int, evaluation: Evaluation) -> int:

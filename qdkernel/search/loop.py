@@ -5,16 +5,17 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from qdkernel.archives import CONTESTS, KernelArchive
 from qdkernel.backends import Backend, Done, make_backend
-from qdkernel.core import Evaluation, KernelId, Outcome, Placement, RunStatus, StopReason
+from qdkernel.core import Evaluation, KernelId, Outcome, Placement, Proposal, RunStatus, StopReason
 from qdkernel.evaluators.pipeline import EvaluationSpec, EvaluationTask
 from qdkernel.machine import CoreLock
 from qdkernel.mutators import SEED
-from qdkernel.runs import EventKind, RunFolder
+from qdkernel.runs import Evaluated, EventKind, RunFolder
 from qdkernel.search.again import HeldOutTimings, Remeasurement, calibrated, draw_sizes, held_out_spec
 from qdkernel.search.archive_fold import ArchiveFold
 from qdkernel.search.environment import RunEnvironment
@@ -22,6 +23,7 @@ from qdkernel.search.parking import Parking
 from qdkernel.search.source import PendingProposal, Source
 
 _IDLE_S = 0.05  # between looks for a proposal while a worker is free; more often would disturb a benchmark
+_TOGETHER = 8  # proposals that are committed together, at most: workers wait for them, a few milliseconds each
 _UNLIMITED_COST = 1e-6  # of an evaluation where neither their number nor time is limited: little, and the same for all
 
 Show = Callable[[RunStatus], None]
@@ -38,7 +40,7 @@ class Evolution:
         archive: empty; it is rebuilt from the folder.
         source: where proposals come from.
         spent: names the budget that is spent beside evaluations and minutes, e.g. the models'.
-        show: given the status after every evaluation.
+        show: given the status after every evaluation, or after several that ended together.
         backend: where kernels are evaluated; ``None`` for the workers of this machine. Closed when the run ends.
 
     Attributes:
@@ -93,8 +95,8 @@ class Evolution:
         while reason is None or backend.pending or (self._parking and not self._stopping):
             # With room for more the source is asked again soon; it may be waiting for a model.
             room = (reason is None or self._parking) and backend.pending < backend.capacity
-            for done in backend.completed(_IDLE_S if room else None):
-                self._take_in(done, backend)
+            if finished := backend.completed(_IDLE_S if room else None):
+                self._take_in(finished, backend)
             if reason is not None:
                 self._submit_parked(backend)
             if not backend.pending:  # nothing is being timed, so the display may compute
@@ -105,14 +107,19 @@ class Evolution:
                 time.sleep(_IDLE_S)
         return reason
 
-    def _take_in(self, done: Done[Evaluation], backend: Evaluations) -> None:
-        """Places a result, unless its kernel is to be evaluated again: at once, or when the host is quieter."""
-        pending = self._under_way[done.number]
-        evaluation = done.result or _lost(pending.proposal.kernel.id)
-        if self._parking.park(done.number, pending.proposal, evaluation):
-            self._source.parked(pending.proposal, evaluation)
-        elif self._place(done.number, evaluation):
-            backend.submit(done.number, self._task(pending))
+    def _take_in(self, finished: Sequence[Done[Evaluation]], backend: Evaluations) -> None:
+        """Places results, but for kernels to be evaluated again: at once, or when the host is quieter."""
+        placed = []
+        for done in finished:
+            pending = self._under_way[done.number]
+            evaluation = done.result or _lost(pending.proposal.kernel.id)
+            if self._parking.park(done.number, pending.proposal, evaluation):
+                self._source.parked(pending.proposal, evaluation)
+            elif each := self._place(done.number, evaluation):
+                placed.append(each)
+            else:
+                backend.submit(done.number, self._task(pending))
+        self._commit(placed)
         self._show(self.status)
 
     def _submit_parked(self, backend: Evaluations) -> None:
@@ -135,27 +142,38 @@ class Evolution:
     def _fill(self, backend: Evaluations) -> StopReason | None:
         """Submits proposals until the workers are busy; the reason when there are no more."""
         self._submit_parked(backend)
-        while backend.pending < backend.capacity:
-            reason = self._spent(backend.pending + len(self._parking))
+        drawn: list[PendingProposal] = []
+        while backend.pending + len(drawn) < backend.capacity:
+            reason = self._spent(backend.pending + len(drawn) + len(self._parking))
             pending = None
             if reason is None:
                 with self._computing():
                     pending = self._source.next()
             if pending is None:
+                self._submit(drawn, backend)
                 if reason is None and (backend.pending or self._source.waiting):
                     return None
                 return reason or self._spent(0) or self._source.ending  # asking may have shown what is spent
-            number = pending.number
-            if number is None:
-                number = self._folder.evaluations.add_proposal(
-                    pending.proposal
-                )  # before it is evaluated: a kill loses none
+            drawn.append(pending)
+            if len(drawn) == _TOGETHER or self._fold.judged(pending.proposal.kernel.id):
+                self._submit(drawn, backend)
+                drawn = []
+        self._submit(drawn, backend)
+        return None
+
+    def _submit(self, drawn: Sequence[PendingProposal], backend: Evaluations) -> None:
+        """Commits proposals before they are evaluated, so that a kill loses none; one that was judged is placed."""
+        new = [pending.proposal for pending in drawn if pending.number is None]
+        numbers = iter(self._folder.evaluations.add_proposals(new))
+        for pending in drawn:
+            number = next(numbers) if pending.number is None else pending.number
             self._under_way[number] = pending
             if self._fold.judged(kernel := pending.proposal.kernel.id):
-                self._place(number, _same_again(kernel))
+                placed = self._place(number, _same_again(kernel))
+                assert placed is not None  # nothing contests a duplicate
+                self._commit([placed])
             else:
                 backend.submit(number, self._task(pending))
-        return None
 
     def _task(self, pending: PendingProposal) -> EvaluationTask:
         proposal = pending.proposal
@@ -173,23 +191,29 @@ class Evolution:
             return StopReason.MINUTES
         return self._models_spent()
 
-    def _place(self, number: int, evaluation: Evaluation) -> bool:
-        """Places and commits an evaluation; true when it must be evaluated again, against a new incumbent."""
+    def _place(self, number: int, evaluation: Evaluation) -> _Placed | None:
+        """Places an evaluation; ``None`` when it must be made again, against a new incumbent."""
         with self._computing():
             before = self._fold.entry(evaluation.cell)
             placement = self._fold.offer(evaluation)
             if placement is Placement.CONTESTED:
                 if self._contests[number] < CONTESTS:
                     self._contests[number] += 1
-                    return True
+                    return None
                 placement = Placement.NOT_ADDED
             pending = self._under_way.pop(number)
             gain = self._fold.add(pending.proposal, evaluation, placement, before)
             self._source.evaluated(number, pending, evaluation, placement, gain, self._cost(evaluation))
         self._update_status()
-        record = self._folder.evaluations.add(number, evaluation, placement, self._source.state())
-        self._fold.committed(record, pending.proposal, evaluation, placement)
-        return False
+        return _Placed(pending.proposal, Evaluated(number, evaluation, placement))
+
+    def _commit(self, placed: Sequence[_Placed]) -> None:
+        """Commits evaluations together, with the state of the search after the last."""
+        if not placed:
+            return
+        records = self._folder.evaluations.add_all([each.evaluated for each in placed], self._source.state())
+        for number, each in zip(records, placed, strict=True):
+            self._fold.committed(number, each.proposal, each.evaluated.evaluation, each.evaluated.placement)
 
     def _cost(self, evaluation: Evaluation) -> float:
         """An evaluation as a share of the budget: of the evaluations, and of the workers' time."""
@@ -224,6 +248,12 @@ class Evolution:
             self._source.recorded(record.proposal, record.evaluation, record.placement)
         self.status.session_evaluations = 0
         self._source.restore()
+
+
+@dataclass(frozen=True)
+class _Placed:
+    proposal: Proposal
+    evaluated: Evaluated
 
 
 def _same_again(kernel_id: KernelId) -> Evaluation:
