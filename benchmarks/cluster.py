@@ -27,7 +27,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -215,7 +215,7 @@ def _search(count: int, durations_s: np.ndarray, folder: Path) -> Iterator[tuple
     config = configured(10**9, workers=count)
     with environment(config) as place, RunFolder.create(folder, "dgemm", "problem: dgemm\n", place.facts()) as made:
         backend = PooledBackend(SleepingWorkers(count, durations_s))
-        run = assemble(place, made, lambda status: None, print, None, backend)
+        run = assemble(replace(place, workers=count), made, lambda status: None, print, None, backend)
         yield run, made
         run.close(patience_s=0.0)
 
