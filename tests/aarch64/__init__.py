@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -110,11 +109,10 @@ def observe(made: CrossCompiled, size: tuple[int, int, int]) -> Observed:
 def _emulate(made: CrossCompiled, kernel: Path, size: tuple[int, int, int], traced_bytes: int) -> bytes:
     driver = build_cached(cross_compiler(), "driver", [str(Path(__file__).with_name("driver.c")), "-O2", *_LIBRARIES])
     command = ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"]
-    command += ["-cpu", f"max,sve-max-vq={made.scalable_bits // 128}", str(driver), str(kernel)]
-    command += [*map(str, size), str(traced_bytes)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "2"}
-    if traced_bytes:  # as for every copy that counts
-        environment["GLIBC_TUNABLES"] = static_tls(made.shared_object.thread_local_bytes)
-    done = subprocess.run(command, capture_output=True, timeout=60, env=environment)
+    command += ["-cpu", f"max,sve-max-vq={made.scalable_bits // 128}", "-E", "OMP_NUM_THREADS=2"]
+    if traced_bytes:  # As for every copy that counts. Not for qemu's own threads: their stacks of 256 KB have no room.
+        command += ["-E", f"GLIBC_TUNABLES={static_tls(made.shared_object.thread_local_bytes)}"]
+    command += [str(driver), str(kernel), *map(str, size), str(traced_bytes)]
+    done = subprocess.run(command, capture_output=True, timeout=60)
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout
