@@ -100,6 +100,10 @@ class KernelArchive:
         """The elite of a cell."""
         return self._entries.get(cell)
 
+    def holds(self, kernel_id: KernelId) -> bool:
+        """Whether a kernel is an elite."""
+        return any(entry.kernel_id == kernel_id for entry in self._entries.values())
+
     def __iter__(self) -> Iterator[Entry]:
         """All entries, ordered by cell."""
         return iter(sorted(self._entries.values(), key=lambda entry: entry.cell))

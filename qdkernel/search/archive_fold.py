@@ -98,7 +98,7 @@ class ArchiveFold:
         taken = Entry.of(evaluation) if placement.placed else None
         if taken and evaluation.score:
             self._install(proposal, taken, evaluation.score, before)
-        elif all(entry.kernel_id != evaluation.kernel_id for entry in self._archive):
+        elif not self._archive.holds(evaluation.kernel_id):
             self._scratch.forget(evaluation.kernel_id)  # not an elite that was proposed once more
         self._make_known(evaluation)
         self._count(evaluation)

@@ -243,16 +243,15 @@ class Proposer:
         """The best by screening of several kernels not seen before; ``None`` when the operator draws none."""
         for _ in range(_TRIES):
             brief = self._briefs.brief()
-            drawn = self._drawn(arm, brief, self._screened if self._screening.ready else 1)
-            if drawn:
-                return self._begin(self._screening.best(drawn, brief.target, self._history.elites), arm, brief)
+            count = self._screened if self._screening.ready else 1
+            draws = [self._mutators[arm].propose(brief, self._rng) for _ in range(count)]
+            new = {each.kernel.id: each for each in draws if each is not None and each.kernel.id not in self._seen}
+            if new:
+                best = self._screening.best(list(new.values()), brief.target, self._history.elites)
+                return self._begin(best, arm, brief)
+            if brief.parent is None and not any(draws):
+                return None  # it needs a parent
         return None
-
-    def _drawn(self, arm: Arm, brief: Brief, count: int) -> list[Proposal]:
-        """The different kernels not seen before among ``count`` draws."""
-        draws = (self._mutators[arm].propose(brief, self._rng) for _ in range(count))
-        found = {each.kernel.id: each for each in draws if each is not None and each.kernel.id not in self._seen}
-        return list(found.values())
 
     def _begin(self, proposal: Proposal, arm: Arm, brief: Brief) -> PendingProposal:
         parent = brief.parent.cell if brief.parent else None

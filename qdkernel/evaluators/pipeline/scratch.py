@@ -1,7 +1,7 @@
 """State that the main process of a run shares with its workers through small files in a scratch folder.
 
-Known hashes, incumbents and the objects of elites change with every evaluation. Each is a file that is replaced whole,
-so workers read the latest state and tasks stay small.
+Known hashes, incumbents and the objects of elites change with every evaluation. Each is a file that is written once or
+replaced whole, so workers read the latest state and tasks stay small.
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ class SharedScratch:
 
     def add_known(self, code: str, kernel_id: KernelId) -> None:
         """Records that a hash of source or machine code belongs to a kernel; the first one stays."""
-        if not (self.folder / "known" / code).exists():
-            self._write(self.folder / "known" / code, kernel_id)
+        with contextlib.suppress(FileExistsError), (self.folder / "known" / code).open("x") as file:
+            file.write(kernel_id)
 
     def remove_known(self, code: str) -> None:
         """Drops a hash, e.g. of a kernel whose evaluation is no longer kept."""
@@ -86,9 +86,10 @@ class SharedScratch:
     def known(self, code: str) -> KernelId | None:
         """The kernel with this hash."""
         try:
-            return KernelId((self.folder / "known" / code).read_text())
+            text = (self.folder / "known" / code).read_text()
         except FileNotFoundError:
             return None
+        return KernelId(text) if text else None  # empty while it is being written
 
     def set_incumbent(self, cell: Cell, kernel: Kernel, objective: float, bound: bool = False) -> None:
         """Puts a kernel into a cell."""

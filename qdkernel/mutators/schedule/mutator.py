@@ -8,7 +8,7 @@ from typing import Generic
 import numpy as np
 
 from qdkernel.core import Kernel, KernelId, Proposal
-from qdkernel.mutators.contract import Brief, Elite
+from qdkernel.mutators.contract import Brief
 from qdkernel.mutators.schedule.draw import pick
 from qdkernel.mutators.schedule.loops import transformed
 from qdkernel.mutators.schedule.registry import TEMPLATES, Templates, genome_of
@@ -71,28 +71,17 @@ def _draw(template: ScheduleTemplate[G], brief: Brief, rng: np.random.Generator)
     if parent is None or before is None or rng.random() < 0.2:
         genome = _aimed(template, template.fresh(brief, rng), brief, rng)
         return _Draw(genome, template.summary(genome))
-    others = [each for each in brief.elites.values() if each is not parent]
-    if any(_has_genome(each, template) for each in others) and rng.random() < 0.25:
-        mate = pick([each for each in others if _has_genome(each, template)], rng)
-        return _crossed(template, brief, before, parent, mate, rng)
+    mates = [each for each in brief.elites.values() if each is not parent and "genome" in each.notes]
+    if mates and rng.random() < 0.25:
+        mate = pick(mates, rng)
+        if (other := genome_of(mate.notes, template)) is not None:
+            genome = _aimed(template, template.cross(before, other, brief, rng), brief, rng)
+            idea = f"crossed with another elite: {template.difference(before, genome)}"
+            return _Draw(genome, idea, (parent.kernel.id, mate.kernel.id))
     # Half of the time only what the target asks for, so that good neighbors spread unharmed.
     moved = template.mutate(before, brief, rng) if brief.target is None or rng.random() < 0.5 else before
     genome = _aimed(template, moved, brief, rng)
     return _Draw(genome, template.difference(before, genome), (parent.kernel.id,))
-
-
-def _has_genome(elite: Elite, template: ScheduleTemplate[G]) -> bool:
-    return genome_of(elite.notes, template) is not None
-
-
-def _crossed(
-    template: ScheduleTemplate[G], brief: Brief, before: G, parent: Elite, mate: Elite, rng: np.random.Generator
-) -> _Draw[G]:
-    other = genome_of(mate.notes, template)
-    assert other is not None  # mates are elites with a genome
-    genome = _aimed(template, template.cross(before, other, brief, rng), brief, rng)
-    idea = f"crossed with another elite: {template.difference(before, genome)}"
-    return _Draw(genome, idea, (parent.kernel.id, mate.kernel.id))
 
 
 def _aimed(template: ScheduleTemplate[G], genome: G, brief: Brief, rng: np.random.Generator) -> G:

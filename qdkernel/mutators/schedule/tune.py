@@ -11,6 +11,7 @@ blanks. Text after a semicolon is for the reader.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,6 +44,7 @@ class Tunable:
     choices: tuple[str, ...]
 
 
+@functools.lru_cache(maxsize=1024)  # asked for with every brief, of elites and their families
 def tunables(source: str) -> tuple[Tunable, ...]:
     """The tunable constants of a kernel that have another value to go to, in the order of their lines.
 
