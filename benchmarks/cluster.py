@@ -4,8 +4,8 @@ Question 1: how long does Dask or Parsl take to hand a kernel to a worker and to
 Method: one worker, one task at a time, of the size of real ones; the worker answers with a recorded evaluation.
 
 Question 2: how much more do two workers with a core each compile and verify than one?
-Method: the same kernels through one worker and through two of a Dask cluster of this machine, no timing; repeated, and
-the medians compared.
+Method: the same kernels through one worker and through two, of a Dask cluster of this machine and of the local backend,
+no timing; repeated, and the medians compared. The local workers show what this machine can give without an engine.
 
 Question 3: from how many workers on does the search's own process limit the run?
 Method: the real loop, operators, archive and run.db; each evaluation is made up from a hash of its source and comes
@@ -21,20 +21,23 @@ import argparse
 import heapq
 import os
 import statistics
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent.parent))  # the searches without a compiler live with the tests
 from cluster_work import SPEC, answer, identify, verified
 
-from qdkernel.backends import Cluster, NodeRequest, PooledBackend
+from qdkernel.backends import Backend, Cluster, NodeRequest, PooledBackend, make_backend
 from qdkernel.backends.dask import DaskCluster
 from qdkernel.backends.parsl import ParslCluster
 from qdkernel.core import Evaluation, Kernel
@@ -71,13 +74,14 @@ def overhead(_: Path | None) -> None:
             "dask": lambda: DaskCluster(identify, print, None, 1),
             "parsl": lambda: ParslCluster(identify, print, [NodeRequest(provider="local")], Path(folder)),
         }
+        print("| engine | a kernel takes | 5 % | 95 % |\n|---|---|---|---|")
         for name, start in engines.items():
             with closing(start()) as cluster:
                 backend = PooledBackend(cluster.pool("all", answer))
                 task = NodeTask(NodeSpec(configured(1), "all"), EvaluationTask(SPEC, Kernel("/*" + "x" * 8000 + "*/")))
                 took = [_round_trip(backend, number, task) for number in range(TASKS)]
             low, high = np.percentile(took[5:], (5, 95)) * 1e3
-            print(f"{name:5}  {statistics.median(took[5:]) * 1e3:.1f} ms a kernel [{low:.1f}, {high:.1f}]", flush=True)
+            print(f"| {name} | {statistics.median(took[5:]) * 1e3:.1f} ms | {low:.1f} | {high:.1f} |", flush=True)
 
 
 def _round_trip(backend: PooledBackend[Any, Any], number: int, task: Any) -> float:  # Any: tasks of any kind
@@ -91,24 +95,34 @@ def _round_trip(backend: PooledBackend[Any, Any], number: int, task: Any) -> flo
 def workers(_: Path | None) -> None:
     """Question 2."""
     sources = _kernels(KERNELS)
-    with tempfile.TemporaryDirectory() as folder:
-        took: dict[int, list[float]] = {1: [], 2: []}
-        with (
-            closing(DaskCluster(identify, print, None, 1)) as one,
-            closing(DaskCluster(identify, print, None, 2)) as two,
-        ):
-            backends = {1: PooledBackend(one.pool("all", verified)), 2: PooledBackend(two.pool("all", verified))}
-            for backend in backends.values():  # contexts are made outside the measurement
-                _all(backend, [(folder, source) for source in sources[:4]])
-            for _ in range(REPEATS):
-                for count, backend in backends.items():
-                    took[count].append(_all(backend, [(folder, source) for source in sources]))
-    rates = {count: KERNELS / statistics.median(seconds) for count, seconds in took.items()}
-    gain = rates[2] / rates[1]
-    print(f"compiled and verified: {rates[1]:.2f}/s with one worker, {rates[2]:.2f}/s with two: {gain:.2f} x")
+    print("| workers of | one | two | gain |\n|---|---|---|---|")
+    for engine in ("local", "dask"):
+        one, two = _rates(engine, sources)
+        print(f"| {engine} | {one:.2f}/s | {two:.2f}/s | {two / one:.2f} x |", flush=True)
 
 
-def _all(backend: PooledBackend[Any, Any], tasks: list[Any]) -> float:  # Any: tasks of any kind
+def _rates(engine: str, sources: list[str]) -> list[float]:
+    """Kernels a second with one worker and with two; the medians of repetitions that take turns."""
+    took: dict[int, list[float]] = {1: [], 2: []}
+    with ExitStack() as stack:
+        folders = {count: stack.enter_context(tempfile.TemporaryDirectory()) for count in took}
+        backends = {count: _workers(engine, count, stack) for count in took}
+        for count, backend in backends.items():  # contexts are made outside the measurement
+            _all(backend, [(folders[count], source) for source in sources[:4]])
+        for _ in range(REPEATS):
+            for count, backend in backends.items():
+                took[count].append(_all(backend, [(folders[count], source) for source in sources]))
+    return [len(sources) / statistics.median(seconds) for seconds in took.values()]
+
+
+def _workers(engine: str, count: int, stack: ExitStack) -> Backend[Any, Any]:  # Any: tasks of any kind
+    if engine == "local":
+        return stack.enter_context(closing(make_backend("local", verified, count)))
+    cluster = stack.enter_context(closing(DaskCluster(identify, print, None, count)))
+    return PooledBackend(cluster.pool("all", verified))
+
+
+def _all(backend: Backend[Any, Any], tasks: list[Any]) -> float:  # Any: tasks of any kind
     begin = time.perf_counter()
     for number, task in enumerate(tasks):
         backend.submit(number, task)
@@ -193,8 +207,9 @@ class SleepingWorkers:
 def simulated(run: Path | None) -> None:
     """Question 3."""
     durations_s = np.linspace(*EVALUATION_S, 50) if run is None else _durations_s(run)
-    print(f"an evaluation sleeps {durations_s.mean():.2f} s on average")
-    print("workers  evaluations/s  possible  of a core  archive")
+    print(f"an evaluation sleeps {durations_s.mean():.2f} s on average\n")
+    print("| workers | evaluations/s | possible | processor time | of a core | archive |")
+    print("|---|---|---|---|---|---|")
     for count in WORKERS:
         with tempfile.TemporaryDirectory() as folder, _search(count, durations_s, Path(folder)) as (evolution, made):
             threading.Timer(SECONDS, evolution.stop).start()
@@ -207,7 +222,9 @@ def simulated(run: Path | None) -> None:
             exact = held == logged and evolution.evolution.status.elites == len(logged)
         possible = count / durations_s.mean()
         kept = "exact" if exact else "DIFFERS"
-        print(f"{count:7}  {done / wall_s:13.1f}  {possible:8.1f}  {own_s / wall_s:9.0%}  {kept}", flush=True)
+        each_ms = 1e3 * own_s / done
+        rate = f"{done / wall_s:.1f} | {possible:.1f} | {each_ms:.1f} ms | {own_s / wall_s:.0%}"
+        print(f"| {count} | {rate} | {kept} |", flush=True)
 
 
 @contextmanager
