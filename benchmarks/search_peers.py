@@ -14,6 +14,7 @@ import json
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,14 @@ from typing import Any
 import numpy as np
 
 from qdkernel.config import Config
-from qdkernel.recorded import PACKED_DGEMM, Configuration, RecordedSpace
+from qdkernel.mutators import Brief
+from qdkernel.mutators.schedule import TEMPLATES, ScheduleMutator, TuneMutator
+from qdkernel.recorded import PACKED_DGEMM, Configuration, RecordedSpace, RecordedTemplate
 from qdkernel.runs import RunFolder
 from qdkernel.search import assemble
 
 CACHE = Path(__file__).parent / "data" / "packed-dgemm.cache.json.gz"
+_WEIGHTS = {"schedule": 4, "tune": 1}
 REQUESTS = 4  # a peer's requests for each evaluation: it may ask for configurations again
 
 Trace = Sequence[Configuration | None]
@@ -35,14 +39,19 @@ Search = Callable[[RecordedSpace, int, int], Trace]
 
 
 def qdkernel(
-    space: RecordedSpace, seed: int, evaluations: int, policy: str = "map-elites", **selection: float
+    space: RecordedSpace,
+    seed: int,
+    evaluations: int,
+    policy: str = "map-elites",
+    operators: Sequence[str] = ("schedule", "tune"),
+    **selection: float,
 ) -> Trace:
-    """The project's own loop with its built-in operators and, but for policy and selection, its default settings."""
+    """The project's own loop with built-in operators and, but for policy and selection, its default settings."""
     fields = {
         "problem": PACKED_DGEMM.problem,
         "seed": seed,
         "budget": {"evaluations": evaluations},
-        "mutators": [{"name": "schedule", "weight": 4}, {"name": "tune", "weight": 1}],
+        "mutators": [{"name": name, "weight": _WEIGHTS[name]} for name in operators],
         "search": policy,
         "selection": selection,
         "timing": {"remeasure": False},
@@ -58,6 +67,21 @@ def qdkernel(
         run.evolution.run()
         run.close()
         return [space.configurations.get(record.proposal.kernel.id) for record in folder.evaluations.records()]
+
+
+def without_crossing(space: RecordedSpace, seed: int, evaluations: int, **selection: float) -> Trace:
+    """As ``qdkernel``, with a mutation in place of each cross of two elites."""
+    templates = {PACKED_DGEMM.problem: _Mutating(TEMPLATES[PACKED_DGEMM.problem], PACKED_DGEMM)}
+    changed = {"schedule": ScheduleMutator(templates), "tune": TuneMutator(templates)}
+    return qdkernel(replace(space, mutators=changed), seed, evaluations, **selection)
+
+
+class _Mutating(RecordedTemplate[Any]):  # Any: a genome
+    """A template that mutates the first parent where it should cross two."""
+
+    def cross(self, one: Any, other: Any, brief: Brief, rng: np.random.Generator) -> Any:
+        """A neighbour of the first."""
+        return self.mutate(one, brief, rng)
 
 
 def random_search(space: RecordedSpace, seed: int, evaluations: int) -> Trace:
@@ -214,6 +238,10 @@ STRATEGIES = (
 SEARCHES: Mapping[str, Search] = {
     "qdkernel": qdkernel,
     "qdkernel, unscreened": partial(qdkernel, screened=1),
+    "qdkernel, unscreened, schedule only": partial(qdkernel, operators=("schedule",), screened=1),
+    "qdkernel, unscreened, no crossing": partial(without_crossing, screened=1),
+    "qdkernel, schedule only": partial(qdkernel, operators=("schedule",)),
+    "qdkernel, no crossing": without_crossing,
     "qdkernel, mcts": partial(qdkernel, policy="mcts", screened=1),
     "qdkernel, islands": partial(qdkernel, policy="islands", screened=1),
     "random search": random_search,
