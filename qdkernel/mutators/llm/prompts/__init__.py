@@ -7,6 +7,7 @@ from qdkernel.mutators.llm.prompts.operators import MODEL_OPERATORS, ModelOperat
 from qdkernel.mutators.llm.prompts.pool import PromptPool
 from qdkernel.mutators.llm.prompts.reflection import LogLine, compose_reflect, compose_revise, log_line
 from qdkernel.mutators.llm.prompts.repair import compose_repair
+from qdkernel.mutators.llm.prompts.target import parse_target_cell
 
 __all__ = [
     "MODEL_OPERATORS",
@@ -23,4 +24,5 @@ __all__ = [
     "estimate_tokens",
     "fenced",
     "log_line",
+    "parse_target_cell",
 ]
