@@ -58,8 +58,8 @@ def main() -> None:
     parser = settings(__doc__, names, Path("runs/polybench-benchmark"))
     parser.add_argument("--rounds", type=int, default=16)
     given = parser.parse_args()
-    os.environ |= {"OMP_NUM_THREADS": str(given.threads), "OMP_PROC_BIND": "true"}  # read when libgomp is loaded
     search(given)
+    os.environ |= {"OMP_NUM_THREADS": str(given.threads), "OMP_PROC_BIND": "true"}  # read when libgomp is loaded
     polly, reason = with_polly()
     variants = [Variant("gcc -O3", GCC), Variant("gcc -O3, parallel loops", (*GCC, *parallel_loops(given.threads)))]
     variants += [Variant("clang -O3 with Polly", polly)] if polly else []
