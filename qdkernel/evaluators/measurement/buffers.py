@@ -116,6 +116,7 @@ class ScoredSize:
         least_flops: operations that the most frugal admitted algorithm needs.
         bytes: bytes a call streams.
         least_bytes: bytes any implementation must move.
+        written_bytes: size of the arrays that are written.
         first: index of its first call.
         warm: untimed calls at the start of a block.
         timed: timed calls of a block, at most.
@@ -126,6 +127,7 @@ class ScoredSize:
     least_flops: float
     bytes: float
     least_bytes: float
+    written_bytes: int
     first: int
     warm: int
     timed: int
@@ -193,6 +195,11 @@ class TimingBuffers:
                     bytes=problem.bytes(case),
                     least_bytes=problem.least_bytes(case),
                     first=scored[-1].calls.stop if scored else 0,
+                    written_bytes=sum(
+                        math.prod(argument.shape(case)) * problem.dtype_of(argument).itemsize
+                        for argument in problem.arrays
+                        if argument.is_written
+                    ),
                     warm=_warm_calls(call_s),
                     timed=timed,
                 )

@@ -25,7 +25,9 @@ from qdkernel.evaluators.measurement import (
 )
 from qdkernel.evaluators.sandbox import Child, PrecomputationDetected
 
-SCORED = ScoredSize(size={"n": 8}, flops=1e6, least_flops=1e6, bytes=1.0, least_bytes=1.0, first=0, warm=0, timed=1)
+SCORED = ScoredSize(
+    size={"n": 8}, flops=1e6, least_flops=1e6, bytes=1.0, least_bytes=1.0, written_bytes=0, first=0, warm=0, timed=1
+)
 TRACK = CpuPlacement(cpu=0, spin=False, timeout_s=1.0)
 RULE = TimingRule(budget_s=0.0)  # every race is late at once, so nothing depends on the clock
 PATIENT = TimingRule(budget_s=1e9)
