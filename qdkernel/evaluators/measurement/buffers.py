@@ -165,6 +165,7 @@ class TimingBuffers:
     _CALLS_MAX = 16  # more would push the working set of a block out of the last-level cache
     _SMALL_CALLS_MAX = 64  # of calls that stream at most _SMALL_BYTES: a block of 16 would be shorter than a wake-up
     _SMALL_BYTES = 1 << 14
+    _BYTES_MAX = 1 << 29  # of all calls of a block: every child maps them when it starts; 1.5 ms at 350 GB/s
 
     def __init__(
         self,
@@ -185,7 +186,7 @@ class TimingBuffers:
         for size, call_s in zip(sizes, expected_s, strict=True):
             case = problem.scored_case(size)
             most = self._SMALL_CALLS_MAX if problem.bytes(case) <= self._SMALL_BYTES else self._CALLS_MAX
-            most = max(1, int(min(most, cache_bytes / problem.bytes(case))))
+            most = max(1, int(min(most, min(cache_bytes, self._BYTES_MAX) / problem.bytes(case))))
             timed = int(np.clip(np.ceil(rule.block_ms * 1e-3 / call_s), 1, most))
             scored.append(
                 ScoredSize(
@@ -194,12 +195,12 @@ class TimingBuffers:
                     least_flops=(problem.least_flops or problem.flops)(case),
                     bytes=problem.bytes(case),
                     least_bytes=problem.least_bytes(case),
-                    first=scored[-1].calls.stop if scored else 0,
                     written_bytes=sum(
                         math.prod(argument.shape(case)) * problem.dtype_of(argument).itemsize
                         for argument in problem.arrays
                         if argument.is_written
                     ),
+                    first=scored[-1].calls.stop if scored else 0,
                     warm=_warm_calls(call_s),
                     timed=timed,
                 )

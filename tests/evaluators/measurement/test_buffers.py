@@ -101,6 +101,17 @@ def test_a_respelled_call_is_never_the_scored_one(problem: str) -> None:
     assert found.scored_case(size) not in drawn
 
 
+def test_calls_of_large_arrays_make_a_block_that_a_child_maps_soon() -> None:
+    found = TimingBuffers(find_problem("daxpy"), [{"n": 1 << 23}], [1e-6], TimingRule())
+    try:
+        (scored,) = found.sizes
+        assert scored.timed == 2
+        assert scored.timed * scored.bytes < 2**29
+        assert scored.written_bytes == 2**26
+    finally:
+        found.close()
+
+
 @pytest.mark.parametrize(("cache_bytes", "calls"), [(np.inf, 16), (5 * 8 * 4 * 200**2, 5), (1.0, 1)])
 def test_a_block_has_as_many_calls_as_the_cache_of_its_inputs_holds(cache_bytes: float, calls: int) -> None:
     problem, size = find_problem("dgemm"), {"m": 200, "n": 200, "k": 200}
