@@ -89,7 +89,7 @@ class NumpyReference:
                 expected[argument.name] = Expected(np.asarray(values_of(found)).astype(dtype), np.zeros(shape))
                 continue
             tracked = found if isinstance(found, TrackedArray) else exact(found, WIDE[wide], 0.0)
-            expected[argument.name] = expected_of(tracked.v, tracked.m)
+            expected[argument.name] = expected_of(np.asarray(tracked.v), np.array(tracked.m))
         return expected
 
     def _arguments(self, case: Case, arrays: Arrays, wide: np.dtype[Any]) -> dict[str, Value]:

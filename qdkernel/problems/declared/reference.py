@@ -180,11 +180,11 @@ def single_precision(source: str) -> str:
 
 
 def expected_of(value: Array, magnitude: Array) -> Expected:
-    """Results and their magnitudes: what no rounding has touched, NaN and infinities are exact."""
+    """Results and their magnitudes, which are changed: what no rounding has touched, NaN and infinities are exact."""
     # an infinite magnitude would leave its element unspecified
-    magnitude = np.minimum(magnitude, np.finfo(magnitude.dtype).max * _FINITE)
-    known = np.isfinite(value) & (magnitude > 0)
-    return Expected(value, np.where(known, magnitude, 0.0))
+    np.minimum(magnitude, np.finfo(magnitude.dtype).max * _FINITE, out=magnitude)
+    magnitude[~(np.isfinite(value) & (magnitude > 0))] = 0
+    return Expected(value, magnitude)
 
 
 def _expected(result: Array) -> Expected:
