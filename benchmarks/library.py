@@ -11,8 +11,8 @@ their range. The table is printed in Markdown.
 
     python benchmarks/library.py [--problems daxpy ddot] [--seconds 60] [--threads 2] [--visits 3] [--out FOLDER]
 
-A problem takes some 11 s beside its search and 10 s for each visit: with ``--seconds 12 --visits 1`` the 38 problems with
-a template take 21 minutes. The same command goes on where it was cut, and with more visits it adds these.
+A problem takes some 11 s beside its search and 10 s for each visit: with ``--seconds 12 --visits 1`` the 38 problems
+with a template take 21 minutes. The same command goes on where it was cut, and with more visits it adds these.
 """
 
 from __future__ import annotations
