@@ -1,12 +1,13 @@
-"""How many kernels a second are evaluated, and where the time goes.
+"""How many kernels a second are evaluated, where the time goes, and what a cheaper fidelity could save.
 
-Question: with two workers on n = 256, how many evaluations a second are sustained, and how much of the wall time is
-neither gcc's nor a kernel's own?
-Method: one run of a minute from the naive seed through the command line; the split is the sum of the step times that
-the run recorded. The wall time with a compiler running is the union of all compile steps; kernels are timed alone, so
-theirs adds to it; the rest is called overhead.
+Question: how many evaluations a second are sustained at each size? Where does the time of an evaluation go? And what
+share of the timing goes to kernels that a perfect ranking at a cheaper size would have ruled out: challengers dropped
+as clearly slower than the elite of their cell, or more than 5 % slower in the duel?
+Method: one run for each size from the naive seed through the command line; the split is the sum of the step times that
+the run recorded. The time is that from the first step to the last one, so starting and ending the run is not in it.
+Evaluations overlap but for timing, which excludes all else. The table is Markdown.
 
-    python benchmarks/throughput.py [--minutes 1] [--workers 2] [--size 256]
+    python benchmarks/throughput.py [--seconds 60] [--workers 2] [--sizes 384 1024 2048]
 """
 
 from __future__ import annotations
@@ -15,61 +16,74 @@ import argparse
 import subprocess
 import sys
 import tempfile
-from collections import defaultdict
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
-from qdkernel.runs import Record, RunFolder
+from qdkernel.core import Evaluation
+from qdkernel.runs import RunFolder
 
-COMPILING = ("compile", "assembly")
 CONFIG = Path(__file__).parent.parent / "configs" / "gemm.yaml"
+STEPS = {
+    "compile": ("compile", "assembly"),
+    "policies, behavior": ("source policy", "object policy", "behaviour"),
+    "verify": ("verify",),
+    "observe": ("observe",),
+    "time": ("time",),
+    "wait for the cores": ("wait",),
+}
+BEHIND = 0.95
+HEADER = f"| n | evaluations | a second | {' | '.join(STEPS)} | timing spent on kernels behind |"
 
 
 def main() -> None:
-    """Runs and prints the split."""
+    """Runs each size and prints its row."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=1.0)
+    parser.add_argument("--seconds", type=float, default=60.0, help="of search for each size")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[384, 1024, 2048])
     given = parser.parse_args()
+    print(f"{given.workers} workers, {given.seconds:g} s for each size; milliseconds of an evaluation by step\n")
+    print(HEADER + "\n" + "|---" * HEADER.count(" | ") + "|---|")
+    for size in given.sizes:
+        print(row(size, search(size, given.seconds, given.workers)), flush=True)
+
+
+def search(size: int, seconds: float, workers: int) -> list[Evaluation]:
+    """The evaluations of a run at one size."""
+    settings = [f"sizes=[{size}]", f"budget.minutes={seconds / 60:.4g}", f"workers={workers}"]
+    settings += ["timing.remeasure=false", "timing.held_out=0", "models=[]"]
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
-        settings = [f"sizes=[{given.size}]", f"budget.minutes={given.minutes}", f"workers={given.workers}"]
         command = [sys.executable, "-m", "qdkernel", "evolve", str(CONFIG), "--out", str(run)]
-        subprocess.run([*command, *(part for s in settings for part in ("--set", s))], check=True)
-        report(run, given.workers)
+        done = subprocess.run(
+            [*command, *(part for s in settings for part in ("--set", s))], capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise SystemExit(f"the run at {size} failed:\n{done.stderr[-2000:]}")
+        with RunFolder.open(run) as opened:
+            return [record.evaluation for record in opened.evaluations.records()]
 
 
-def report(run: Path, workers: int) -> None:
-    """Prints evaluations per second and the seconds by step of a finished run."""
-    steps: dict[str, float] = defaultdict(float)
-    with RunFolder.open(run) as folder:
-        records = list(folder.evaluations.records())
-    for record in records:
-        for step, seconds in record.evaluation.step_s.items():
-            steps[step] += seconds
-    began = [time for record in records for time in record.evaluation.began_s.values()]
-    wall = max(began) - min(began)  # sustained: without starting the workers and drawing the pictures
-    print(f"\n{len(records)} evaluations in {wall:.1f} s: {len(records) / wall:.2f} per second, {workers} workers")
-    for step, seconds in sorted(steps.items(), key=lambda item: -item[1]):
-        print(f"  {step:14} {seconds:8.1f} s  {1e3 * seconds / len(records):7.1f} ms each")
-    gcc = union([span for record in records for step in COMPILING if (span := span_of(record, step))])
-    print(f"wall time: gcc {gcc / wall:.0%}, kernels {steps['kernels'] / wall:.0%}", end=", ")
-    print(f"outside of both {1 - (gcc + steps['kernels']) / wall:.0%}")
+def row(size: int, evaluations: Sequence[Evaluation]) -> str:
+    """A row of the table."""
+    steps: Counter[str] = Counter()
+    behind_s = 0.0
+    for evaluation in evaluations:
+        steps.update(evaluation.step_s)
+        if is_behind(evaluation):
+            behind_s += evaluation.step_s["time"]
+    began = [at for evaluation in evaluations for at in evaluation.began_s.values()]
+    ended = [e.began_s[step] + e.step_s[step] for e in evaluations for step in e.began_s]
+    each = [1e3 * sum(steps[name] for name in names) / len(evaluations) for names in STEPS.values()]
+    cells = [f"{len(evaluations) / (max(ended) - min(began)):.2f}", *(f"{ms:.0f}" for ms in each)]
+    return f"| {size} | {len(evaluations)} | {' | '.join(cells)} | {behind_s / steps['time']:.0%} |"
 
 
-def span_of(record: Record, step: str) -> tuple[float, float] | None:
-    """When a step of the evaluation began and ended, seconds of the host's clock."""
-    began, took = (times.get(step) for times in (record.evaluation.began_s, record.evaluation.step_s))
-    return None if began is None or took is None else (began, began + took)
-
-
-def union(spans: list[tuple[float, float]]) -> float:
-    """Length of the union of intervals."""
-    covered, end = 0.0, float("-inf")
-    for start, stop in sorted(spans):
-        covered += max(0.0, stop - max(start, end))
-        end = max(end, stop)
-    return covered
+def is_behind(evaluation: Evaluation) -> bool:
+    """Whether a kernel was timed, and was clearly slower than the elite of its cell."""
+    duel = evaluation.duel
+    return evaluation.detail.startswith("not timed further") if duel is None else duel.ratio < BEHIND
 
 
 if __name__ == "__main__":
