@@ -129,14 +129,16 @@ def _times(matrix: Array, vectors: Vector, absolute: bool = False) -> Vector:
     """
     rows, columns = matrix.shape
     product = np.zeros((rows, len(vectors)))
+    chains, rest = divmod(columns, _BLOCK)
+    whole = columns - rest
     for top in range(0, rows, _SLAB):
         slab = matrix[top : top + _SLAB].astype(np.float64, copy=False)
         if absolute:
             slab = np.abs(slab)
-        for left in range(0, columns, _BLOCK):
-            for index, vector in enumerate(vectors):
-                part = np.einsum("ij,j->i", slab[:, left : left + _BLOCK], vector[left : left + _BLOCK])
-                product[top : top + _SLAB, index] += part
+        blocks = slab[:, :whole].reshape(len(slab), chains, _BLOCK)
+        for index, vector in enumerate(vectors):
+            sums = np.einsum("icj,cj->ic", blocks, vector[:whole].reshape(chains, _BLOCK)).sum(axis=1)
+            product[top : top + _SLAB, index] = sums + np.einsum("ij,j->i", slab[:, whole:], vector[whole:])
     return product
 
 
