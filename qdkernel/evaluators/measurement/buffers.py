@@ -7,7 +7,7 @@ import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from qdkernel.evaluators.sandbox import (
 )
 
 _INPUT_THREADS = 2  # make fresh inputs
+_LEAST_ROUNDS = 2  # in both orders
 _WARM_BELOW_S = 5e-3  # calls shorter than this are preceded by an untimed one: waking a pool costs up to 0.1 ms
 
 
@@ -54,7 +55,8 @@ class TimingRule:
             ratio; a disturbance of one block of a pair does not.
         tie: when set, stop also as soon as the interval lies on one side of ``1 + tie``: the duel is decided.
         decisive: when set, stop also after two rounds, in both orders, of which each ratio is above this factor (no
-            disturbance that leaves a block undelayed explains it twice), or each below 0.95.
+            disturbance that leaves a block undelayed explains it twice), and when the challenger is behind: slower in
+            all rounds, or at the median of the fewest.
         most_s: when set, stop after this long also with fewer rounds than the fewest.
         quiet_s: how long to wait for quiet cores altogether, when rounds are disturbed.
     """
@@ -69,6 +71,15 @@ class TimingRule:
     decisive: float | None = None
     most_s: float | None = None
     quiet_s: float = 10.0
+
+    def within_budget(self, round_s: float) -> TimingRule:
+        """The same, with fewer rounds where they would not fit the budget: two at least.
+
+        Args:
+            round_s: what the blocks of both kernels take; fresh inputs and checks take about as long again.
+        """
+        fitting = max(_LEAST_ROUNDS, int(self.budget_s / (2 * round_s)))
+        return replace(self, rounds_min=min(self.rounds_min, fitting))
 
 
 @dataclass(frozen=True)

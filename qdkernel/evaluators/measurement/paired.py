@@ -25,7 +25,6 @@ _WAKING_NS = 150e3  # QD_THAW_NS of native/supervisor.c: largest error of the ti
 _TEAM_WAKING_NS = 600e3  # of a team in a short block: its threads wake up one after another, 50 to 300 us each
 _SHORT_NS = 500e3  # blocks of the smallest sizes, in which waking up takes as long as the calls
 _DECISIVE_ROUNDS = 2  # in both orders, as every two rounds are ABBA
-_FUTILE = 0.95  # a challenger slower than that in two rounds gets no more
 _PATIENCE = 4  # budgets after which a ratio that is still uncertain is accepted
 _WAITS = 6  # for quiet cores in one measurement; what disturbs it still is something else
 _DELAYED_NS, _DELAYED = 200e3, 0.02  # the parent itself delays a team by 50 to 100 us; another process by 1 ms or more
@@ -368,7 +367,7 @@ def _enough(samples: PairedSamples, rule: TimingRule, elapsed_s: float, rng: np.
     ratios = samples.ratios
     if len(ratios) < min(rule.rounds_min, _DECISIVE_ROUNDS):
         return False
-    if rule.decisive is not None and (min(ratios) > rule.decisive or max(ratios) < _FUTILE):
+    if rule.decisive is not None and (min(ratios) > rule.decisive or _is_behind(ratios, rule.rounds_min)):
         return True
     if len(ratios) < rule.rounds_min:
         return rule.most_s is not None and elapsed_s > rule.most_s
@@ -378,3 +377,8 @@ def _enough(samples: PairedSamples, rule: TimingRule, elapsed_s: float, rng: np.
     decided = rule.tie is not None and not found.low <= 1 + rule.tie <= found.high
     spent = len(ratios) >= rule.rounds_max or elapsed_s > rule.budget_s
     return decided or spent or found.half_width <= rule.half_width
+
+
+def _is_behind(ratios: Sequence[float], rounds_min: int) -> bool:
+    """Whether a challenger is slower in all rounds, or after the fewest rounds at their median."""
+    return max(ratios) < 1.0 or (len(ratios) >= rounds_min and float(np.median(ratios)) < 1.0)

@@ -19,6 +19,7 @@ from qdkernel.evaluators.measurement import (
     TimedCase,
     TimedProcess,
     TimingBuffers,
+    TimingRule,
     calibrate,
     new_generator,
 )
@@ -127,6 +128,12 @@ class Timer:
     def is_slow(self, index: int, call_ns: float) -> bool:
         """Whether a call takes long, and much longer than the baseline's."""
         return call_ns > max(1e9 * _LONG_S, _SLOW * self.baseline_ns(index))
+
+    def won_rule(self, index: int, call_ns: float) -> TimingRule:
+        """How long a kernel that has won its cell is timed at a scored size: where calls take long, two rounds."""
+        if self.spec.first_rounds is None:
+            return self.spec.rule
+        return self.spec.rule.within_budget(1e-9 * (call_ns + self.baseline_ns(index)))
 
     def patience_s(self, index: int) -> float:
         """Seconds after which a call at a scored size is stopped."""

@@ -262,10 +262,19 @@ def test_on_a_host_that_is_never_quiet_the_ratio_is_to_the_reference_on_quiet_co
     assert not samples.quiet
 
 
-@pytest.mark.parametrize(("kernel_ns", "rounds"), [(50.0, 2), (120.0, 2), (90.0, 6)])
-def test_two_rounds_decide_a_duel_of_unlike_kernels(kernel_ns: float, rounds: int) -> None:
+@pytest.mark.parametrize(("kernel_ns", "rounds"), [(50.0, 2), (101.0, 2), (90.0, 6), (100.0, 6)])
+def test_two_rounds_decide_for_a_kernel_far_ahead_and_against_one_behind(kernel_ns: float, rounds: int) -> None:
     rule = TimingRule(rounds_min=6, rounds_max=6, budget_s=1e9, tie=0.015, decisive=1.3)
     samples, _ = race_of(itertools.repeat(kernel_ns), itertools.repeat(100.0), rule, quiet_ns=None)
+    assert len(samples.kernel_ns) == rounds
+
+
+@pytest.mark.parametrize(("kernel_ns", "rounds"), [((97.0, 103.0, 103.0), 6), ((103.0, 97.0, 97.0), 16)])
+def test_a_duel_ends_early_for_a_challenger_that_is_behind_at_the_median(
+    kernel_ns: tuple[float, ...], rounds: int
+) -> None:
+    rule = TimingRule(rounds_min=6, rounds_max=16, half_width=0.0, budget_s=1e9, tie=0.015, decisive=1.3)
+    samples, _ = race_of(itertools.cycle(kernel_ns), itertools.repeat(100.0), rule, quiet_ns=None)
     assert len(samples.kernel_ns) == rounds
 
 
@@ -273,6 +282,11 @@ def test_a_duel_of_slow_kernels_ends_when_its_time_is_over() -> None:
     rule = TimingRule(rounds_min=6, rounds_max=6, tie=0.015, decisive=1.3, most_s=0.0)
     samples, _ = race_of(itertools.repeat(90.0), itertools.repeat(100.0), rule, quiet_ns=None)
     assert len(samples.kernel_ns) == 2
+
+
+@pytest.mark.parametrize(("round_s", "rounds"), [(3e-3, 6), (0.012, 5), (0.022, 2), (10.0, 2)])
+def test_a_measurement_of_long_calls_has_as_many_rounds_as_fit_its_budget(round_s: float, rounds: int) -> None:
+    assert TimingRule(budget_s=0.12).within_budget(round_s).rounds_min == rounds
 
 
 @pytest.mark.parametrize(("team", "accused"), [(False, True), (True, False)])

@@ -144,7 +144,7 @@ def _time_once(
                 found = pool_duels(found, again, timer.rng)
             if found.fault is None and timer.spec.is_won(found):
                 measured = measured_by(
-                    tuple(time_size(timer, i, process, ns, timer.spec.rule) for i, ns in enumerate(known_ns))
+                    tuple(time_size(timer, i, process, ns, timer.won_rule(i, ns)) for i, ns in enumerate(known_ns))
                 )
                 check_plausible(timer, measured.timings)
             builder.measured = replace(measured, duel=found)
@@ -183,20 +183,21 @@ def _first_call_ns(timer: Timer, index: int, process: TimedProcess, is_seed: boo
 def _first_timings(
     timer: Timer, process: TimedProcess, calls_ns: list[float | None], incumbent: Incumbent | None
 ) -> tuple[Timing, ...]:
-    """First estimates; where calls take long and the first ones are clearly slower than the incumbent, from those."""
+    """First estimates; one call that takes long is enough to fill an empty cell or to be dropped."""
     known_ns = [ns for ns in calls_ns if ns is not None]
     rough: dict[int, Timing] = {}
-    if incumbent and len(known_ns) == len(calls_ns) and timer.is_long(known_ns):
+    if timer.spec.first_rounds and len(known_ns) == len(calls_ns) and timer.is_long(known_ns):
         rough = {index: beside_baseline(timer, index, ns) for index, ns in enumerate(known_ns)}
-        if timer.spec.drop_ratio * measured_by(tuple(rough.values())).objective < incumbent.objective:
-            return tuple(rough.values())
+        found = measured_by(tuple(rough.values()))
+        if incumbent and timer.spec.drop_ratio * found.objective < incumbent.objective:
+            return found.timings
     rule = timer.spec.first_rule
     timings = []
     for index, ns in enumerate(calls_ns):
         if ns is None:
             timings.append(bounded(timer, index))
-        elif index in rough and timer.is_slow(index, ns):
-            timings.append(rough[index])  # all that `time_size` would do
+        elif index in rough and (timer.is_slow(index, ns) or (incumbent is None and timer.is_long([ns]))):
+            timings.append(rough[index])
         else:
             timings.append(time_size(timer, index, process, ns, rule))
     return tuple(timings)
