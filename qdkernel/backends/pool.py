@@ -68,7 +68,8 @@ class WorkerPool(Generic[Task, Result]):
             _end(executor)
 
     def _try(self, task: Task, result: Future[Result], attempts: int) -> None:
-        from joblib.externals.loky.process_executor import BrokenProcessPool, ShutdownExecutorError
+        with self._lock:  # its modules import one another in a circle, which threads must not enter at the same time
+            from joblib.externals.loky.process_executor import BrokenProcessPool, ShutdownExecutorError
 
         def finished(done: Future[Result]) -> None:
             error = done.exception()

@@ -100,8 +100,9 @@ def test_a_sum_in_the_order_in_which_threads_arrive_is_right_but_not_determinist
 
 @pytest.mark.parametrize(("wait", "told"), [("", False), ("for (volatile long x = 0; x < 100000000; x++) ;", True)])
 def test_a_first_call_that_takes_many_times_the_later_ones_is_told(
-    wait: str, told: bool, context: EvaluationContext
+    wait: str, told: bool, context: EvaluationContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("qdkernel.evaluators.pipeline.timer._LONG_S", 10.0)  # such a call would be the only sample
     once = f"{{ static int called; if (m == 48 && n == 48 && k == 48 && !called++) {{ {wait} }} "
     found = evaluate(context, Kernel(naive().replace("{", once, 1)))
     assert found.outcome is Outcome.OK, found.detail
