@@ -53,9 +53,6 @@ class ScriptedChild:
         inputs()
         return self.run()
 
-    def go_on(self) -> None:
-        pass
-
     def stop(self) -> None:
         pass
 
