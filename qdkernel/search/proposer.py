@@ -39,6 +39,8 @@ from qdkernel.search.sweeps import Sweeps
 # Draws times workers, at most: 32 draws for up to 4 workers, one for more than 64. A draw takes 1.5 ms of this process,
 # and an evaluation 0.3 to 1 s of a worker: workers would wait for draws (benchmarks/cluster.py).
 _DRAWS_OF_WORKERS = 128
+# For up to 11 workers the model of speed is fitted to every evaluation, which takes 10 ms.
+_WORKERS_OF_FIT = 6
 _TRIES = 32  # draws, all of them of kernels seen before, after which an operator is taken to have nothing new
 
 
@@ -82,7 +84,7 @@ class Proposer:
         self._session = session
         self._agent = agent
         self._rng = rng
-        self._screening = Screening()
+        self._screening = Screening(every=max(1, environment.workers // _WORKERS_OF_FIT))
         # The other policies are there to be compared with: nothing but their choice of parents decides.
         most = max(1, _DRAWS_OF_WORKERS // environment.workers)
         self._screened = min(config.selection.screened, most) if policy.name == MapElites.name else 1

@@ -20,10 +20,14 @@ _LEAST = 8  # observations; heuristic: fewer say little about a dozen choices
 
 
 class Screening:
-    """Learns from evaluations and ranks proposals that carry a genome."""
+    """Learns from evaluations and ranks proposals that carry a genome.
 
-    def __init__(self) -> None:
-        self._surrogate = Surrogate()
+    Args:
+        every: so many evaluations are taken in together; see ``Surrogate``.
+    """
+
+    def __init__(self, every: int = 1) -> None:
+        self._surrogate = Surrogate(every)
 
     @property
     def ready(self) -> bool:

@@ -28,9 +28,14 @@ _REMEMBERED = 256  # observations, the latest, that predict
 
 
 class Surrogate:
-    """Observations and what they predict; the same observations in the same order give the same predictions."""
+    """Observations and what they predict; the same observations in the same order give the same predictions.
 
-    def __init__(self) -> None:
+    Args:
+        every: so many observations are taken in together, which costs less.
+    """
+
+    def __init__(self, every: int = 1) -> None:
+        self._every = every
         self._rows: list[Mapping[str, float | str]] = []
         self._logs: list[float] = []
         self._weights: dict[str, float] = {}
@@ -44,8 +49,9 @@ class Surrogate:
         """Takes in an observation; ``objective`` is positive."""
         self._rows.append(_flat(genome))
         self._logs.append(math.log(objective))
-        self._model = None
-        if len(self._rows) % _REFIT == 0:
+        if len(self._rows) <= self._every or len(self._rows) % self._every == 0:
+            self._model = None
+        if len(self._rows) % (_REFIT * self._every) == 0:
             self._choose_weights()
 
     def predict(self, genomes: Sequence[Features]) -> tuple[Array, Array]:
@@ -57,7 +63,9 @@ class Surrogate:
         if not self._rows:
             raise ValueError("expected an observation before the first prediction")
         if self._model is None:
-            self._model = _Model.of(self._rows[-_REMEMBERED:], self._logs[-_REMEMBERED:], self._weights)
+            known = len(self._rows) - len(self._rows) % self._every or len(self._rows)
+            latest = slice(max(0, known - _REMEMBERED), known)
+            self._model = _Model.of(self._rows[latest], self._logs[latest], self._weights)
         return self._model.predict([_flat(genome) for genome in genomes])
 
     def _choose_weights(self) -> None:

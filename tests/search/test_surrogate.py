@@ -76,6 +76,18 @@ def test_the_same_observations_give_the_same_predictions_whenever_it_was_asked()
     assert [each.tolist() for each in learned(60).predict(asked)] == [each.tolist() for each in other.predict(asked)]
 
 
+def test_observations_taken_in_together_count_when_their_group_is_full() -> None:
+    asked, often, seldom, whole = genomes(10, seed=2), Surrogate(every=8), Surrogate(every=8), Surrogate(every=8)
+    for number, genome in enumerate(genomes(45, seed=0)):
+        for model in (often, seldom, *([whole] if number < 40 else [])):
+            model.add(genome, speed(genome))
+        often.predict(asked)
+    expected = [each.tolist() for each in whole.predict(asked)]
+    assert [each.tolist() for each in often.predict(asked)] == expected
+    assert [each.tolist() for each in seldom.predict(asked)] == expected
+    assert [each.tolist() for each in learned(45).predict(asked)] != expected
+
+
 def test_it_cannot_predict_from_nothing() -> None:
     with pytest.raises(ValueError, match="expected an observation before the first prediction"):
         Surrogate().predict([{"tile": 1}])
