@@ -17,10 +17,13 @@ from pathlib import Path
 from typing import Any, Generic, Literal
 
 from qdkernel.backends.base import ATTEMPTS, Identify, Result, Task, WorkerKilled
+from qdkernel.backends.parsl_managers import Answer, Managers, answered
 from qdkernel.errors import QdkernelError
 
 _HEARTBEAT_S = 2  # how often a node checks its workers
 _LOST_S = 30  # without a heartbeat a node counts as lost
+_LAST_TASK_S = 60  # chosen: many times what a kernel takes; a node gets no more tasks so long before its walltime ends
+_REFUSALS = 3  # so many jobs in a row that fail, while there is no other, end the run
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ class ParslCluster:
         try:
             say("waiting for the first node of each kind")
             for label in self._requests:
-                asked = python_app(_call, data_flow_kernel=self._kernel, executors=[label])(identify)
+                asked = python_app(answered, data_flow_kernel=self._kernel, executors=[label])(identify)
                 self._labels[_answer(asked).machine_class].append(label)
         except BaseException:
             self.close()
@@ -119,17 +122,16 @@ class ParslPool(Generic[Task, Result]):
     def __init__(self, kernel: Any, labels: Sequence[str], workers: int, work: Callable[[Task], Result]) -> None:
         from parsl import python_app
 
-        self._executors = [kernel.executors[label] for label in labels]
+        self._managers = Managers([kernel.executors[label] for label in labels])
         self._workers = workers
-        self._excluded: dict[str, int] = {}  # workers by host
         self._work = work
-        self._app = python_app(_call, data_flow_kernel=kernel, executors=list(labels))
+        self._app = python_app(answered, data_flow_kernel=kernel, executors=list(labels))
         self._closed = False
 
     @property
     def capacity(self) -> int:
         """A task under way and one that waits here for each worker; 0 when no worker is left."""
-        return max(0, 2 * (self._workers - sum(self._excluded.values())))
+        return max(0, 2 * (self._workers - self._managers.held_workers))
 
     def submit(self, task: Task) -> Future[Result]:
         """Starts a task as soon as a worker is free; see ``Pool.submit``."""
@@ -138,17 +140,8 @@ class ParslPool(Generic[Task, Result]):
         return result
 
     def exclude(self, host: str) -> None:
-        """Holds the manager of the only node there is: it takes no more tasks.
-
-        Parsl 2026.10 does not report the host of a manager, so one of several nodes cannot be told from the others and
-        keeps its place: what an unfit node sends back runs elsewhere, and a slow one is only reported.
-        """
-        managers = [(executor, each) for executor in self._executors for each in executor.connected_managers()]
-        active = [(executor, each) for executor, each in managers if each["active"]]
-        if len(active) == 1:
-            executor, manager = active[0]
-            executor._hold_manager(manager["manager"])  # as Parsl's own scaling does; there is no other way
-            self._excluded[host] = manager["worker_count"]
+        """Gives the workers of a host no more tasks; those under way are finished, and its job keeps the node."""
+        self._managers.exclude(host)
 
     def close(self) -> None:
         """Abandons what is under way."""
@@ -157,12 +150,16 @@ class ParslPool(Generic[Task, Result]):
     def _try(self, task: Task, result: Future[Result], attempts: int) -> None:
         self._app(self._work, task).add_done_callback(lambda done: self._settle(task, result, attempts, done))
 
-    def _settle(self, task: Task, result: Future[Result], attempts: int, done: Future[Result]) -> None:
+    def _settle(self, task: Task, result: Future[Result], attempts: int, done: Future[Answer]) -> None:
         from parsl.executors.high_throughput.errors import ManagerLost, WorkerLost
 
         error = done.exception()
         if error is None:
-            result.set_result(done.result())
+            answer = done.result()
+            try:
+                self._managers.meet(answer.manager, answer.host)
+            finally:
+                result.set_result(answer.value)
         elif not isinstance(error, (ManagerLost, WorkerLost)):
             result.set_exception(_translated(error))
         elif attempts > 1 and not self._closed:
@@ -171,16 +168,11 @@ class ParslPool(Generic[Task, Result]):
             result.set_exception(WorkerKilled(str(error)))
 
 
-def _call(function: Callable[..., Any], *arguments: Any) -> Any:  # Any: whatever the function takes and returns
-    """Calls a function; Parsl reads its function's signature, which built-in functions lack."""
-    return function(*arguments)
-
-
-def _answer(asked: Future[Any]) -> Any:
+def _answer(asked: Future[Answer]) -> Any:  # Any: whatever was asked
     error = asked.exception()
     if error is not None:
         raise _translated(error)
-    return asked.result()
+    return asked.result().value
 
 
 def _translated(error: BaseException) -> BaseException:
@@ -202,6 +194,8 @@ def _executor(label: str, request: NodeRequest, folder: Path, secrets: Sequence[
         provider=_provider(request, secrets),
         address="127.0.0.1" if local else None,
         max_workers_per_node=request.workers,
+        block_error_handler=_end_without_jobs,
+        drain_period=None if local else _drain_s(request.walltime),
         cores_per_worker=1e-3,  # max_workers_per_node decides alone
         prefetch_capacity=0,
         heartbeat_period=_HEARTBEAT_S,
@@ -210,6 +204,30 @@ def _executor(label: str, request: NodeRequest, folder: Path, secrets: Sequence[
         worker_logdir_root=str(folder),
         working_dir=str(folder),
     )
+
+
+def _drain_s(walltime: str) -> int:
+    """Seconds after which a node gets no more tasks and ends its job, so that another can be submitted."""
+    hours, minutes, seconds = map(int, walltime.split(":"))
+    whole_s = 3600 * hours + 60 * minutes + seconds
+    return max(whole_s - _LAST_TASK_S, whole_s // 2)
+
+
+def _end_without_jobs(executor: Any, status: Mapping[str, Any]) -> None:  # Any: of Parsl
+    """Fails all tasks when every job has failed, or the last ones have and none is left, e.g. of a spent account.
+
+    Parsl's own handlers ask for ever for a job after one that had worked, or give up the jobs that still run.
+    """
+    from parsl.jobs.states import JobState
+
+    jobs = [status[block] for block in sorted(status, key=int)]
+    failed = [job.state in (JobState.FAILED, JobState.MISSING) for job in jobs]
+    none_works = len(jobs) >= executor.provider.init_blocks and all(failed)
+    none_follows = all(job.terminal for job in jobs) and failed[-_REFUSALS:] == [True] * _REFUSALS
+    if jobs and (none_works or none_follows):
+        last = jobs[-1]
+        text = "\n".join(filter(None, (last.message, last.stderr_summary))) or "its job ended without a message"
+        executor.set_bad_state_and_fail_all(RuntimeError(text))
 
 
 def _interchange() -> list[str]:
