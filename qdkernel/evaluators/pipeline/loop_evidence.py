@@ -59,7 +59,7 @@ def loop_evidence(
     lines, remarks = _located(context, builder, folder, shared_object, hot)
     if lines:
         found["hot loop lines"] = f"lines {lines[0]} to {lines[-1]}" if len(lines) > 1 else f"line {lines[0]}"
-    if split := sampled_time(context, made, shared_object.thread_local_bytes, disassembly, hot):
+    if split := sampled_time(context, made, disassembly, hot):
         found["time split"] = split
     if bound := _bound(context, folder, hot):
         found |= _bound_in_words(context, builder, hot, bound, cell)

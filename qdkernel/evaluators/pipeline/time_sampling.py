@@ -1,9 +1,9 @@
 """Where a kernel spends its time: calls during which a timer in the child notes where its first thread is.
 
 The kernel itself is called, not its counting copy, so the shares are those of the code that is timed. Each scored size
-gives the same number of samples, as far as there is time. Limits: the first
-thread only; at most a few hundred samples, so a share of 10 % is one of 7 to 13 %; and on a busy host the samples count
-the time that other processes' use of caches and memory costs.
+gives the same number of samples, as far as there is time. Limits: the first thread only; at most a few hundred samples,
+so a share of 10 % is one of 7 to 13 %; and on a busy host the samples count what other processes' use of caches and
+memory costs.
 """
 
 from __future__ import annotations
@@ -27,22 +27,19 @@ _MOST_S = 0.6  # and the last call of each size; 400 samples of calls without a 
 _CALLS = 32  # on the same arrays: where C is updated in place it stays far from overflow
 
 
-def sampled_time(
-    context: EvaluationContext, shared_object: Path, thread_local_bytes: int, disassembly: Disassembly, hot: MachineLoop
-) -> str:
+def sampled_time(context: EvaluationContext, shared_object: Path, disassembly: Disassembly, hot: MachineLoop) -> str:
     """The time split in words; empty where too few samples were had.
 
     Args:
         context: of this process.
         shared_object: the kernel, verified before.
-        thread_local_bytes: that it has.
         disassembly: its code.
         hot: its hot loop.
 
     Raises:
         Stop: it fails while it is called.
     """
-    places = _sampled(context, shared_object, thread_local_bytes)
+    places = _sampled(context, shared_object)
     if len(places) < _LEAST:
         return ""
     found = time_split(disassembly, hot, places)
@@ -51,14 +48,14 @@ def sampled_time(
     return f"of its time: {shown} ({len(places)} samples of the first thread)"
 
 
-def _sampled(context: EvaluationContext, shared_object: Path, thread_local_bytes: int) -> list[int]:
+def _sampled(context: EvaluationContext, shared_object: Path) -> list[int]:
     """Addresses in the object; those of libraries are beyond it."""
     buffers, threads = context.timer.single_calls, context.timer.spec.threads
     samples = MemoryFile("samples", _BYTES)
     words = samples.bytes[:_BYTES].view(np.uint64)
     try:
         memory = buffers.layout, buffers.inputs, buffers.outputs("challenger")
-        child = context.start(shared_object, *memory, threads, thread_local_bytes=thread_local_bytes, samples=samples)
+        child = context.start(shared_object, *memory, threads, samples=samples)
         with child, outcomes(lambda _: ", while its time was sampled"):
             begun_s, parts = time.monotonic(), len(buffers.sizes)
             for number, scored in enumerate(buffers.sizes, 1):  # each size gives its part of the samples

@@ -40,7 +40,7 @@ def facts(made: Path) -> tuple[Disassembly, MachineLoop]:
 def shares(context: EvaluationContext, source: str, folder: Path) -> dict[str, int]:
     """Percent by the name of the part, of a kernel that is called."""
     made = context.compile(source, folder)
-    tries = (sampled_time(context, made, 0, *facts(made)) for _ in range(5))
+    tries = (sampled_time(context, made, *facts(made)) for _ in range(5))
     text = next(filter(None, tries))  # a busy host gives too few samples
     assert re.fullmatch(r"of its time: ([a-z ]+ \d+%(, )?)+ \(\d+ samples of the first thread\)", text), text
     return {name.strip(): int(share) for name, share in re.findall(r"([a-z ]+) (\d+)%", text)}
