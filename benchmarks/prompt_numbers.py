@@ -82,15 +82,15 @@ def searched(run: Path, settings: Sequence[str]) -> Path:
 
 
 def stated_in(run: Path, most: int) -> Iterator[Stated]:
-    """The statements of a run's prompts on the first so many kernels."""
-    seen: set[str] = set()
+    """The statements of a run's prompts on the first so many kernels, each once."""
+    seen: dict[Stated, None] = {}
     with RunFolder.open(run) as folder:
         for conversation in folder.conversations.all():
             for found in PARENT.finditer("\n".join(each.content for each in conversation.assignment.messages)):
-                kernel = Kernel(found["source"])
-                if len(seen | {kernel.id}) <= most:
-                    seen.add(kernel.id)
-                    yield Stated(kernel, float(found["gflops"]), float(found["ratio"]))
+                stated = Stated(Kernel(found["source"]), float(found["gflops"]), float(found["ratio"]))
+                if len(kernels_of([*seen, stated])) <= most:
+                    seen[stated] = None
+    yield from seen
 
 
 def kernels_of(stated: Sequence[Stated]) -> list[Kernel]:
