@@ -4,8 +4,8 @@ Question 1: how long does Dask or Parsl take to hand a kernel to a worker and to
 Method: one worker, one task at a time, of the size of real ones; the worker answers with a recorded evaluation.
 
 Question 2: how much more do two workers with a core each compile and verify than one?
-Method: the same kernels through one worker and through two, of a Dask cluster of this machine and of the local backend,
-no timing; repeated, and the medians compared. The local workers show what this machine can give without an engine.
+Method: the same kernels through a Dask cluster of two workers of this machine, one kernel under way and two, no timing;
+repeated, and the medians compared. Workers of the local backend show what this machine can give without an engine.
 
 Question 3: from how many workers on does the search's own process limit the run?
 Method: the real loop, operators, archive and run.db; each evaluation is made up from a hash of its source and comes
@@ -102,31 +102,30 @@ def workers(_: Path | None) -> None:
 
 
 def _rates(engine: str, sources: list[str]) -> list[float]:
-    """Kernels a second with one worker and with two; the medians of repetitions that take turns."""
+    """Kernels a second with one of two workers busy and with both; the medians of repetitions that take turns."""
     took: dict[int, list[float]] = {1: [], 2: []}
-    with ExitStack() as stack:
-        folders = {count: stack.enter_context(tempfile.TemporaryDirectory()) for count in took}
-        backends = {count: _workers(engine, count, stack) for count in took}
-        for count, backend in backends.items():  # contexts are made outside the measurement
-            _all(backend, [(folders[count], source) for source in sources[:4]])
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        backend, tasks = _two_workers(engine, stack), [(folder, source) for source in sources]
+        _all(backend, tasks[:4], 2)  # contexts are made outside the measurement
         for _ in range(REPEATS):
-            for count, backend in backends.items():
-                took[count].append(_all(backend, [(folders[count], source) for source in sources]))
+            for count, seconds in took.items():
+                seconds.append(_all(backend, tasks, count))
     return [len(sources) / statistics.median(seconds) for seconds in took.values()]
 
 
-def _workers(engine: str, count: int, stack: ExitStack) -> Backend[Any, Any]:  # Any: tasks of any kind
+def _two_workers(engine: str, stack: ExitStack) -> Backend[Any, Any]:  # Any: tasks of any kind
     if engine == "local":
-        return stack.enter_context(closing(make_backend("local", verified, count)))
-    cluster = stack.enter_context(closing(DaskCluster(identify, print, None, count)))
+        return stack.enter_context(closing(make_backend("local", verified, 2)))
+    cluster = stack.enter_context(closing(DaskCluster(identify, print, None, 2)))
     return PooledBackend(cluster.pool("all", verified))
 
 
-def _all(backend: Backend[Any, Any], tasks: list[Any]) -> float:  # Any: tasks of any kind
-    begin = time.perf_counter()
-    for number, task in enumerate(tasks):
-        backend.submit(number, task)
-    while backend.pending:
+def _all(backend: Backend[Any, Any], tasks: list[Any], at_once: int) -> float:  # Any: tasks of any kind
+    """Seconds for all tasks, so many of them under way."""
+    begin, waiting = time.perf_counter(), list(enumerate(tasks))
+    while waiting or backend.pending:
+        while waiting and backend.pending < at_once:
+            backend.submit(*waiting.pop(0))
         assert all(done.result for done in backend.completed())
     return time.perf_counter() - begin
 
