@@ -284,8 +284,13 @@ def _local_cluster(workers: int, secrets: Sequence[str]) -> Any:  # Any: no type
     import dask
     from distributed import LocalCluster
 
+    settings = {
+        "distributed.scheduler.allowed-failures": 0,
+        "distributed.logging.distributed": "error",
+        "distributed.worker.profile.enabled": False,  # it samples every 10 ms, also beside a benchmark
+    }
     # Dask's own limit of memory would kill supervisors of kernels, which have limits of their own.
-    with dask.config.set({"distributed.scheduler.allowed-failures": 0, "distributed.logging.distributed": "error"}):
+    with dask.config.set(settings):
         return LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
