@@ -47,6 +47,13 @@ def test_budgets_show_what_is_used_and_left(tmp_path: Path) -> None:
     assert view.budgets[1].left == "used up"
 
 
+@pytest.mark.parametrize(("limit", "told"), [("1.0e+308", [("minutes", "")]), (".inf", []), ("1" + 400 * "0", [])])
+def test_a_budget_beyond_all_times_has_no_time_left(limit: str, told: list[tuple[str, str]], tmp_path: Path) -> None:
+    with RunFolder.create(tmp_path, "dgemm", f"budget:\n  minutes: {limit}\n", RECORD) as folder:
+        add_elite(folder, A, 50.0)
+        assert [(b.name, b.left) for b in viewed(folder.path).budgets] == told
+
+
 def test_empty_unreachable_retracted_and_filled_cells_are_told_apart(tmp_path: Path) -> None:
     machine = copy.deepcopy(MACHINE)
     machine["machine"]["simd_widths"] = [128, 256]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import math
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -152,9 +154,9 @@ def _budgets(run: RunData) -> tuple[Budget, ...]:
     found = []
     for name, amount in used.items():
         limit = limits.get(name) if isinstance(limits, dict) else None
-        if isinstance(limit, int | float) and limit > 0:
-            left_s = (limit - amount) / amount * run.elapsed_s if amount > 0 else None
-            left = "used up" if amount >= limit else "" if left_s is None else f"about {duration(left_s)} left"
+        if isinstance(limit, int | float) and 0 < limit <= sys.float_info.max:
+            left_s = (limit - amount) / amount * run.elapsed_s if amount > 0 else math.inf
+            left = "used up" if amount >= limit else f"about {duration(left_s)} left" if math.isfinite(left_s) else ""
             found.append(Budget(name, amount, float(limit), left))
     return tuple(found)
 
