@@ -34,6 +34,8 @@ _FORBIDDEN = frozenset({
     "rdpkru", "xbegin", "xabort", "xend", "hlt", "in", "out", "insb", "insw", "insd", "outsb", "outsw", "outsd",
     "lcall", "ljmp", "retf", "retfq", "cli", "sti", "rdmsr", "wrmsr", "monitorx", "mwaitx", "umonitor", "umwait",
     "tpause", "swapgs", "clzero", "serialize", "rdseed", "rdrand",
+    # Both kernels of a round read the same inputs: the first could slow the second by dropping them from the caches.
+    "clflush", "clflushopt", "clwb", "cldemote",
 })  # fmt: skip
 _MEMORY = re.compile(r"\bptr (?:[c-gs]s:)?\[")
 _STACK = re.compile(r"\bptr \[r[sb]p\b")
