@@ -1,6 +1,7 @@
 """Timing: buffers, paired blocks, machine peaks, the baseline."""
 
 from qdkernel.evaluators.measurement.baseline import Baseline, BaselineChoice, kernel_environment, prepare_baseline
+from qdkernel.evaluators.measurement.blocks import Busy, CpuPlacement, probe, timed_call
 from qdkernel.evaluators.measurement.buffers import (
     ScoredSize,
     TimedCase,
@@ -13,14 +14,7 @@ from qdkernel.evaluators.measurement.buffers import (
 from qdkernel.evaluators.measurement.calibration import calibrate, time_baseline
 from qdkernel.evaluators.measurement.core_facts import CoreFacts, load_or_measure_core
 from qdkernel.evaluators.measurement.generators import new_generator
-from qdkernel.evaluators.measurement.paired import (
-    Busy,
-    CpuPlacement,
-    PairedSamples,
-    probe,
-    time_pairs,
-    timed_call,
-)
+from qdkernel.evaluators.measurement.paired import PairedSamples, time_pairs
 from qdkernel.evaluators.measurement.peaks import MachinePeaks, Peak, Triad, load_or_measure_peaks, renew_peaks
 from qdkernel.evaluators.measurement.quiet import QuietCores
 from qdkernel.evaluators.measurement.unannounced import check_unannounced

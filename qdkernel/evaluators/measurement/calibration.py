@@ -6,8 +6,8 @@ import time
 
 import numpy as np
 
+from qdkernel.evaluators.measurement.blocks import Block, CpuPlacement, time_block
 from qdkernel.evaluators.measurement.buffers import ScoredSize, TimedCase, TimingBuffers
-from qdkernel.evaluators.measurement.paired import Block, CpuPlacement, time_block
 
 _BUDGETS = 8  # of a measurement, by default 1 s: cores that were idle run faster at first
 _MOST_S = 5.0  # on a busy host

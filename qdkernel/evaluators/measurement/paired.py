@@ -14,64 +14,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from qdkernel.core import Array, median_ratio
-from qdkernel.evaluators.measurement.buffers import ScoredSize, TimedCase, TimedProcess, TimingBuffers, TimingRule
+from qdkernel.evaluators.measurement.blocks import Block, CpuPlacement, time_block
+from qdkernel.evaluators.measurement.buffers import ScoredSize, TimedCase, TimingBuffers, TimingRule
+from qdkernel.evaluators.measurement.confirmation import confirm
 from qdkernel.evaluators.measurement.quiet import QuietCores
-from qdkernel.evaluators.sandbox import PrecomputationDetected
-from qdkernel.machine import EnergyMeter
 
-_CONFIRMATIONS = 12  # blocks at most; nearly always the first or second is fast enough
-_CONFIRMED = 1.3  # how much longer than in the rounds such a block may take; the speed of shared hosts varies so much
-_WAKING_NS = 150e3  # QD_THAW_NS of native/supervisor.c: largest error of the time of such a block
-_TEAM_WAKING_NS = 600e3  # of a team in a short block: its threads wake up one after another, 50 to 300 us each
-_SHORT_NS = 500e3  # blocks of the smallest sizes, in which waking up takes as long as the calls
 _DECISIVE_ROUNDS = 2  # in both orders, as every two rounds are ABBA
 _PATIENCE = 4  # budgets after which a ratio that is still uncertain is accepted
 _WAITS = 6  # for quiet cores in one measurement; what disturbs it still is something else
-_DELAYED_NS, _DELAYED = 200e3, 0.02  # the parent itself delays a team by 50 to 100 us; another process by 1 ms or more
-
-
-class Busy(Exception):
-    """The host keeps the cores busy; the kernel's speed cannot be measured."""
-
-
-@dataclass(frozen=True)
-class CpuPlacement:
-    """Where the parent waits while a child runs.
-
-    Attributes:
-        cpu: the processor.
-        spin: whether the parent may spin there.
-        timeout_s: deadline of a block, seconds.
-        team: whether the child has more than one thread.
-        energy: the host's energy counters; ``None`` where it has none.
-    """
-
-    cpu: int
-    spin: bool
-    timeout_s: float
-    team: bool = False
-    energy: EnergyMeter | None = None
-
-
-@dataclass(frozen=True)
-class Block:
-    """A timed block.
-
-    Attributes:
-        ns: nanoseconds per call.
-        calls: number of calls.
-        delayed_ns: how long the child's threads waited for a processor in the block, altogether.
-        joules: energy of a call; ``None`` where the host does not report it.
-    """
-
-    ns: float
-    calls: int = 1
-    delayed_ns: float = 0.0
-    joules: float | None = None
-
-    def disturbed(self, usual_ns: float = 0.0) -> bool:
-        """Whether threads waited longer than ``usual_ns``, as they do in this kernel's blocks on quiet cores."""
-        return self.delayed_ns > usual_ns + _DELAYED_NS + _DELAYED * self.ns * self.calls
 
 
 @dataclass(frozen=True)
@@ -97,69 +47,6 @@ class PairedSamples:
     def ratios(self) -> list[float]:
         """Reference time over kernel time, round by round."""
         return [min(r, self.slowest_ns) / k for k, r in zip(self.kernel_ns, self.reference_ns, strict=True)]
-
-
-def probe(
-    buffers: TimingBuffers,
-    scored: ScoredSize,
-    process: TimedProcess,
-    placement: CpuPlacement,
-    most_s: float | None = None,
-) -> Block:
-    """One checked call by itself, with late inputs: a first estimate, and for long calls a sample.
-
-    ``most_s`` is the call's own deadline; by default that of a block.
-
-    Raises:
-        WrongResult: its result is wrong.
-        ChildFailed: it died or was late.
-    """
-    return time_with_late_inputs(buffers, scored, TimedCase(process, 0, 1), placement, most_s)
-
-
-def timed_call(
-    buffers: TimingBuffers, index: int, process: TimedProcess, placement: CpuPlacement, what: str = "a timed call"
-) -> float:
-    """Nanoseconds of one checked call whose inputs are in place; ``what`` names it in messages.
-
-    Raises:
-        WrongResult: its result is wrong.
-        ChildFailed: it died or was late.
-    """
-    case = buffers.layout.calls[index].case
-    with process.attributing_failures({name: int(case[name]) for name in buffers.problem.size_names}):
-        elapsed = process.child.run(index, 1, placement.timeout_s, cpu=placement.cpu, spin=placement.spin, freeze=True)
-        process.child.stop()
-    buffers.check(range(index, index + 1), process.name, what)
-    return float(elapsed)
-
-
-def time_with_late_inputs(
-    buffers: TimingBuffers,
-    scored: ScoredSize,
-    timed_case: TimedCase,
-    placement: CpuPlacement,
-    calls_s: float | None = None,
-) -> Block:
-    """A checked block whose inputs are written while the child is stopped; ``calls_s``: see ``Child.run_on``.
-
-    Raises:
-        WrongResult: a result is wrong.
-        ChildFailed: it died or was late.
-    """
-    process, calls = timed_case.process, range(scored.first, scored.first + timed_case.timed)
-    with process.attributing_failures(scored.size):
-        elapsed = process.child.run_on(
-            lambda: buffers.refresh(calls, [process.name]),
-            calls.start,
-            len(calls),
-            placement.timeout_s,
-            calls_s=calls_s,
-            cpu=placement.cpu,
-            spin=placement.spin,
-        )
-    buffers.check(calls, process.name)
-    return Block(elapsed / len(calls), len(calls), process.child.delayed_ns)
 
 
 def time_pairs(
@@ -202,15 +89,19 @@ def time_pairs(
             samples = _samples(rounds, counts)
         tired = elapsed_s > _PATIENCE * rule.budget_s and len(rounds) >= rule.rounds_max
         if _enough(samples, rule, elapsed_s, rng) or tired:
-            for process, ns, known_ns in (
-                (challenger.process, samples.kernel_ns, late_ns),
-                (reference.process, samples.reference_ns, math.inf),
-            ):
-                claimed_ns = float(np.median(ns))
-                if not process.trusted and known_ns > _CONFIRMED * claimed_ns:
-                    late = scored.timed_case(process, claimed_ns, rule)
-                    _confirm(buffers, scored, late, claimed_ns, placement, waiting)
-            return replace(samples, quiet=samples.quiet and not tired)
+            slower = [
+                1.0 if each.trusted else confirm(buffers, scored, each, ns, rule, placement, waiting.again, known_ns)
+                for each, ns, known_ns in (
+                    (challenger.process, samples.kernel_ns, late_ns),
+                    (reference.process, samples.reference_ns, math.inf),
+                )
+            ]
+            return replace(
+                samples,
+                kernel_ns=tuple(ns * slower[0] for ns in samples.kernel_ns),
+                reference_ns=tuple(ns * slower[1] for ns in samples.reference_ns),
+                quiet=samples.quiet and not tired,
+            )
 
 
 def _round(
@@ -301,63 +192,6 @@ def _of_busy_host(rounds: Sequence[tuple[Block, Block]], undelayed: Array, quiet
 def _mean_joules(rounds: Sequence[tuple[Block, Block]]) -> float | None:
     known = [kernel.joules for kernel, _ in rounds if kernel.joules is not None]
     return sum(known) / len(known) if known else None
-
-
-def time_block(scored: ScoredSize, timed_case: TimedCase, placement: CpuPlacement) -> Block:
-    """One block; the child is stopped before and after.
-
-    Only a trusted kernel is warmed up by calls: in an untimed call a kernel could compute the timed ones ahead, as
-    their inputs are in place. The runner wakes a kernel's threads instead.
-    """
-    child, first = timed_case.process.child, scored.first + timed_case.warm
-    with timed_case.process.attributing_failures(scored.size):
-        if timed_case.warm and timed_case.process.trusted:
-            child.run(scored.first, timed_case.warm, placement.timeout_s, cpu=placement.cpu, spin=placement.spin)
-        before = placement.energy.read() if placement.energy else ()
-        elapsed = child.run(
-            first, timed_case.timed, placement.timeout_s, cpu=placement.cpu, spin=placement.spin, freeze=True
-        )
-        joules = placement.energy.joules(before, placement.energy.read()) if placement.energy else None
-        child.stop()
-    per_call = None if joules is None else joules / timed_case.timed
-    return Block(elapsed / timed_case.timed, timed_case.timed, child.delayed_ns, per_call)
-
-
-def _confirm(
-    buffers: TimingBuffers,
-    scored: ScoredSize,
-    timed_case: TimedCase,
-    claimed_ns: float,
-    placement: CpuPlacement,
-    waiting: _Waiting,
-) -> None:
-    """Confirms that a kernel is as fast when its inputs are written while it is stopped.
-
-    In the rounds the inputs are in place before the child is ready, and waking up, which is not timed, takes
-    milliseconds where the parent has no core of its own. A kernel that has taken over the runner could compute the
-    block in that time. A block in which threads waited for their core is no evidence of that.
-
-    Raises:
-        PrecomputationDetected: it is always less than half as fast.
-        Busy: it is always clearly slower.
-    """
-    fastest_ns, undisturbed_ns = math.inf, math.inf
-    short = claimed_ns * timed_case.timed < _SHORT_NS
-    waking_ns = (_TEAM_WAKING_NS if placement.team and short else _WAKING_NS) / timed_case.timed
-    for _ in range(_CONFIRMATIONS):
-        block = time_with_late_inputs(buffers, scored, timed_case, placement)
-        fastest_ns = min(fastest_ns, block.ns)
-        if fastest_ns <= _CONFIRMED * claimed_ns + waking_ns:
-            return
-        if block.disturbed():
-            waiting.again()
-        else:
-            undisturbed_ns = min(undisturbed_ns, block.ns)
-    slower = f"{fastest_ns / claimed_ns:.1f} times slower when its inputs come while it is stopped"
-    if 2 * claimed_ns + waking_ns < fastest_ns and not math.isinf(undisturbed_ns):
-        with timed_case.process.attributing_failures(scored.size):
-            raise PrecomputationDetected(f"computes before the clock runs: it is {slower}", 0)
-    raise Busy(f"a kernel was {slower}")
 
 
 def _enough(samples: PairedSamples, rule: TimingRule, elapsed_s: float, rng: np.random.Generator) -> bool:

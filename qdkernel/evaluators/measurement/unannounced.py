@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from qdkernel.evaluators.measurement.blocks import CpuPlacement, timed_call
 from qdkernel.evaluators.measurement.buffers import TimedProcess, TimingBuffers
-from qdkernel.evaluators.measurement.paired import CpuPlacement, timed_call
 
 
 def check_unannounced(

@@ -170,7 +170,7 @@ int64_t qd_freeze(struct qd_control *control, int pid, uint32_t block, uint32_t 
 
 /* Second: lets it go on and run its block. The clock starts when it is awake, but never later than this after it was
  * let go on: a kernel that has seized the runner could compute meanwhile. */
-enum { QD_THAW_NS = 150000 };
+enum { QD_THAW_NS = 50000 };
 
 int64_t qd_thaw(struct qd_control *control, int pid, uint32_t block, int64_t timeout_ns, int cpu, int spin,
                 int64_t *delayed_ns)

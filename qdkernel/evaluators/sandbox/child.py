@@ -192,7 +192,7 @@ class Child:
     ) -> int:
         """Like ``run``, on inputs that come while the child, ready for them, is stopped.
 
-        Nothing can be computed before the clock runs, which starts when the child is awake again, at most 150 us after
+        Nothing can be computed before the clock runs, which starts when the child is awake again, at most 50 us after
         it was let go on. A wake-up takes 30 to 100 us or, where the parent shares its core, milliseconds; so this is
         for checking times rather than for measuring them.
 

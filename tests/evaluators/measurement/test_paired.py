@@ -134,9 +134,32 @@ def in_rounds(kernel_ns: float, *afterwards_ns: float) -> Iterator[float]:
 
 def test_a_speed_is_confirmed_on_inputs_that_come_while_the_kernel_is_stopped() -> None:
     steady = itertools.repeat(1e6)
-    samples, diary = race_of(in_rounds(5e5, 7e6, 5.5e5), steady, PATIENT, 1e6, trusted=False)
+    samples, diary = race_of(in_rounds(5e5, 7e6, 5.5e5, *[5e5] * 6), steady, PATIENT, 1e6, trusted=False)
     assert samples.kernel_ns == (5e5,) * PATIENT.rounds_min
-    assert diary[-6:] == ["A stands ready", "inputs", "A"] * 2
+    assert diary[-21:] == ["A stands ready", "inputs", "A"] * 2 + ["A stands ready", "inputs", "A", "inputs", "A"] * 3
+
+
+@pytest.mark.parametrize(("late_ns", "counted_ns"), [(5.05e5, 5e5), (5.61e5, 5.5e5)], ids=["noise", "clearly slower"])
+def test_what_late_blocks_take_longer_than_others_is_added(late_ns: float, counted_ns: float) -> None:
+    pairs = itertools.cycle([late_ns, 5e5])
+    times_ns = itertools.chain(in_rounds(5e5, 5e5), pairs)  # the first block after the rounds confirms roughly
+    samples, _ = race_of(times_ns, itertools.repeat(1e6), PATIENT, 1e6, trusted=False)
+    assert samples.kernel_ns == pytest.approx((counted_ns,) * PATIENT.rounds_min)
+
+
+def test_late_blocks_are_compared_with_others_of_the_same_moment() -> None:
+    drifting = (5.7e5 for _ in itertools.count())
+    times_ns = itertools.chain(in_rounds(5e5, 5e5), drifting)
+    samples, _ = race_of(times_ns, itertools.repeat(1e6), PATIENT, 1e6, trusted=False)
+    assert samples.kernel_ns == (5e5,) * PATIENT.rounds_min
+
+
+def test_who_is_slower_in_every_late_block_than_in_the_one_after_it_computed_ahead() -> None:
+    times_ns = itertools.chain(in_rounds(5e5, 5e5), itertools.cycle([6e5, 5e5]))
+    with pytest.raises(
+        PrecomputationDetected, match=r"computes before the clock runs: it is 1\.20 times slower when its inputs come"
+    ):
+        race_of(times_ns, itertools.repeat(1e6), PATIENT, 1e6, trusted=False)
 
 
 def test_who_is_slow_on_inputs_that_come_while_it_is_stopped_computed_ahead() -> None:
