@@ -83,6 +83,7 @@ def timed_call(
     """
     case = buffers.layout.calls[index].case
     with process.attributing_failures({name: int(case[name]) for name in buffers.problem.size_names}):
+        process.child.go_on()
         elapsed = process.child.run(index, 1, placement.timeout_s, cpu=placement.cpu, spin=placement.spin, freeze=True)
         process.child.stop()
     buffers.check(range(index, index + 1), process.name, what)
@@ -104,6 +105,7 @@ def time_with_late_inputs(
     """
     process, calls = timed_case.process, range(scored.first, scored.first + timed_case.timed)
     with process.attributing_failures(scored.size):
+        process.child.go_on()
         elapsed = process.child.run_on(
             lambda: buffers.refresh(calls, [process.name]),
             calls.start,
@@ -125,6 +127,7 @@ def time_block(scored: ScoredSize, timed_case: TimedCase, placement: CpuPlacemen
     """
     child, first = timed_case.process.child, scored.first + timed_case.warm
     with timed_case.process.attributing_failures(scored.size):
+        child.go_on()
         if timed_case.warm and timed_case.process.trusted:
             child.run(scored.first, timed_case.warm, placement.timeout_s, cpu=placement.cpu, spin=placement.spin)
         before = placement.energy.read() if placement.energy else ()

@@ -98,13 +98,9 @@ static int64_t run_delay_ns(int pid)
 /* The deadline of getting ready is that of the block and QD_READY_NS: on a busy host waking up may take as long. */
 enum { QD_READY_NS = 1000000000 };
 
-/* Lets a stopped child go on, when this thread stands where it waits: if it came later, a thread of the child that spins
- * there would keep it from running for milliseconds. */
-static int arm(struct qd_control *control, int pid, uint32_t block, uint32_t first, uint32_t count, int64_t timeout_ns,
-               int spin)
+static int arm(struct qd_control *control, int pid, uint32_t block, uint32_t first, uint32_t count, int64_t timeout_ns)
 {
-    const int64_t spin_ns = spin ? 300000 : 0; /* a wake-up takes 10-100 us */
-    kill(-pid, SIGCONT);
+    const int64_t spin_ns = 300000; /* a wake-up takes 10-100 us */
     control->first = first;
     control->count = count;
     __atomic_store_n(&control->command, block, __ATOMIC_RELEASE);
@@ -144,7 +140,7 @@ int64_t qd_block(struct qd_control *control, int pid, uint32_t block, uint32_t f
 {
     const cpu_set_t before = stand_on(cpu);
     __atomic_store_n(&control->thawed, block, __ATOMIC_RELEASE);
-    int64_t elapsed = arm(control, pid, block, first, count, timeout_ns, spin);
+    int64_t elapsed = arm(control, pid, block, first, count, timeout_ns);
     if (elapsed == 0) {
         *delayed_ns = freeze ? run_delay_ns(pid) : 0;
         elapsed = go(control, pid, block, now_ns(), timeout_ns, spin, freeze, delayed_ns);
@@ -156,10 +152,10 @@ int64_t qd_block(struct qd_control *control, int pid, uint32_t block, uint32_t f
 /* The same in two halves, for inputs that come in between. First: has the child stand ready, and stops it: 0 or a
  * negative code. */
 int64_t qd_freeze(struct qd_control *control, int pid, uint32_t block, uint32_t first, uint32_t count,
-                  int64_t timeout_ns, int cpu, int spin)
+                  int64_t timeout_ns, int cpu)
 {
     const cpu_set_t before = stand_on(cpu);
-    int failed = arm(control, pid, block, first, count, timeout_ns, spin);
+    int failed = arm(control, pid, block, first, count, timeout_ns);
     if (!failed) {
         kill(-pid, SIGSTOP);
         failed = await_stop(pid);

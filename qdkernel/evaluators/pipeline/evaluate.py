@@ -232,6 +232,7 @@ def _verify_pass(
     suite = context.suite
     suite.reset()
     with outcomes(partial(_where, suite, threads)):
+        child.go_on()
         child.run(0, len(suite.layout.calls), context.spec.run.run_s, freeze=True)
     verdict = suite.judge()
     before = builder.verification or VerificationResult(0.0, context.problem.error_limit, context.spec.accuracy, 0)

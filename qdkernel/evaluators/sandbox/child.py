@@ -153,8 +153,6 @@ class Child:
     ) -> int:
         """Runs calls ``first .. first + count - 1``; the time from go to done in nanoseconds by this process's clock.
 
-        A child that was stopped goes on.
-
         Args:
             first: index of the first call in the layout.
             count: number of calls; 0 measures the handshake.
@@ -171,7 +169,6 @@ class Child:
             ContainmentError: a layer that should contain it could not be put in force.
         """
         block, pid, wait_ns = self._next_block(first, count), self._process.pid, int(timeout_s * 1e9)
-        self._account.resume()
         code = self._native.block(self._control, pid, block, first, count, wait_ns, cpu, spin, freeze)
         self._check(code, timeout_s)
         if freeze:
@@ -210,8 +207,7 @@ class Child:
             ChildFailed: see ``run``.
         """
         block, pid, wait_ns = self._next_block(first, count), self._process.pid, int(timeout_s * 1e9)
-        self._account.resume()
-        self._check(self._native.freeze(self._control, pid, block, first, count, wait_ns, cpu, spin), timeout_s)
+        self._check(self._native.freeze(self._control, pid, block, first, count, wait_ns, cpu), timeout_s)
         self._account.pause()
         inputs()
         self._account.resume()
@@ -257,11 +253,16 @@ class Child:
         return bool(self._read_control()["float_control"])
 
     def stop(self) -> None:
-        """Stops every thread of the child until its next block, so that it takes nothing from the kernel timed next."""
+        """Stops every thread of the child, so that it takes nothing from the kernel that is timed next."""
         self._signal(signal.SIGSTOP)
         with contextlib.suppress(ChildProcessError):
             os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
         self._account.pause()
+
+    def go_on(self) -> None:
+        """Undoes ``stop``."""
+        self._account.resume()
+        self._signal(signal.SIGCONT)
 
     def close(self) -> None:
         """Kills the child, whatever its state, and reaps it."""

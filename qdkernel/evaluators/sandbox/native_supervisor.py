@@ -10,7 +10,7 @@ from qdkernel.evaluators.sandbox.memory import MemoryFile
 
 DECLARATIONS = """
 int64_t qd_block(void *, int, uint32_t, uint32_t, uint32_t, int64_t, int, int, int, int64_t *);
-int64_t qd_freeze(void *, int, uint32_t, uint32_t, uint32_t, int64_t, int, int);
+int64_t qd_freeze(void *, int, uint32_t, uint32_t, uint32_t, int64_t, int);
 int64_t qd_thaw(void *, int, uint32_t, int64_t, int, int, int64_t *);
 """
 """What the supervisor's module declares; ``native/supervisor.c`` documents the functions."""

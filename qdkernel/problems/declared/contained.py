@@ -111,6 +111,7 @@ class _Arena:
         self._head = layout.view(self.inputs, head)
         self._given = layout.view(self.inputs, given).view(np.uint8)
         self._results = layout.view(self.outputs, results).view(np.uint8)
+        self._started = False
 
     def holds(self, input_bytes: int, output_bytes: int) -> bool:
         return input_bytes <= self._given.size and output_bytes <= self._results.size
@@ -119,6 +120,9 @@ class _Arena:
         self._head[:] = head.ravel()
         for at, array in inputs.items():
             self._given[head[at, 0] : head[at, 0] + array.nbytes].view(array.dtype)[:] = array.ravel()
+        if self._started:
+            self.child.go_on()
+        self._started = True
         self.child.run(0, 1, _CALL_S)
         self.child.stop()  # it takes no processor time while kernels are timed
         for at, array in outputs.items():

@@ -53,6 +53,9 @@ class ScriptedChild:
         inputs()
         return self.run()
 
+    def go_on(self) -> None:
+        pass
+
     def stop(self) -> None:
         pass
 
