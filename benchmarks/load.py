@@ -45,7 +45,7 @@ def mixed(folder: Path, kernels: int) -> None:
     process = subprocess.Popen(load.command(config, run), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     peak = load.watch(process)
     print(f"{kernels} kernels in {time.monotonic() - begin:.0f} s, exit code {process.returncode}")
-    summarize(run, kinds, before)
+    summarize(run, kinds, before, [process.pid])
     for name, samples in (("memory, MiB", peak.memory_mb), ("open files", peak.files), ("processes", peak.children)):
         tenth = max(1, len(samples) // 10)
         first, last = np.median(samples[tenth : 2 * tenth]), np.median(samples[-tenth:])
@@ -56,16 +56,16 @@ def killed(folder: Path, kills: int) -> None:
     """A run that is killed and resumed."""
     before, kinds = load.present(), load.write_kernels(folder, 12 * kills)
     config, run = load.write_config(folder, kinds), folder / "run"
-    sessions = load.kill_at_random(config, run, kills, random.Random())
-    print(f"{kills} kills, {sessions} sessions, {len(kinds)} kernels")
-    summarize(run, kinds, before, forgiven=kills)
+    mains = load.kill_at_random(config, run, kills, random.Random())
+    print(f"{kills} kills, {len(mains)} sessions, {len(kinds)} kernels")
+    summarize(run, kinds, before, mains, forgiven=kills)
 
 
-def summarize(run: Path, kinds: dict[str, str], before: set[str], forgiven: int = 0) -> None:
+def summarize(run: Path, kinds: dict[str, str], before: set[str], mains: list[int], forgiven: int = 0) -> None:
     """Outcomes, and what does not add up."""
     with RunFolder.open(run) as folder:
         print("outcomes:", dict(Counter(record.evaluation.outcome.value for record in folder.evaluations.records())))
-    problems = [*load.complaints(run, kinds, forgiven), *load.leftovers(before)]
+    problems = [*load.complaints(run, kinds, forgiven), *load.leftovers(before, mains)]
     print("everything adds up, nothing is left" if not problems else "\n".join(problems[:20]))
 
 

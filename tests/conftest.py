@@ -5,15 +5,18 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import fcntl
+import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from qdkernel.errors import ConfigError
 from qdkernel.evaluators.measurement import TimingRule
 from qdkernel.evaluators.pipeline import (
     CompileSpec,
@@ -24,7 +27,7 @@ from qdkernel.evaluators.pipeline import (
     TimingSpec,
 )
 from qdkernel.evaluators.toolchain import Toolchain, cache_dir, find_toolchain
-from qdkernel.machine import flags_of, this_machine
+from qdkernel.machine import LEVELS, fingerprint, flags_of, this_machine
 from qdkernel.machine.cpu import parse_cpuinfo
 from qdkernel.machine.isa import features_of
 from qdkernel.problems import find_problem
@@ -78,8 +81,36 @@ def compiled_with(spec: EvaluationSpec, **changes: Any) -> EvaluationSpec:  # An
     return dataclasses.replace(spec, compile=dataclasses.replace(spec.compile, **changes))
 
 
-if worker := os.environ.get("PYTEST_XDIST_WORKER"):  # tests look for contained children by the cache they come from
-    os.environ["QDKERNEL_CACHE"] = str(cache_dir() / worker)
+def _own_cache(worker: str) -> None:
+    """Gives a process of the suite a cache of its own, but for what is measured of the machine.
+
+    Tests look for contained children by the cache that these come from.
+    """
+    shared, version = cache_dir(), find_toolchain("gcc", FLAGS).version
+    own = shared / worker
+    for isa in (HOST.isa, *(LEVELS if HOST.isa is None else ())):
+        with contextlib.suppress(ConfigError):  # a level that the CPU lacks
+            facts = fingerprint(this_machine(isa), version)
+            for folder in (shared / facts, own):
+                folder.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                (own / facts).symlink_to(shared / facts)
+    os.environ["QDKERNEL_CACHE"] = str(own)
+
+
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    _own_cache(worker)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Has pytest-xdist keep the order below."""
+    config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Modules with many slow tests go first, so that the processes of the suite end at about the same time."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -113,13 +144,13 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subproces
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent
-    run, printed = folder / "small_run", folder / "small_run.txt"
+    run, printed = folder / "small_run", folder / "small_run.json"
     with (folder / "small_run.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not printed.exists():
             done = evolve("gemm.yaml", run, "budget.minutes=null", "budget.evaluations=14", "timing.held_out=1")
-            printed.write_text(done.stdout)
-    return run, subprocess.CompletedProcess([], 0, printed.read_text(), "")
+            printed.write_text(json.dumps([done.stdout, done.stderr]))
+    return run, subprocess.CompletedProcess([], 0, *json.loads(printed.read_text()))
 
 
 @pytest.fixture

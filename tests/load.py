@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -111,13 +111,14 @@ def watch(process: subprocess.Popen[bytes], every_s: float = 1.0) -> Peak:
     return peak
 
 
-def kill_at_random(config: Path, run: Path, kills: int, rng: random.Random) -> int:
-    """Kills main process, workers or contained children at random moments, resuming after each; returns sessions.
+def kill_at_random(config: Path, run: Path, kills: int, rng: random.Random) -> list[int]:
+    """Kills main process, workers or contained children at random moments, resuming after each; returns their pids.
 
     A session whose compiler or seed was killed may refuse to go on; the last one is resumed until it has, thrice at
     most.
     """
-    sessions, process = 1, start(config, run)
+    process = start(config, run)
+    mains = [process.pid]
     for _ in range(kills):
         time.sleep(rng.uniform(0.5, 3.0))
         victim = choose_victim(process, rng)
@@ -125,13 +126,15 @@ def kill_at_random(config: Path, run: Path, kills: int, rng: random.Random) -> i
             victim.kill()
         if process.poll() is not None or (victim is not None and victim.pid == process.pid):
             process.wait()
-            sessions, process = sessions + 1, start(config, run)
+            process = start(config, run)
+            mains.append(process.pid)
     for _ in range(3):
         if process.wait() == 0:
             break
-        sessions, process = sessions + 1, start(config, run)
+        process = start(config, run)
+        mains.append(process.pid)
     process.wait()
-    return sessions
+    return mains
 
 
 def start(config: Path, run: Path) -> subprocess.Popen[bytes]:
@@ -172,11 +175,11 @@ def complaints(run: Path, kinds: dict[str, str], forgiven: int = 0) -> list[str]
     return found
 
 
-def leftovers(before: set[str]) -> list[str]:
-    """Children and scratch folders of runs that outlived them; ``before``: what was there already."""
+def leftovers(before: set[str], mains: Collection[int]) -> list[str]:
+    """What outlived runs with these main processes, and was not there ``before``."""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
-        found = sorted(present() - before)
+        found = sorted(present(mains) - before)
         if not found:
             return []
         time.sleep(0.1)
@@ -189,18 +192,9 @@ def kernel_processes() -> list[psutil.Process]:
     return [p for p in runners if any(str(cache_dir()) in part for part in p.info["cmdline"] or ())]
 
 
-def present() -> set[str]:
-    """Contained children of this process's cache, scratch folders of ended runs and shared memory that are there now.
-
-    Other runs may go on at the same time.
-    """
+def present(mains: Collection[int] = ()) -> set[str]:
+    """Contained children of this process's cache, shared memory, and scratch folders of these main processes."""
     children = {f"process {process.pid}" for process in kernel_processes()}
-    scratch = [path for path in Path(tempfile.gettempdir()).glob("qdkernel-*-*") if not _is_in_use(path)]
+    scratch = [path for pid in mains for path in Path(tempfile.gettempdir()).glob(f"qdkernel-{pid}-*")]
     paths = [*scratch, *Path("/dev/shm").glob("*qdkernel*")]
     return children | {str(path) for path in paths if path.is_dir() and path.stat().st_uid == os.getuid()}
-
-
-def _is_in_use(scratch: Path) -> bool:
-    """Whether the process in the folder's name still runs; folders named otherwise are no run's."""
-    owner = scratch.name.split("-")[1]
-    return not owner.isdigit() or psutil.pid_exists(int(owner))
