@@ -148,7 +148,9 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subproces
     with (folder / "small_run.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not printed.exists():
-            done = evolve("gemm.yaml", run, "budget.minutes=null", "budget.evaluations=14", "timing.held_out=1")
+            done = evolve(
+                "gemm.yaml", run, "budget.minutes=null", "budget.evaluations=14", "timing.held_out=1", "pictures=true"
+            )
             printed.write_text(json.dumps([done.stdout, done.stderr]))
     return run, subprocess.CompletedProcess([], 0, *json.loads(printed.read_text()))
 

@@ -17,6 +17,7 @@ QUICK = (
     "timing.rounds_max=3",
     "timing.disturbed=1000",
     "timing.held_out=0",
+    "pictures=false",
 )
 
 

@@ -330,6 +330,9 @@ class Config(Section):
     workers: Count = Field(
         default="all", description="Kernels compiled and verified at once; all for every usable core. Timing is alone."
     )
+    pictures: bool = Field(
+        default=True, description="Whether a run ends with its pictures; qdkernel plot draws them whenever you like."
+    )
     evaluators: EvaluatorsConfig = Field(
         default=EvaluatorsConfig(), description="On which machines kernels are evaluated."
     )

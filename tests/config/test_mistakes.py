@@ -13,8 +13,8 @@ from qdkernel.errors import ConfigError
 from tests.config.loading import LEAST, complaints
 
 KNOWN = (
-    "accuracy, baseline, budget, compiler, evaluators, limits, llm, machine, models, mutators, problem, races, search, "
-    "seed, seeds, selection, sizes, stage_order, stages, threads, timing, workers"
+    "accuracy, baseline, budget, compiler, evaluators, limits, llm, machine, models, mutators, pictures, problem, "
+    "races, search, seed, seeds, selection, sizes, stage_order, stages, threads, timing, workers"
 )
 
 

@@ -78,9 +78,9 @@ def test_a_resumed_search_goes_on_where_it_stopped(tmp_path: Path) -> None:
 def test_screened_searches_come_near_the_best_sooner_than_those_that_evaluate_every_draw(tmp_path: Path) -> None:
     def evaluations_to_95_per_cent(screened: int, seed: int) -> int:
         with new_run(tmp_path / f"{screened}-{seed}") as folder:
-            records = searched(folder, 150, seed=seed, selection={"screened": screened})
+            records = searched(folder, 100, seed=seed, selection={"screened": screened})
         goal = 0.95 * recorded_space().recording.best
-        return next((n for n, each in enumerate(records, 1) if (each.evaluation.objective or 0.0) >= goal), 151)
+        return next((n for n, each in enumerate(records, 1) if (each.evaluation.objective or 0.0) >= goal), 101)
 
     needed = {screened: sorted(evaluations_to_95_per_cent(screened, seed) for seed in range(3)) for screened in (1, 32)}
     assert needed[32][1] < needed[1][1]

@@ -28,11 +28,11 @@ def test_a_failing_endpoint_backs_off_and_the_run_goes_on_without_it(tmp_path: P
     run = tmp_path / "run"
     answers = [FAILURES[name] for name in SICK] * 40
     with ModelServer(in_turn(*answers)) as server:
-        settings = (EVALUATIONS, "budget.evaluations=40", "llm.rest_after=1", "llm.rest_s=30")
+        settings = (EVALUATIONS, "budget.evaluations=20", "llm.rest_after=1", "llm.rest_s=30")
         mutators = "mutators=[{name: schedule}, {name: rewrite}]"
         done = evolve(run, model(server.base_url, parallel=8), *settings, mutators)
         assert len(server.requests) < len(answers)
-    assert len(records(run)) == 40
+    assert len(records(run)) == 20
     assert "model scripted backs off for 30 s after 1 failure in a row" in done.stderr
     assert "the run continues without it" in done.stderr
 

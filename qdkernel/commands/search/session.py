@@ -117,11 +117,10 @@ def _run_all(searches: Sequence[Search], stop: Callable[[], None]) -> list[StopR
 
 
 def _summarize(environment: RunEnvironment, folder: RunFolder, reason: StopReason) -> None:
-    from qdkernel.plots import plot_run
     from qdkernel.reports import print_view, show_run
 
     written = write_elites(folder)
-    pictures = plot_run(folder)
+    pictures = _drawn(folder) if environment.config.pictures else ()
     print_view(show_run(folder))
     for path in environment.config.seeds:
         if path.is_dir():
@@ -131,6 +130,12 @@ def _summarize(environment: RunEnvironment, folder: RunFolder, reason: StopReaso
     for picture in pictures:
         print(f"picture  {picture}")
     print(f"again    qdkernel show {folder.path}; qdkernel bench {folder.path}")
+
+
+def _drawn(folder: RunFolder) -> Sequence[Path]:
+    from qdkernel.plots import plot_run
+
+    return plot_run(folder)
 
 
 def _show_carried(there: Path, folder: RunFolder) -> None:

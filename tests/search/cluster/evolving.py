@@ -13,7 +13,14 @@ from pathlib import Path
 from qdkernel.runs import RunFolder, runs_in
 from tests.paths import CONFIGS
 
-_QUICK = ("budget.minutes=null", "sizes=[64]", "threads=1", "timing.remeasure=false", "timing.held_out=0")
+_QUICK = (
+    "budget.minutes=null",
+    "sizes=[64]",
+    "threads=1",
+    "timing.remeasure=false",
+    "timing.held_out=0",
+    "pictures=false",
+)
 
 
 def settings(path: Path, *more: str) -> list[str]:
