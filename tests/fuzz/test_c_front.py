@@ -70,11 +70,6 @@ def check(report: Report, cases: int, objects: Path, folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_damaged_sources_and_objects_end_in_a_verdict(objects: Path, tmp_path: Path) -> None:
-    check(run_campaign(1500, SEED, objects), 1500, objects, tmp_path)
-
-
-@pytest.mark.slow
 def test_many_damaged_sources_and_objects_end_in_a_verdict(objects: Path, tmp_path: Path) -> None:
     check(run_campaign(3_000, SEED, objects), 3_000, objects, tmp_path)
 

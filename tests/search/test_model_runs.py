@@ -30,7 +30,7 @@ from tests.search.test_loop import wait_until_none
 def test_a_model_and_the_built_in_operators_breed_together(tmp_path: Path) -> None:
     run = tmp_path / "run"
     with ModelServer(lambda body, number: reply(kernel(number % 15 + 2), f"idea {number}")) as server:
-        settings = (EVALUATIONS, "budget.evaluations=24", "mutators=[{name: schedule}, {name: rewrite}]")
+        settings = (EVALUATIONS, "budget.evaluations=16", "mutators=[{name: schedule}, {name: rewrite}]")
         done = evolve(run, model(server.base_url, api_key_env="THE_KEY"), *settings, THE_KEY=KEY)
     assert {r.proposal.operator for r in records(run)} >= {"seed", "schedule", "rewrite"}
     assert any(r.proposal.idea.startswith("idea ") and r.evaluation.outcome is Outcome.OK for r in by_model(run))
@@ -189,7 +189,7 @@ def test_replies_for_a_wider_machine_do_not_compile_and_the_run_goes_on(tmp_path
     run = tmp_path / "run"
     seeds = parents_of_transcripts(tmp_path)
     with ModelServer(transcripts()) as server:
-        settings = (EVALUATIONS, "budget.evaluations=20", "mutators=[{name: rewrite}, {name: schedule}]")
+        settings = (EVALUATIONS, "budget.evaluations=14", "mutators=[{name: rewrite}, {name: schedule}]")
         evolve(run, model(server.base_url), f"seeds=[{seeds}]", *settings, "llm.repairs=0", "machine={isa: sse2}")
         systems = [request.body["messages"][0]["content"] for request in server.requests]
     outcomes = {r.evaluation.outcome for r in by_model(run)}
