@@ -71,7 +71,7 @@ def check(report: Report, cases: int, objects: Path, folder: Path) -> None:
 
 @pytest.mark.slow
 def test_many_damaged_sources_and_objects_end_in_a_verdict(objects: Path, tmp_path: Path) -> None:
-    check(run_campaign(3_000, SEED, objects), 3_000, objects, tmp_path)
+    check(run_campaign(2_000, SEED, objects), 2_000, objects, tmp_path)
 
 
 def test_a_case_is_known_by_seed_and_number(objects: Path) -> None:

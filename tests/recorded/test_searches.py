@@ -31,7 +31,7 @@ def kernels(records: list[Record]) -> list[str]:
 @pytest.mark.slow
 def test_a_search_proposes_recorded_kernels_only_and_each_has_its_recorded_objective(tmp_path: Path) -> None:
     with new_run(tmp_path) as folder:
-        seed, *records = searched(folder, 60)
+        seed, *records = searched(folder, 30)
     assert (seed.evaluation.outcome, seed.evaluation.detail) == (Outcome.LOST, "this kernel was not recorded")
     for record in records:
         known = recorded_space().kernels[record.proposal.kernel.id]
@@ -60,7 +60,7 @@ def test_the_same_seed_proposes_the_same_kernels_and_another_seed_others(tmp_pat
     logs = []
     for number, seed in enumerate((3, 3, 4)):
         with new_run(tmp_path / str(number)) as folder:
-            logs.append(kernels(searched(folder, 40, seed=seed)))
+            logs.append(kernels(searched(folder, 20, seed=seed)))
     assert logs[0] == logs[1] != logs[2]
 
 

@@ -120,7 +120,7 @@ def test_a_model_whose_replies_are_useless_is_reported_backs_off_and_is_listed_b
     refusal = Answer(refusal="I \x1b[31mcannot[/red]")
     script = in_turn(REPLIES["prose"], REPLIES["prose"], refusal, FAILURES["full-context"])
     with ModelServer(script) as server:
-        settings = (EVALUATIONS, "budget.evaluations=20", "llm.rest_after=3", "llm.rest_s=60")
+        settings = (EVALUATIONS, "budget.evaluations=10", "llm.rest_after=3", "llm.rest_s=60")
         mutators = "mutators=[{name: schedule}, {name: rewrite, weight: 20}]"
         done = evolve(run, model(server.base_url, parallel=1), *settings, *ONLY_REWRITE[1:], mutators)
     told = [line for line in done.stderr.splitlines() if "model scripted" in line]

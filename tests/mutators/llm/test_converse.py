@@ -350,7 +350,7 @@ def test_mangled_replies_give_a_kernel_a_plan_or_a_reason(
 
 @pytest.mark.slow
 @given(mangled)
-@settings(unhurried, max_examples=4_000)
+@settings(unhurried, max_examples=2_000)
 def test_thousands_of_mangled_replies_give_a_kernel_a_plan_or_a_reason(
     case: tuple[int, list[tuple[Mangle, int, int, str]], str],
 ) -> None:
