@@ -23,7 +23,7 @@ from qdkernel.search.parking import Parking
 from qdkernel.search.source import PendingProposal, Source
 
 _IDLE_S = 0.05  # between looks for a proposal while a worker is free; more often would disturb a benchmark
-_TOGETHER = 8  # proposals that are committed together, at most: workers wait for them, a few milliseconds each
+_TOGETHER = 1  # proposals drawn before they are committed; with more a replay could differ
 _UNLIMITED_COST = 1e-6  # of an evaluation where neither their number nor time is limited: little, and the same for all
 
 Show = Callable[[RunStatus], None]
