@@ -109,15 +109,17 @@ class Evolution:
 
     def _take_in(self, finished: Sequence[Done[Evaluation]], backend: Evaluations) -> None:
         """Places results, but for kernels to be evaluated again: at once, or when the host is quieter."""
+        placed = []
         for done in finished:
             pending = self._under_way[done.number]
             evaluation = done.result or _lost(pending.proposal.kernel.id)
             if self._parking.park(done.number, pending.proposal, evaluation):
                 self._source.parked(pending.proposal, evaluation)
             elif each := self._place(done.number, evaluation):
-                self._commit([each])  # before the next is placed, as a replay does it
+                placed.append(each)
             else:
                 backend.submit(done.number, self._task(pending))
+        self._commit(placed)
         self._show(self.status)
 
     def _submit_parked(self, backend: Evaluations) -> None:
