@@ -23,7 +23,6 @@ from qdkernel.search.parking import Parking
 from qdkernel.search.source import PendingProposal, Source
 
 _IDLE_S = 0.05  # between looks for a proposal while a worker is free; more often would disturb a benchmark
-_TOGETHER = 1  # proposals drawn before they are committed; with more a replay could differ
 _UNLIMITED_COST = 1e-6  # of an evaluation where neither their number nor time is limited: little, and the same for all
 
 Show = Callable[[RunStatus], None]
@@ -142,38 +141,34 @@ class Evolution:
     def _fill(self, backend: Evaluations) -> StopReason | None:
         """Submits proposals until the workers are busy; the reason when there are no more."""
         self._submit_parked(backend)
-        drawn: list[PendingProposal] = []
-        while backend.pending + len(drawn) < backend.capacity:
-            reason = self._spent(backend.pending + len(drawn) + len(self._parking))
+        while backend.pending < backend.capacity:
+            reason = self._spent(backend.pending + len(self._parking))
             pending = None
             if reason is None:
                 with self._computing():
                     pending = self._source.next()
             if pending is None:
-                self._submit(drawn, backend)
                 if reason is None and (backend.pending or self._source.waiting):
                     return None
                 return reason or self._spent(0) or self._source.ending  # asking may have shown what is spent
-            drawn.append(pending)
-            if len(drawn) == _TOGETHER or self._fold.judged(pending.proposal.kernel.id):
-                self._submit(drawn, backend)
-                drawn = []
-        self._submit(drawn, backend)
+            self._submit(pending, backend)
         return None
 
-    def _submit(self, drawn: Sequence[PendingProposal], backend: Evaluations) -> None:
-        """Commits proposals before they are evaluated, so that a kill loses none; one that was judged is placed."""
-        new = [pending.proposal for pending in drawn if pending.number is None]
-        numbers = iter(self._folder.evaluations.add_proposals(new))
-        for pending in drawn:
-            number = next(numbers) if pending.number is None else pending.number
-            self._under_way[number] = pending
-            if self._fold.judged(kernel := pending.proposal.kernel.id):
-                placed = self._place(number, _same_again(kernel))
-                assert placed is not None  # nothing contests a duplicate
-                self._commit([placed])
-            else:
-                backend.submit(number, self._task(pending))
+    def _submit(self, pending: PendingProposal, backend: Evaluations) -> None:
+        """Commits a proposal before it is evaluated, so that a kill loses none; one that was judged is placed.
+
+        The next one is drawn after that: a replay numbers a model's proposals as it draws them.
+        """
+        number = pending.number
+        if number is None:
+            number = self._folder.evaluations.add_proposal(pending.proposal)
+        self._under_way[number] = pending
+        if self._fold.judged(kernel := pending.proposal.kernel.id):
+            placed = self._place(number, _same_again(kernel))
+            assert placed is not None  # nothing contests a duplicate
+            self._commit([placed])
+        else:
+            backend.submit(number, self._task(pending))
 
     def _task(self, pending: PendingProposal) -> EvaluationTask:
         proposal = pending.proposal
