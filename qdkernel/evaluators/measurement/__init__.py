@@ -1,7 +1,7 @@
 """Timing: buffers, paired blocks, machine peaks, the baseline."""
 
 from qdkernel.evaluators.measurement.baseline import Baseline, BaselineChoice, kernel_environment, prepare_baseline
-from qdkernel.evaluators.measurement.blocks import Busy, CpuPlacement, probe, timed_call
+from qdkernel.evaluators.measurement.blocks import Busy, CpuPlacement, checked_call, probe
 from qdkernel.evaluators.measurement.buffers import (
     ScoredSize,
     TimedCase,
@@ -39,6 +39,7 @@ __all__ = [
     "WrongResult",
     "calibrate",
     "check_unannounced",
+    "checked_call",
     "kernel_environment",
     "load_or_measure_core",
     "load_or_measure_peaks",
@@ -49,6 +50,5 @@ __all__ = [
     "respelled_case",
     "time_baseline",
     "time_pairs",
-    "timed_call",
     "write_call",
 ]

@@ -72,10 +72,10 @@ def probe(
     return time_with_late_inputs(buffers, scored, TimedCase(process, 0, 1), placement, most_s)
 
 
-def timed_call(
+def checked_call(
     buffers: TimingBuffers, index: int, process: TimedProcess, placement: CpuPlacement, what: str = "a timed call"
-) -> float:
-    """Nanoseconds of one checked call whose inputs are in place; ``what`` names it in messages.
+) -> None:
+    """Makes one call, as it would be timed, whose inputs are in place, and checks it; ``what`` names it in messages.
 
     Raises:
         WrongResult: its result is wrong.
@@ -84,10 +84,9 @@ def timed_call(
     case = buffers.layout.calls[index].case
     with process.attributing_failures({name: int(case[name]) for name in buffers.problem.size_names}):
         process.child.go_on()
-        elapsed = process.child.run(index, 1, placement.timeout_s, cpu=placement.cpu, spin=placement.spin, freeze=True)
+        process.child.run(index, 1, placement.timeout_s, cpu=placement.cpu, spin=placement.spin, freeze=True)
         process.child.stop()
     buffers.check(range(index, index + 1), process.name, what)
-    return float(elapsed)
 
 
 def time_with_late_inputs(

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from qdkernel.evaluators.measurement.blocks import CpuPlacement, timed_call
+from qdkernel.evaluators.measurement.blocks import CpuPlacement, checked_call
 from qdkernel.evaluators.measurement.buffers import TimedProcess, TimingBuffers
 
 
@@ -36,12 +36,12 @@ def check_unannounced(
     chosen = [*(buffers.near if 0 in kinds else ()), *([buffers.respelled[drawn]] if 1 in kinds else ())]
     for index in rng.permutation(chosen):
         buffers.refresh(range(index, index + 1), [process.name])
-        timed_call(buffers, int(index), process, placement, "a call beside the scored ones")
+        checked_call(buffers, int(index), process, placement, "a call beside the scored ones")
     if 2 not in kinds:
         return len(chosen)
     scored = buffers.sizes[at]
     arrays = buffers.refresh_one(scored.first, process.name)
-    timed_call(buffers, scored.first, process, placement)
+    checked_call(buffers, scored.first, process, placement)
     buffers.change_in_place(scored.first, process.name, arrays)
-    timed_call(buffers, scored.first, process, placement, "a call after elements of its inputs changed in place")
+    checked_call(buffers, scored.first, process, placement, "a call after elements of its inputs changed in place")
     return len(chosen) + 2

@@ -12,7 +12,7 @@ import numpy as np
 from qdkernel.core import AXES, Array, Behaviour, Cell, Outcome, Threading, cell_name
 from qdkernel.evaluators.behaviour import Observed, RuntimeFacts, describe_run, read_counts
 from qdkernel.evaluators.binary import Disassembly, SharedObject, disassemble, read_shared_object
-from qdkernel.evaluators.measurement import CpuPlacement, TimedProcess, timed_call
+from qdkernel.evaluators.measurement import CpuPlacement, TimedProcess, checked_call
 from qdkernel.evaluators.pipeline.builder import EvaluationBuilder, Stop, outcomes
 from qdkernel.evaluators.pipeline.context import EvaluationContext
 from qdkernel.evaluators.pipeline.loop_evidence import loop_evidence
@@ -144,7 +144,7 @@ def _run(context: EvaluationContext, compiled: Compiled, path: Path, counters: i
             awake_before_s, cpu_before_s = child.awake_s, child.cpu_s
             for scored in buffers.sizes:
                 buffers.refresh(scored.calls, [process.name])
-                timed_call(buffers, scored.first, process, placement)
+                checked_call(buffers, scored.first, process, placement)
             awake_s, cpu_s = child.awake_s - awake_before_s, child.cpu_s - cpu_before_s
         rows = trace.bytes[FACTS_BYTES : FACTS_BYTES + 8 * TRACE_ROWS * counters].view(np.uint64)
         names = [field.name for field in dataclasses.fields(RuntimeFacts)]
