@@ -7,42 +7,15 @@ the functions of ``FUNCTIONS``. A name stands for a number or for an array.
 from __future__ import annotations
 
 import ast
-import math
 import operator
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 
 from qdkernel.errors import ConfigError, unknown
+from qdkernel.problems.declared.operators import ARITHMETIC, COMPARISONS, UNARY, Value
 
-Value = Any  # Any: a number, or an array of numbers or truth values
-
-_LARGEST_POWER_BITS = 256  # by thought: no count comes near, and larger integers take long to make
-
-_BINARY: dict[type[ast.operator], Callable[[Value, Value], Value]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-    ast.BitAnd: operator.and_,
-    ast.BitOr: operator.or_,
-}
-_COMPARISONS: dict[type[ast.cmpop], Callable[[Value, Value], Value]] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-}
-_UNARY: dict[type[ast.unaryop], Callable[[Value], Value]] = {
-    ast.USub: operator.neg,
-    ast.UAdd: operator.pos,
-    ast.Not: operator.not_,
-}
+_BINARY = {**ARITHMETIC, ast.BitAnd: operator.and_, ast.BitOr: operator.or_}
 
 
 def _symmetric(values: Value) -> Value:
@@ -102,15 +75,15 @@ class Formula:
                 return set()
             case ast.Name(id=name):
                 return {name}
-            case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY or isinstance(op, ast.Pow):
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
                 return self._check(left) | self._check(right)
-            case ast.UnaryOp(op=op, operand=operand) if type(op) in _UNARY:
+            case ast.UnaryOp(op=op, operand=operand) if type(op) in UNARY:
                 return self._check(operand)
             case ast.BoolOp(values=parts):
                 return set().union(*map(self._check, parts))
             case ast.IfExp(test=test, body=body, orelse=other):
                 return self._check(test) | self._check(body) | self._check(other)
-            case ast.Compare(left=left, ops=ops, comparators=others) if all(type(op) in _COMPARISONS for op in ops):
+            case ast.Compare(left=left, ops=ops, comparators=others) if all(type(op) in COMPARISONS for op in ops):
                 return set().union(*map(self._check, (left, *others)))
             case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
                 if name not in FUNCTIONS:
@@ -128,10 +101,9 @@ class Formula:
                     raise unknown(f"name in the formula of {self.what}", name, values)
                 return values[name]
             case ast.BinOp(left=left, op=op, right=right):
-                apply = _power if isinstance(op, ast.Pow) else _BINARY[type(op)]
-                return apply(self._value(left, values), self._value(right, values))
+                return _BINARY[type(op)](self._value(left, values), self._value(right, values))
             case ast.UnaryOp(op=op, operand=operand):
-                return _UNARY[type(op)](self._value(operand, values))
+                return UNARY[type(op)](self._value(operand, values))
             case ast.BoolOp(op=op, values=parts):
                 found = (bool(self._value(part, values)) for part in parts)
                 return all(found) if isinstance(op, ast.And) else any(found)
@@ -139,15 +111,8 @@ class Formula:
                 return self._value(body if self._value(test, values) else other, values)
             case ast.Compare(left=left, ops=ops, comparators=others):
                 sides = [self._value(side, values) for side in (left, *others)]
-                pairs = [_COMPARISONS[type(op)](*pair) for op, *pair in zip(ops, sides, sides[1:], strict=False)]
+                pairs = [COMPARISONS[type(op)](*pair) for op, *pair in zip(ops, sides, sides[1:], strict=False)]
                 return pairs[0] if len(pairs) == 1 else np.logical_and.reduce(pairs)
             case ast.Call(func=ast.Name(id=name), args=arguments):
                 return FUNCTIONS[name](*(self._value(argument, values) for argument in arguments))
         raise AssertionError(ast.dump(node))  # _check refused it
-
-
-def _power(base: Value, exponent: Value) -> Value:
-    large = isinstance(base, int) and isinstance(exponent, int) and base not in (-1, 0, 1)
-    if large and abs(exponent) * math.log2(abs(base)) > _LARGEST_POWER_BITS:
-        raise OverflowError(f"{base} ** {exponent} is too large")
-    return base**exponent

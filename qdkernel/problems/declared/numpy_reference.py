@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import builtins
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,34 +18,11 @@ import numpy as np
 from qdkernel.core import Arrays, Case, Expected, Scalar, Signature, check_prototype
 from qdkernel.core.problem import Kind
 from qdkernel.errors import ConfigError, QdkernelError, unknown
+from qdkernel.problems.declared.operators import ARITHMETIC, COMPARISONS, UNARY, Value
 from qdkernel.problems.declared.reference import WIDE, expected_of
 from qdkernel.problems.declared.tracked_array import FUNCTIONS, TrackedArray, exact, values_of
 
-Value = Any  # Any: numbers, truth values, arrays, tracked arrays, tuples and slices of these
-
-_BINARY: dict[type[ast.operator], Callable[[Value, Value], Value]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-    ast.Pow: operator.pow,
-    ast.MatMult: operator.matmul,
-}
-_UNARY: dict[type[ast.unaryop], Callable[[Value], Value]] = {
-    ast.USub: operator.neg,
-    ast.UAdd: operator.pos,
-    ast.Not: operator.not_,
-}
-_COMPARISONS: dict[type[ast.cmpop], Callable[[Value, Value], Value]] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-}
+_BINARY = {**ARITHMETIC, ast.MatMult: operator.matmul}
 _BUILTINS = ("range", "len", "min", "max", "abs")
 _OF_NUMBERS = ("sqrt", "exp", "log", "tanh", "sin", "cos")  # take an integer as an exact number
 _METHODS = ("sum", "max", "min", "reshape", "copy", "dot", "transpose", "cumsum")
@@ -224,15 +201,15 @@ class _Run:
                 return getattr(self._value(array), name)
             case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
                 return _BINARY[type(op)](self._value(left), self._value(right))
-            case ast.UnaryOp(op=op, operand=operand) if type(op) in _UNARY:
-                return _UNARY[type(op)](self._value(operand))
+            case ast.UnaryOp(op=op, operand=operand) if type(op) in UNARY:
+                return UNARY[type(op)](self._value(operand))
             case ast.BoolOp(op=op, values=parts):
                 found = (self._truth(part) for part in parts)
                 return all(found) if isinstance(op, ast.And) else any(found)
             case ast.IfExp(test=test, body=body, orelse=other):
                 return self._value(body if self._truth(test) else other)
-            case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _COMPARISONS:
-                return _COMPARISONS[type(op)](values_of(self._value(left)), values_of(self._value(right)))
+            case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in COMPARISONS:
+                return COMPARISONS[type(op)](values_of(self._value(left)), values_of(self._value(right)))
             case ast.Call(func=function, args=arguments, keywords=keywords):
                 return self._called(function, arguments, keywords)
         raise _unsupported(self._file, node)

@@ -80,6 +80,7 @@ def test_values_and_magnitudes_are_those_of_the_same_function_in_c(python: str, 
         (" return A", r"f\.py: expected a result of shape \(5,\) for y, got \(5, 5\); correct the return"),
         (" return x, y", r"expected as many results as arrays are written \(1\), got 2"),
         (" y[9] = 0", r"f\.py:5: the reference fails: index 9 is out of bounds"),
+        (" return x * 9 ** 9 ** 9", r"f\.py:5: the reference fails: 9 \*\* 387420489 is too large"),
         (" y[0] = 0", r"expected a return with the arrays that are written, it has none"),
     ],
 )  # fmt: skip
