@@ -1,4 +1,4 @@
-/* Where a kernel's first thread is, looked at four times in a millisecond while it is called (pipeline/time_sampling.py).
+/* Where a kernel's first thread is, looked at four times in a millisecond while it is called (pipeline/observation/time_sampling.py).
  *
  * A timer of wall time needs no call of the kernel's and no permission in the run: it is set before the filters, and
  * its handler only writes into this memory. A kernel could write there as well; the parent makes a sentence of it. */

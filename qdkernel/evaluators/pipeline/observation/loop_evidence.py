@@ -10,7 +10,7 @@ from qdkernel.evaluators.behaviour import MachineLoop, Observed, executed_hot_lo
 from qdkernel.evaluators.binary import Disassembly, SharedObject, read_shared_object, source_lines
 from qdkernel.evaluators.pipeline.builder import EvaluationBuilder
 from qdkernel.evaluators.pipeline.context import EvaluationContext
-from qdkernel.evaluators.pipeline.time_sampling import sampled_time
+from qdkernel.evaluators.pipeline.observation.time_sampling import sampled_time
 from qdkernel.evaluators.toolchain import (
     CompileError,
     CompileLate,

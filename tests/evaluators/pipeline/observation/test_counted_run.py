@@ -9,7 +9,7 @@ import pytest
 from qdkernel.core import Cell, Threading
 from qdkernel.evaluators.behaviour import Observed, RuntimeFacts
 from qdkernel.evaluators.pipeline.builder import Stop
-from qdkernel.evaluators.pipeline.observation import _check_serial
+from qdkernel.evaluators.pipeline.observation.counted_run import _check_serial
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from qdkernel.evaluators.behaviour import MachineLoop, Part, time_split
 from qdkernel.evaluators.behaviour.hot_loop import call_graph, hot_loop
 from qdkernel.evaluators.binary import Disassembly, disassemble, read_shared_object
 from qdkernel.evaluators.pipeline import EvaluationContext
-from qdkernel.evaluators.pipeline.time_sampling import sampled_time
+from qdkernel.evaluators.pipeline.observation.time_sampling import sampled_time
 from tests.compiled import compile_c
 from tests.conftest import make_spec
 from tests.paths import CASES

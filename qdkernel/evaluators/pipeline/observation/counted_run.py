@@ -15,7 +15,7 @@ from qdkernel.evaluators.binary import Disassembly, SharedObject, disassemble, r
 from qdkernel.evaluators.measurement import CpuPlacement, TimedProcess, checked_call
 from qdkernel.evaluators.pipeline.builder import EvaluationBuilder, Stop, outcomes
 from qdkernel.evaluators.pipeline.context import EvaluationContext
-from qdkernel.evaluators.pipeline.loop_evidence import loop_evidence
+from qdkernel.evaluators.pipeline.observation.loop_evidence import loop_evidence
 from qdkernel.evaluators.sandbox import MemoryFile, Region
 from qdkernel.evaluators.toolchain import (
     FACTS_BYTES,
