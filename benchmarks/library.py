@@ -29,8 +29,9 @@ from pathlib import Path
 
 import qdkernel
 from qdkernel.core import geometric_mean
-from qdkernel.evaluators.toolchain import NATIVE
-from qdkernel.machine import this_machine
+from qdkernel.evaluators.measurement.peaks import FLAGS, compile_peaks, triad_bytes
+from qdkernel.evaluators.toolchain import find_toolchain
+from qdkernel.machine import memory_bytes, this_machine
 from qdkernel.mutators.schedule import TEMPLATES
 from qdkernel.problems import PROBLEMS, find_problem
 from qdkernel.runs import MachineFacts
@@ -112,10 +113,10 @@ class Triad:
     """
 
     def __init__(self, folder: Path, threads: int) -> None:
-        self._program, machine = folder / "peaks", this_machine()
-        source = NATIVE / "peaks.c"
-        subprocess.run(["gcc", "-O3", "-march=native", "-fopenmp", str(source), "-o", str(self._program)], check=True)
-        self._bytes = 4 * machine.last_level_bytes * machine.last_level_instances
+        machine = this_machine()
+        flags = machine.compiler_flags(FLAGS)
+        self._program = compile_peaks(find_toolchain("gcc", flags), folder, flags)
+        self._bytes = triad_bytes(machine, memory_bytes())
         self._environment = {"OMP_NUM_THREADS": str(threads), "OMP_PROC_BIND": "true"}
 
     def gbytes_per_s(self) -> float:

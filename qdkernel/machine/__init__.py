@@ -5,7 +5,7 @@ from qdkernel.machine.core_lock import CoreLock
 from qdkernel.machine.cpu import Machine, fingerprint, machine_class, this_machine
 from qdkernel.machine.energy import EnergyMeter, find_energy_meter
 from qdkernel.machine.isa import LEVELS, flags_of
-from qdkernel.machine.memory import free_bytes
+from qdkernel.machine.memory import free_bytes, memory_bytes
 from qdkernel.machine.scaling import scaled_to_threads
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "flags_of",
     "free_bytes",
     "machine_class",
+    "memory_bytes",
     "running_on",
     "scaled_to_threads",
     "this_machine",

@@ -21,7 +21,7 @@ from typing import Any
 
 from qdkernel.errors import ToolchainError
 from qdkernel.evaluators.toolchain import NATIVE, Toolchain, cache_dir, read_kept, write_kept
-from qdkernel.machine import Machine, fingerprint, scaled_to_threads
+from qdkernel.machine import Machine, fingerprint, memory_bytes, scaled_to_threads
 
 SOURCE = NATIVE / "peaks.c"
 
@@ -234,7 +234,7 @@ def measure_peaks(
     """
     with tempfile.TemporaryDirectory(prefix="qdkernel-peaks-") as folder:
         program = compile_peaks(toolchain, Path(folder), machine.compiler_flags(FLAGS))
-        settings = (str(windows), str(window_ms), str(triad_bytes(machine, _memory_bytes())))
+        settings = (str(windows), str(window_ms), str(triad_bytes(machine, memory_bytes())))
         with exclusive or contextlib.nullcontext():
             results = [_run(program, settings, threads) for threads in sorted({1, machine.cores})]
     peaks = [Peak(threads=result["threads"], **peak) for result in results for peak in result["peaks"]]
@@ -308,7 +308,3 @@ def _method() -> str:
     """Changes with the measurement itself, so that an upgrade measures anew."""
     settings = [SOURCE.read_text(encoding="utf-8"), *FLAGS, str(WINDOWS), str(WINDOW_MS)]
     return hashlib.sha256("\0".join(settings).encode()).hexdigest()[:16]
-
-
-def _memory_bytes() -> int:
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
