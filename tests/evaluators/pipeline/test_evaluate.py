@@ -8,6 +8,7 @@ import gc
 import math
 import os
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -15,7 +16,7 @@ import pytest
 from qdkernel.core import AXES, Fault, Kernel, Outcome
 from qdkernel.evaluators.measurement import WrongResult
 from qdkernel.evaluators.pipeline import EvaluationContext, EvaluationTask, evaluate, perform
-from qdkernel.evaluators.pipeline.timing import fault_of
+from qdkernel.evaluators.pipeline.timing import challenger, estimates, fault_of
 from qdkernel.evaluators.pipeline.worker import _drop_context
 from qdkernel.evaluators.sandbox import ChildCrashed, ChildStartFailed, ChildTimeout
 from qdkernel.problems import find_problem
@@ -108,6 +109,22 @@ def test_a_first_call_that_takes_many_times_the_later_ones_is_told(
     assert found.outcome is Outcome.OK, found.detail
     assert ("first call" in found.evidence) is told
     assert not told or found.evidence["first call"].startswith("m=48 n=48 k=48: ")
+
+
+def test_a_first_call_that_only_the_host_delayed_is_not_told(
+    context: EvaluationContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delays_ns = iter([1e9])
+
+    def delayed_once(*args: Any) -> float:
+        return estimates.first_call_ns(*args) + next(delays_ns, 0.0)
+
+    monkeypatch.setattr("qdkernel.evaluators.pipeline.timer._LONG_S", 10.0)  # such a call would be the only sample
+    monkeypatch.setattr(challenger, "first_call_ns", delayed_once)
+    found = evaluate(context, Kernel(naive()))
+    assert found.outcome is Outcome.OK, found.detail
+    assert next(delays_ns, None) is None
+    assert "first call" not in found.evidence
 
 
 def test_a_path_that_is_wrong_beside_the_scored_sizes_is_named_with_its_case(context: EvaluationContext) -> None:
