@@ -30,6 +30,8 @@ class Sum:
     result: str = "sum"
 
 
+_BLOCK = 4096  # numbers that are added one by one; their sums are added up next
+
 _SUMS = {
     "ddot": Sum(
         "the sum of x[i] y[i]",
@@ -155,8 +157,14 @@ def _main(style: Style, what: Sum, shifted: str) -> str:
         + loop(
             "else",
             *(f"const ptrdiff_t {vector}_first = {first_index(vector)};" for vector in what.vectors),
-            "#pragma omp simd if(0) reduction(+ : sum)\n"
-            + loop("for (ptrdiff_t i = 0; i < n; i++)", f"sum += {what.term.format(**at)};"),
+            loop(
+                f"for (ptrdiff_t first = 0; first < n; first += {_BLOCK})",
+                f"const ptrdiff_t end = min(first + {_BLOCK}, n);",
+                "double block = 0; /* of its own: a number added to the sum of millions is rounded off */",
+                "#pragma omp simd if(0) reduction(+ : block)\n"
+                + loop("for (ptrdiff_t i = first; i < end; i++)", f"block += {what.term.format(**at)};"),
+                "sum += block;",
+            ),
         ),
         f"*result = {what.result};",
     )
