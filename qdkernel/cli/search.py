@@ -31,13 +31,16 @@ def evolve(
     trust: Trust = False,
 ) -> int:
     """Breed kernels into an archive until the budget is spent."""
-    from qdkernel.commands.search.evolve import dry_run as show_plan
-    from qdkernel.commands.search.evolve import evolve as run
+    from qdkernel.commands.search import evolve as command
     from qdkernel.commands.search.series import evolve_series, is_series
 
+    overrides = set_ or []
     if is_series(config):
-        return evolve_series(config, out, resume, set_ or [], dry_run, replay or seed_from)
-    return show_plan(config, set_ or []) if dry_run else run(config, out, resume, set_ or [], replay, seed_from, trust)
+        return evolve_series(config, out, resume, overrides, dry_run, replay or seed_from)
+    if dry_run:
+        return command.dry_run(config, overrides)
+    options = command.EvolveOptions(out, resume, overrides, replay, seed_from, trust)
+    return command.evolve(command.sound_config(config, overrides), config, options)
 
 
 def prompt(

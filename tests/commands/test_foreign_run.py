@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from qdkernel.commands.judge.bench import bench
-from qdkernel.commands.search.evolve import evolve
+from qdkernel.commands.search.evolve import EvolveOptions, evolve, sound_config
 from qdkernel.errors import ConfigError
 from qdkernel.loading import load
 from tests.fake_runs import new_run
@@ -16,7 +16,9 @@ from tests.fake_runs import new_run
 USES: dict[str, Callable[[Path], object]] = {
     "load": load,
     "bench": lambda path: bench(path, None, 1, None, 1, [], as_json=False),
-    "resume": lambda path: evolve(path / "config.yaml", path, True, []),
+    "resume": lambda path: evolve(
+        sound_config(path / "config.yaml", []), path / "config.yaml", EvolveOptions(path, resume=True)
+    ),
 }
 
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from qdkernel.commands.search.cluster import evolve_on_cluster
@@ -38,39 +39,36 @@ from qdkernel.search import (
 _SECONDS_PER_EVALUATION = 0.35  # measured at n = 256 with two workers; for the estimate of a dry run
 
 
-def evolve(
-    path: Path,
-    out: Path | None,
-    resume: bool,
-    overrides: Sequence[str],
-    replay: Path | None = None,
-    seed_from: Path | None = None,
-    trust: bool = False,
-) -> int:
-    """Runs a configuration; see ``qdkernel evolve --help``."""
-    return run_config(sound_config(path, overrides), path, out, resume, overrides, replay, seed_from, trust)
+@dataclass(frozen=True)
+class EvolveOptions:
+    """The options of ``qdkernel evolve`` beside its configuration; ``qdkernel evolve --help`` explains them."""
+
+    out: Path | None = None
+    resume: bool = False
+    overrides: Sequence[str] = ()
+    replay: Path | None = None
+    seed_from: Path | None = None
+    trust: bool = False
 
 
-def run_config(
-    config: Config,
-    path: Path,
-    out: Path | None,
-    resume: bool,
-    overrides: Sequence[str],
-    replay: Path | None = None,
-    seed_from: Path | None = None,
-    trust: bool = False,
-) -> int:
-    """Runs a sound configuration, read from ``path``; otherwise as ``evolve``."""
-    if seed_from is not None:
-        config = _seeded(config, seed_from)
+def evolve(config: Config, path: Path, options: EvolveOptions) -> int:
+    """Runs a configuration.
+
+    Args:
+        config: from ``sound_config`` or ``checked``.
+        path: of the file it was read from.
+        options: of the command.
+    """
+    out, resume = options.out, options.resume
+    if options.seed_from is not None:
+        config = _seeded(config, options.seed_from)
     with contextlib.ExitStack() as stack:
-        recorded = stack.enter_context(_recorded(replay, config)) if replay else None
+        recorded = stack.enter_context(_recorded(options.replay, config)) if options.replay else None
         if recorded:
             config = _without_budget(config)
         own = path.resolve().parent
-        if resume and not trust and (own / "run.db").exists():
-            check_foreign(config, overrides, own)
+        if resume and not options.trust and (own / "run.db").exists():
+            check_foreign(config, options.overrides, own)
         if config.evaluators.distributed:
             return evolve_on_cluster(config, _run_to_resume(config, out) if resume else out, resume, recorded)
         if resume:

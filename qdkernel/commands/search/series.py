@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qdkernel.analysis import Best, best_of
-from qdkernel.commands.search.evolve import checked, run_config
+from qdkernel.commands.search.evolve import EvolveOptions, checked, evolve
 from qdkernel.commands.search.session import say
 from qdkernel.config import EVERY, Config, load_member, series_problems
 from qdkernel.core import StopReason, cell_name, geometric_mean_or_none, write_atomically
@@ -107,7 +107,7 @@ def _run(config: Config, path: Path, folder: Path, overrides: Sequence[str]) -> 
     summary = folder.parent / f"{folder.name}.txt"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with summary.open("w", encoding="utf-8") as file, contextlib.redirect_stdout(file):
-        return run_config(checked(config), path, folder, begun, overrides)
+        return evolve(checked(config), path, EvolveOptions(folder, begun, overrides))
 
 
 def _has_ended(folder: Path) -> bool:
