@@ -5,9 +5,11 @@ baseline (OpenBLAS where it has the routine, else hand-written code), and where 
 Method: one search after the other (a series of ``qdkernel evolve``), with the built-in operators only, at the sizes
 that each problem scores by default. Then the best elites are timed again in fresh processes, interleaved with the
 baseline, every result checked: one visit of each problem after the other, so that what disturbs the host for a while
-meets all of them. Triad is measured right after each visit of a problem that memory bounds, as its speed drifts with
-the host's. A ratio is the time of the baseline divided by that of the elite; a row has the median of the visits and
-their range. The table is printed in Markdown.
+meets all of them. A ratio is the time of the baseline divided by that of the elite. GFLOP/s and GB/s are those of the
+visit's calls, by the problem's convention. Where memory is the limit, triad is measured before and after a visit. When
+the two differ by more than a tenth, the host's bandwidth changed meanwhile, and the visit is made again; after three
+such visits there is no share of triad. A row has the medians of its visits and the range of their ratios. The table is
+printed in Markdown.
 
     python benchmarks/library.py [--problems daxpy ddot] [--seconds 60] [--threads 2] [--visits 3] [--out FOLDER]
 
@@ -49,6 +51,10 @@ mutators:
 """
 
 
+_TRIES = 3
+_STEADY = 1.1  # of two measurements of triad
+
+
 @dataclass
 class Row:
     """A problem's run, and what each visit measured of its best elite."""
@@ -58,7 +64,8 @@ class Row:
     cell: str = ""
     ratios: list[float] = field(default_factory=list)
     gflops: list[float] = field(default_factory=list)
-    triads: list[float] = field(default_factory=list)  # GB/s
+    gbytes_per_s: list[float] = field(default_factory=list)
+    shares: list[float] = field(default_factory=list)  # of triad
 
 
 Visit = dict[str, str | float]
@@ -133,9 +140,7 @@ def visit(rows: dict[str, Row], visits: int, kept: Path, triad: Triad) -> None:
         take(rows, json.loads(line))
     for number in range(1, visits + 1):
         for row in rows.values():
-            if len(row.ratios) < number and (measured := timed_again(row)) is not None:
-                if find_problem(row.problem).bandwidth_bound:
-                    measured["triad"] = triad.gbytes_per_s()
+            if len(row.ratios) < number and (measured := measure(row, triad)) is not None:
                 take(rows, measured)
                 with kept.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(measured) + "\n")
@@ -147,8 +152,23 @@ def take(rows: dict[str, Row], measured: Visit) -> None:
     row.cell = str(measured["cell"])
     row.ratios.append(float(measured["ratio"]))
     row.gflops.append(float(measured["gflops"]))
-    if "triad" in measured:
-        row.triads.append(float(measured["triad"]))
+    row.gbytes_per_s.append(float(measured["gbytes_per_s"]))
+    if "of_triad" in measured:
+        row.shares.append(float(measured["of_triad"]))
+
+
+def measure(row: Row, triad: Triad) -> Visit | None:
+    """A visit, with the share of triad where memory is the limit and did not change its speed meanwhile."""
+    if not find_problem(row.problem).bandwidth_bound:
+        return timed_again(row)
+    for _ in range(_TRIES):
+        before = triad.gbytes_per_s()
+        if (measured := timed_again(row)) is None:
+            return None
+        after = triad.gbytes_per_s()
+        if max(before, after) <= _STEADY * min(before, after):
+            return {**measured, "of_triad": 2 * float(measured["gbytes_per_s"]) / (before + after)}
+    return measured
 
 
 def timed_again(row: Row) -> Visit | None:
@@ -159,7 +179,15 @@ def timed_again(row: Row) -> Visit | None:
         print(f"{row.problem}: {done.stderr.strip()}", file=sys.stderr)
         return None
     elite = json.loads(done.stdout)["elites"][0]
-    return {"problem": row.problem, "cell": elite["cell"], "ratio": elite["ratio"], "gflops": elite["gflops"]}
+    known, call_ns = find_problem(row.problem), elite["sizes"][0]["median_ns"]
+    case = known.scored_case(qdkernel.open_run(row.run).facts.baseline[0].size)
+    return {
+        "problem": row.problem,
+        "cell": elite["cell"],
+        "ratio": elite["ratio"],
+        "gflops": known.flops(case) / call_ns,
+        "gbytes_per_s": known.bytes(case) / call_ns,
+    }
 
 
 def table(rows: Sequence[Row]) -> Iterator[str]:
@@ -167,24 +195,21 @@ def table(rows: Sequence[Row]) -> Iterator[str]:
     timed = [row for row in rows if row.ratios]
     if timed:
         yield machine_line(qdkernel.open_run(timed[0].run).facts) + "\n"
-    yield "| problem | of baseline [range] | GFLOP/s | GB/s | of triad [range] | cell | baseline |"
+    yield "| problem | of baseline [range] | GFLOP/s | GB/s | of triad | cell | baseline |"
     yield "|---|---|---|---|---|---|---|"
     shares = []
     for row in rows:
         if not row.ratios:
             yield f"| {row.problem} | could not be timed | | | | | |"
             continue
-        facts = qdkernel.open_run(row.run).facts
-        per_flop = bytes_per_flop(row.problem, facts)
-        gflops = statistics.median(row.gflops)
         of_triad = ""
-        if row.triads:
-            each = [per_flop * speed / triad for speed, triad in zip(row.gflops, row.triads, strict=True)]
-            shares.append(statistics.median(each))
-            of_triad = f"{shares[-1]:.0%} [{min(each):.0%}, {max(each):.0%}]"
+        if row.shares:
+            shares.append(statistics.median(row.shares))
+            of_triad = f"{shares[-1]:.0%}"
         ratio = f"{statistics.median(row.ratios):.3f} [{min(row.ratios):.3f}, {max(row.ratios):.3f}]"
-        speeds = f"{gflops:.2f} | {per_flop * gflops:.1f} | {of_triad}"
-        yield f"| {row.problem} | {ratio} | {speeds} | {row.cell} | {facts.baseline_name} |"
+        speeds = f"{statistics.median(row.gflops):.2f} | {statistics.median(row.gbytes_per_s):.1f} | {of_triad}"
+        baseline = qdkernel.open_run(row.run).facts.baseline_name
+        yield f"| {row.problem} | {ratio} | {speeds} | {row.cell} | {baseline} |"
     if timed:
         mean = geometric_mean([statistics.median(row.ratios) for row in timed])
         yield f"\nGeometric mean of {len(timed)} problems: {mean:.3f} of the baseline."
@@ -197,13 +222,6 @@ def machine_line(facts: MachineFacts) -> str:
     """What the figures were measured on."""
     kind = " (virtual)" if facts.hypervisor else ""
     return f"{facts.cpu}{kind}, {facts.threads} threads, {facts.compiler['version']}."
-
-
-def bytes_per_flop(problem: str, facts: MachineFacts) -> float:
-    """Bytes of an operation at the first scored size by the problem's convention."""
-    known = find_problem(problem)
-    case = known.scored_case(facts.baseline[0].size)
-    return known.bytes(case) / known.flops(case)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from qdkernel.analysis import ratio_to_baseline
@@ -136,7 +137,10 @@ def _report(
     results: list[tuple[Entrant, Evaluation]],
     held_out: Mapping[KernelId, tuple[Timing, ...]],
 ) -> dict[str, Any]:  # Any: JSON
-    """Ratios are medians of elite over baseline, interleaved; over several sizes their geometric mean."""
+    """Ratios are medians of elite over baseline, interleaved; over several sizes their geometric mean.
+
+    Speeds in GFLOP/s are ratios times the recorded speed of the baseline; ``median_ns`` is what a call took now.
+    """
     facts = environment.facts().model_dump(mode="json")
     rows = []
     for entrant, evaluation in _rows(results):
@@ -169,6 +173,7 @@ def _size_report(timing: Timing) -> dict[str, Any]:  # Any: JSON
     return {
         **timing.size,
         "gflops": timing.gflops,
+        "median_ns": median(timing.kernel_ns),
         "ratio": timing.ratio,
         "ratio_low": timing.ratio_low,
         "ratio_high": timing.ratio_high,
