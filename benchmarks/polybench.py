@@ -3,7 +3,8 @@
 Question: how much faster than ``gcc -O3`` on the naive kernel are the best elite of a short search without a model,
 GCC's own parallel loops, and clang with Polly, each with the same threads?
 Method: one search after the other, as in ``library.py``. Then all kernels of a problem are called in one process on the
-same inputs, in rounds whose order rotates; every result is compared with that of ``gcc -O3``. A speed-up is the median
+same inputs, in rounds of random order. A kernel is called twice in a row and the second call counts, so that each finds
+the threads as it left them itself; every result is compared with that of ``gcc -O3``. A speed-up is the median
 over the rounds of the time of ``gcc -O3`` divided by the kernel's, with its 95 % interval. Runs verified their elites.
 The table is printed in Markdown; where clang or Polly is missing, with the reason.
 
@@ -104,19 +105,16 @@ def speedups(
     case = problem.scored_case(size)
     given = problem.make_inputs("uniform", case, np.random.default_rng(0))
     times: dict[str, list[float]] = {name: [] for name in functions}
-    expected: dict[str, Array] = {}
-    order = list(functions)
-    for number in range(rounds + 1):
-        for name in order[number % len(order) :] + order[: number % len(order)] if number else order:
-            elapsed, results = called(problem, case, given, functions[name])
-            if number:  # the first round starts threads and touches memory
-                times[name].append(elapsed)
-            expected = expected or results
-            if not all(np.allclose(results[each], expected[each], TOLERANCE, TOLERANCE) for each in results):
-                times.pop(name, None)
-        order = [name for name in order if name in times]
-    first = times.pop(variants[0].name)
     rng = np.random.default_rng(0)
+    _, expected = called(problem, case, given, functions[variants[0].name])
+    for _ in range(rounds):
+        for name in rng.permutation(list(times)):
+            called(problem, case, given, functions[name])
+            elapsed, results = called(problem, case, given, functions[name])
+            times[name].append(elapsed)
+            if not all(np.allclose(results[each], expected[each], TOLERANCE, TOLERANCE) for each in results):
+                del times[name]
+    first = times.pop(variants[0].name)
     return {
         name: median_ratio([[a / b for a, b in zip(first, taken, strict=True)]], rng) for name, taken in times.items()
     }
