@@ -10,7 +10,7 @@ from qdkernel.mutators.schedule.draw import pick
 from qdkernel.mutators.schedule.loops.nest import loops_of
 from qdkernel.mutators.schedule.loops.transformations import TRANSFORMATIONS
 
-_TRIES = 60  # six transformations of several loops, of which few apply
+_TRIES = 60  # seven transformations of several loops, of which few apply
 _MOST_LOOPS = 100  # of a kernel; more are no one's
 
 

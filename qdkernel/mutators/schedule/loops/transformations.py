@@ -1,4 +1,4 @@
-"""Transformations of one loop, or of a loop and the only loop inside it, each as a new text of the kernel."""
+"""Transformations of one loop, or of a loop and a loop inside it, each as a new text of the kernel."""
 
 from __future__ import annotations
 
@@ -82,6 +82,40 @@ def interchange(source: str, outer: Loop, loops: list[Loop], rng: np.random.Gene
     )
 
 
+def distribute(source: str, outer: Loop, loops: list[Loop], rng: np.random.Generator) -> Transformed | None:
+    """A loop inside goes outside; the statements before and behind it remain, in loops of their own.
+
+    Legal when the outer loop is independent: whatever its iterations pass on is an element of their own.
+
+    From and to::
+
+        for (int j = 0; j < n; j++) {          for (int j = 0; j < n; j++)
+            f(j);                                  f(j);
+            for (int k = 0; k < m; k++)        for (int k = 0; k < m; k++)
+                g(j, k);                           for (int j = 0; j < n; j++)
+        }                                              g(j, k);
+    """
+    children = _children(outer)
+    inside = [each for each in loops if each.outer is outer and each.node in children]
+    if len(children) < 2 or not inside or outer.pragma or any(each.pragma for each in inside):
+        return None
+    if any(each.type == "declaration" or each.type.startswith("preproc") for each in children):
+        return None
+    inner = pick(inside, rng)
+    if _depends_on(inner, outer) or not dependences(outer).independent:
+        return None
+    statements, at = [_shifted(each, "", 0) for each in children], children.index(inner.node)
+    nest = [
+        *([loop(_header(outer), *_block(statements[:at]))] if at else []),
+        loop(_header(inner), loop(_header(outer), *_statements(inner))),
+        *([loop(_header(outer), *_block(statements[at + 1 :]))] if statements[at + 1 :] else []),
+    ]
+    return Transformed(
+        _replaced(source, outer.node, *nest),
+        f"the loop over {inner.variable} taken out of the loop over {outer.variable}",
+    )
+
+
 def tile(source: str, outer: Loop, loops: list[Loop], rng: np.random.Generator) -> Transformed | None:
     """The only loop inside in tiles, the loop over tiles outside.
 
@@ -132,12 +166,20 @@ def unroll_and_jam(source: str, outer: Loop, loops: list[Loop], rng: np.random.G
         loop(_header(rest), loop(_header(inner), *_statements(inner))),
     ]
     return Transformed(
-        _replaced(source, outer.node, "\n".join(_block(nest))),
+        _replaced(source, outer.node, *nest),
         f"{factor} iterations over {name} share the loop over {inner.variable}",
     )
 
 
-TRANSFORMATIONS: tuple[Transformation, ...] = (parallelize, vectorize, unroll, interchange, tile, unroll_and_jam)
+TRANSFORMATIONS: tuple[Transformation, ...] = (
+    parallelize,
+    vectorize,
+    unroll,
+    interchange,
+    distribute,
+    tile,
+    unroll_and_jam,
+)
 
 
 def _perfect(outer: Loop, loops: list[Loop]) -> Loop | None:
@@ -148,9 +190,14 @@ def _perfect(outer: Loop, loops: list[Loop]) -> Loop | None:
     inner = next((each for each in loops if each.outer is outer and each.node == outer.only), None)
     if inner is None or outer.pragma or inner.pragma:
         return None
-    if re.search(rf"\b{outer.variable}\b", f"{inner.first} {inner.last}"):
+    if _depends_on(inner, outer):
         return None
     return inner if dependences(outer).independent or dependences(inner).independent else None
+
+
+def _depends_on(inner: Loop, outer: Loop) -> bool:
+    """Whether the bounds of the inner loop name the outer one's variable."""
+    return re.search(rf"\b{outer.variable}\b", f"{inner.first} {inner.last}") is not None
 
 
 def _sums(found: Dependences) -> str:
@@ -165,12 +212,23 @@ def _with_pragma(source: str, of: Loop, pragma: str) -> str:
     return (data[:at] + lead + pragma.encode() + b"\n" + data[at:]).decode()
 
 
-def _replaced(source: str, node: Node, new: str) -> str:
-    """The source with a statement replaced, the new one's later lines moved right to where it begins."""
-    data, pad = source.encode(), " " * node.start_point.column
-    first, *others = new.split("\n")
-    lines = [first, *(line if not line or line.startswith("#") else pad + line for line in others)]
-    return (data[: node.start_byte] + "\n".join(lines).encode() + data[node.end_byte :]).decode()
+def _replaced(source: str, node: Node, *statements: str) -> str:
+    """The source with a statement replaced, and those that follow a line break moved right to where it begins.
+
+    Several statements that become the body of a loop are put in braces, behind the loop's parenthesis.
+    """
+    data, start, column = source.encode(), node.start_byte, node.start_point.column
+    around = node.parent
+    if len(statements) > 1 and around is not None and around.type != "compound_statement":
+        header = data[:start].rstrip()
+        if header.endswith(b")"):
+            start, column, opening = len(header), around.start_point.column, " {"
+        else:  # a comment is between them
+            opening = "{"
+        statements = ("\n".join([opening, *(indent(each, 1) for each in statements), "}"]),)
+    first, *others = "\n".join(statements).split("\n")
+    lines = [first, *(line if not line or line.startswith("#") else " " * column + line for line in others)]
+    return (data[:start] + "\n".join(lines).encode() + data[node.end_byte :]).decode()
 
 
 def _defined(source: str, line: str) -> str:

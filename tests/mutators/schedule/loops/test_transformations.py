@@ -25,6 +25,18 @@ void product(int m, int n, const double *restrict A, const double *restrict x, d
             y[i] += A[i * n + j] * x[j];
 }
 """
+ROWS = """\
+void rows(int m, int n, const double *restrict A, const double *restrict x, double *restrict y)
+{
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < n; j++) {
+            y[i * n + j] *= 2;
+            for (int k = 0; k < n; k++)
+                y[i * n + j] += A[i * n + k] * x[k * n + j];
+            y[i * n + j] += 1;
+        }
+}
+"""
 SUM = """\
 double sum(int n, const double *restrict x)
 {
@@ -88,8 +100,49 @@ def test_a_tile_is_a_tunable_constant() -> None:
 def test_iterations_are_jammed_and_the_rest_follows() -> None:
     made = transformed(PRODUCT, "unroll_and_jam")
     assert made is not None
-    assert "x[j];\n                y[(i + 1)] += A[(i + 1) * n + j] * x[j];\n" in made
-    assert "        for (int i = m / 2 * 2; i < m; i++)\n" in made
+    assert "x[j];\n            y[(i + 1)] += A[(i + 1) * n + j] * x[j];\n" in made
+    assert "\n    for (int i = m / 2 * 2; i < m; i++)\n" in made
+
+
+def test_a_loop_goes_outside_and_leaves_the_other_statements_behind() -> None:
+    made = transformed(ROWS, "distribute", 1)
+    assert made is not None
+    assert (
+        made[made.index("    for") :]
+        == """\
+    for (int i = 0; i < m; i++) {
+        for (int j = 0; j < n; j++)
+            y[i * n + j] *= 2;
+        for (int k = 0; k < n; k++)
+            for (int j = 0; j < n; j++)
+                y[i * n + j] += A[i * n + k] * x[k * n + j];
+        for (int j = 0; j < n; j++)
+            y[i * n + j] += 1;
+    }
+}
+"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("y[i * n + j] *= 2;", "double old = y[i * n + j];"),
+        ("k < n", "k < j"),
+        ("x[k * n + j];\n", "x[k * n + j] * y[i * n + j - 1];\n"),
+        ("            for (int k", "#pragma GCC unroll 4\n            for (int k"),
+    ],
+    ids=["declares what others use", "bounds depend on it", "reads its neighbor's result", "pragma"],
+)
+def test_a_loop_that_cannot_go_outside_stays(old: str, new: str) -> None:
+    assert old in ROWS
+    assert transformed(ROWS.replace(old, new), "distribute", 1) is None
+
+
+def test_what_becomes_of_a_body_behind_a_comment_is_put_in_braces() -> None:
+    made = transformed(ROWS.replace("i++)", "i++) // rows"), "distribute", 1)
+    assert made is not None
+    assert "    for (int i = 0; i < m; i++) // rows\n        {\n            for (int j" in made
 
 
 @pytest.mark.parametrize("name", ["parallelize", "interchange", "tile", "unroll_and_jam"])
