@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +16,8 @@ from qdkernel.mutators.schedule.loops.dependence import Dependences, dependences
 from qdkernel.mutators.schedule.loops.nest import Loop, below
 
 _FIRST_TILES = (16, 32, 64, 128)
+_DECLARED = re.compile(r"((?:const )?(?:double|float|int|long)) (\w+) = [^,;]+;")
+_DECLARATIONS = ("declaration", "init_declarator")  # nodes above the name of a variable
 _TILES = "8, 16, 32, 64, 128, 256, 512"
 
 
@@ -95,24 +97,50 @@ def distribute(source: str, outer: Loop, loops: list[Loop], rng: np.random.Gener
                 g(j, k);                           for (int j = 0; j < n; j++)
         }                                              g(j, k);
     """
-    children = _children(outer)
-    inside = [each for each in loops if each.outer is outer and each.node in children]
-    if len(children) < 2 or not inside or outer.pragma or any(each.pragma for each in inside):
+    inner = _one_of_several(outer, loops, rng)
+    if inner is None or any(each.type == "declaration" for each in _children(outer)):
         return None
-    if any(each.type == "declaration" or each.type.startswith("preproc") for each in children):
-        return None
-    inner = pick(inside, rng)
-    if _depends_on(inner, outer) or not dependences(outer).independent:
-        return None
-    statements, at = [_shifted(each, "", 0) for each in children], children.index(inner.node)
-    nest = [
-        *([loop(_header(outer), *_block(statements[:at]))] if at else []),
-        loop(_header(inner), loop(_header(outer), *_statements(inner))),
-        *([loop(_header(outer), *_block(statements[at + 1 :]))] if statements[at + 1 :] else []),
-    ]
     return Transformed(
-        _replaced(source, outer.node, *nest),
+        _replaced(source, outer.node, *_apart(outer, inner, _header(outer), {})),
         f"the loop over {inner.variable} taken out of the loop over {outer.variable}",
+    )
+
+
+def expand(source: str, outer: Loop, loops: list[Loop], rng: np.random.Generator) -> Transformed | None:
+    """As ``distribute``, tile by tile, where the outer loop's body has variables: they become arrays of a tile.
+
+    From and to::
+
+        for (int j = 0; j < n; j++) {          for (int j_tile = 0; j_tile < n; j_tile += TILE_J) {
+            double sum = 0;                        const int j_end = (end of the tile);
+            for (int k = 0; k < m; k++)            double sums[TILE_J];
+                sum += f(j, k);                    for (int j = j_tile; j < j_end; j++)
+            g(j, sum);                                 sums[j - j_tile] = 0;
+        }                                          for (int k = 0; k < m; k++)
+                                                       for (int j = j_tile; j < j_end; j++)
+                                                           sums[j - j_tile] += f(j, k);
+                                                   for (int j = j_tile; j < j_end; j++)
+                                                       g(j, sums[j - j_tile]); }
+    """
+    inner, variable = _one_of_several(outer, loops, rng), outer.variable
+    kinds = _numbers_in(outer)
+    if inner is None or not kinds or any(re.search(rf"\b{each}\b", f"{inner.first} {inner.last}") for each in kinds):
+        return None
+    size_name, start, end = f"TILE_{variable.upper()}", f"{variable}_tile", f"{variable}_end"
+    if any(re.search(rf"\b{each}\b", source) for each in (size_name, start, end, *(f"{name}s" for name in kinds))):
+        return None
+    size, last = pick(_FIRST_TILES, rng), _operand(outer.last)
+    names = {name: f"{name}s[{variable} - {start}]" for name in kinds}
+    tiles = loop(
+        f"for ({outer.kind} {start} = {outer.first}; {start} < {outer.last}; {start} += {size_name})",
+        f"const {outer.kind} {end} = {last} - {start} < {size_name} ? {last} : {start} + {size_name};",
+        *(f"{kind} {name}s[{size_name}];" for name, kind in kinds.items()),
+        *_apart(outer, inner, _header(replace(outer, first=start, last=end)), names),
+    )
+    constant = f"#define {size_name} {size} /* tune: {_TILES}; of a tile */"
+    return Transformed(
+        _defined(_replaced(source, outer.node, tiles), constant),
+        f"the loop over {inner.variable} shared by {size} iterations over {variable}",
     )
 
 
@@ -156,7 +184,9 @@ def unroll_and_jam(source: str, outer: Loop, loops: list[Loop], rng: np.random.G
     factor, name = pick((2, 4), rng), outer.variable
     first, last = _operand(outer.first), _operand(outer.last)
     jammed = [
-        block for step in range(factor) for block in _block([_shifted(each, name, step) for each in _children(inner)])
+        block
+        for step in range(factor)
+        for block in _block(_statements(inner, {name: f"({name} + {step})"} if step else {}))
     ]
     whole = f"for ({outer.kind} {name} = {outer.first}; {name} < {last} - {factor - 1}; {name} += {factor})"
     count = last if first == "0" else f"({last} - {first})"
@@ -177,6 +207,7 @@ TRANSFORMATIONS: tuple[Transformation, ...] = (
     unroll,
     interchange,
     distribute,
+    expand,
     tile,
     unroll_and_jam,
 )
@@ -193,6 +224,55 @@ def _perfect(outer: Loop, loops: list[Loop]) -> Loop | None:
     if _depends_on(inner, outer):
         return None
     return inner if dependences(outer).independent or dependences(inner).independent else None
+
+
+def _one_of_several(outer: Loop, loops: list[Loop], rng: np.random.Generator) -> Loop | None:
+    """A loop among the statements of an independent one, whose bounds do not change."""
+    children = _children(outer)
+    inside = [each for each in loops if each.outer is outer and each.node in children and not _depends_on(each, outer)]
+    if (
+        outer.only is not None
+        or not inside
+        or outer.pragma
+        or any(each.type.startswith("preproc") for each in children)
+    ):
+        return None
+    return pick(inside, rng) if dependences(outer).independent else None
+
+
+def _apart(outer: Loop, inner: Loop, header: str, names: Mapping[str, str]) -> list[str]:
+    """What stands before the inner loop, the inner loop, and what stands behind it, each in loops over the outer."""
+    children = _children(outer)
+    at = children.index(inner.node)
+    return [
+        *_loop_over(header, children[:at], names),
+        loop(_header(inner), loop(header, *_statements(inner, names))),
+        *_loop_over(header, children[at + 1 :], names),
+    ]
+
+
+def _loop_over(header: str, children: list[Node], names: Mapping[str, str]) -> list[str]:
+    """Statements in a loop; comments alone need none. A variable in ``names`` is assigned to, no longer declared."""
+    statements = [_renamed(each, names) for each in children]
+    for number, child in enumerate(children):
+        if (declared := _DECLARED.fullmatch(text(child))) is not None:
+            statements[number] = statements[number].removeprefix(f"{declared[1]} ")
+    if all(each.type == "comment" for each in children):
+        return statements
+    return [loop(header, *statements)]
+
+
+def _numbers_in(of: Loop) -> dict[str, str]:
+    """Types of the variables that a loop's statements declare; empty unless each is one number with a first value."""
+    names = [text(at) for at in below(of.body) if at.parent is not None and at.parent.type in _DECLARATIONS]
+    found = {}
+    for child in _children(of):
+        if child.type == "declaration":
+            declared = _DECLARED.fullmatch(text(child))
+            if declared is None or names.count(declared[2]) != 1:
+                return {}
+            found[declared[2]] = declared[1].removeprefix("const ")
+    return found
 
 
 def _depends_on(inner: Loop, outer: Loop) -> bool:
@@ -250,9 +330,9 @@ def _children(of: Loop) -> list[Node]:
     return of.body.named_children if of.body.type == "compound_statement" else [of.body]
 
 
-def _statements(of: Loop) -> list[str]:
-    """The statements of a loop's body, without their indentation."""
-    return [_shifted(each, "", 0) for each in _children(of)]
+def _statements(of: Loop, names: Mapping[str, str] | None = None) -> list[str]:
+    """The statements of a loop's body, without their indentation, with other expressions in place of ``names``."""
+    return [_renamed(each, names or {}) for each in _children(of)]
 
 
 def _block(statements: list[str]) -> list[str]:
@@ -262,13 +342,13 @@ def _block(statements: list[str]) -> list[str]:
     return ["{\n" + indent("\n".join(statements), 1) + "\n}"]
 
 
-def _shifted(statement: Node, name: str, step: int) -> str:
-    """The text of a statement without its indentation, and with ``name`` replaced by ``(name + step)``."""
+def _renamed(statement: Node, names: Mapping[str, str]) -> str:
+    """The text of a statement without its indentation, with other expressions in place of some variables."""
     data, start = (statement.text or b""), statement.start_byte
     pieces, done = [], 0
     for at in below(statement):
-        if step and at.type == "identifier" and text(at) == name:
-            pieces += [data[done : at.start_byte - start], f"({name} + {step})".encode()]
+        if at.type == "identifier" and text(at) in names:
+            pieces += [data[done : at.start_byte - start], names[text(at)].encode()]
             done = at.end_byte - start
     lines = b"".join([*pieces, data[done:]]).decode().rstrip("\n").split("\n")
     pad = " " * statement.start_point.column

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from qdkernel.core import Kernel, Outcome
-from qdkernel.evaluators.pipeline import EvaluationTask, perform
+from qdkernel.evaluators.pipeline import EvaluationContext, EvaluationTask, perform, verify_only
 from qdkernel.mutators.schedule import TEMPLATES, ScheduleMutator, tunables
 from qdkernel.mutators.schedule.loops.nest import loops_of
 from qdkernel.mutators.schedule.loops.transformations import TRANSFORMATIONS
@@ -145,9 +146,66 @@ def test_what_becomes_of_a_body_behind_a_comment_is_put_in_braces() -> None:
     assert "    for (int i = 0; i < m; i++) // rows\n        {\n            for (int j" in made
 
 
+def test_comments_alone_get_no_loop() -> None:
+    made = transformed(ROWS.replace("y[i * n + j] *= 2;", "/* all of them */"), "distribute", 1)
+    assert made is not None
+    assert "    for (int i = 0; i < m; i++) {\n        /* all of them */\n        for (int k = 0" in made
+
+
+def test_a_variable_becomes_an_array_where_a_loop_is_shared_by_the_iterations_of_a_tile() -> None:
+    made = transformed(
+        PRODUCT.replace("i++)\n", "i++) {\n" + "        const double scale = 2;\n        double sum = 0;\n")
+        .replace("y[i] +=", "sum += scale *")
+        .replace("x[j];\n", "x[j];\n        y[i] = sum;\n    }\n"),
+        "expand",
+    )
+    assert made is not None
+    assert [constant.name for constant in tunables(made)] == ["TILE_I"]
+    assert (
+        made[made.index("    for") :]
+        == """\
+    for (int i_tile = 0; i_tile < m; i_tile += TILE_I) {
+        const int i_end = m - i_tile < TILE_I ? m : i_tile + TILE_I;
+        double scales[TILE_I];
+        double sums[TILE_I];
+        for (int i = i_tile; i < i_end; i++) {
+            scales[i - i_tile] = 2;
+            sums[i - i_tile] = 0;
+        }
+        for (int j = 0; j < n; j++)
+            for (int i = i_tile; i < i_end; i++)
+                sums[i - i_tile] += scales[i - i_tile] * A[i * n + j] * x[j];
+        for (int i = i_tile; i < i_end; i++)
+            y[i] = sums[i - i_tile];
+    }
+}
+"""
+    )
+
+
+@pytest.mark.parametrize(
+    "declared",
+    ["double sum = 0, more = 1;", "double sum[2] = {0, 0};", "const double *sum = A;", "double sum;"],
+    ids=["two", "array", "pointer", "no first value"],
+)
+def test_other_variables_than_numbers_with_a_first_value_become_no_arrays(declared: str) -> None:
+    assert transformed(ROWS.replace("y[i * n + j] *= 2;", declared), "expand", 1) is None
+    assert transformed(ROWS.replace("y[i * n + j] *= 2;", "double sum = 0;"), "expand", 1) is not None
+
+
 @pytest.mark.parametrize("name", ["parallelize", "interchange", "tile", "unroll_and_jam"])
 def test_a_loop_that_depends_on_its_own_results_stays_as_it_is(name: str) -> None:
     assert transformed(CHAINED.replace("- n]", "+ j - n - 1]"), name) is None
+
+
+@pytest.mark.parametrize(("name", "problem", "at"), [("distribute", "mm2", 1), ("expand", "gramschmidt", 3)])
+def test_a_kernel_whose_statements_went_into_loops_of_their_own_is_verified(
+    name: str, problem: str, at: int, tmp_path: Path
+) -> None:
+    made = transformed(find_problem(problem).seed_source(f"{problem}_naive.c"), name, at)
+    assert made is not None
+    with contextlib.closing(EvaluationContext(make_spec(tmp_path, problem, 33))) as context:
+        assert verify_only(context, Kernel(made), tmp_path)[0]
 
 
 def test_kernels_that_transformations_made_of_a_naive_one_are_verified(tmp_path: Path) -> None:
