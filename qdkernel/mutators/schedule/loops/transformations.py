@@ -10,10 +10,21 @@ import numpy as np
 from tree_sitter import Node
 
 from qdkernel.evaluators.source import text
-from qdkernel.mutators.schedule.c_text import indent, loop
+from qdkernel.mutators.schedule.c_text import loop
 from qdkernel.mutators.schedule.draw import pick
 from qdkernel.mutators.schedule.loops.dependence import Dependences, dependences
 from qdkernel.mutators.schedule.loops.nest import Loop, below
+from qdkernel.mutators.schedule.loops.rewriting import (
+    as_one,
+    children_of,
+    header_of,
+    operand,
+    renamed,
+    replaced,
+    statements_of,
+    with_constant,
+    with_pragma,
+)
 
 _FIRST_TILES = (16, 32, 64, 128)
 _DECLARED = re.compile(r"((?:const )?(?:double|float|int|long)) (\w+) = [^,;]+;")
@@ -43,7 +54,7 @@ def parallelize(source: str, of: Loop, loops: list[Loop], rng: np.random.Generat
     schedule = pick(("static", "static", "dynamic, 4", "guided"), rng)
     pragma = f"#pragma omp parallel for schedule({schedule}){_sums(found)}"
     return Transformed(
-        _with_pragma(source, of, pragma), f"{schedule.split(',')[0]} shares of the loop over {of.variable}"
+        with_pragma(source, of, pragma), f"{schedule.split(',')[0]} shares of the loop over {of.variable}"
     )
 
 
@@ -53,7 +64,7 @@ def vectorize(source: str, of: Loop, loops: list[Loop], rng: np.random.Generator
     if not found.independent or of.pragma or any(each.outer is of for each in loops):
         return None
     pragma = f"#pragma omp simd{_sums(found)}"
-    return Transformed(_with_pragma(source, of, pragma), f"vectors along {of.variable}")
+    return Transformed(with_pragma(source, of, pragma), f"vectors along {of.variable}")
 
 
 def unroll(source: str, of: Loop, loops: list[Loop], rng: np.random.Generator) -> Transformed | None:
@@ -62,7 +73,7 @@ def unroll(source: str, of: Loop, loops: list[Loop], rng: np.random.Generator) -
         return None
     factor = pick((2, 4, 8), rng)
     return Transformed(
-        _with_pragma(source, of, f"#pragma GCC unroll {factor}"),
+        with_pragma(source, of, f"#pragma GCC unroll {factor}"),
         f"the loop over {of.variable} unrolled {factor} times",
     )
 
@@ -78,9 +89,9 @@ def interchange(source: str, outer: Loop, loops: list[Loop], rng: np.random.Gene
     inner = _perfect(outer, loops)
     if inner is None:
         return None
-    nest = loop(_header(inner), loop(_header(outer), *_statements(inner)))
+    nest = loop(header_of(inner), loop(header_of(outer), *statements_of(inner)))
     return Transformed(
-        _replaced(source, outer.node, nest), f"the loops over {outer.variable} and {inner.variable} changed places"
+        replaced(source, outer.node, nest), f"the loops over {outer.variable} and {inner.variable} changed places"
     )
 
 
@@ -98,10 +109,10 @@ def distribute(source: str, outer: Loop, loops: list[Loop], rng: np.random.Gener
         }                                              g(j, k);
     """
     inner = _one_of_several(outer, loops, rng)
-    if inner is None or any(each.type == "declaration" for each in _children(outer)):
+    if inner is None or any(each.type == "declaration" for each in children_of(outer)):
         return None
     return Transformed(
-        _replaced(source, outer.node, *_apart(outer, inner, _header(outer), {})),
+        replaced(source, outer.node, *_apart(outer, inner, header_of(outer), {})),
         f"the loop over {inner.variable} taken out of the loop over {outer.variable}",
     )
 
@@ -129,17 +140,17 @@ def expand(source: str, outer: Loop, loops: list[Loop], rng: np.random.Generator
     size_name, start, end = f"TILE_{variable.upper()}", f"{variable}_tile", f"{variable}_end"
     if any(re.search(rf"\b{each}\b", source) for each in (size_name, start, end, *(f"{name}s" for name in kinds))):
         return None
-    size, last = pick(_FIRST_TILES, rng), _operand(outer.last)
+    size, last = pick(_FIRST_TILES, rng), operand(outer.last)
     names = {name: f"{name}s[{variable} - {start}]" for name in kinds}
     tiles = loop(
         f"for ({outer.kind} {start} = {outer.first}; {start} < {outer.last}; {start} += {size_name})",
         f"const {outer.kind} {end} = {last} - {start} < {size_name} ? {last} : {start} + {size_name};",
         *(f"{kind} {name}s[{size_name}];" for name, kind in kinds.items()),
-        *_apart(outer, inner, _header(replace(outer, first=start, last=end)), names),
+        *_apart(outer, inner, header_of(replace(outer, first=start, last=end)), names),
     )
     constant = f"#define {size_name} {size} /* tune: {_TILES}; of a tile */"
     return Transformed(
-        _defined(_replaced(source, outer.node, tiles), constant),
+        with_constant(replaced(source, outer.node, tiles), constant),
         f"the loop over {inner.variable} shared by {size} iterations over {variable}",
     )
 
@@ -159,13 +170,13 @@ def tile(source: str, outer: Loop, loops: list[Loop], rng: np.random.Generator) 
     name, start = f"TILE_{inner.variable.upper()}", f"{inner.variable}_tile"
     if name in source or start in source:
         return None
-    size, last = pick(_FIRST_TILES, rng), _operand(inner.last)
+    size, last = pick(_FIRST_TILES, rng), operand(inner.last)
     within = replace(inner, first=start, last=f"({last} - {start} < {name} ? {last} : {start} + {name})")
     tiles = f"for ({inner.kind} {start} = {inner.first}; {start} < {inner.last}; {start} += {name})"
-    nest = loop(tiles, loop(_header(outer), loop(_header(within), *_statements(inner))))
+    nest = loop(tiles, loop(header_of(outer), loop(header_of(within), *statements_of(inner))))
     constant = f"#define {name} {size} /* tune: {_TILES}; of a tile */"
     return Transformed(
-        _defined(_replaced(source, outer.node, nest), constant), f"tiles of {size} along {inner.variable}"
+        with_constant(replaced(source, outer.node, nest), constant), f"tiles of {size} along {inner.variable}"
     )
 
 
@@ -182,21 +193,21 @@ def unroll_and_jam(source: str, outer: Loop, loops: list[Loop], rng: np.random.G
     if inner is None or outer.kind.startswith(("size_t", "unsigned")):  # the last whole step may lie below zero
         return None
     factor, name = pick((2, 4), rng), outer.variable
-    first, last = _operand(outer.first), _operand(outer.last)
+    first, last = operand(outer.first), operand(outer.last)
     jammed = [
         block
         for step in range(factor)
-        for block in _block(_statements(inner, {name: f"({name} + {step})"} if step else {}))
+        for block in as_one(statements_of(inner, {name: f"({name} + {step})"} if step else {}))
     ]
     whole = f"for ({outer.kind} {name} = {outer.first}; {name} < {last} - {factor - 1}; {name} += {factor})"
     count = last if first == "0" else f"({last} - {first})"
     rest = replace(outer, first=f"{'' if first == '0' else f'{first} + '}{count} / {factor} * {factor}")
     nest = [
-        loop(whole, loop(_header(inner), *jammed)),
-        loop(_header(rest), loop(_header(inner), *_statements(inner))),
+        loop(whole, loop(header_of(inner), *jammed)),
+        loop(header_of(rest), loop(header_of(inner), *statements_of(inner))),
     ]
     return Transformed(
-        _replaced(source, outer.node, *nest),
+        replaced(source, outer.node, *nest),
         f"{factor} iterations over {name} share the loop over {inner.variable}",
     )
 
@@ -228,7 +239,7 @@ def _perfect(outer: Loop, loops: list[Loop]) -> Loop | None:
 
 def _one_of_several(outer: Loop, loops: list[Loop], rng: np.random.Generator) -> Loop | None:
     """A loop among the statements of an independent one, whose bounds do not change."""
-    children = _children(outer)
+    children = children_of(outer)
     inside = [each for each in loops if each.outer is outer and each.node in children and not _depends_on(each, outer)]
     if (
         outer.only is not None
@@ -242,18 +253,18 @@ def _one_of_several(outer: Loop, loops: list[Loop], rng: np.random.Generator) ->
 
 def _apart(outer: Loop, inner: Loop, header: str, names: Mapping[str, str]) -> list[str]:
     """What stands before the inner loop, the inner loop, and what stands behind it, each in loops over the outer."""
-    children = _children(outer)
+    children = children_of(outer)
     at = children.index(inner.node)
     return [
         *_loop_over(header, children[:at], names),
-        loop(_header(inner), loop(header, *_statements(inner, names))),
+        loop(header_of(inner), loop(header, *statements_of(inner, names))),
         *_loop_over(header, children[at + 1 :], names),
     ]
 
 
 def _loop_over(header: str, children: list[Node], names: Mapping[str, str]) -> list[str]:
     """Statements in a loop; comments alone need none. A variable in ``names`` is assigned to, no longer declared."""
-    statements = [_renamed(each, names) for each in children]
+    statements = [renamed(each, names) for each in children]
     for number, child in enumerate(children):
         if (declared := _DECLARED.fullmatch(text(child))) is not None:
             statements[number] = statements[number].removeprefix(f"{declared[1]} ")
@@ -266,7 +277,7 @@ def _numbers_in(of: Loop) -> dict[str, str]:
     """Types of the variables that a loop's statements declare; empty unless each is one number with a first value."""
     names = [text(at) for at in below(of.body) if at.parent is not None and at.parent.type in _DECLARATIONS]
     found = {}
-    for child in _children(of):
+    for child in children_of(of):
         if child.type == "declaration":
             declared = _DECLARED.fullmatch(text(child))
             if declared is None or names.count(declared[2]) != 1:
@@ -282,74 +293,3 @@ def _depends_on(inner: Loop, outer: Loop) -> bool:
 
 def _sums(found: Dependences) -> str:
     return f" reduction(+ : {', '.join(found.sums)})" if found.sums else ""
-
-
-def _with_pragma(source: str, of: Loop, pragma: str) -> str:
-    """The source with a pragma on the line before a loop."""
-    data, start = source.encode(), of.node.start_byte
-    line = data.rfind(b"\n", 0, start) + 1
-    at, lead = (line, b"") if not data[line:start].strip() else (start, b"\n")
-    return (data[:at] + lead + pragma.encode() + b"\n" + data[at:]).decode()
-
-
-def _replaced(source: str, node: Node, *statements: str) -> str:
-    """The source with a statement replaced, and those that follow a line break moved right to where it begins.
-
-    Several statements that become the body of a loop are put in braces, behind the loop's parenthesis.
-    """
-    data, start, column = source.encode(), node.start_byte, node.start_point.column
-    around = node.parent
-    if len(statements) > 1 and around is not None and around.type != "compound_statement":
-        header = data[:start].rstrip()
-        if header.endswith(b")"):
-            start, column, opening = len(header), around.start_point.column, " {"
-        else:  # a comment is between them
-            opening = "{"
-        statements = ("\n".join([opening, *(indent(each, 1) for each in statements), "}"]),)
-    first, *others = "\n".join(statements).split("\n")
-    lines = [first, *(line if not line or line.startswith("#") else " " * column + line for line in others)]
-    return (data[:start] + "\n".join(lines).encode() + data[node.end_byte :]).decode()
-
-
-def _defined(source: str, line: str) -> str:
-    """The source with a ``#define`` behind its last ``#include``, or at its beginning."""
-    included = [match.end() for match in re.finditer(r"^#include.*\n", source, re.MULTILINE)]
-    at = included[-1] if included else 0
-    return f"{source[:at]}{line}\n{source[at:]}"
-
-
-def _header(of: Loop) -> str:
-    return f"for ({of.kind} {of.variable} = {of.first}; {of.variable} < {of.last}; {of.variable}++)"
-
-
-def _operand(expression: str) -> str:
-    return expression if re.fullmatch(r"\w+", expression) else f"({expression})"
-
-
-def _children(of: Loop) -> list[Node]:
-    return of.body.named_children if of.body.type == "compound_statement" else [of.body]
-
-
-def _statements(of: Loop, names: Mapping[str, str] | None = None) -> list[str]:
-    """The statements of a loop's body, without their indentation, with other expressions in place of ``names``."""
-    return [_renamed(each, names or {}) for each in _children(of)]
-
-
-def _block(statements: list[str]) -> list[str]:
-    """One statement as it is; several, which may declare variables, in braces."""
-    if len(statements) == 1:
-        return statements
-    return ["{\n" + indent("\n".join(statements), 1) + "\n}"]
-
-
-def _renamed(statement: Node, names: Mapping[str, str]) -> str:
-    """The text of a statement without its indentation, with other expressions in place of some variables."""
-    data, start = (statement.text or b""), statement.start_byte
-    pieces, done = [], 0
-    for at in below(statement):
-        if at.type == "identifier" and text(at) in names:
-            pieces += [data[done : at.start_byte - start], names[text(at)].encode()]
-            done = at.end_byte - start
-    lines = b"".join([*pieces, data[done:]]).decode().rstrip("\n").split("\n")
-    pad = " " * statement.start_point.column
-    return "\n".join([lines[0], *(line.removeprefix(pad) for line in lines[1:])])
