@@ -1,7 +1,7 @@
 """Facts about this machine's processors, and the lock that keeps benchmarks apart."""
 
 from qdkernel.machine.affinity import running_on
-from qdkernel.machine.core_lock import CoreLock
+from qdkernel.machine.core_lock import CoreLock, give_way, lent_s
 from qdkernel.machine.cpu import Machine, fingerprint, machine_class, this_machine
 from qdkernel.machine.energy import EnergyMeter, find_energy_meter
 from qdkernel.machine.isa import LEVELS, flags_of
@@ -17,6 +17,8 @@ __all__ = [
     "fingerprint",
     "flags_of",
     "free_bytes",
+    "give_way",
+    "lent_s",
     "machine_class",
     "memory_bytes",
     "running_on",

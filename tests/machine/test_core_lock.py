@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from qdkernel.errors import QdkernelError
-from qdkernel.machine import CoreLock
+from qdkernel.machine import CoreLock, give_way, lent_s
 
 
 def test_shared_holders_run_beside_each_other(tmp_path: Path) -> None:
@@ -42,6 +42,29 @@ def test_an_exclusive_holder_waits_for_shared_ones_and_keeps_new_ones_out(tmp_pa
     thread.join()
     late.join()
     assert order == ["first", "benchmark", "latecomer"]
+
+
+def test_work_is_stopped_while_a_benchmark_that_waits_for_the_cores_has_them(tmp_path: Path) -> None:
+    order: list[str] = []
+
+    def benchmark() -> None:
+        with CoreLock(tmp_path).exclusive():
+            order.append("benchmark")
+
+    def stopped_s() -> float:
+        return give_way(lambda: order.append("stopped"), lambda: order.append("continued"))
+
+    with CoreLock(tmp_path).shared():
+        assert stopped_s() == 0.0, "no benchmark waits"
+        thread = threading.Thread(target=benchmark)
+        thread.start()
+        while not (seconds := stopped_s()):
+            pass
+        thread.join()
+        assert order == ["stopped", "benchmark", "continued"]
+        assert lent_s() == seconds
+    assert lent_s() == 0.0
+    assert stopped_s() == 0.0, "this thread does not hold the cores"
 
 
 def test_a_lock_file_that_cannot_be_opened_says_what_to_do(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from qdkernel.evaluators.sandbox import (
     CpuTimeExceeded,
     PrecomputationDetected,
 )
+from qdkernel.machine import lent_s
 
 FAILURES = {
     ChildCrashed: Outcome.CRASHED,
@@ -54,12 +55,19 @@ class EvaluationBuilder:
 
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Adds the time spent inside to the step's."""
-        start = self.began_s[name] = time.monotonic()
+        """Adds the time spent inside to the step's; what of it benchmarks had the cores for is the step ``wait``."""
+        start, lent_before_s = time.monotonic(), lent_s()
+        self.began_s[name] = start
         try:
             yield
         finally:
-            self.step_s[name] = self.step_s.get(name, 0.0) + time.monotonic() - start
+            waited_s = lent_s() - lent_before_s
+            self._add(name, time.monotonic() - start - waited_s)
+            if waited_s:
+                self._add("wait", waited_s)
+
+    def _add(self, name: str, seconds: float) -> None:
+        self.step_s[name] = self.step_s.get(name, 0.0) + seconds
 
     @contextlib.contextmanager
     def holding(self, lock: contextlib.AbstractContextManager[None]) -> Iterator[None]:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from qdkernel.evaluators.pipeline import EvaluationContext
-from qdkernel.evaluators.toolchain import CompileLimits, assembly_hash
+from qdkernel.evaluators.toolchain import CompileError, CompileLimits, assembly_hash
+from qdkernel.evaluators.toolchain.compiler import Confined
 from qdkernel.evaluators.toolchain.toolchain import UNOPTIMISED_FLAGS
+from qdkernel.machine import CoreLock
 from tests.compiled import HEAD
 
 pytestmark = pytest.mark.isa_dependent
@@ -109,3 +116,31 @@ def test_what_compiles_only_after_inlining_has_no_assembly_hash(hashed: Hashed) 
     shuffle = "static inline __m128d turn(__m128d x, const int by) { return _mm_shuffle_pd(x, x, by); }\n"
     body = f"{HEAD}\n{{ _mm_storeu_pd(C, turn(_mm_loadu_pd(C), 1)); }}"
     assert hashed(f"#include <immintrin.h>\n{shuffle}{body}") is None
+
+
+def test_the_compiler_is_stopped_while_a_benchmark_has_the_cores(context: EvaluationContext, tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    def compiler() -> psutil.Process | None:
+        running = psutil.Process().children()
+        return next((each for each in running if each.name() == "sleep"), None)
+
+    def benchmark() -> None:
+        while (process := compiler()) is None:
+            time.sleep(0.01)
+        with CoreLock(tmp_path).exclusive():
+            while (status := process.status()) != psutil.STATUS_STOPPED and len(seen) < 1000:
+                seen.append(status)
+            seen.append(status)
+        os.kill(process.pid, signal.SIGKILL)
+
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    confined = Confined(context.toolchain, context.built, folder, CompileLimits())
+    thread = threading.Thread(target=benchmark)
+    with CoreLock(tmp_path).shared():
+        thread.start()
+        with pytest.raises(CompileError, match="SIGKILL"):
+            confined.run(["/usr/bin/sleep", "60"])
+    thread.join()
+    assert seen[-1] == psutil.STATUS_STOPPED
