@@ -34,12 +34,10 @@ from qdkernel.evaluators.toolchain import (
     find_toolchain,
     load_module,
 )
-from qdkernel.problems.declared.reference import SIGNATURE, Head
+from qdkernel.problems.declared.reference import CALL_S, MEMORY_MB, SIGNATURE, Head
 
 _FLAGS = ("-std=gnu11", "-O2", "-fno-strict-aliasing", "-ffp-contract=off")
-_CALL_S = 60.0  # by thought: a reference over tracked numbers takes some 50 times as long as a fast kernel
 _CPU_S = 1 << 30  # of the child's whole life; calls have their own deadline
-_MEMORY_MB = 4096
 _WORD = 8
 _ALIGNMENT = 64
 _SPARE = 2  # a child is started with room for arrays this many times as large as asked for
@@ -93,7 +91,7 @@ class ContainedCaller:
         arena = _Arena(layout)
         executable = Executable(self._built.runner, self._object, SIGNATURE.name, {"LC_ALL": "C"})
         core = sorted(os.sched_getaffinity(0))[:1]
-        limits = Limits(memory_mb=_MEMORY_MB, cpu_s=_CPU_S)
+        limits = Limits(memory_mb=MEMORY_MB, cpu_s=_CPU_S)
         arena.child = Child(self._native, executable, layout, arena.inputs, arena.outputs, tuple(core), limits)
         weakref.finalize(self, arena.close)
         return arena
@@ -123,7 +121,7 @@ class _Arena:
         if self._started:
             self.child.go_on()
         self._started = True
-        self.child.run(0, 1, _CALL_S)
+        self.child.run(0, 1, CALL_S)
         self.child.stop()  # it takes no processor time while kernels are timed
         for at, array in outputs.items():
             array.ravel()[:] = self._results[head[at, 1] : head[at, 1] + array.nbytes].view(array.dtype)

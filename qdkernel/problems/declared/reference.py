@@ -27,6 +27,12 @@ Head = NDArray[np.int64]
 Pairs = dict[str, Array]
 """Written arrays by name: (elements, 2) values and magnitudes, or (elements,) of integers."""
 
+CALL_S = 60.0
+"""Deadline of a call of a reference that is not the package's own. By thought: one over tracked numbers takes some 50
+times as long as a fast kernel."""
+MEMORY_MB = 4096
+"""Memory of its process, beyond the arrays of a C reference."""
+
 _FLAGS = ("-std=gnu11", "-O2", "-fno-strict-aliasing", "-ffp-contract=off", "-fPIC", "-shared", "-w")
 _WORDS = 3
 _FINITE = 2.0**-64  # leaves room for the factors of an error limit

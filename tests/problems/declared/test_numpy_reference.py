@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from qdkernel.core import ArrayArgument, Expected, Role, Scalar, Signature
-from qdkernel.errors import QdkernelError
+from qdkernel.errors import ConfigError, QdkernelError
 from qdkernel.evaluators.pipeline import EvaluationContext
 from qdkernel.evaluators.registration import check_problem
-from qdkernel.problems.declared import load_problems
+from qdkernel.problems.declared import load_problems, numpy_child
 from qdkernel.problems.declared.numpy_reference import parse_numpy_reference
 from qdkernel.problems.declared.reference import CReference
 from qdkernel.problems.declared.tracked import track
@@ -87,6 +87,22 @@ def test_values_and_magnitudes_are_those_of_the_same_function_in_c(python: str, 
 def test_what_is_no_arithmetic_gets_one_clear_message(body: str, said: str) -> None:
     with pytest.raises(QdkernelError, match=said):
         in_numpy(body)
+
+
+def test_a_loop_that_does_not_end_is_told_and_the_next_call_has_a_process_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(numpy_child, "CALL_S", 0.2)
+    said = r"f\.py: expected a result within 0\.2 s, the reference was still at work; mend a loop that does not end"
+    with pytest.raises(ConfigError, match=said):
+        in_numpy(" for i in range(10 ** 15):\n  y[0] = y[0] + x[0]\n return y")
+    monkeypatch.undo()
+    assert np.array_equal(in_numpy(" return x").value, GIVEN["x"])
+
+
+def test_a_reference_cannot_take_the_host_s_memory() -> None:
+    with pytest.raises(ConfigError, match=r"f\.py:5: the reference fails: Unable to allocate"):
+        in_numpy(" return x + np.ones(10 ** 10)")
 
 
 @pytest.mark.parametrize(
