@@ -22,7 +22,8 @@ enum qd_region { QD_INPUT = 0, QD_OUTPUT = 1 };
 
 struct qd_segment { /* whole pages of a data file; an unmapped page stands before and after each */
     uint64_t offset, bytes;
-    uint64_t pitch;  /* bytes in memory from one of its equal pieces to the next, unmapped pages between them */
+    uint64_t pitch;  /* bytes in memory from one of its equal pieces to the next */
+    uint64_t fill;   /* bytes of the file behind the pieces, mapped again and again between them; 0: nothing is */
     uint32_t region, pieces;
 };
 

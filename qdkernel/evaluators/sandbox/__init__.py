@@ -21,6 +21,7 @@ from qdkernel.evaluators.sandbox.memory import (
     poison,
 )
 from qdkernel.evaluators.sandbox.native_supervisor import DECLARATIONS, Native
+from qdkernel.evaluators.sandbox.zero_gap_layout import ZeroGapLayout, lengthened
 
 __all__ = [
     "DECLARATIONS",
@@ -43,6 +44,8 @@ __all__ = [
     "PlacedCall",
     "PrecomputationDetected",
     "Region",
+    "ZeroGapLayout",
+    "lengthened",
     "poison",
     "strides_that_may_be_long",
 ]

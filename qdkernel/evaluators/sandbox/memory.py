@@ -22,7 +22,9 @@ _F_ADD_SEALS = 1033
 
 # The structures of native/protocol.h.
 _PLAN = np.dtype([("segments", "u4"), ("calls", "u4"), ("parameters", "u4"), ("unused", "u4")])
-_SEGMENT = np.dtype([("offset", "u8"), ("bytes", "u8"), ("pitch", "u8"), ("region", "u4"), ("pieces", "u4")])
+_SEGMENT = np.dtype(
+    [(name, "u8") for name in ("offset", "bytes", "pitch", "fill")] + [("region", "u4"), ("pieces", "u4")]
+)
 _ARGUMENT = np.dtype([("segment", "i8"), ("value", "u8")])
 _SLOT_DTYPES = {"int32": "<i4", "int64": "<i8", "float32": "<f4", "float64": "<f8"}
 
@@ -132,14 +134,15 @@ class PlacedCall:
 
 
 @dataclass(frozen=True)
-class _Segment:
-    """Whole pages of a file, mapped as equal pieces ``pitch`` bytes apart."""
+class Segment:
+    """Whole pages of a file, mapped as equal pieces ``pitch`` bytes apart, with ``fill`` bytes repeated in between."""
 
     region: Region
     offset: int
     num_bytes: int
     pitch: int
     pieces: int = 1
+    fill: int = 0
 
     @property
     def extent(self) -> int:
@@ -161,7 +164,7 @@ class Layout:
     def __init__(self, problem: Signature, calls: Sequence[tuple[Case, BufferAlignment]]) -> None:
         self.problem = problem
         self._prototype = check_prototype(problem)
-        self._segments: list[_Segment] = []
+        self._segments: list[Segment] = []
         self._size = [0, 0]
         self._ranges: list[tuple[Region, np.dtype[Any], slice]] = []
         placed: list[dict[str, PlacedArray]] = [{} for _ in calls]
@@ -190,6 +193,11 @@ class Layout:
         return self._size[Region.OUTPUT]
 
     @property
+    def num_bytes(self) -> int:
+        """Size of both files."""
+        return sum(self._size)
+
+    @property
     def segment_bytes(self) -> tuple[int, ...]:
         """Address space of the segments, in the order in which a child maps them, an unmapped page around each."""
         return tuple(segment.extent for segment in self._segments)
@@ -216,7 +224,7 @@ class Layout:
         head["parameters"] = len(parameters)
         segments = np.zeros(len(self._segments), _SEGMENT)
         for i, each in enumerate(self._segments):
-            segments[i] = (each.offset, each.num_bytes, each.pitch, each.region, each.pieces)
+            segments[i] = (each.offset, each.num_bytes, each.pitch, each.fill, each.region, each.pieces)
         arguments = np.zeros((len(self.calls), len(parameters)), _ARGUMENT)
         for row, call in zip(arguments, self.calls, strict=True):
             case = self.case_in_child(call)
@@ -247,6 +255,6 @@ class Layout:
         within = num_bytes - length if placing is BufferAlignment.BACK else shift
         region = Region.OUTPUT if argument.is_written else Region.INPUT
         offset = self._size[region]
-        self._segments.append(_Segment(region, offset, num_bytes, num_bytes))
+        self._segments.append(Segment(region, offset, num_bytes, num_bytes))
         self._size[region] += num_bytes
         return PlacedArray(argument, dtype, len(self._segments) - 1, region, offset, within, shape, strides)

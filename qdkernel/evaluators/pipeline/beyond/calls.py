@@ -5,7 +5,8 @@ threads:
 
 - each scored size with every extent a quarter to the whole of itself larger;
 - each scored size of several extents with one of them 1 to 3: skinny;
-- a small one whose rows stand so far apart that the last lies more than 2^31 elements behind the first.
+- one with offsets past 2^31 elements: a small one whose rows stand so far apart that the last lies more than 2^31
+  elements behind the first; where no array has a row stride, one with zeros put in (``far_offsets``).
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import numpy as np
 
 from qdkernel.core import Outcome, Problem, size_text
 from qdkernel.evaluators.measurement import new_generator, respelled_case, write_call
+from qdkernel.evaluators.pipeline.beyond.far_offsets import MEMORY_SHARE, verify_far_offsets
+from qdkernel.evaluators.pipeline.beyond.zero_gap import FAR
 from qdkernel.evaluators.pipeline.builder import Stop, outcomes
 from qdkernel.evaluators.pipeline.context import EvaluationContext
 from qdkernel.evaluators.sandbox import (
@@ -35,8 +38,6 @@ _DEADLINE_S = 60.0  # of a call: a naive kernel on one thread takes 20 s for 8 t
 _GROWTH = (1.25, 2.0)
 _SKINNY = 3
 _SMALL = (3, 40)  # extents of a call with long strides; from 3 on two strides below 2^31 reach beyond it
-_FAR = 1 << 31  # elements: the first offset that a 32-bit integer does not hold
-_SHARE = 0.5  # of the memory that is free
 
 
 def verify_beyond(context: EvaluationContext, made: Path, sizes: Sequence[Mapping[str, int]]) -> tuple[str, ...]:
@@ -55,18 +56,13 @@ def verify_beyond(context: EvaluationContext, made: Path, sizes: Sequence[Mappin
     calls = list(_larger(problem, sizes, rng))
     if far := _far(problem, rng):
         calls.append(("a call with offsets past 2^31 elements", far))
-    else:
-        least = _FAR * min(problem.dtype_of(argument).itemsize for argument in problem.arrays) >> 30
-        left_out.append(
-            f"offsets past 2^31 elements were not tried: arrays of {problem.name} have no row stride, so each would "
-            f"take {least} GiB"
-        )
     for what, layout in calls:
-        needed = layout.input_bytes + layout.output_bytes
-        if needed > _SHARE * free_bytes():
-            left_out.append(f"{what} was not tried: it needs {needed / 2**30:.1f} GiB of memory")
+        if layout.num_bytes > MEMORY_SHARE * free_bytes():
+            left_out.append(f"{what} was not tried: it needs {layout.num_bytes / 2**30:.1f} GiB of memory")
         else:
             _call(context, made, layout, what)
+    if far is None and (reason := verify_far_offsets(context, made, rng)):
+        left_out.append(f"offsets past 2^31 elements were not tried: {reason}")
     return tuple(left_out)
 
 
@@ -94,7 +90,7 @@ def _far(problem: Problem, rng: np.random.Generator) -> FarLayout | None:
     for name in strides_that_may_be_long(problem, case):
         rows = min(argument.shape(case)[0] for argument in problem.arrays if name in argument.strides[:1])
         if rows >= _SMALL[0]:
-            least = -(-_FAR // ((rows - 1) * PAGE))
+            least = -(-FAR // ((rows - 1) * PAGE))
             strides[name] = int(rng.integers(least, least + 8, endpoint=True)) * PAGE
     return FarLayout(problem, case, strides) if strides else None
 

@@ -1,0 +1,119 @@
+"""A call with offsets past 2^31 elements in arrays without a row stride: one with zeros put in (``zero_gap``).
+
+A kernel that fails is called again with arrays just below 2^31 elements. If it fails there as well, the reason is
+another one, e.g. memory of its own that grows with its arrays, and the failure does not count.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from qdkernel.core import Arrays, Outcome
+from qdkernel.evaluators.measurement import new_generator
+from qdkernel.evaluators.pipeline.beyond.zero_gap import FAR, ZeroGap, find_zero_gap, longest_array
+from qdkernel.evaluators.pipeline.builder import Stop, outcomes
+from qdkernel.evaluators.pipeline.context import EvaluationContext
+from qdkernel.evaluators.sandbox import MemoryFile, Region, ZeroGapLayout, poison
+from qdkernel.machine import free_bytes
+
+MEMORY_SHARE = 0.5
+"""Of the memory that is free, for one call."""
+
+_BELOW = 0.97  # of FAR: the length of arrays for which no offset needs more bits
+_DEADLINE_S = 60.0
+
+
+def verify_far_offsets(context: EvaluationContext, made: Path, rng: np.random.Generator) -> str:
+    """Calls a kernel with offsets past 2^31 elements; returns why that was not tried, empty if it was.
+
+    Raises:
+        Stop: a result is wrong, or a call crashed, and the same does not happen with shorter arrays.
+    """
+    gap = find_zero_gap(context.problem, rng)
+    if isinstance(gap, str):
+        return gap
+    far, below = gap.least(FAR), gap.least(_BELOW * FAR)
+    assert far is not None
+    assert below is not None
+    layout = gap.layout(far)
+    if layout.num_bytes > MEMORY_SHARE * free_bytes():
+        return f"the call needs {layout.num_bytes / 2**30:.1f} GiB of memory"
+    try:
+        _call(context, made, gap, layout)
+    except Stop as stop:
+        if stop.outcome is Outcome.TIMEOUT:
+            return stop.detail
+        try:
+            _call(context, made, gap, gap.layout(below - 1))
+        except Stop as other:
+            return f"with fewer elements the kernel fails as well: {other.detail}"
+        raise
+    return ""
+
+
+def _call(context: EvaluationContext, made: Path, gap: ZeroGap, layout: ZeroGapLayout) -> None:
+    """Makes the call with 1 and with all threads.
+
+    Raises:
+        Stop: its result is wrong, or it crashed or was late.
+    """
+    call = layout.calls[0].case
+    case = ", ".join(f"{name}={value}" for name, value in call.items())
+    what = f", in a call with {longest_array(gap.problem, call):.4g} elements in an array ({case})"
+    files = MemoryFile("inputs", layout.input_bytes), MemoryFile("outputs", layout.output_bytes)
+    try:
+        for threads in sorted({1, context.verify_threads[-1]}):
+            where = f"{what} with {threads} thread{'s' * (threads > 1)}"
+            error = _error(context, made, gap, layout, files, threads, where)
+            if not error <= 1.0:
+                raise Stop(Outcome.WRONG, f"the result is wrong{where}: {error:.3g} times the error allowed")
+    finally:
+        for file in files:
+            file.close()
+
+
+def _error(
+    context: EvaluationContext,
+    made: Path,
+    gap: ZeroGap,
+    layout: ZeroGapLayout,
+    files: tuple[MemoryFile, MemoryFile],
+    threads: int,
+    where: str,
+) -> float:
+    """The error of one call, in units of what is allowed.
+
+    Raises:
+        Stop: it crashed or was late; the text ends with ``where``.
+    """
+    problem = gap.problem
+    _write(gap, layout, *files)
+    secret = problem.sketch(gap.small, gap.arrays, new_generator())
+    with outcomes(lambda _: where), context.start(made, layout, *files, threads) as child:
+        child.run(0, 1, _DEADLINE_S, freeze=True)
+    results = _results(layout, *files)
+    return math.inf if results is None else problem.sketch_error(gap.small, results, secret, problem.error_limit)
+
+
+def _write(gap: ZeroGap, layout: ZeroGapLayout, inputs: MemoryFile, outputs: MemoryFile) -> None:
+    for placed in layout.calls[0].arrays:
+        contents = layout.contents(inputs if placed.region is Region.INPUT else outputs, placed)
+        if placed.argument.is_read:
+            contents[:] = 0
+            contents[layout.places(placed)] = gap.arrays[placed.argument.name]
+        else:
+            contents[:] = poison(placed.dtype, new_generator())
+
+
+def _results(layout: ZeroGapLayout, inputs: MemoryFile, outputs: MemoryFile) -> Arrays | None:
+    """The arrays of the small call; ``None`` if anything but zeros is between."""
+    results = {}
+    for placed in layout.calls[0].arrays:
+        contents = layout.contents(inputs if placed.region is Region.INPUT else outputs, placed)
+        results[placed.argument.name] = found = contents[layout.places(placed)]
+        if np.count_nonzero(contents) > np.count_nonzero(found):
+            return None
+    return results
