@@ -41,13 +41,13 @@ class _Child:
         self._pipe.recv()  # it is ready
 
     def call(self, function: ast.FunctionDef, file: str, names: Mapping[str, Value]) -> Value:
-        """As ``call_in_child``; after an ``EOFError`` or ``TimeoutError`` the process has ended."""
+        """As ``call_in_child``; after an exception the process has ended."""
         try:
             self._pipe.send((function, file, names))
             if not self._pipe.poll(CALL_S):
                 raise TimeoutError
             return self._pipe.recv()
-        except (OSError, EOFError):
+        except BaseException:  # an interrupt too: the answer to this call must not be that of the next
             self._process.kill()
             self._process.wait()
             self._pipe.close()
@@ -66,17 +66,18 @@ def call_in_child(function: ast.FunctionDef, file: str, names: Mapping[str, Valu
     """
     global _child
     with _lock:
-        if _child is None or _child.owner != os.getpid():
-            _child = _Child()
+        child, _child = _child, None
+        if child is None or child.owner != os.getpid():
+            child = _Child()
         try:
-            result = _child.call(function, file, names)
-        except (OSError, EOFError) as error:
-            _child = None
-            if isinstance(error, TimeoutError):
-                raise ConfigError(
-                    f"{file}: expected a result within {CALL_S:g} s, the reference was still at work; mend a loop that "
-                    "does not end, or write loops over elements as operations on whole arrays"
-                ) from None
+            result = child.call(function, file, names)
+            _child = child
+        except TimeoutError:
+            raise ConfigError(
+                f"{file}: expected a result within {CALL_S:g} s, the reference was still at work; mend a loop that "
+                "does not end, or write loops over elements as operations on whole arrays"
+            ) from None
+        except (OSError, EOFError):
             raise ConfigError(
                 f"{file}: expected a result, the process of the reference ended without one; it may take "
                 f"{MEMORY_MB} MiB of memory beside {_COPIES} times its parameters"
