@@ -168,7 +168,7 @@ def load(
 ) -> LoadedKernel:
     """The best elite of a run, or the elite of one cell, compiled and verified again on this machine.
 
-    It is verified in the contained child, also far beyond the scored sizes, which may take seconds. Then it is loaded
+    It is verified in the contained child, also far beyond the scored sizes: seconds to a minute. Then it is loaded
     into this process, where it runs uncontained: loading an elite runs its code, with the rights of this process. Load
     only from folders that you made or trust, or ``contained``: then every call runs in a contained child of its own,
     which takes 10 to 50 ms and copies the arrays.

@@ -109,7 +109,8 @@ def export(
     revalidate: Annotated[
         bool,
         typer.Option(
-            "--revalidate", help="Time elites again first and call them far beyond the scored sizes; seconds."
+            "--revalidate",
+            help="Time elites again first and call them far beyond the scored sizes; seconds to a minute each.",
         ),
     ] = False,
 ) -> int:

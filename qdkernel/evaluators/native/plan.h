@@ -27,9 +27,9 @@ static size_t qd_extent(const struct qd_segment *segment)
     return (segment->pieces - 1) * segment->pitch + segment->bytes / segment->pieces;
 }
 
-static void qd_map_part(char *address, size_t bytes, int protection, int flags, int fd, uint64_t offset)
+static void qd_map_part(char *address, size_t bytes, int protection, int fd, uint64_t offset)
 {
-    if (mmap(address, bytes, protection, MAP_SHARED | MAP_FIXED | flags, fd, (off_t)offset) == MAP_FAILED)
+    if (mmap(address, bytes, protection, MAP_SHARED | MAP_FIXED | MAP_POPULATE, fd, (off_t)offset) == MAP_FAILED)
         qd_fail("mapping a segment", NULL);
 }
 
@@ -38,10 +38,10 @@ static void qd_map_pieces(const struct qd_segment *segment, int fd, char *addres
     const size_t bytes = segment->bytes / segment->pieces;
     const int protection = PROT_READ | (segment->region == QD_OUTPUT ? PROT_WRITE : 0);
     for (uint32_t i = 0; i < segment->pieces; i++) {
-        qd_map_part(address + i * segment->pitch, bytes, protection, MAP_POPULATE, fd, segment->offset + i * bytes);
+        qd_map_part(address + i * segment->pitch, bytes, protection, fd, segment->offset + i * bytes);
         for (size_t at = bytes; segment->fill && i + 1 < segment->pieces && at < segment->pitch; at += segment->fill) {
             const size_t left = segment->pitch - at;
-            qd_map_part(address + i * segment->pitch + at, left < segment->fill ? left : segment->fill, protection, 0, fd,
+            qd_map_part(address + i * segment->pitch + at, left < segment->fill ? left : segment->fill, protection, fd,
                         segment->offset + segment->bytes);
         }
     }

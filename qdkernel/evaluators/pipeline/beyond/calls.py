@@ -1,7 +1,7 @@
 """Calls far beyond the scored sizes: for ``check --thorough``, ``export --revalidate``, and before an elite is loaded.
 
 A search has no time for them. Each call has sizes, scalars and strides drawn for it, and is made with 1 and with all
-threads:
+threads; the one with zeros put in, which takes long, with all only:
 
 - each scored size with every extent a quarter to the whole of itself larger;
 - each scored size of several extents with one of them 1 to 3: skinny;

@@ -55,47 +55,28 @@ def verify_far_offsets(context: EvaluationContext, made: Path, rng: np.random.Ge
 
 
 def _call(context: EvaluationContext, made: Path, gap: ZeroGap, layout: ZeroGapLayout) -> None:
-    """Makes the call with 1 and with all threads.
+    """Makes the call with all threads.
 
     Raises:
         Stop: its result is wrong, or it crashed or was late.
     """
-    call = layout.calls[0].case
+    problem, call = gap.problem, layout.calls[0].case
     case = ", ".join(f"{name}={value}" for name, value in call.items())
-    what = f", in a call with {longest_array(gap.problem, call):.4g} elements in an array ({case})"
-    files = MemoryFile("inputs", layout.input_bytes), MemoryFile("outputs", layout.output_bytes)
-    try:
-        for threads in sorted({1, context.verify_threads[-1]}):
-            where = f"{what} with {threads} thread{'s' * (threads > 1)}"
-            error = _error(context, made, gap, layout, files, threads, where)
-            if not error <= 1.0:
-                raise Stop(Outcome.WRONG, f"the result is wrong{where}: {error:.3g} times the error allowed")
-    finally:
-        for file in files:
-            file.close()
-
-
-def _error(
-    context: EvaluationContext,
-    made: Path,
-    gap: ZeroGap,
-    layout: ZeroGapLayout,
-    files: tuple[MemoryFile, MemoryFile],
-    threads: int,
-    where: str,
-) -> float:
-    """The error of one call, in units of what is allowed.
-
-    Raises:
-        Stop: it crashed or was late; the text ends with ``where``.
-    """
-    problem = gap.problem
-    _write(gap, layout, *files)
+    where = f", in a call with {longest_array(problem, call):.4g} elements in an array ({case})"
     secret = problem.sketch(gap.small, gap.arrays, new_generator())
-    with outcomes(lambda _: where), context.start(made, layout, *files, threads) as child:
-        child.run(0, 1, _DEADLINE_S, freeze=True)
-    results = _results(layout, *files)
-    return math.inf if results is None else problem.sketch_error(gap.small, results, secret, problem.error_limit)
+    inputs, outputs = MemoryFile("inputs", layout.input_bytes), MemoryFile("outputs", layout.output_bytes)
+    try:
+        _write(gap, layout, inputs, outputs)
+        threads = context.verify_threads[-1]
+        with outcomes(lambda _: where), context.start(made, layout, inputs, outputs, threads) as child:
+            child.run(0, 1, _DEADLINE_S, freeze=True)
+        results = _results(layout, inputs, outputs)
+    finally:
+        inputs.close()
+        outputs.close()
+    error = math.inf if results is None else problem.sketch_error(gap.small, results, secret, problem.error_limit)
+    if not error <= 1.0:
+        raise Stop(Outcome.WRONG, f"the result is wrong{where}: {error:.3g} times the error allowed")
 
 
 def _write(gap: ZeroGap, layout: ZeroGapLayout, inputs: MemoryFile, outputs: MemoryFile) -> None:
