@@ -12,7 +12,8 @@ import pytest
 from qdkernel.core import Kernel, cell_name
 from qdkernel.evaluators.behaviour import describe
 from qdkernel.evaluators.binary import disassemble, read_shared_object
-from qdkernel.evaluators.pipeline import CompileSpec, EvaluationContext, EvaluationSpec, beyond, verify_only
+from qdkernel.evaluators.pipeline import CompileSpec, EvaluationContext, EvaluationSpec, verify_only
+from qdkernel.evaluators.pipeline.beyond import verify_beyond
 from qdkernel.mutators import Brief
 from qdkernel.mutators.schedule import TEMPLATES
 from qdkernel.mutators.schedule.families import FAMILIES
@@ -123,13 +124,15 @@ def test_a_kernel_of_each_family_compiles_without_warnings_and_is_verified(at: i
 def test_a_single_precision_sum_of_millions_with_an_increment_is_accurate(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(beyond, "respelled_case", lambda *_: {"n": 1 << 25, "incx": 2})
+    monkeypatch.setattr(
+        "qdkernel.evaluators.pipeline.beyond.calls.respelled_case", lambda *_: {"n": 1 << 25, "incx": 2}
+    )
     template = TEMPLATES["snrm2"]
     (genome,) = genomes_of(template, scored_brief("snrm2"), 1)
     spec = EvaluationSpec("snrm2", str(tmp_path), CompileSpec("gcc", FLAGS))
     with contextlib.closing(EvaluationContext(spec)) as context, context.build_folder() as folder:
         made = context.compile(template.print(genome), Path(folder))
-        beyond.verify_beyond(context, made, [{"n": 1 << 25}])
+        verify_beyond(context, made, [{"n": 1 << 25}])
 
 
 @needs_gcc
