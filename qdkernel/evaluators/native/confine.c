@@ -1,6 +1,7 @@
 /* Runs a command (the compiler, an agent) with limited time, memory and file size, seeing only what it is shown.
  *
  *   confine CPU_S MEMORY_MB FILE_MB FILES RIGHTS WRITE_DIR PARENT_PID READ_PATH... -- COMMAND ARG...
+ *   confine --with-parent COMMAND ARG...   as GCC's driver starts its passes: they end when it does, also if stopped
  *
  * FILES: open at once. RIGHTS: bits of enum rights, beyond those of a compiler.
  * Exit status 125: the confinement itself failed (126, 127: the command could not be run). */
@@ -23,14 +24,18 @@ static int fail(const char *what)
 
 int main(int argc, char **argv)
 {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (argc > 2 && strcmp(argv[1], "--with-parent") == 0) {
+        execvp(argv[2], argv + 2);
+        return fail(argv[2]) + 2;
+    }
     int command = 8;
     while (command < argc && strcmp(argv[command], "--") != 0)
         command++;
     if (argc < 10 || command + 1 >= argc)
         return fail("usage");
 
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != atoi(argv[7])) /* the parent died before the line above */
+    if (getppid() != atoi(argv[7])) /* the parent died before it could be noticed */
         return 125;
     qd_limit(RLIMIT_CPU, strtoul(argv[1], NULL, 10));
     qd_limit(RLIMIT_AS, strtoul(argv[2], NULL, 10) << 20);

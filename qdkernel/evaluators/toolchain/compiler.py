@@ -81,7 +81,7 @@ def compile_kernel(
     (folder / "kernel.c").write_text(source, encoding="utf-8")
     _write_prototype(problem, folder)
     (folder / "export.map").write_text(f"{{ global: {problem.name}; local: *; }};\n")
-    flags = _flags(source, toolchain, built.intrinsics)
+    flags = _flags(source, toolchain, built, built.intrinsics)
     confined = Confined(toolchain, built, folder, limits)
     # Always the same file name: the object does not depend on where it was compiled.
     confined.run([toolchain.command, *flags, "-S", "kernel.c", "-o", ASSEMBLY])
@@ -106,7 +106,7 @@ def compile_instrumented(
         CompileError: rejected, or out of memory or processor time.
         CompileLate: the deadline passed.
     """
-    flags = _flags(source, toolchain, built.intrinsics, further_flags)
+    flags = _flags(source, toolchain, built, built.intrinsics, further_flags)
     confined = Confined(toolchain, built, folder, limits)
     confined.run([toolchain.command, *flags, "-c", "kernel.c", "-o", "instrumented.o"])
     return _linked(confined, "instrumented")
@@ -130,7 +130,7 @@ def preprocess(
     """
     (folder / name).write_text(source, encoding="utf-8")
     _write_prototype(problem, folder)
-    flags = [*_flags(source, toolchain, built.intrinsics), "-fpch-preprocess"]
+    flags = [*_flags(source, toolchain, built, built.intrinsics), "-fpch-preprocess"]
     limits = replace(limits, wall_s=min(limits.wall_s, _PREPROCESS_S), file_mb=min(limits.file_mb, _PREPROCESS_MB))
     try:
         Confined(toolchain, built, folder, limits).run([toolchain.command, *flags, "-E", name, "-o", "kernel.i"])
@@ -158,7 +158,7 @@ def assembly_hash(source: str, toolchain: Toolchain, built: Built, folder: Path,
         folder: where ``compile_kernel`` compiled this source at the run's flags.
         limits: of that compilation; here the deadline is at most 5 s and the assembly at most 4 MB.
     """
-    flags = _flags(source, toolchain, built.unoptimised_intrinsics, UNOPTIMISED_FLAGS)
+    flags = _flags(source, toolchain, built, built.unoptimised_intrinsics, UNOPTIMISED_FLAGS)
     limits = replace(limits, wall_s=min(limits.wall_s, _ASSEMBLY_S), file_mb=min(limits.file_mb, _ASSEMBLY_MB))
     try:
         Confined(toolchain, built, folder, limits).run([toolchain.command, *flags, "-S", "kernel.c", "-o", "kernel.s"])
@@ -173,13 +173,17 @@ def assembly_hash(source: str, toolchain: Toolchain, built: Built, folder: Path,
     return digest.hexdigest()
 
 
-def _flags(source: str, toolchain: Toolchain, intrinsics: Path | None, further: Sequence[str] = ()) -> list[str]:
+def _flags(
+    source: str, toolchain: Toolchain, built: Built, intrinsics: Path | None, further: Sequence[str] = ()
+) -> list[str]:
     """Flags of a kernel, ``further`` ones last, and the headers that it is compiled with.
 
-    These are the prototype, and before it the precompiled header where the source includes intrinsics.
+    These are the prototype, and before it the precompiled header where the source includes intrinsics. The driver's
+    passes end when the driver does: a stopped one would remain after a ``kill -9`` of this process.
     """
+    wrapper = ["-wrapper", f"{built.confine},--with-parent"]
     precompiled = ["-include", str(intrinsics)] if intrinsics and _INTRINSICS.search(source) else []
-    return [*toolchain.flags, *toolchain.code_flags, *further, *precompiled, "-include", "prototype.h"]
+    return [*wrapper, *toolchain.flags, *toolchain.code_flags, *further, *precompiled, "-include", "prototype.h"]
 
 
 def _linked(confined: Confined, name: str) -> Path:
@@ -206,7 +210,7 @@ class Confined:
             CompileLate: the deadline passed.
         """
         readable = list(self.toolchain.readable)
-        own = (self.built.intrinsics, self.built.unoptimised_intrinsics, self.built.trace)
+        own = (self.built.confine, self.built.intrinsics, self.built.unoptimised_intrinsics, self.built.trace)
         readable += [str(file.parent) for file in own if file]
         limits = self.limits
         confined = confined_command(

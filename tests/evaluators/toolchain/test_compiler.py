@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -38,6 +40,9 @@ static double twice(double x) {{ static double memo[2] = {{0.25, 0.75}}; return 
         }}
 }}
 """
+# Some seconds of work for the compiler.
+BOMB = "".join(f"#define A{n} A{n - 1} A{n - 1} A{n - 1} A{n - 1} A{n - 1} A{n - 1}\n" for n in range(1, 8))
+BOMB = f"#define A0 x++;\n{BOMB}\n{HEAD}\n{{ volatile int x = 0; A7 }}"
 Hashed = Callable[..., str | None]
 
 
@@ -144,3 +149,30 @@ def test_the_compiler_is_stopped_while_a_benchmark_has_the_cores(context: Evalua
             confined.run(["/usr/bin/sleep", "60"])
     thread.join()
     assert seen[-1] == psutil.STATUS_STOPPED
+
+
+def test_a_stopped_compiler_ends_with_the_process_that_started_it(context: EvaluationContext, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    spelled = pickle.dumps((BOMB, context.problem.name, context.toolchain, context.built, folder, tmp_path))
+    code = f"""import pickle
+from qdkernel.evaluators.toolchain import CompileLimits, compile_kernel
+from qdkernel.machine import CoreLock
+from qdkernel.problems import find_problem
+source, problem, *rest, locks = pickle.loads({spelled!r})
+with CoreLock(locks).shared():
+    compile_kernel(source, find_problem(problem), *rest, CompileLimits())
+"""
+    with subprocess.Popen([sys.executable, "-c", code]) as worker:
+        started = psutil.Process(worker.pid)
+        passes: list[psutil.Process] = []
+        while not (passes := [each for each in started.children(recursive=True) if each.name() == "cc1"]):
+            assert worker.poll() is None
+            time.sleep(0.01)
+        with CoreLock(tmp_path).exclusive():
+            while passes[0].status() != psutil.STATUS_STOPPED:
+                assert worker.poll() is None
+                time.sleep(0.01)
+            worker.kill()
+    gone, left = psutil.wait_procs(passes, timeout=60)
+    assert (gone, left) == (passes, [])
