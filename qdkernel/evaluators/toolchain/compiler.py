@@ -81,10 +81,10 @@ def compile_kernel(
     (folder / "kernel.c").write_text(source, encoding="utf-8")
     _write_prototype(problem, folder)
     (folder / "export.map").write_text(f"{{ global: {problem.name}; local: *; }};\n")
-    flags = _flags(source, toolchain, built, built.intrinsics)
+    flags = _flags(source, toolchain, built.intrinsics)
     confined = Confined(toolchain, built, folder, limits)
     # Always the same file name: the object does not depend on where it was compiled.
-    confined.run([toolchain.command, *flags, "-S", "kernel.c", "-o", ASSEMBLY])
+    confined.gcc([*flags, "-S", "kernel.c", "-o", ASSEMBLY])
     confined.run([toolchain.assembler, *toolchain.assembler_flags, ASSEMBLY, "-o", "kernel.o"])
     return _linked(confined, "kernel")
 
@@ -106,9 +106,9 @@ def compile_instrumented(
         CompileError: rejected, or out of memory or processor time.
         CompileLate: the deadline passed.
     """
-    flags = _flags(source, toolchain, built, built.intrinsics, further_flags)
+    flags = _flags(source, toolchain, built.intrinsics, further_flags)
     confined = Confined(toolchain, built, folder, limits)
-    confined.run([toolchain.command, *flags, "-c", "kernel.c", "-o", "instrumented.o"])
+    confined.gcc([*flags, "-c", "kernel.c", "-o", "instrumented.o"])
     return _linked(confined, "instrumented")
 
 
@@ -130,10 +130,10 @@ def preprocess(
     """
     (folder / name).write_text(source, encoding="utf-8")
     _write_prototype(problem, folder)
-    flags = [*_flags(source, toolchain, built, built.intrinsics), "-fpch-preprocess"]
+    flags = [*_flags(source, toolchain, built.intrinsics), "-fpch-preprocess"]
     limits = replace(limits, wall_s=min(limits.wall_s, _PREPROCESS_S), file_mb=min(limits.file_mb, _PREPROCESS_MB))
     try:
-        Confined(toolchain, built, folder, limits).run([toolchain.command, *flags, "-E", name, "-o", "kernel.i"])
+        Confined(toolchain, built, folder, limits).gcc([*flags, "-E", name, "-o", "kernel.i"])
         return (folder / "kernel.i").read_text(encoding="utf-8", errors="replace")
     except (CompileError, CompileLate):
         return None
@@ -158,10 +158,10 @@ def assembly_hash(source: str, toolchain: Toolchain, built: Built, folder: Path,
         folder: where ``compile_kernel`` compiled this source at the run's flags.
         limits: of that compilation; here the deadline is at most 5 s and the assembly at most 4 MB.
     """
-    flags = _flags(source, toolchain, built, built.unoptimised_intrinsics, UNOPTIMISED_FLAGS)
+    flags = _flags(source, toolchain, built.unoptimised_intrinsics, UNOPTIMISED_FLAGS)
     limits = replace(limits, wall_s=min(limits.wall_s, _ASSEMBLY_S), file_mb=min(limits.file_mb, _ASSEMBLY_MB))
     try:
-        Confined(toolchain, built, folder, limits).run([toolchain.command, *flags, "-S", "kernel.c", "-o", "kernel.s"])
+        Confined(toolchain, built, folder, limits).gcc([*flags, "-S", "kernel.c", "-o", "kernel.s"])
     except (CompileError, CompileLate):
         # E.g. an intrinsic whose constant operand is known only after inlining, or code for ``__OPTIMIZE__`` alone.
         return None
@@ -173,17 +173,13 @@ def assembly_hash(source: str, toolchain: Toolchain, built: Built, folder: Path,
     return digest.hexdigest()
 
 
-def _flags(
-    source: str, toolchain: Toolchain, built: Built, intrinsics: Path | None, further: Sequence[str] = ()
-) -> list[str]:
+def _flags(source: str, toolchain: Toolchain, intrinsics: Path | None, further: Sequence[str] = ()) -> list[str]:
     """Flags of a kernel, ``further`` ones last, and the headers that it is compiled with.
 
-    These are the prototype, and before it the precompiled header where the source includes intrinsics. The driver's
-    passes end when the driver does: a stopped one would remain after a ``kill -9`` of this process.
+    These are the prototype, and before it the precompiled header where the source includes intrinsics.
     """
-    wrapper = ["-wrapper", f"{built.confine},--with-parent"]
     precompiled = ["-include", str(intrinsics)] if intrinsics and _INTRINSICS.search(source) else []
-    return [*wrapper, *toolchain.flags, *toolchain.code_flags, *further, *precompiled, "-include", "prototype.h"]
+    return [*toolchain.flags, *toolchain.code_flags, *further, *precompiled, "-include", "prototype.h"]
 
 
 def _linked(confined: Confined, name: str) -> Path:
@@ -201,6 +197,13 @@ class Confined:
     built: Built
     folder: Path
     limits: CompileLimits
+
+    def gcc(self, arguments: Sequence[str]) -> None:
+        """Runs the compiler's driver; as ``run``.
+
+        Its passes end when it does: one that is stopped would remain after a ``kill -9`` of this process.
+        """
+        self.run([self.toolchain.command, "-wrapper", f"{self.built.confine},--with-parent", *arguments])
 
     def run(self, command: Sequence[str]) -> None:
         """Runs a command; its standard error goes to a file of limited size.
