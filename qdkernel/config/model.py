@@ -161,6 +161,11 @@ class TimingConfig(Section):
         description="Rounds in which the baseline is this many times slower than on quiet cores, or when those do not "
         "come, than in the faster rounds, do not count; a ratio less certain than this gets more rounds.",
     )
+    quiet_s: Annotated[float, Field(ge=0)] = Field(
+        default=TimingRule.quiet_s,
+        description="Seconds that a measurement waits altogether for quiet cores when other programs disturb it; the "
+        "calibration and first estimates wait 3 and 2 at most. 0 where the cores are never quiet.",
+    )
     drop_ratio: Annotated[float, Field(gt=1)] = Field(
         default=TimingSpec.drop_ratio,
         description="A slow kernel this many times slower than its cell's incumbent is dropped after its first call.",

@@ -321,7 +321,7 @@ def _spec(
             clock_ghz=core.clock_ghz if core else 0.0,
             baseline=BaselineChoice(None if baseline is None else str(baseline), config.baseline.symbol),
             rule=converted(timing, TimingRule, tie=None),  # a tie ends duels only
-            duel_rule=replace(DUEL_RULE, block_ms=timing.block_ms, tie=timing.tie),
+            duel_rule=replace(DUEL_RULE, block_ms=timing.block_ms, tie=timing.tie, quiet_s=timing.quiet_s),
             drop_ratio=timing.drop_ratio,
             patience=timing.patience,
         ),

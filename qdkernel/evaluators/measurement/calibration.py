@@ -10,7 +10,7 @@ from qdkernel.evaluators.measurement.blocks import Block, CpuPlacement, time_blo
 from qdkernel.evaluators.measurement.buffers import ScoredSize, TimedCase, TimingBuffers
 
 _BUDGETS = 8  # of a measurement, by default 1 s: cores that were idle run faster at first
-_MOST_S = 5.0  # on a busy host
+_MOST_BUDGETS = 40  # on a busy host
 _ENOUGH = 8  # undelayed blocks
 
 
@@ -43,7 +43,7 @@ def calibrate(
         usual_ns = min(block.delayed_ns for block in blocks) if settled else 0.0
         quiet_ns = [block.ns for block in blocks if not block.disturbed(usual_ns)]
         elapsed_s = time.monotonic() - begin
-        if elapsed_s > _MOST_S or (elapsed_s > _BUDGETS * budget_s and len(quiet_ns) >= _ENOUGH):
+        if elapsed_s > _MOST_BUDGETS * budget_s or (elapsed_s > _BUDGETS * budget_s and len(quiet_ns) >= _ENOUGH):
             if len(quiet_ns) >= min(_ENOUGH, len(blocks)):
                 return float(np.quantile(quiet_ns, 0.25)), True
             return min(block.ns for block in blocks), False

@@ -118,7 +118,8 @@ class TimingSpec:
         """How long a kernel is timed at first: in a search only long enough to decide whether it is worth a duel."""
         if self.first_rounds is None:
             return self.rule
-        return replace(self.rule, rounds_min=self.first_rounds, rounds_max=self.first_rounds, quiet_s=_FIRST_QUIET_S)
+        quiet_s = min(_FIRST_QUIET_S, self.rule.quiet_s)
+        return replace(self.rule, rounds_min=self.first_rounds, rounds_max=self.first_rounds, quiet_s=quiet_s)
 
     def is_won(self, duel: Duel) -> bool:
         """Whether the challenger takes the cell."""

@@ -119,7 +119,7 @@ class Timer:
 
     def await_quiet(self) -> bool:
         """Waits a while until no other process takes the cores; returns whether they are quiet now."""
-        return self.quiet_cores.wait(_QUIET_PATIENCE_S)
+        return self.quiet_cores.wait(min(_QUIET_PATIENCE_S, self.spec.rule.quiet_s))
 
     def is_long(self, calls_ns: Sequence[float]) -> bool:
         """Whether a call takes so long that each further one counts."""

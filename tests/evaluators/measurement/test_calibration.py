@@ -6,16 +6,9 @@ import itertools
 from collections.abc import Iterator
 from typing import cast
 
-import pytest
-
-from qdkernel.evaluators.measurement import TimedCase, TimedProcess, TimingBuffers, calibrate, calibration
+from qdkernel.evaluators.measurement import TimedCase, TimedProcess, TimingBuffers, calibrate
 from qdkernel.evaluators.sandbox import Child
 from tests.evaluators.measurement.test_paired import SCORED, TRACK, NoArena, ScriptedChild
-
-
-@pytest.fixture(autouse=True)
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calibration, "_MOST_S", 0.1)
 
 
 def calibrated(times_ns: Iterator[float], delays_ns: Iterator[float], settled: bool = True) -> tuple[float, bool]:

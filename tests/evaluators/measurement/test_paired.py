@@ -23,6 +23,7 @@ from qdkernel.evaluators.measurement import (
     TimingRule,
     time_pairs,
 )
+from qdkernel.evaluators.pipeline import TimingSpec
 from qdkernel.evaluators.sandbox import Child, PrecomputationDetected
 
 SCORED = ScoredSize(
@@ -256,6 +257,15 @@ def test_two_rounds_disturbed_alike_wait_for_quiet_cores() -> None:
     assert set(samples.ratios) == {1.0}
     assert samples.quiet
     assert diary.count("wait") == 2
+
+
+@pytest.mark.parametrize("first_rounds", [None, 2])
+def test_no_wait_for_quiet_cores_is_longer_than_the_rule_says(first_rounds: int | None) -> None:
+    spec = TimingSpec((), 1, 1.0, 1.0, 1, rule=TimingRule(budget_s=0.0, quiet_s=0.0), first_rounds=first_rounds)
+    always = itertools.repeat(4e6)
+    _, diary = race_of(itertools.repeat(5e6), itertools.repeat(5e6), spec.first_rule, 5e6, kernel_delays_ns=always)
+    assert "wait" not in diary
+    assert TimingSpec((), 1, 1.0, 1.0, 1).first_rule.quiet_s < TimingRule.quiet_s  # a first estimate decides little
 
 
 def test_a_measurement_waits_a_few_times_only() -> None:
