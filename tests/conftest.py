@@ -40,7 +40,9 @@ HOST = this_machine()
 FEATURES = features_of(parse_cpuinfo(Path("/proc/cpuinfo").read_text(encoding="utf-8")).features, HOST.isa)
 """Instruction sets that kernels may use here: those of the CPU, as far as QDKERNEL_ISA leaves them."""
 FLAGS = flags_of(("-O3", "-march=native", "-fopenmp"), HOST.isa)
-FAST_RULE = TimingRule(block_ms=0.2, rounds_min=2, rounds_max=4, half_width=0.5, budget_s=0.05, disturbed=1000)
+FAST_RULE = TimingRule(
+    block_ms=0.2, rounds_min=2, rounds_max=4, half_width=0.5, budget_s=0.05, disturbed=1000, quiet_s=0.2
+)
 
 
 def make_spec(scratch: Path, problem: str = "dgemm", size: int = 48, threads: int = 1) -> EvaluationSpec:
@@ -139,7 +141,7 @@ def toolchain() -> Toolchain:
 @pytest.fixture(scope="session")
 def small_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
     """A run of fourteen evaluations, and what ``evolve`` printed; tests read it only, and all processes share it."""
-    from tests.evolving import evolve
+    from tests.evolving import WORKERS, evolve
 
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
@@ -148,9 +150,8 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subproces
     with (folder / "small_run.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not printed.exists():
-            done = evolve(
-                "gemm.yaml", run, "budget.minutes=null", "budget.evaluations=14", "timing.held_out=1", "pictures=true"
-            )
+            whole = (WORKERS, "timing.remeasure=true", "timing.held_out=1", "pictures=true")
+            done = evolve("gemm.yaml", run, "budget.minutes=null", "budget.evaluations=14", *whole)
             printed.write_text(json.dumps([done.stdout, done.stderr]))
     return run, subprocess.CompletedProcess([], 0, *json.loads(printed.read_text()))
 

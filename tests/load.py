@@ -19,7 +19,7 @@ from qdkernel.core import Outcome
 from qdkernel.evaluators.toolchain import cache_dir
 from qdkernel.runs import RunFolder
 from tests.compiled import HEAD
-from tests.evolving import QUICK
+from tests.evolving import QUICK, WORKERS, as_arguments
 from tests.llm_server import NUM_KERNELS, REPLIES, kernel_source
 
 
@@ -89,10 +89,9 @@ def write_config(folder: Path, kinds: dict[str, str]) -> Path:
 
 def command(config: Path, run: Path, resume: bool = False) -> list[str]:
     """``qdkernel evolve`` with quick settings."""
-    quick = (*QUICK, "timing.remeasure=false", "limits.run_s=0.5")
-    pairs = [part for setting in quick for part in ("--set", setting)]
+    quick = (*QUICK, WORKERS, "limits.run_s=0.5")
     more = ["--resume"] if resume else []
-    return [sys.executable, "-m", "qdkernel", "evolve", str(config), "--out", str(run), *more, *pairs]
+    return [sys.executable, "-m", "qdkernel", "evolve", str(config), "--out", str(run), *more, *as_arguments(quick)]
 
 
 def watch(process: subprocess.Popen[bytes], every_s: float = 1.0) -> Peak:

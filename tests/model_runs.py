@@ -9,10 +9,9 @@ from pathlib import Path
 
 from qdkernel.core import Proposal
 from qdkernel.runs import End, Record, RunFolder
+from tests import evolving
 from tests.conftest import MODEL_VARIABLES, naive
-from tests.evolving import QUICK
 from tests.forked import run_forked
-from tests.paths import CONFIGS
 
 ONLY_REWRITE = ("mutators=[{name: rewrite}]", "llm.reflect_every=null", "llm.revise_every=null", "llm.sweep=0")
 EVALUATIONS = "budget.minutes=null"
@@ -37,9 +36,7 @@ def _yaml(value: object) -> str:
 
 def command(run: Path, *settings: str, more: Sequence[str] = (), config: str = "gemm.yaml") -> list[str]:
     """``qdkernel evolve`` with quick settings."""
-    quick = (*QUICK, "timing.remeasure=false", *settings)
-    pairs = [part for setting in quick for part in ("--set", setting)]
-    return ["evolve", str(CONFIGS / config), "--out", str(run), *more, *pairs]
+    return evolving.command(config, run, *settings, more=more)
 
 
 def evolve(

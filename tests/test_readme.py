@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.evolving import QUICK
+from tests.evolving import BUSY, QUICK, as_arguments
 from tests.forked import run_forked
 from tests.paths import ROOT
 from tests.serve.service import Served
@@ -58,7 +58,7 @@ def test_a_command_of_the_readme_runs(
             assert service.stop() == 0
         return
     if arguments[0] in ("check", "bench"):
-        arguments += ["--set", "timing.disturbed=1000"]  # also on a host that is never quiet
+        arguments += as_arguments(BUSY)
     if arguments[0] == "bench":
         arguments += ["--repeats", "1"]
     done = run_forked(arguments, cwd=tmp_path)
@@ -66,8 +66,7 @@ def test_a_command_of_the_readme_runs(
 
 
 def short(arguments: list[str], evaluations: int) -> list[str]:
-    settings = [*QUICK, "budget.minutes=null", f"budget.evaluations={evaluations}"]
-    return [*arguments, *(part for setting in settings for part in ("--set", setting))]
+    return [*arguments, *as_arguments((*QUICK, "budget.minutes=null", f"budget.evaluations={evaluations}"))]
 
 
 @pytest.mark.parametrize("example", sorted(path.name for path in (ROOT / "examples").glob("*.py")))

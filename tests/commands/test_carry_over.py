@@ -11,7 +11,7 @@ import pytest
 
 from qdkernel.core import parse_cell
 from qdkernel.runs import RunFolder, elites
-from tests.evolving import command
+from tests.evolving import BUSY, as_arguments, command
 from tests.forked import run_forked
 
 pytestmark = [pytest.mark.slow, pytest.mark.isa("avx2", "fma")]
@@ -29,8 +29,7 @@ def elites_of(run: Path) -> dict[str, str]:
 
 def test_bench_here_says_what_carries_over_cell_by_cell(small_run: SmallRun) -> None:
     run = small_run[0]
-    arguments = ["bench", str(run), "--here", "--repeats", "1", "--json", "--set", "timing.disturbed=1000"]
-    done = run_forked(arguments, ELSEWHERE)
+    done = run_forked(["bench", str(run), "--here", "--repeats", "1", "--json", *as_arguments(BUSY)], ELSEWHERE)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     found = report["elites"]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands.command_line import run
+from tests.evolving import BUSY, as_arguments
 from tests.llm_server import FAILURES, REPLIES, ModelServer, in_turn
 from tests.paths import CONFIGS, ROOT
 
@@ -119,16 +120,8 @@ def test_doctor_names_each_layer_and_the_peaks() -> None:
 
 @pytest.mark.slow
 def test_check_explains_a_kernel(tmp_path: Path) -> None:
-    done = run(
-        "check",
-        str(ROOT / "qdkernel/problems/gemm/seeds/dgemm_naive.c"),
-        "--problem",
-        "dgemm",
-        "--set",
-        "sizes=[48]",
-        "--set",
-        "timing.disturbed=1000",
-    )
+    kernel = str(ROOT / "qdkernel/problems/gemm/seeds/dgemm_naive.c")
+    done = run("check", kernel, "--problem", "dgemm", *as_arguments(("sizes=[48]", *BUSY)))
     assert done.returncode == 0, done.stderr
     for words in ("ok", "compile", "verify", "behaviour: ", "GFLOP/s", "rounding errors"):
         assert words in done.stdout

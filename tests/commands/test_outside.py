@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sqlite3
 import subprocess
 import sys
@@ -13,11 +14,12 @@ import pytest
 
 from qdkernel.core import Cell
 from qdkernel.runs import RunFolder
+from tests.evolving import BUSY, as_arguments
 from tests.fake_runs import CONFIG, RECORD, add_elite
 from tests.paths import CASES
 
 KERNEL = str(CASES / "kernels" / "h00_quoted.c")
-SMALL = "--problem dgemm --set 'sizes=[48]' --set timing.disturbed=1000"
+SMALL = shlex.join(["--problem", "dgemm", *as_arguments(("sizes=[48]", *BUSY))])
 
 
 def make_run(parent: Path) -> Path:

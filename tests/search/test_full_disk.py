@@ -40,7 +40,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 
 def test_a_run_whose_disk_fills_up_stops_with_the_reason_and_continues_with_room(disk: Disk) -> None:
     run = disk("400k") / "run"
-    settings = ("budget.minutes=null", "budget.evaluations=80", "timing.remeasure=false")
+    settings = ("budget.minutes=null", "budget.evaluations=80")
     stopped = run_forked(command("gemm.yaml", run, *settings))
     assert stopped.returncode == 1, stopped.stderr
     [reason] = [line for line in stopped.stderr.splitlines() if line.startswith("qdkernel: ") and "full" in line]
@@ -50,7 +50,7 @@ def test_a_run_whose_disk_fills_up_stops_with_the_reason_and_continues_with_room
         before, in_flight = folder.evaluations.count(), len(folder.evaluations.unfinished())
     assert 0 < before < 80, reason
     whole = before + in_flight + 2
-    settings = ("budget.minutes=null", f"budget.evaluations={whole}", "timing.remeasure=false")
+    settings = ("budget.minutes=null", f"budget.evaluations={whole}")
     done = run_forked(command("gemm.yaml", run, *settings, more=["--resume"]))
     assert done.returncode == 0, done.stderr
     with RunFolder.open(run) as folder:

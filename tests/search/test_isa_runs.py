@@ -12,7 +12,7 @@ from qdkernel import load
 from qdkernel.core import Outcome, reachable_cells
 from qdkernel.runs import elites
 from tests.conftest import naive
-from tests.evolving import command, evolve
+from tests.evolving import BUSY, as_arguments, command, evolve
 from tests.forked import run_forked
 from tests.model_runs import environment
 from tests.paths import CONFIGS
@@ -77,7 +77,7 @@ def test_every_command_takes_the_level_of_the_environment(tmp_path: Path) -> Non
     assert re.search(r"\b(?:256|512)[- ]bit|avx-?(?:2|512)", prompt, re.IGNORECASE) is None
     wide = tmp_path / "wide.c"
     wide.write_text("#include <immintrin.h>\n" + naive().replace("{", "{ if (m > 99) " + WIDE, 1))
-    quick = [part for setting in ("sizes=[48]", "threads=1") for part in ("--set", setting)]
+    quick = as_arguments(("sizes=[48]", "threads=1", *BUSY))
     for words in (["check", str(wide)], ["bench", str(wide), "--repeats", "1"]):
         done = run_forked([*words, "--problem", "dgemm", *quick], lowered)
         assert done.returncode == 1

@@ -16,7 +16,7 @@ from qdkernel.core import Kernel, Outcome, Placement, Proposal, parse_cell
 from qdkernel.runs import EventKind, RunFolder, elites
 from tests.compiled import HEAD
 from tests.conftest import naive
-from tests.evolving import command, evolve
+from tests.evolving import BUSY, WORKERS, as_arguments, command, evolve
 from tests.fake_runs import ok
 from tests.forked import forked, run_forked
 from tests.load import kernel_processes
@@ -89,8 +89,7 @@ def test_an_export_can_time_elites_again_first_and_leaves_the_run_as_it_was(
 def test_bench_times_elites_again_and_reports_the_agreed_form(
     small_run: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
-    arguments = ["bench", str(small_run[0]), "--top", "2", "--json", "--set", "timing.disturbed=1000"]
-    done = run_forked(arguments)
+    done = run_forked(["bench", str(small_run[0]), "--top", "2", "--json", *as_arguments(BUSY)])
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert set(report) == {"elites", "baseline", "machine"}
@@ -117,7 +116,7 @@ def test_a_normwise_run_admits_strassen_and_goes_on_only_by_its_own_rule(tmp_pat
 @pytest.mark.slow
 def test_an_elite_that_a_further_look_finds_wrong_gives_its_cell_back(tmp_path: Path) -> None:
     run, settings = tmp_path / "run", ("budget.minutes=null", "budget.evaluations=5")
-    evolve("gemm.yaml", run, *settings, "timing.remeasure=false")
+    evolve("gemm.yaml", run, *settings)
     empty = parse_cell("cache/512/nested/far")
     with RunFolder.open(run, writable=True) as folder:
         before = elites(folder.evaluations.records())
@@ -127,7 +126,7 @@ def test_an_elite_that_a_further_look_finds_wrong_gives_its_cell_back(tmp_path: 
             proposal = folder.evaluations.add_proposal(Proposal(wrong, "tune", "does nothing"))
             folder.evaluations.add(proposal, ok(wrong, cell, 1e3), Placement.IMPROVED, {})
         assert list(elites(folder.evaluations.records())) == sorted({*before, empty})
-    done = evolve("gemm.yaml", run, *settings, more=["--resume"])
+    done = evolve("gemm.yaml", run, *settings, "timing.remeasure=true", more=["--resume"])
     with read(run) as folder:
         after = elites(folder.evaluations.records())
         assert {cell: record.number for cell, record in after.items()} == {
@@ -146,7 +145,7 @@ def test_an_elite_that_a_further_look_finds_wrong_gives_its_cell_back(tmp_path: 
 @pytest.mark.slow
 def test_an_interrupt_drains_and_the_folder_resumes(tmp_path: Path) -> None:
     run = tmp_path / "run"
-    with forked(command("gemm.yaml", run)) as process:
+    with forked(command("gemm.yaml", run, WORKERS)) as process:
         wait_for_evaluations(run, 3)
         process.send_signal(signal.SIGINT)
         done = process.finish(60)
@@ -177,7 +176,7 @@ def test_kill_9_loses_no_committed_evaluation_and_leaves_nothing_running(tmp_pat
     evaluated = 0
     for attempt in range(3):
         more = ["--resume"] if attempt else []
-        with forked(command("gemm.yaml", run, more=more)) as process:
+        with forked(command("gemm.yaml", run, WORKERS, more=more)) as process:
             wait_for_evaluations(run, evaluated + 2)
             time.sleep(random.random())
             process.kill()
@@ -196,7 +195,7 @@ def test_kill_9_loses_no_committed_evaluation_and_leaves_nothing_running(tmp_pat
 @pytest.mark.slow
 def test_a_killed_worker_costs_no_evaluation(tmp_path: Path) -> None:
     run = tmp_path / "run"
-    settings = ("budget.minutes=null", "budget.evaluations=14")
+    settings = ("budget.minutes=null", "budget.evaluations=14", WORKERS)
     with forked(command("gemm.yaml", run, *settings)) as process:
         wait_for_evaluations(run, 3)
         family = psutil.Process(process.pid).children(recursive=True)

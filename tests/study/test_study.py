@@ -27,7 +27,7 @@ k: [1, 2]
 judge:
   sizes: [4000]
   threads: 1
-  timing: {budget_s: 0.02, rounds_min: 2, rounds_max: 3, disturbed: 1000}
+  timing: {budget_s: 0.02, rounds_min: 2, rounds_max: 3, disturbed: 1000, quiet_s: 0.2}
 """
 
 

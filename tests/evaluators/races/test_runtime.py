@@ -13,10 +13,11 @@ from qdkernel.evaluators.toolchain import find_toolchain
 from tests.compiled import dgemm
 from tests.conftest import FLAGS
 from tests.evaluators.races.test_watch import RIGHT_BY_LUCK, needs_runtime
+from tests.evolving import BUSY, as_arguments
 from tests.forked import run_forked
 
 TWO = ["threads=2", "sizes=[48]", "timing.budget_s=0.02", "timing.rounds_min=2", "timing.rounds_max=2"]
-SETTINGS = [part for setting in TWO for part in ("--set", setting)]
+SETTINGS = as_arguments((*BUSY, *TWO))
 
 
 def libraries(folder: Path, *names: str) -> Path:

@@ -39,7 +39,7 @@ def sessions(
             "sizes": [48],
             "threads": 1,
             "budget": {"minutes": 1},
-            "timing": {"budget_s": 0.05, "rounds_min": 2, "rounds_max": 4},
+            "timing": {"budget_s": 0.05, "rounds_min": 2, "rounds_max": 4, "quiet_s": 0.2},
             "mutators": [{"minutes": 3, **agent, **settings}],
         },
         [],

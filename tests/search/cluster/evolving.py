@@ -11,22 +11,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from qdkernel.runs import RunFolder, runs_in
+from tests.evolving import QUICK, as_arguments
 from tests.paths import CONFIGS
-
-_QUICK = (
-    "budget.minutes=null",
-    "sizes=[64]",
-    "threads=1",
-    "timing.remeasure=false",
-    "timing.held_out=0",
-    "pictures=false",
-)
 
 
 def settings(path: Path, *more: str) -> list[str]:
     """Arguments of ``qdkernel evolve`` for a small run at ``path``."""
-    given = (*_QUICK, f"evaluators.shared={path.parent}", *more)
-    return [str(CONFIGS / "gemm.yaml"), "--out", str(path), *(word for text in given for word in ("--set", text))]
+    given = (*QUICK, "budget.minutes=null", f"evaluators.shared={path.parent}", *more)
+    return [str(CONFIGS / "gemm.yaml"), "--out", str(path), *as_arguments(given)]
 
 
 def evaluations(path: Path) -> int:
