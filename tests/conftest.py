@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from qdkernel.errors import ConfigError
-from qdkernel.evaluators.measurement import TimingRule
+from qdkernel.evaluators.measurement import TimingRule, load_or_measure_peaks
 from qdkernel.evaluators.pipeline import (
     CompileSpec,
     EvaluationContext,
@@ -27,7 +27,7 @@ from qdkernel.evaluators.pipeline import (
     TimingSpec,
 )
 from qdkernel.evaluators.toolchain import Toolchain, cache_dir, find_toolchain
-from qdkernel.machine import LEVELS, fingerprint, flags_of, this_machine
+from qdkernel.machine import LEVELS, CoreLock, fingerprint, flags_of, this_machine
 from qdkernel.machine.cpu import parse_cpuinfo
 from qdkernel.machine.isa import features_of
 from qdkernel.problems import find_problem
@@ -105,8 +105,13 @@ if worker := os.environ.get("PYTEST_XDIST_WORKER"):
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Has pytest-xdist keep the order below."""
+    """Has pytest-xdist keep the order below; measures this machine before its processes begin to use it.
+
+    Peaks measured beside tests are too low: each run that finds the baseline above them measures them again.
+    """
     config.option.loadscopereorder = False
+    if config.getoption("numprocesses", None):
+        load_or_measure_peaks(HOST, find_toolchain("gcc", FLAGS), exclusive=CoreLock().exclusive())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
