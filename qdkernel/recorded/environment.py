@@ -88,6 +88,7 @@ class RecordedSpace:
                 reachable=frozenset(known.cell for known in self.kernels.values()),
                 mutators=self.mutators,
                 evaluate=RecordedEvaluator(self.kernels),
+                times=False,
             )
         finally:
             scratch.remove()

@@ -81,6 +81,7 @@ class RunEnvironment:
         core: what one core of it does in a cycle; ``None`` when not measured.
         mutators: the operators that need no model, by name.
         evaluate: what workers do with a task.
+        times: whether that times kernels, so that the search must not compute meanwhile on the same host.
     """
 
     config: Config
@@ -97,6 +98,7 @@ class RunEnvironment:
     core: CoreFacts | None = None
     mutators: Mapping[str, Mutator] = field(default_factory=built_in_mutators)
     evaluate: Callable[[EvaluationTask], Evaluation] = perform
+    times: bool = True
 
     @property
     def timing(self) -> TimingSpec:

@@ -131,7 +131,7 @@ class Evolution:
 
     def _computing(self) -> contextlib.AbstractContextManager[None]:
         """Held while this process computes, so not beside a benchmark; not while it waits for the disk."""
-        return self._lock.shared()
+        return self._lock.shared() if self._environment.times else contextlib.nullcontext()
 
     def _update_status(self) -> None:
         self.status.elapsed_s = time.monotonic() - self._start

@@ -40,6 +40,16 @@ def test_a_search_proposes_recorded_kernels_only_and_each_has_its_recorded_objec
 
 
 @pytest.mark.slow
+def test_a_search_that_times_nothing_does_not_take_the_lock_of_the_cores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with new_run(tmp_path) as folder:
+        searched(folder, 10)
+    assert [path.name for path in tmp_path.glob("*.lock")] == []
+
+
+@pytest.mark.slow
 def test_the_archive_of_a_search_is_filled_for_one_thread_and_each_elite_is_nearly_the_fastest_evaluated(
     tmp_path: Path,
 ) -> None:

@@ -82,7 +82,18 @@ def environment(config: Config, work: Work = hashed) -> Iterator[RunEnvironment]
         )
         toolchain = Toolchain("/usr/bin/gcc", "/usr/bin/as", "/usr/bin/ld", "gcc 12.2.0", config.compiler.flags)
         yield RunEnvironment(
-            config, problem, MACHINE, PEAKS, toolchain, spec, scratch, "OpenBLAS", 2, frozenset(CELLS), evaluate=work
+            config=config,
+            problem=problem,
+            machine=MACHINE,
+            peaks=PEAKS,
+            toolchain=toolchain,
+            spec=spec,
+            scratch=scratch,
+            baseline="OpenBLAS",
+            workers=2,
+            reachable=frozenset(CELLS),
+            evaluate=work,
+            times=False,
         )
     finally:
         scratch.remove()
