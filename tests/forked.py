@@ -9,10 +9,12 @@ import atexit
 import contextlib
 import multiprocessing
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -47,6 +49,27 @@ class Forked:
         assert self._process.pid is not None
         self.pid = self._process.pid
 
+    @property
+    def output(self) -> str:
+        """What it has printed so far."""
+        return self._out.read_text() if self._out.exists() else ""
+
+    @property
+    def errors(self) -> str:
+        """What it has printed on standard error so far."""
+        return self._err.read_text() if self._err.exists() else ""
+
+    def printed(self, pattern: str, timeout_s: float = 120) -> re.Match[str]:
+        """Waits until it has printed what matches."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            running = self._process.is_alive()  # asked first, so that its last words count
+            if found := re.search(pattern, self.output + self.errors):
+                return found
+            assert running, f"it ended before it printed {pattern}:\n{self.errors}"
+            assert time.monotonic() < deadline, f"it did not print {pattern} in {timeout_s} s:\n{self.errors}"
+            time.sleep(0.02)
+
     def send_signal(self, number: int) -> None:
         os.kill(self.pid, number)
 
@@ -56,8 +79,8 @@ class Forked:
     def finish(self, timeout_s: float) -> subprocess.CompletedProcess[str]:
         """Waits for its end."""
         self._process.join(timeout_s)
-        assert self._process.exitcode is not None, f"still running after {timeout_s} s: {self._err.read_text()}"
-        return subprocess.CompletedProcess([], self._process.exitcode, self._out.read_text(), self._err.read_text())
+        assert self._process.exitcode is not None, f"still running after {timeout_s} s: {self.errors}"
+        return subprocess.CompletedProcess([], self._process.exitcode, self.output, self.errors)
 
 
 @contextlib.contextmanager

@@ -5,18 +5,16 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import re
 import signal
-import subprocess
-import sys
-import threading
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.evolving import QUICK
-from tests.paths import CONFIGS, ROOT
+from tests.evolving import QUICK, as_arguments
+from tests.forked import Forked
+from tests.paths import CONFIGS
 
 TOKEN = "a token of the tests"
 SETTINGS = (*QUICK, "budget.minutes=1", "workers=2")
@@ -28,31 +26,23 @@ class Served:
     def __init__(
         self, folder: Path, *options: str, token: str = "", port: int = 0, config: str = "gemm-staged.yaml"
     ) -> None:
-        command = [sys.executable, "-m", "qdkernel", "serve", str(CONFIGS / config), "--port", str(port), *options]
+        arguments = ["serve", str(CONFIGS / config), "--port", str(port), *options, *as_arguments(SETTINGS)]
         if "--journal" not in options and "--archive" not in options:
-            command += ["--journal", str(folder / "journal.db")]
-        for setting in SETTINGS:
-            command += ["--set", setting]
-        env = {**os.environ, "QDKERNEL_SERVE_TOKEN": token, "PYTHONPATH": str(ROOT)}
+            arguments += ["--journal", str(folder / "journal.db")]
         self.token = token
-        self.lines: list[str] = []
-        self.process = subprocess.Popen(command, cwd=folder, env=env, stderr=subprocess.PIPE, text=True)
-        self._ready = threading.Event()
-        self.port = 0
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-        if not self._ready.wait(120) or not self.port:
+        self._output = tempfile.TemporaryDirectory()
+        environment = {**os.environ, "QDKERNEL_SERVE_TOKEN": token}
+        self._process = Forked(arguments, Path(self._output.name), environment, folder)
+        try:
+            self.port = int(self._process.printed(r"at http://[\d.]+:(\d+)")[1])
+        except AssertionError:
             self.__exit__()
-            raise AssertionError("the service did not start:\n" + "".join(self.lines))
+            raise
 
-    def _read(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.lines.append(line)
-            if found := re.search(r"at http://[\d.]+:(\d+)", line):
-                self.port = int(found[1])
-                self._ready.set()
-        self._ready.set()
+    @property
+    def lines(self) -> list[str]:
+        """What it has printed on standard error so far."""
+        return self._process.errors.splitlines()
 
     @property
     def url(self) -> str:
@@ -75,21 +65,16 @@ class Served:
         return answer.status, found, {name.lower(): value for name, value in answer.headers.items()}
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        code = self.process.wait(60)
-        self._reader.join(10)
-        return code
+        self._process.send_signal(number)
+        return self._process.finish(60).returncode
 
     def __enter__(self) -> Served:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        self._reader.join(10)
-        assert self.process.stderr is not None
-        self.process.stderr.close()
+        self._process.kill()
+        self._process.finish(10)
+        self._output.cleanup()
 
 
 def fenced(source: str) -> str:

@@ -77,8 +77,8 @@ def test_a_stop_answers_who_waits_and_the_job_goes_on_after_the_restart(tmp_path
         time.sleep(0.5)
         assert first.stop() == 0
         waiter.join(20)
-    assert told[0][0] in (200, 503)
-    assert "stopped; jobs that waited go on when it is started again" in first.lines[-1]
+        assert told[0][0] in (200, 503)
+        assert "stopped; jobs that waited go on when it is started again" in first.lines[-1]
     with Served(tmp_path, port=port) as second:
         assert any("going on with 1 jobs that were accepted before" in line for line in second.lines) or wait_done(
             second, job["id"]

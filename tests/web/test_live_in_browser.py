@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +15,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from qdkernel.runs import RunFolder
 from tests.evolving import command
-from tests.forked import forked
+from tests.forked import Forked, forked
 from tests.search.test_loop import wait_for_evaluations
 from tests.web.browser import browser, console, needs_browser, requests
 from tests.web.runs import CELL, usual_run
@@ -27,15 +24,10 @@ pytestmark = [needs_browser, pytest.mark.slow]
 
 
 @contextlib.contextmanager
-def watching(folder: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def watching(folder: Path) -> Iterator[tuple[str, Forked]]:
     """A server on a free port; its address and process."""
-    arguments = [sys.executable, "-m", "qdkernel", "watch", str(folder)]
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            yield process.stdout.readline().strip(), process
-        finally:
-            process.kill()
+    with forked(["watch", str(folder)]) as process:
+        yield process.printed(r"http://\S+")[0], process
 
 
 def evaluations(driver: Chrome) -> int:
@@ -46,7 +38,7 @@ def evaluations(driver: Chrome) -> int:
 
 def test_the_page_follows_a_real_run_while_it_goes_on(tmp_path: Path) -> None:
     run = tmp_path / "run"
-    quick = command("gemm.yaml", run, "budget.minutes=null", "budget.evaluations=100000", "timing.remeasure=false")
+    quick = command("gemm.yaml", run, "budget.minutes=null", "budget.evaluations=100000")
     with forked(quick) as search, browser() as driver:
         wait_for_evaluations(run, 5)
         with watching(tmp_path) as (address, _):
@@ -95,5 +87,5 @@ def test_an_interrupt_ends_the_server(tmp_path: Path) -> None:
     usual_run(tmp_path, 5)
     with watching(tmp_path) as (address, process):
         assert address.startswith("http://127.0.0.1:")
-        os.kill(process.pid, signal.SIGINT)
-        assert process.wait(20) == 130
+        process.send_signal(signal.SIGINT)
+        assert process.finish(20).returncode == 130
