@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.evolving import BUSY, QUICK, as_arguments
+from tests.evolving import BUSY, QUICK, WORKERS, as_arguments
 from tests.forked import run_forked
 from tests.paths import ROOT
 from tests.serve.service import Served
@@ -57,10 +57,10 @@ def test_a_command_of_the_readme_runs(
             assert service.ask("GET", "/readyz")[0] == 200
             assert service.stop() == 0
         return
-    if arguments[0] in ("check", "bench"):
-        arguments += as_arguments(BUSY)
+    if arguments[0] == "check":
+        arguments += as_arguments((*BUSY, "sizes=[48]"))
     if arguments[0] == "bench":
-        arguments += ["--repeats", "1"]
+        arguments += [*as_arguments(BUSY), "--repeats", "1"]
     done = run_forked(arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
 
@@ -95,9 +95,9 @@ def test_the_python_of_the_readme_runs(
 def test_the_first_set_up_command_works_in_an_empty_folder(tmp_path: Path) -> None:
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
-    brief = " --set budget.minutes=0.1 --set sizes=[64]"
+    brief = shlex.join(as_arguments((*QUICK, WORKERS, "budget.minutes=0.05", "pictures=true")))
     quick = {**os.environ, "PIP_NO_COMPILE": "1"}  # compiling all that is installed takes half of the time
-    command = ["bash", "-c", SET_UP[0] + brief]
+    command = ["bash", "-c", f"{SET_UP[0]} {brief}"]
     done = subprocess.run(command, cwd=clone, env=quick, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     assert "stopped: the budgeted time is over" in done.stdout
