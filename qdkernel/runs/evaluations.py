@@ -59,8 +59,15 @@ class EvaluationLog:
 
     def add_proposal(self, proposal: Proposal) -> int:
         """Commits a proposal and returns its number; until it has an evaluation it counts as in flight."""
+        [number] = self.add_proposals([proposal])
+        return number
+
+    def add_proposals(self, proposals: Sequence[Proposal]) -> list[int]:
+        """Commits proposals together; see ``add_proposal``."""
+        if not proposals:
+            return []
         with self._store.transaction() as database:
-            return insert_proposal(database, proposal, None)
+            return [insert_proposal(database, proposal, None) for proposal in proposals]
 
     def add(
         self,

@@ -23,6 +23,9 @@ from qdkernel.search.parking import Parking
 from qdkernel.search.source import PendingProposal, Source
 
 _IDLE_S = 0.05  # between looks for a proposal while a worker is free; more often would disturb a benchmark
+# With many workers results are taken in round by round, and those of a round are committed together, which costs this
+# process less. No worker waits, as each has its next kernel already.
+_ROUND_S, _WORKERS_OF_ROUNDS = 0.05, 12
 _UNLIMITED_COST = 1e-6  # of an evaluation where neither their number nor time is limited: little, and the same for all
 
 Show = Callable[[RunStatus], None]
@@ -69,6 +72,7 @@ class Evolution:
         self._contests: Counter[int] = Counter()
         self._parking = Parking()
         self._stopping = False
+        self._round_s = _ROUND_S if environment.workers >= _WORKERS_OF_ROUNDS else 0.0
         self._start = time.monotonic()
 
     def stop(self) -> None:
@@ -94,6 +98,8 @@ class Evolution:
         while reason is None or backend.pending or (self._parking and not self._stopping):
             # With room for more the source is asked again soon; it may be waiting for a model.
             room = (reason is None or self._parking) and backend.pending < backend.capacity
+            if not room:
+                time.sleep(self._round_s)
             if finished := backend.completed(_IDLE_S if room else None):
                 self._take_in(finished, backend)
             if reason is not None:
@@ -109,15 +115,16 @@ class Evolution:
     def _take_in(self, finished: Sequence[Done[Evaluation]], backend: Evaluations) -> None:
         """Places results, but for kernels to be evaluated again: at once, or when the host is quieter."""
         placed = []
-        for done in finished:
-            pending = self._under_way[done.number]
-            evaluation = done.result or _lost(pending.proposal.kernel.id)
-            if self._parking.park(done.number, pending.proposal, evaluation):
-                self._source.parked(pending.proposal, evaluation)
-            elif each := self._place(done.number, evaluation):
-                placed.append(each)
-            else:
-                backend.submit(done.number, self._task(pending))
+        with self._computing():
+            for done in finished:
+                pending = self._under_way[done.number]
+                evaluation = done.result or _lost(pending.proposal.kernel.id)
+                if self._parking.park(done.number, pending.proposal, evaluation):
+                    self._source.parked(pending.proposal, evaluation)
+                elif each := self._place(done.number, evaluation):
+                    placed.append(each)
+                else:
+                    backend.submit(done.number, self._task(pending))
         self._commit(placed)
         self._show(self.status)
 
@@ -141,34 +148,45 @@ class Evolution:
     def _fill(self, backend: Evaluations) -> StopReason | None:
         """Submits proposals until the workers are busy; the reason when there are no more."""
         self._submit_parked(backend)
-        while backend.pending < backend.capacity:
-            reason = self._spent(backend.pending + len(self._parking))
-            pending = None
-            if reason is None:
-                with self._computing():
-                    pending = self._source.next()
-            if pending is None:
-                if reason is None and (backend.pending or self._source.waiting):
-                    return None
-                return reason or self._spent(0) or self._source.ending  # asking may have shown what is spent
-            self._submit(pending, backend)
+        while (room := backend.capacity - backend.pending) > 0:
+            pending = backend.pending + len(self._parking)
+            if drawn := self._draw(min(room, self._source.together), pending):
+                self._submit(drawn, backend)
+            elif reason := self._spent(pending):
+                return reason
+            elif backend.pending or self._source.waiting:
+                return None
+            else:
+                return self._spent(0) or self._source.ending  # asking may have shown what is spent
         return None
 
-    def _submit(self, pending: PendingProposal, backend: Evaluations) -> None:
-        """Commits a proposal before it is evaluated, so that a kill loses none; one that was judged is placed.
+    def _draw(self, most: int, pending: int) -> list[PendingProposal]:
+        """Up to ``most`` proposals that the budget allows beside those pending; one that was judged is the last."""
+        drawn: list[PendingProposal] = []
+        with self._computing():
+            while len(drawn) < most and self._spent(pending + len(drawn)) is None:
+                proposal = self._source.next()
+                if proposal is None:
+                    break
+                drawn.append(proposal)
+                if self._fold.judged(proposal.proposal.kernel.id):
+                    break
+        return drawn
 
-        The next one is drawn after that: a replay numbers a model's proposals as it draws them.
-        """
-        number = pending.number
-        if number is None:
-            number = self._folder.evaluations.add_proposal(pending.proposal)
-        self._under_way[number] = pending
-        if self._fold.judged(kernel := pending.proposal.kernel.id):
-            placed = self._place(number, _same_again(kernel))
-            assert placed is not None  # nothing contests a duplicate
-            self._commit([placed])
-        else:
-            backend.submit(number, self._task(pending))
+    def _submit(self, drawn: Sequence[PendingProposal], backend: Evaluations) -> None:
+        """Commits proposals before they are evaluated, so that a kill loses none; one that was judged is placed."""
+        new = [pending.proposal for pending in drawn if pending.number is None]
+        numbers = iter(self._folder.evaluations.add_proposals(new))
+        for pending in drawn:
+            number = next(numbers) if pending.number is None else pending.number
+            self._under_way[number] = pending
+            if self._fold.judged(kernel := pending.proposal.kernel.id):
+                with self._computing():
+                    placed = self._place(number, _same_again(kernel))
+                assert placed is not None  # nothing contests a duplicate
+                self._commit([placed])
+            else:
+                backend.submit(number, self._task(pending))
 
     def _task(self, pending: PendingProposal) -> EvaluationTask:
         proposal = pending.proposal
@@ -188,17 +206,16 @@ class Evolution:
 
     def _place(self, number: int, evaluation: Evaluation) -> _Placed | None:
         """Places an evaluation; ``None`` when it must be made again, against a new incumbent."""
-        with self._computing():
-            before = self._fold.entry(evaluation.cell)
-            placement = self._fold.offer(evaluation)
-            if placement is Placement.CONTESTED:
-                if self._contests[number] < CONTESTS:
-                    self._contests[number] += 1
-                    return None
-                placement = Placement.NOT_ADDED
-            pending = self._under_way.pop(number)
-            gain = self._fold.add(pending.proposal, evaluation, placement, before)
-            self._source.evaluated(number, pending, evaluation, placement, gain, self._cost(evaluation))
+        before = self._fold.entry(evaluation.cell)
+        placement = self._fold.offer(evaluation)
+        if placement is Placement.CONTESTED:
+            if self._contests[number] < CONTESTS:
+                self._contests[number] += 1
+                return None
+            placement = Placement.NOT_ADDED
+        pending = self._under_way.pop(number)
+        gain = self._fold.add(pending.proposal, evaluation, placement, before)
+        self._source.evaluated(number, pending, evaluation, placement, gain, self._cost(evaluation))
         self._update_status()
         return _Placed(pending.proposal, Evaluated(number, evaluation, placement))
 

@@ -60,6 +60,8 @@ class Proposer:
         agent: the sessions of an agent; ``None`` without one.
     """
 
+    together = 16  # the first workers of a run wait for so many draws
+
     def __init__(
         self,
         environment: RunEnvironment,

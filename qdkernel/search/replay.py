@@ -29,6 +29,7 @@ class Replay:
 
     ending = StopReason.REPLAYED
     waiting = False
+    together = 1  # models' proposals are numbered as they are drawn
 
     def __init__(
         self, recorded: RunFolder, folder: RunFolder, function: str, resamples: int, say: Callable[[str], None]

@@ -31,7 +31,13 @@ class PendingProposal:
 
 
 class Source(Protocol):
-    """Where the loop gets its proposals from."""
+    """Where the loop gets its proposals from.
+
+    Attributes:
+        together: how many proposals may be drawn before the first of them is committed.
+    """
+
+    together: int
 
     def next(self) -> PendingProposal | None:
         """The next proposal; ``None`` when there is none at the moment."""
