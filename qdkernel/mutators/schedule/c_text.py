@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import textwrap
 from collections.abc import Iterable
@@ -19,13 +20,14 @@ _STREAM = {
     ("float", 256): ("__AVX__", "_mm256_stream_ps", "__m256"),
     ("float", 512): ("__AVX512F__", "_mm512_stream_ps", "__m512"),
 }
+_INDENTED = re.compile(r"^(?=[^#\n])", re.MULTILINE)
+_LONG = re.compile(rf"^[^#\n].{{{_LINE_LENGTH},}}$", re.MULTILINE)
 _UNBROKEN = re.compile(r"(?<!,) (?!(?:\+|\|\||&&) )")  # blanks where a line is not broken
 
 
 def indent(text: str, levels: int) -> str:
     """``text`` moved right by 4 columns per level; preprocessor lines stay at the margin."""
-    pad = " " * (4 * levels)
-    return "\n".join(line if not line or line.startswith("#") else pad + line for line in text.split("\n"))
+    return _INDENTED.sub(" " * (4 * levels), text)
 
 
 def loop(header: str, *statements: str, function: bool = False) -> str:
@@ -57,10 +59,10 @@ def stream_macro(real: str, width: int) -> list[str]:
 
 def wrapped(text: str) -> str:
     """``text`` with long lines of code broken after commas and before operators; preprocessor lines stay whole."""
-    lines = text.split("\n")
-    return "\n".join(_broken(line) if len(line) > _LINE_LENGTH and line[0] != "#" else line for line in lines)
+    return _LONG.sub(lambda match: _broken(match[0]), text)
 
 
+@functools.lru_cache(maxsize=1024)  # kernels of a template have most of their long lines in common
 def _broken(line: str) -> str:
     lead = line[: len(line) - len(line.lstrip())]
     kept = _UNBROKEN.sub("\0", line.strip())

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ import numpy as np
 from qdkernel.core import Kernel, Notes, Proposal
 from qdkernel.mutators.contract import Brief, Elite
 from qdkernel.mutators.schedule.registry import TEMPLATES, Templates, genome_of
-from qdkernel.mutators.schedule.template import ScheduleTemplate
+from qdkernel.mutators.schedule.template import G, ScheduleTemplate
 
 _LINE = re.compile(
     r"^[ \t]*#[ \t]*define[ \t]+(?P<name>[A-Za-z_]\w*)[ \t]+(?P<value>[^\s/]+)[ \t]*"
@@ -59,6 +59,7 @@ def tunables(source: str) -> tuple[Tunable, ...]:
     return tuple(found)
 
 
+@functools.lru_cache(maxsize=1024)  # kernels of a template have most of their ranges in common
 def _choices(text: str) -> tuple[str, ...]:
     span = _RANGE.fullmatch(text)
     if span is None:
@@ -145,9 +146,15 @@ def _retuned(
     """
     notes = {name: value for name, value in parent.notes.items() if name != "genome"}
     genome = genome_of(parent.notes, template) if template is not None else None
-    if template is None or genome is None or template.print(genome) != parent.kernel.source:
+    if template is None or genome is None or not _gives(template.print, genome, parent.kernel.source):
         return Kernel(with_values(parent.kernel.source, values)), notes
     child = template.with_constants(genome, values)
     if child is None:
         return None
     return Kernel(template.print(child)), {**notes, "genome": template.to_json(child)}
+
+
+@functools.lru_cache(maxsize=1024)  # asked again whenever an elite is a parent
+def _gives(printed: Callable[[G], str], genome: G, source: str) -> bool:
+    """Whether a source is what its genome prints: nobody has edited it since."""
+    return printed(genome) == source

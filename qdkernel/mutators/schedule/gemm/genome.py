@@ -6,8 +6,9 @@ combination to one that can be printed and run. Sizes are in elements, so a geno
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from qdkernel.core import Cell, Threading
@@ -30,6 +31,7 @@ PRIVATE_BYTES = 3 << 19
 # Shared panels are static: bounded so that a kernel's pages stay few and its panels stay in a last-level cache.
 SHARED_BYTES = 4 << 20
 
+_PREFETCHES = ("prefetch_a", "prefetch_b", "prefetch_c")
 _REGISTERS = {0: 16, 128: 16, 256: 16, 512: 32}  # AVX has 16 vector registers, AVX-512 has 32
 
 
@@ -115,6 +117,11 @@ class Genome(JsonGenome):
         short, long = self.rows, self.vectors * self.lanes(element_bytes)
         return (long, short) if self.upright else (short, long)
 
+    def to_json(self) -> dict[str, Any]:  # Any: JSON values
+        """Plain JSON values, read back by ``from_json``."""
+        values = super().to_json()
+        return {**values, **{name: asdict(values[name]) for name in _PREFETCHES if values[name] is not None}}
+
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:  # Any: JSON values
         """The genome written by ``to_json``.
@@ -122,11 +129,7 @@ class Genome(JsonGenome):
         Raises:
             TypeError: a field is missing from this version, or unknown to it.
         """
-        prefetches = {
-            name: Prefetch(**values[name])
-            for name in ("prefetch_a", "prefetch_b", "prefetch_c")
-            if values.get(name) is not None
-        }
+        prefetches = {name: Prefetch(**values[name]) for name in _PREFETCHES if values.get(name) is not None}
         return super().from_json({**values, **prefetches})
 
 
@@ -152,6 +155,7 @@ def _threading_level(genome: Genome) -> int:
     return (Threading.DYNAMIC if dealt else Threading.STATIC).value
 
 
+@functools.lru_cache(maxsize=1024)  # most genomes pass several times: when moved, when aimed and when printed
 def repaired(genome: Genome, element_bytes: int) -> Genome:
     """The nearest genome that can be printed for an element type of ``element_bytes``; it aims at the same cell.
 
@@ -166,8 +170,8 @@ def _with_threads(genome: Genome) -> Genome:
     """Only packed panels are shared by depth, and what is cut by hand has no schedule."""
     packed = genome.blocking == "packed"
     if genome.threads in ("serial", "depth") or (packed and genome.threads == "grid"):
-        genome = replace(genome, schedule="static")
-    return genome if packed or genome.threads != "depth" else replace(genome, threads="rows")
+        genome = changed(genome, {"schedule": "static"})
+    return genome if packed or genome.threads != "depth" else changed(genome, {"threads": "rows"})
 
 
 def _with_order(genome: Genome) -> Genome:
@@ -186,19 +190,19 @@ def _with_order(genome: Genome) -> Genome:
         order = {"ikj": "ijk", "kij": "kji"}[order]
     if genome.width == 0 and genome.blocking == "cache":
         order = "ijk" if order.index("i") < order.index("j") else "jik"  # see _with_cache_tiles
-    return replace(genome, order=order)
+    return changed(genome, {"order": order})
 
 
 def _with_register_tile(genome: Genome) -> Genome:
     """Accumulators, the vectors of B and one of A must fit the register file; at least 4 accumulators."""
     if not genome.registers:
-        return replace(genome, rows=1, vectors=1)
+        return changed(genome, {"rows": 1, "vectors": 1})
     if genome.width == 0:
-        return replace(genome, vectors=1, rows=min(max(genome.rows, 4), 12))
+        return changed(genome, {"vectors": 1, "rows": min(max(genome.rows, 4), 12)})
     budget = _REGISTERS[genome.width]
     vectors = min(max(genome.vectors, 1), 4)
     rows = min(max(genome.rows, -(-4 // vectors)), (budget - 1 - vectors) // vectors, 16)
-    return replace(genome, rows=rows, vectors=vectors)
+    return changed(genome, {"rows": rows, "vectors": vectors})
 
 
 def _with_packing(genome: Genome) -> Genome:
@@ -208,22 +212,22 @@ def _with_packing(genome: Genome) -> Genome:
     vector_panels = packing != "none" and genome.width > 0
     upright = genome.upright and vector_panels and packing == "ab"  # A is read in vectors that its rows do not hold
     stream = genome.stream and vector_panels and genome.threads != "rows"  # there all threads wait for the same panels
-    return replace(
-        genome,
-        packing=packing,
-        upright=upright,
-        stream=stream,
-        order="jik" if stream else genome.order,
-        small=genome.small if vector_panels and not upright else 0,
-    )
+    values = {
+        "packing": packing,
+        "upright": upright,
+        "stream": stream,
+        "order": "jik" if stream else genome.order,
+        "small": genome.small if vector_panels and not upright else 0,
+    }
+    return changed(genome, values)
 
 
 def _with_edges(genome: Genome) -> Genome:
     """Scalar arithmetic has scalar edges, and only packed panels have narrow tiles, which are not upright."""
     if genome.width == 0:
-        return replace(genome, edges="scalar")
+        return changed(genome, {"edges": "scalar"})
     wide = genome.packing == "none" or genome.upright
-    return replace(genome, edges="padded") if genome.edges == "narrow" and wide else genome
+    return changed(genome, {"edges": "padded"}) if genome.edges == "narrow" and wide else genome
 
 
 def _with_prefetch(genome: Genome) -> Genome:
@@ -248,32 +252,32 @@ def _with_prefetch(genome: Genome) -> Genome:
 
 def _with_distances(genome: Genome) -> Genome:
     distances = {}
-    for name in ("prefetch_a", "prefetch_b", "prefetch_c"):
+    for name in _PREFETCHES:
         choice: Prefetch | None = getattr(genome, name)
         if choice is not None:
             tiles = name == "prefetch_c" and genome.registers
             packed = genome.packing == "ab" or (genome.packing == "b" and name == "prefetch_b")
             least = 0 if packed and genome.width else 2
             ahead = min(max(choice.ahead, 0), 3) if tiles else min(max(choice.ahead // 2 * 2, least), 64)
-            distances[name] = replace(choice, ahead=ahead)
+            distances[name] = changed(choice, {"ahead": ahead})
     return changed(genome, distances)
 
 
 def _with_cache_tiles(genome: Genome, element_bytes: int) -> Genome:
     """Tiles are multiples of the register tile, at least 8, and their panels fit their buffers."""
     if not genome.tiled:
-        return replace(genome, mc=0, nc=0, kc=0)
+        return changed(genome, {"mc": 0, "nc": 0, "kc": 0})
     rows, columns = tile_units(genome, element_bytes)
     if genome.width == 0 and genome.blocking == "cache":
         # With an offset of a k tile in the address GCC adds a vector version of the loop for a stride of 1.
-        return replace(genome, mc=_clip(genome.mc, rows), nc=_clip(genome.nc, columns), kc=0)
+        return changed(genome, {"mc": _clip(genome.mc, rows), "nc": _clip(genome.nc, columns), "kc": 0})
     kc, mc, nc = _clip(genome.kc, DEPTH_UNIT), _clip(genome.mc, rows), _clip(genome.nc, columns)
     if genome.packing != "none":
         a_elements, b_elements = (size // element_bytes for size in panel_bytes(genome))
         kc = min(max(kc, LEAST_DEPTH), a_elements // rows // 8 * 8, b_elements // columns // 8 * 8)
         mc = min(mc, a_elements // kc // rows * rows)
         nc = min(nc, b_elements // kc // columns * columns)
-    return replace(genome, mc=mc, nc=nc, kc=kc)
+    return changed(genome, {"mc": mc, "nc": nc, "kc": kc})
 
 
 def tile_units(genome: Genome, element_bytes: int) -> tuple[int, int]:

@@ -7,6 +7,7 @@ the vector registers (section 4.2), the cache tiles from size and associativity 
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Iterator, Mapping
@@ -57,9 +58,10 @@ def caches_of(sizes: Mapping[str, int], ways: Mapping[str, int]) -> dict[str, Ca
     }
 
 
+@functools.cache  # asked for with most proposals, always for the same few widths and extents
 def register_tiles(
     width: int, lanes: int, fused: bool, m: int, n: int, in_place: bool = False
-) -> list[tuple[int, int]]:
+) -> tuple[tuple[int, int], ...]:
     """Register tiles as (rows, vectors), the best for each number of vectors, the best of all first.
 
     A tile has at least ``LATENCY * PER_CYCLE`` sums, so that none waits for its own last value (eq. 1), no more loads
@@ -88,7 +90,7 @@ def register_tiles(
     best: dict[int, tuple[int, int]] = {}
     for tile in sorted((tile for tile in fitting if traffic(tile) <= most), key=order):
         best.setdefault(tile[1], tile)
-    return list(best.values())
+    return tuple(best.values())
 
 
 def _tiles(width: int, fused: bool) -> Iterator[tuple[int, int]]:
