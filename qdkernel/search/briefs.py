@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -43,6 +43,7 @@ class BriefFactory:
         self._plays = plays
         self._stages = stages
         self._rng = rng
+        self._ceiling = cache(self._share_of_peak)  # asked for with every proposal, for many cells
 
     def brief(self) -> Brief:
         """For one proposal: stage, parent and target are chosen."""
@@ -80,7 +81,7 @@ class BriefFactory:
     def _permitted(self, stage: Stage | None) -> frozenset[Cell] | None:
         return self._stages.cells(stage) if self._stages and stage else None
 
-    def _ceiling(self, cell: Cell) -> float:
+    def _share_of_peak(self, cell: Cell) -> float:
         """A cell's peak as a share of the machine's; 0 for a threaded cell when one thread is scored.
 
         Where memory is the limit, SIMD levels below the widest reach it too: the share is 1.

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
 from qdkernel.config import SelectionConfig
-from qdkernel.core import Cell, cell_name, neighbours, parse_cell
+from qdkernel.core import AXES, Array, Cell, cell_name, neighbours, parse_cell
 from qdkernel.mutators import Elite
 from qdkernel.search.policies.base import NO_CHOICE, Choice, Factor, Situation
 
@@ -46,7 +47,7 @@ class MapElites:
         if not elites:
             return NO_CHOICE
         exploits = rng.random() < self._exploit
-        best = max(elites.values(), key=lambda elite: (elite.objective, elite.cell))
+        best = max(elites.values(), key=attrgetter("objective", "cell"))
         target = self._near(best.cell, situation, rng) if exploits else self._elsewhere(situation, rng)
         if target is None and permitted is not None:
             target = any_cell(permitted & self._reachable, rng)
@@ -79,7 +80,7 @@ class MapElites:
 
     def _empty_neighbour(self, situation: Situation, rng: np.random.Generator) -> Cell | None:
         elites, permitted = situation.elites, situation.permitted
-        near_cells = {near for cell in elites for near in neighbours(cell) if near not in elites} & self._reachable
+        near_cells = set[Cell]().union(*map(neighbours, elites)).difference(elites) & self._reachable
         empty = sorted(near_cells if permitted is None else near_cells & permitted)
         # Cells that were aimed at in vain may not exist in practice: each try makes the next less likely.
         return _weighted(empty, [situation.ceiling(cell) / (1 + self._aimed[cell]) ** 2 for cell in empty], rng)
@@ -87,9 +88,8 @@ class MapElites:
     def _weak_cell(self, situation: Situation, rng: np.random.Generator) -> Cell | None:
         elites, permitted = situation.elites, situation.permitted
         cells = sorted(elites if permitted is None else permitted & elites.keys())
-        weights = [
-            situation.ceiling(cell) * (0.1 + _shortfall(cell, elites)) / (1 + self._aimed[cell]) for cell in cells
-        ]
+        lacking = _shortfalls(elites)
+        weights = [situation.ceiling(cell) * (0.1 + float(lacking[cell])) / (1 + self._aimed[cell]) for cell in cells]
         return _weighted(cells, weights, rng)
 
 
@@ -99,10 +99,15 @@ def _weighted(cells: Sequence[Cell | None], weights: Sequence[float], rng: np.ra
     return cells[int(rng.choice(len(cells), p=np.array(weights) / total))] if total > 0 else None
 
 
-def _shortfall(cell: Cell, elites: Mapping[Cell, Elite]) -> float:
-    """How far a cell's elite lies below the best of its neighbors, 0 to 1."""
-    best = max((elites[near].objective for near in neighbours(cell) if near in elites), default=0.0)
-    return max(0.0, 1.0 - elites[cell].objective / best) if best > 0 else 0.0
+def _shortfalls(elites: Mapping[Cell, Elite]) -> Array:
+    """How far each cell's elite lies below the best of its neighbors, 0 to 1; an array with one dimension per axis."""
+    # The level added to each axis stays empty, so that neighbors do not wrap around.
+    held = np.zeros([len(axis.levels) + 1 for axis in AXES])
+    held[tuple(np.array(list(elites)).T)] = [elite.objective for elite in elites.values()]
+    shifted = [np.roll(held, step, axis) for axis in range(held.ndim) for step in (-1, 1)]
+    best = np.max(shifted, axis=0)
+    share: Array = np.divide(held, best, out=np.ones_like(held), where=best > 0)
+    return (1.0 - share).clip(min=0.0)
 
 
 def any_cell(cells: frozenset[Cell], rng: np.random.Generator) -> Cell | None:
