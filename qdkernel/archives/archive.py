@@ -5,6 +5,7 @@ Mouret and Clune 2015 (arXiv 1504.04909); storage, coverage and QD score are pyr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -58,6 +59,7 @@ class KernelArchive:
         self._grid = _empty_grid()
         self._entries: dict[Cell, Entry] = {}  # what the grid holds; reading all of the grid takes a millisecond
         self._stats: ArchiveStats | None = None  # of these entries
+        self._held: frozenset[KernelId] | None = None  # their kernels
 
     def offer(self, evaluation: Evaluation) -> Placement:
         """Adds an evaluation if it wins its cell; returns what was done.
@@ -93,6 +95,7 @@ class KernelArchive:
         """Empties a cell, which pyribs has no way for: the grid is filled again with the others."""
         left = [entry for entry in self if entry.cell != cell]
         self._grid, self._entries, self._stats = _empty_grid(), {}, None
+        self._held = None
         for entry in left:
             self._add(entry)
 
@@ -102,7 +105,9 @@ class KernelArchive:
 
     def holds(self, kernel_id: KernelId) -> bool:
         """Whether a kernel is an elite."""
-        return any(entry.kernel_id == kernel_id for entry in self._entries.values())
+        if self._held is None:
+            self._held = frozenset(entry.kernel_id for entry in self._entries.values())
+        return kernel_id in self._held
 
     def __iter__(self) -> Iterator[Entry]:
         """All entries, ordered by cell."""
@@ -115,13 +120,13 @@ class KernelArchive:
     def stats(self) -> ArchiveStats:
         """Elites, coverage, QD score and best objective."""
         if self._stats is None:
-            entries = list(self)
-            inside = sum(entry.cell in self.reachable for entry in entries)
+            objectives = [entry.objective for entry in self._entries.values()]
+            inside = len(self.reachable & self._entries.keys())
             self._stats = ArchiveStats(
-                num_elites=len(entries),
+                num_elites=len(objectives),
                 coverage=inside / len(self.reachable) if self.reachable else 0.0,
-                qd_score=sum(entry.objective for entry in entries),
-                best=max((entry.objective for entry in entries), default=0.0),
+                qd_score=math.fsum(objectives),
+                best=max(objectives, default=0.0),
             )
         return self._stats
 
@@ -134,7 +139,7 @@ class KernelArchive:
         status = self._grid.add_single(entry.kernel_id, entry.objective, np.asarray(entry.cell, float))["status"]
         taken = int(status) > 0
         if taken:
-            self._entries[entry.cell], self._stats = entry, None
+            self._entries[entry.cell], self._stats, self._held = entry, None, None
         return taken
 
 

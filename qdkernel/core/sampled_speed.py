@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from qdkernel.core.evaluation import Timing
-from qdkernel.core.statistics import Interval, geometric_mean, median_ratio
+from qdkernel.core.statistics import Interval, geometric_mean, median_ratio, quantile
 
 FAST = 0.1
 """The quantile of the block times that stands for a quiet moment: other work only ever slows a block down, and a
@@ -59,8 +59,8 @@ class SampledSpeed:
         busy = self._speed(lambda timing: timing.reference_ns, 0.5) < _LOADED * self.reference_fast
         return busy or not all(timing.quiet for timing in self.timings)
 
-    def _speed(self, samples: Callable[[Timing], Sequence[float]], quantile: float) -> float:
-        return geometric_mean([each.flops / float(np.quantile(samples(each), quantile)) for each in self.timings])
+    def _speed(self, samples: Callable[[Timing], Sequence[float]], share: float) -> float:
+        return geometric_mean([each.flops / quantile(samples(each), share) for each in self.timings])
 
 
 def sampled_speed(timings: Sequence[Timing]) -> SampledSpeed | None:

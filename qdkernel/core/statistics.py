@@ -27,6 +27,19 @@ class Interval:
         return (self.high - self.low) / (2 * self.median)
 
 
+def quantile(samples: Sequence[float], share: float) -> float:
+    """The quantile of a few samples, interpolated linearly; ``numpy.quantile`` takes 50 us for it.
+
+    Args:
+        samples: at least one, in any order.
+        share: of the samples that lie below, 0 to 1.
+    """
+    ordered, place = sorted(samples), share * (len(samples) - 1)
+    below = int(place)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (place - below) * (ordered[above] - ordered[below])
+
+
 def median_ratio(samples: Sequence[Sequence[float]], rng: np.random.Generator) -> Interval:
     """The median ratio of each group of paired samples, combined by geometric mean, with its interval.
 

@@ -100,7 +100,7 @@ class Event:
 
 def to_json(value: Any) -> str:  # Any: JSON values, numpy scalars among them
     """Compact JSON; NaN and infinity as Python writes them."""
-    return json.dumps(value, separators=(",", ":"), default=_plain)
+    return _JSON.encode(value)
 
 
 def storable(text: str) -> str:
@@ -332,3 +332,6 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "tolist"):
         return value.tolist()
     raise TypeError(f"expected a JSON value, got {type(value).__name__}: {value!r}")
+
+
+_JSON = json.JSONEncoder(separators=(",", ":"), default=_plain)

@@ -99,7 +99,8 @@ class ArchiveFold:
         if taken and evaluation.score:
             self._install(proposal, taken, evaluation.score, before)
         elif not self._archive.holds(evaluation.kernel_id):
-            self._scratch.forget(evaluation.kernel_id)  # not an elite that was proposed once more
+            # Not an elite that was proposed once more. Its object may have been kept for a duel; its source never is.
+            self._scratch.object_path(evaluation.kernel_id).unlink(missing_ok=True)
         self._make_known(evaluation)
         self._count(evaluation)
         if taken is None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from qdkernel.core import geometric_mean, geometric_mean_or_none, median_ratio
-from qdkernel.core.statistics import Interval, tail
+from qdkernel.core.statistics import Interval, quantile, tail
 
 
 def test_equal_samples_have_no_spread() -> None:
@@ -61,3 +61,10 @@ def test_a_duel_that_is_looked_at_again_and_again_is_seldom_won_by_luck() -> Non
 def test_no_geometric_mean_of_nothing_or_of_what_is_not_positive() -> None:
     assert geometric_mean_or_none([2.0, 8.0]) == pytest.approx(4.0)
     assert [geometric_mean_or_none(values) for values in ([], [1.0, 0.0], [1.0, float("nan")])] == [None] * 3
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 40])
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 1.0])
+def test_a_quantile_is_numpys(count: int, share: float) -> None:
+    samples = np.random.default_rng(count).uniform(1.0, 2.0, count).tolist()
+    assert quantile(samples, share) == pytest.approx(float(np.quantile(samples, share)), rel=1e-15)
