@@ -57,6 +57,7 @@ class TimingRule:
         decisive: when set, stop also after two rounds, in both orders, of which each ratio is above this factor (no
             disturbance that leaves a block undelayed explains it twice), and when the challenger is behind: slower in
             all rounds, or at the median of the fewest.
+        hopeful: when set, stop also after two rounds or more whose median is below this.
         most_s: when set, stop after this long also with fewer rounds than the fewest.
         quiet_s: how long to wait for quiet cores altogether, when rounds are disturbed.
     """
@@ -69,6 +70,7 @@ class TimingRule:
     disturbed: float = 1.15
     tie: float | None = None
     decisive: float | None = None
+    hopeful: float | None = None
     most_s: float | None = None
     quiet_s: float = 10.0
 

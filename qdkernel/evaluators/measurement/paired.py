@@ -20,6 +20,7 @@ from qdkernel.evaluators.measurement.confirmation import confirm
 from qdkernel.evaluators.measurement.quiet import QuietCores
 
 _DECISIVE_ROUNDS = 2  # in both orders, as every two rounds are ABBA
+_LOST_ROUNDS = 4  # that were disturbed, after which a challenger may be given up
 _PATIENCE = 4  # budgets after which a ratio that is still uncertain is accepted
 _WAITS = 6  # for quiet cores in one measurement; what disturbs it still is something else
 
@@ -78,12 +79,14 @@ def time_pairs(
         order = rng.permutation(2)
         rounds += [_round(buffers, scored, (challenger, reference), each, placement) for each in (order, order[::-1])]
         undelayed, counts = _undisturbed(rounds, quiet_from, reference.quiet_ns, rule)
-        if not counts[-2:].any() and not waiting.over:
+        disturbed = not counts[-2:].any()
+        lost = disturbed and _is_lost(rounds, rule)
+        if disturbed and not waiting.over and not lost:
             if waiting.again() and quiet_from is None:
                 quiet_from = len(rounds)
             continue
         elapsed_s = time.monotonic() - begin - waiting.spent_s
-        if elapsed_s > rule.budget_s and np.count_nonzero(counts) < rule.rounds_min:
+        if lost or (elapsed_s > rule.budget_s and np.count_nonzero(counts) < rule.rounds_min):
             samples = _of_busy_host(rounds, undelayed, reference.quiet_ns)
         else:
             samples = _samples(rounds, counts)
@@ -198,7 +201,7 @@ def _enough(samples: PairedSamples, rule: TimingRule, elapsed_s: float, rng: np.
     ratios = samples.ratios
     if len(ratios) < min(rule.rounds_min, _DECISIVE_ROUNDS):
         return False
-    if rule.decisive is not None and (min(ratios) > rule.decisive or _is_behind(ratios, rule.rounds_min)):
+    if rule.decisive is not None and (min(ratios) > rule.decisive or _is_behind(ratios, rule)):
         return True
     if len(ratios) < rule.rounds_min:
         return rule.most_s is not None and elapsed_s > rule.most_s
@@ -210,6 +213,15 @@ def _enough(samples: PairedSamples, rule: TimingRule, elapsed_s: float, rng: np.
     return decided or spent or found.half_width <= rule.half_width
 
 
-def _is_behind(ratios: Sequence[float], rounds_min: int) -> bool:
-    """Whether a challenger is slower in all rounds, or after the fewest rounds at their median."""
-    return max(ratios) < 1.0 or (len(ratios) >= rounds_min and float(np.median(ratios)) < 1.0)
+def _is_lost(rounds: Sequence[tuple[Block, Block]], rule: TimingRule) -> bool:
+    """Whether a challenger is given up by all rounds, also disturbed ones: better ones would be awaited for seconds."""
+    if rule.hopeful is None or len(rounds) < _LOST_ROUNDS:
+        return False
+    return float(np.median([reference.ns / kernel.ns for kernel, reference in rounds])) < rule.hopeful
+
+
+def _is_behind(ratios: Sequence[float], rule: TimingRule) -> bool:
+    """Whether a challenger is slower in all rounds, or at a median that is enough to give it up."""
+    median = float(np.median(ratios))
+    hopeless = rule.hopeful is not None and median < rule.hopeful
+    return hopeless or max(ratios) < 1.0 or (len(ratios) >= rule.rounds_min and median < 1.0)

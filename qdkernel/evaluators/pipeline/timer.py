@@ -6,6 +6,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from qdkernel.machine import CoreLock, EnergyMeter, find_energy_meter, running_o
 
 _PATIENCE_S = 0.5  # for a call, at least: a scalar loop on one thread needs 0.03 s at n = 384 and 0.5 s at 1024
 _LONG_S, _SLOW = 0.02, 1.5  # heuristic: 20 calls of 20 ms are all that an evaluation may take
+_COSTLY_S = 5e-3  # a call; a round of such calls takes 20 ms or more, its inputs and checks as long again
 _PEAKS_KEPT_S = 60.0  # a cheat is not worth more than one measurement of the peaks a minute
 _QUIET_PATIENCE_S = 3.0  # disturbances that last longer are left to the choice of rounds
 
@@ -134,6 +136,19 @@ class Timer:
         if self.spec.first_rounds is None:
             return self.spec.rule
         return self.spec.rule.within_budget(1e-9 * (call_ns + self.baseline_ns(index)))
+
+    def duel_rule(self, index: int, call_ns: float) -> TimingRule:
+        """How long a kernel is timed against the incumbent at a scored size.
+
+        In a search with one size, rounds that take long go on only as long as the kernel is ahead by the tie width at
+        their median. With several sizes it may win by the others.
+        """
+        rule = self.spec.duel_rule
+        if not self.is_slow(index, call_ns):
+            rule = replace(rule, most_s=None)
+        if self.spec.first_rounds is not None and len(self.sizes) == 1 and call_ns > 1e9 * _COSTLY_S:
+            rule = replace(rule, hopeful=1.0 + (rule.tie or 0.0))
+        return rule
 
     def patience_s(self, index: int) -> float:
         """Seconds after which a call at a scored size is stopped."""

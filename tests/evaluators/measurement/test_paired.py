@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, cast
@@ -295,11 +296,30 @@ def test_on_a_host_that_is_never_quiet_the_ratio_is_to_the_reference_on_quiet_co
     assert not samples.quiet
 
 
-@pytest.mark.parametrize(("kernel_ns", "rounds"), [(50.0, 2), (101.0, 2), (90.0, 6), (100.0, 6)])
-def test_two_rounds_decide_for_a_kernel_far_ahead_and_against_one_behind(kernel_ns: float, rounds: int) -> None:
-    rule = TimingRule(rounds_min=6, rounds_max=6, budget_s=1e9, tie=0.015, decisive=1.3)
+@pytest.mark.parametrize(
+    ("kernel_ns", "hopeful", "rounds"),
+    [(50.0, None, 2), (101.0, None, 2), (90.0, None, 6), (100.0, None, 6), (99.0, 1.015, 2), (97.0, 1.015, 6)],
+)
+def test_two_rounds_decide_for_a_kernel_far_ahead_and_against_one_behind(
+    kernel_ns: float, hopeful: float | None, rounds: int
+) -> None:
+    rule = TimingRule(rounds_min=6, rounds_max=6, budget_s=1e9, tie=0.015, decisive=1.3, hopeful=hopeful)
     samples, _ = race_of(itertools.repeat(kernel_ns), itertools.repeat(100.0), rule, quiet_ns=None)
     assert len(samples.kernel_ns) == rounds
+
+
+def test_no_quiet_cores_are_awaited_for_a_challenger_that_disturbed_rounds_show_to_be_hopeless() -> None:
+    rule = TimingRule(budget_s=1e9, disturbed=math.inf, tie=0.015, decisive=1.3, hopeful=1.015)
+    samples, _ = race_of(
+        itertools.repeat(5e6),
+        itertools.repeat(5e6),
+        rule,
+        quiet_ns=None,
+        kernel_delays_ns=itertools.repeat(4e6),
+        quiet=itertools.repeat(False),
+    )
+    assert len(samples.kernel_ns) == 4
+    assert not samples.quiet
 
 
 @pytest.mark.parametrize(("kernel_ns", "rounds"), [((97.0, 103.0, 103.0), 6), ((103.0, 97.0, 97.0), 16)])

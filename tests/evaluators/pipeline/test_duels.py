@@ -145,3 +145,16 @@ def test_a_kernel_far_behind_the_incumbent_is_dropped_after_a_first_estimate(con
     assert found.duel is None
     assert len(found.timings[0].kernel_ns) == 2
     assert "slower than the incumbent of its cell" in found.detail
+
+
+@pytest.mark.parametrize(("sizes", "hopeful"), [((48,), [None, 1.015]), ((48, 64), [None, None])])
+def test_with_one_size_rounds_that_take_long_go_on_only_while_the_challenger_is_ahead(
+    sizes: Sequence[int], hopeful: list[float | None], tmp_path: Path
+) -> None:
+    scored = tuple({"m": n, "n": n, "k": n} for n in sizes)
+    spec = timed_with(make_spec(tmp_path), sizes=scored, baseline_gflops=(1.0,) * len(sizes), duel_rule=DUEL_RULE)
+    context = EvaluationContext(spec)
+    try:
+        assert [context.timer.duel_rule(0, call_ns).hopeful for call_ns in (4e6, 6e6)] == hopeful
+    finally:
+        context.close()

@@ -1,9 +1,9 @@
 """Step 7 of an evaluation: a kernel timed against the baseline and, if it may win, the incumbent of its cell.
 
-The cost is in proportion to what is at stake. A first estimate of two rounds is enough to fill an empty cell and to
-pass over a kernel that is clearly slower than the incumbent. Only a kernel that may win meets the incumbent in a duel,
-and only one that wins is timed by the full rule. The estimate of an elite is refined when the run's elites are
-remeasured. docs/measurement.md states the rule and its errors.
+The cost is in proportion to what is at stake. A first estimate of two rounds, or of one call that takes long, is enough
+to fill an empty cell and to pass over a kernel that is clearly slower than the incumbent. Only a kernel that may win
+meets the incumbent in a duel, and only one that wins is timed by the full rule. The estimate of an elite is refined
+when the run's elites are remeasured. docs/measurement.md states the rule and its errors.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def _time_once(
         check_unannounced(timer.buffers, process, timer.placement, timer.rng, few=timer.is_long(known_ns))
         if rival:
             found = duel(timer, context.scratch, process, measured, known_ns, *rival)
-            if is_ahead(found, timer.spec.duel_rule.tie or 0.0):
+            if is_ahead(found, timer.spec.duel_rule.tie or 0.0) and not timer.is_long(known_ns):
                 again = duel(timer, context.scratch, process, measured, known_ns, *rival)
                 found = pool_duels(found, again, timer.rng)
             if found.fault is None and timer.spec.is_won(found):
@@ -195,7 +195,7 @@ def _first_call_ns(timer: Timer, index: int, process: TimedProcess, is_seed: boo
 def _first_timings(
     timer: Timer, process: TimedProcess, calls_ns: list[float | None], incumbent: Incumbent | None
 ) -> tuple[Timing, ...]:
-    """First estimates; one call that takes long is enough to fill an empty cell or to be dropped."""
+    """First estimates; one call that takes long is enough to fill an empty cell, to meet its elite or to be dropped."""
     known_ns = [ns for ns in calls_ns if ns is not None]
     rough: dict[int, Timing] = {}
     if timer.spec.first_rounds and len(known_ns) == len(calls_ns) and timer.is_long(known_ns):
@@ -208,7 +208,7 @@ def _first_timings(
     for index, ns in enumerate(calls_ns):
         if ns is None:
             timings.append(bounded(timer, index))
-        elif index in rough and (timer.is_slow(index, ns) or (incumbent is None and timer.is_long([ns]))):
+        elif index in rough and timer.is_long([ns]):
             timings.append(rough[index])
         else:
             timings.append(time_size(timer, index, process, ns, rule))

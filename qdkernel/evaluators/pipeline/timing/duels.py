@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,13 +42,13 @@ def duel(
     """
     if incumbent.bound:
         return _against_bound(measured, incumbent)
-    incumbent_process, duel_rule = timer.start("incumbent", incumbent_object), timer.spec.duel_rule
+    incumbent_process = timer.start("incumbent", incumbent_object)
     with incumbent_process.child:
         samples = []
         try:
             first_calls_ns(timer, incumbent_process)
             for index, (scored, call_ns) in enumerate(zip(timer.sizes, first_call_ns, strict=True)):
-                rule = duel_rule if timer.is_slow(index, call_ns) else replace(duel_rule, most_s=None)
+                rule = timer.duel_rule(index, call_ns)
                 challenger, reference = (
                     scored.timed_case(each, call_ns, rule) for each in (process, incumbent_process)
                 )
