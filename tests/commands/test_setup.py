@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands.command_line import run
+from tests.evolving import BUSY, as_arguments
 from tests.paths import CASES
 
 CONFIGS = CASES / "configs"
@@ -78,8 +79,9 @@ def test_a_temporary_folder_without_execution_is_named(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_run_whose_own_seed_fails_stops_with_exit_code_1(tmp_path: Path) -> None:
     # The seed takes over a second at this size; the baseline, also with one thread, a tenth of that.
-    limits = ["--set", "sizes=[{m: 2400, n: 2400, k: 700}]", "--set", "limits.run_s=0.45"]
-    done = run("evolve", TINY, "--out", str(tmp_path / "run"), *limits, "--set", "budget.evaluations=50")
+    late = ("sizes=[{m: 2400, n: 2400, k: 700}]", "limits.run_s=0.45", "budget.evaluations=50")
+    quick = (*BUSY, "timing.budget_s=0.02", "evaluators.backend=serial")
+    done = run("evolve", TINY, "--out", str(tmp_path / "run"), *as_arguments((*late, *quick)))
     assert done.returncode == 1, done.stderr
     assert "the seed dgemm_naive.c ended as timeout" in done.stderr
     assert "Traceback" not in done.stderr
