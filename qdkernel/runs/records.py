@@ -189,7 +189,7 @@ def evaluation_row(evaluation: Evaluation) -> dict[str, Any]:  # Any: what SQLit
         "cell": _cell_json(evaluation.cell),
         "evidence": to_json(dict(evaluation.evidence)),
         "objective": _real(evaluation.objective),
-        "proof": to_json(asdict(evaluation.verification)) if evaluation.verification else None,
+        "proof": to_json(vars(evaluation.verification)) if evaluation.verification else None,
         "duplicate_of": evaluation.duplicate_of,
         "normal_hash": evaluation.hashes.normal,
         "assembly_hash": evaluation.hashes.assembly,

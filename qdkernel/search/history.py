@@ -105,8 +105,9 @@ class SearchHistory:
 
     def attempts_at(self, cell: Cell | None) -> tuple[Attempt, ...]:
         """What was tried in a cell: aimed at it or measured in it; newest first."""
-        found = (attempt for attempt in reversed(self._attempts.values()) if cell in (attempt.target, attempt.cell))
-        return tuple(found) if cell is not None else ()
+        if cell is None:
+            return ()
+        return tuple(each for each in reversed(self._attempts.values()) if each.target == cell or each.cell == cell)
 
     def sweep_of(self, source: str) -> Sweep | None:
         """What became of a kernel under other values of its constants; ``None`` when none was tried."""

@@ -26,19 +26,19 @@ class ParentStats:
     _earned: dict[Cell, float] = field(default_factory=dict)
     _in_flight: dict[Cell, int] = field(default_factory=dict)
     _mean: float | None = None  # earning per try of all tries; None after a change
+    _factors: dict[Cell, float] = field(default_factory=dict)  # worked out since the last change
 
     def factor(self, cell: Cell) -> float:
         """How much likelier than usual the cell's elite should be a parent; above 0 and at most 1.5, 1 at first."""
-        if self._mean is None:
-            tries, earned = _total(self._tries.values()), _total(self._earned.values())
-            self._mean = earned / tries if tries and earned else 0.0
-        wins = self._earned.get(cell, 0.0) / self._mean if self._mean else 0.0
-        losses = self._tries.get(cell, 0.0) + self._in_flight.get(cell, 0)
-        return min(_MOST_FACTOR, (_PARENT_PRIOR + wins) / (_PARENT_PRIOR + losses))
+        factor = self._factors.get(cell)
+        if factor is None:
+            factor = self._factors[cell] = self._factor(cell)
+        return factor
 
     def enter(self, cell: Cell) -> None:
         """One more kernel is being made from the cell's elite."""
         self._in_flight[cell] = self._in_flight.get(cell, 0) + 1
+        self._factors.pop(cell, None)
 
     def leave(self, cell: Cell) -> None:
         """One kernel less is being made from the cell's elite.
@@ -49,6 +49,7 @@ class ParentStats:
         if not self._in_flight.get(cell):
             raise ValueError(f"expected a try of the elite in {cell_name(cell)} in flight, got none")
         self._in_flight[cell] -= 1
+        self._factors.pop(cell, None)
 
     def record(self, cell: Cell, earned: float) -> None:
         """Adds the evidence of a try that ended; ``earned`` is 0 when nothing came of it.
@@ -63,7 +64,7 @@ class ParentStats:
                 amounts[known] *= FADING
         self._tries[cell] = self._tries.get(cell, 0.0) + 1
         self._earned[cell] = self._earned.get(cell, 0.0) + earned
-        self._mean = None
+        self._forget_factors()
 
     def state(self) -> tuple[ParentState, ...]:
         """The evidence; tries in flight are left out: a resume begins them again."""
@@ -77,7 +78,19 @@ class ParentStats:
         for parent in parents:
             cell = parse_cell(parent.cell)
             self._tries[cell], self._earned[cell] = parent.tries, parent.earned
+        self._forget_factors()
+
+    def _factor(self, cell: Cell) -> float:
+        if self._mean is None:
+            tries, earned = _total(self._tries.values()), _total(self._earned.values())
+            self._mean = earned / tries if tries and earned else 0.0
+        wins = self._earned.get(cell, 0.0) / self._mean if self._mean else 0.0
+        losses = self._tries.get(cell, 0.0) + self._in_flight.get(cell, 0)
+        return min(_MOST_FACTOR, (_PARENT_PRIOR + wins) / (_PARENT_PRIOR + losses))
+
+    def _forget_factors(self) -> None:
         self._mean = None
+        self._factors.clear()
 
 
 def _total(amounts: Iterable[float]) -> float:

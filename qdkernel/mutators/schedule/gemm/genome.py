@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Self
 
 from qdkernel.core import Cell, Threading
@@ -120,7 +120,7 @@ class Genome(JsonGenome):
     def to_json(self) -> dict[str, Any]:  # Any: JSON values
         """Plain JSON values, read back by ``from_json``."""
         values = super().to_json()
-        return {**values, **{name: asdict(values[name]) for name in _PREFETCHES if values[name] is not None}}
+        return {**values, **{name: dict(vars(values[name])) for name in _PREFETCHES if values[name] is not None}}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:  # Any: JSON values
