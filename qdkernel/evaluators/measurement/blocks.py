@@ -42,12 +42,15 @@ class Block:
         calls: number of calls.
         delayed_ns: how long the child's threads waited for a processor in the block, altogether.
         joules: energy of a call; ``None`` where the host does not report it.
+        busy_ns: of a block with late inputs, processor time of a call since they came; time on the clock where the
+            inputs are brought into the caches first.
     """
 
     ns: float
     calls: int = 1
     delayed_ns: float = 0.0
     joules: float | None = None
+    busy_ns: float = 0.0
 
     def disturbed(self, usual_ns: float = 0.0) -> bool:
         """Whether threads waited longer than ``usual_ns``, as they do in this kernel's blocks on quiet cores."""
@@ -103,10 +106,17 @@ def time_with_late_inputs(
         ChildFailed: it died or was late.
     """
     process, calls = timed_case.process, range(scored.first, scored.first + timed_case.timed)
+    used_before_s = 0.0
+
+    def inputs() -> None:
+        nonlocal used_before_s
+        used_before_s = process.child.cpu_s
+        buffers.refresh(calls, [process.name])
+
     with process.attributing_failures(scored.size):
         process.child.go_on()
         elapsed = process.child.run_on(
-            lambda: buffers.refresh(calls, [process.name]),
+            inputs,
             calls.start,
             len(calls),
             placement.timeout_s,
@@ -115,7 +125,8 @@ def time_with_late_inputs(
             spin=placement.spin,
         )
     buffers.check(calls, process.name)
-    return Block(elapsed / len(calls), len(calls), process.child.delayed_ns)
+    busy_ns = elapsed if process.child.cached else 1e9 * (process.child.cpu_s - used_before_s)
+    return Block(elapsed / len(calls), len(calls), process.child.delayed_ns, busy_ns=busy_ns / len(calls))
 
 
 def time_block(scored: ScoredSize, timed_case: TimedCase, placement: CpuPlacement) -> Block:

@@ -5,11 +5,11 @@ kernel that has taken over the runner could compute a share of the block meanwhi
 of late blocks, whose inputs are written while the child, ready for them, is stopped:
 
 1. until one late block is nearly as fast as the rounds. If none is, the speed does not count;
-2. for one thread, in blocks of 0.25 ms or more, where more than a first estimate was made: late and ordinary blocks in
-   turn, so that a drift of the host's speed cancels. Measured for honest kernels of n = 192 and 512: in most pairs they
-   differ by less than 50 us, in either direction. What late blocks take more than 2 % longer is added to the kernel's
-   times; a clear difference in every pair is an accusation. A team is not compared: its threads continue one after
-   another, up to milliseconds apart where the parent shares their cores.
+2. for one thread, in blocks of 0.1 ms or more, where more than a first estimate was made: late and ordinary blocks in
+   turn, so that a drift of the host's speed cancels. The processor time of a late block since its inputs came is
+   compared with the time of an ordinary one: waking up, which takes 30 to 100 us, is not in it, and all work is. What
+   late blocks take more than 2 % and 25 us longer is added to the kernel's times; a clear difference in every pair is
+   an accusation. A team is not compared: its threads spin while they wait for one another.
 """
 
 from __future__ import annotations
@@ -25,10 +25,13 @@ from qdkernel.evaluators.sandbox import PrecomputationDetected
 
 _CONFIRMATIONS = 12  # blocks at most; nearly always the first or second is fast enough
 _CONFIRMED = 1.3  # how much longer than in the rounds such a block may take; the speed of shared hosts varies so much
-_COMPARED_NS = 250e3  # blocks at least this long: in shorter ones honest pairs differ by 10 %
-_COMPARED_ROUNDS = 4  # of a measurement, from which on pairs are made: a first estimate decides little
+_COMPARED_NS = 100e3  # blocks at least this long
+_CACHED_NS = 250e3  # with cached inputs, where the clock decides: in shorter blocks honest pairs differ by 10 %
+_LONG_NS = 5e6  # a call of which the 50 us before the clock of a late block starts are 1 %
+_COMPARED_ROUNDS = 3  # that count of a measurement, from which on pairs are made: a first estimate decides little
 _FEWEST_PAIRS, _PAIRS = 3, 8  # of a late and an ordinary block
 _TOLERANCE = 1.02  # chosen: what a kernel that computes ahead may gain
+_RESUMED_NS = 25e3  # processor time of going on and of being stopped (measured: medians of 23 to 35 us)
 _ACCUSED = 1.15  # chosen: in every pair that counts
 _WAKING_NS = 150e3  # of one thread: 30 to 100 us, and some for the parent
 _TEAM_WAKING_NS = 600e3  # of a team in a short block: its threads wake up one after another, 50 to 300 us each
@@ -62,7 +65,7 @@ def confirm(
         Busy: it is always slower in late blocks than in the rounds, which may be the host's doing.
     """
     usual_ns = float(np.median(claimed_ns))
-    if late_ns <= _TOLERANCE * usual_ns:
+    if _LONG_NS < late_ns <= _TOLERANCE * usual_ns:
         return 1.0
     case = scored.timed_case(process, usual_ns, rule)
 
@@ -79,7 +82,7 @@ def confirm(
     with process.attributing_failures(scored.size):
         if late_ns > _CONFIRMED * usual_ns:
             _await_fast_block(late, usual_ns, case, placement, wait)
-        short = usual_ns * case.timed < _COMPARED_NS
+        short = usual_ns * case.timed < (_CACHED_NS if process.child.cached else _COMPARED_NS)
         if short or placement.team or len(claimed_ns) < _COMPARED_ROUNDS:
             return 1.0
         return _factor(late, ordinary)
@@ -111,7 +114,10 @@ def _factor(late: Callable[[], Block], ordinary: Callable[[], Block]) -> float:
     while True:
         pairs.append((late(), ordinary()))
         quiet = [pair for pair in pairs if not any(block.disturbed() for block in pair)]
-        ratios = [delayed.ns / usual.ns for delayed, usual in (quiet if len(quiet) >= _FEWEST_PAIRS else pairs)]
+        ratios = [
+            (late_block.busy_ns - _RESUMED_NS / late_block.calls) / usual.ns
+            for late_block, usual in (quiet if len(quiet) >= _FEWEST_PAIRS else pairs)
+        ]
         slower = float(np.median(ratios))
         if len(quiet) >= _FEWEST_PAIRS and slower <= _TOLERANCE:
             return 1.0

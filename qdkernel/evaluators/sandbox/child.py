@@ -98,6 +98,7 @@ class Child:
         samples: memory for the places that its first thread is seen at during calls (``native/samples.h``).
 
     Attributes:
+        cached: see above.
         delayed_ns: nanoseconds that its threads waited for a processor in the last block after which it was stopped,
             altogether: how much other processes disturbed the block. 0 where Linux does not report it.
     """
@@ -118,6 +119,7 @@ class Child:
         self._native = native
         self._layout = layout
         self._control = MemoryFile("control", PAGE)
+        self.cached = cached
         self._control.bytes[: _CONTROL.itemsize].view(_CONTROL)["cached"] = cached
         self._block = self._first = self._count = self.delayed_ns = 0
         plan = MemoryFile("plan", len(layout.plan))
