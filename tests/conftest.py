@@ -40,9 +40,7 @@ HOST = this_machine()
 FEATURES = features_of(parse_cpuinfo(Path("/proc/cpuinfo").read_text(encoding="utf-8")).features, HOST.isa)
 """Instruction sets that kernels may use here: those of the CPU, as far as QDKERNEL_ISA leaves them."""
 FLAGS = flags_of(("-O3", "-march=native", "-fopenmp"), HOST.isa)
-FAST_RULE = TimingRule(
-    block_ms=0.2, rounds_min=2, rounds_max=4, half_width=0.5, budget_s=0.05, disturbed=1000, quiet_s=0.2
-)
+FAST_RULE = TimingRule(block_ms=0.2, rounds_min=2, rounds_max=4, half_width=0.5, budget_s=0.05, disturbed=1000)
 
 
 def make_spec(scratch: Path, problem: str = "dgemm", size: int = 48, threads: int = 1) -> EvaluationSpec:

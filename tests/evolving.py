@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.forked import run_forked
 from tests.paths import CONFIGS
 
-BUSY = ("timing.disturbed=1000", "timing.quiet_s=0.2")
+BUSY = ("timing.disturbed=1000", "timing.quiet_s=0.5")
 """On a host that is never quiet: all rounds count, and waits for quiet cores are short."""
 
 QUICK = (

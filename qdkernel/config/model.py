@@ -164,7 +164,8 @@ class TimingConfig(Section):
     quiet_s: Annotated[float, Field(ge=0)] = Field(
         default=TimingRule.quiet_s,
         description="Seconds that a measurement waits altogether for quiet cores when other programs disturb it; the "
-        "calibration and first estimates wait 3 and 2 at most. 0 where the cores are never quiet.",
+        "calibration and first estimates wait 3 and 2 at most. 0 where the cores are never quiet. Before a kernel is "
+        "accused in a second process they are waited for all the same, up to 3.",
     )
     drop_ratio: Annotated[float, Field(gt=1)] = Field(
         default=TimingSpec.drop_ratio,

@@ -121,7 +121,7 @@ class Timer:
 
     def await_quiet(self) -> bool:
         """Waits a while until no other process takes the cores; returns whether they are quiet now."""
-        return self.quiet_cores.wait(min(_QUIET_PATIENCE_S, self.spec.rule.quiet_s))
+        return self.quiet_cores.wait(_QUIET_PATIENCE_S)
 
     def is_long(self, calls_ns: Sequence[float]) -> bool:
         """Whether a call takes so long that each further one counts."""
@@ -193,7 +193,7 @@ class Timer:
         """The baseline's GFLOP/s for each scored size, alone on its cores, in a quiet moment if one comes."""
         process = self.baseline_process
         with self.alone():
-            settled = self.await_quiet()
+            settled = self.quiet_cores.wait(min(_QUIET_PATIENCE_S, self.spec.rule.quiet_s))
             cases = [TimedCase(process, scored.warm, scored.timed) for scored in self.sizes]
             found = [
                 calibrate(self.buffers, scored, case, self.placement, self.spec.rule.budget_s, settled)
