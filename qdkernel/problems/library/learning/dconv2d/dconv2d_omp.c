@@ -1,4 +1,6 @@
 /* Rows for the threads; a strip of output channels of one point stays in registers. */
+#include <stddef.h>
+
 #define STRIP 32 /* tune: 4, 8, 16, 32, 64 */
 
 void dconv2d(int h, int w, int c, int k, int r, const double *restrict x, const double *restrict weight,
@@ -12,13 +14,13 @@ void dconv2d(int h, int w, int c, int k, int r, const double *restrict x, const 
                 double sums[STRIP] = {0};
                 for (int di = 0; di < r; di++)
                     for (int at = 0; at < r * c; at++) {
-                        double value = x[((i + di) * (w + r - 1) + j) * c + at];
+                        double value = x[((ptrdiff_t)(i + di) * (w + r - 1) + j) * c + at];
                         const double *row = weight + (di * r * c + at) * k + first;
 #pragma omp simd
                         for (int o = 0; o < width; o++)
                             sums[o] += value * row[o];
                     }
                 for (int o = 0; o < width; o++)
-                    y[(i * w + j) * k + first + o] = sums[o];
+                    y[((ptrdiff_t)i * w + j) * k + first + o] = sums[o];
             }
 }
