@@ -298,7 +298,8 @@ def test_a_long_call_is_enough_to_fill_an_empty_cell_and_to_meet_its_elite(
     assert empty.cell is not None
     assert len(empty.timings[0].kernel_ns) == 1
     context.scratch.set_incumbent(empty.cell, Kernel(naive()), 1e-9)
-    held = evaluate(context, Kernel(naive().replace("int i = 0", "int i = 0 * 1")))
+    slower = "{\n    for (volatile int w = 0; w < 100000; w++) ;\n"  # it does not win, so it is not timed any further
+    held = evaluate(context, Kernel(naive().replace("{", slower, 1)))
     assert held.duel is not None
     assert len(held.timings[0].kernel_ns) == 1
 
