@@ -12,14 +12,13 @@ import pytest
 from qdkernel.core import Kernel, cell_name
 from qdkernel.evaluators.behaviour import describe
 from qdkernel.evaluators.binary import disassemble, read_shared_object
-from qdkernel.evaluators.pipeline import CompileSpec, EvaluationContext, EvaluationSpec, verify_only
-from qdkernel.evaluators.pipeline.beyond import verify_beyond
+from qdkernel.evaluators.pipeline import EvaluationContext, verify_only
 from qdkernel.mutators import Brief
 from qdkernel.mutators.schedule import TEMPLATES
 from qdkernel.mutators.schedule.families import FAMILIES
 from qdkernel.problems import find_problem
 from tests.compiled import compile_prototype
-from tests.conftest import FLAGS, make_spec
+from tests.conftest import make_spec
 from tests.mutators.briefs import sized_brief
 from tests.mutators.schedule.conformance import (
     OPTIMIZED,
@@ -117,22 +116,6 @@ def test_a_kernel_of_each_family_compiles_without_warnings_and_is_verified(at: i
     with contextlib.closing(EvaluationContext(spec)) as context:
         made, reason = verify_only(context, Kernel(template.print(genome)), tmp_path)
     assert made, (reason, genome)
-
-
-@needs_gcc
-@pytest.mark.slow
-def test_a_single_precision_sum_of_millions_with_an_increment_is_accurate(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        "qdkernel.evaluators.pipeline.beyond.calls.respelled_case", lambda *_: {"n": 1 << 25, "incx": 2}
-    )
-    template = TEMPLATES["snrm2"]
-    (genome,) = genomes_of(template, scored_brief("snrm2"), 1)
-    spec = EvaluationSpec("snrm2", str(tmp_path), CompileSpec("gcc", FLAGS))
-    with contextlib.closing(EvaluationContext(spec)) as context, context.build_folder() as folder:
-        made = context.compile(template.print(genome), Path(folder))
-        verify_beyond(context, made, [{"n": 1 << 25}])
 
 
 @needs_gcc

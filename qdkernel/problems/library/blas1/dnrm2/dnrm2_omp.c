@@ -4,6 +4,7 @@
 
 #define SUMS 16             /* tune: 4, 8, 16, 32, 64 */
 #define LEAST_PARALLEL 8192 /* tune: 1024, 8192, 65536 */
+#define BLOCK 4096
 
 void dnrm2(int n, const double *restrict x, int incx, double *restrict result)
 {
@@ -19,7 +20,12 @@ void dnrm2(int n, const double *restrict x, int incx, double *restrict result)
         for (int lane = 0; lane < SUMS; lane++)
             total += sums[lane];
     }
-    for (int i = blocks * SUMS; i < n; i++)
-        total += x[(ptrdiff_t)i * incx] * x[(ptrdiff_t)i * incx];
+    for (ptrdiff_t first = blocks * SUMS; first < n; first += BLOCK) {
+        const ptrdiff_t end = first + BLOCK < n ? first + BLOCK : n;
+        double sum = 0; /* of its own: one sum of millions would round most of each term off */
+        for (ptrdiff_t i = first; i < end; i++)
+            sum += x[i * incx] * x[i * incx];
+        total += sum;
+    }
     *result = sqrt(total);
 }
