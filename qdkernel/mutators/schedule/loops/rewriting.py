@@ -46,9 +46,9 @@ def with_constant(source: str, line: str) -> str:
     return f"{source[:at]}{line}\n{source[at:]}"
 
 
-def header_of(of: Loop) -> str:
-    """The line of a loop, without its body."""
-    return f"for ({of.kind} {of.variable} = {of.first}; {of.variable} < {of.last}; {of.variable}++)"
+def header_of(of: Loop, step: str = "++") -> str:
+    """The line of a loop, without its body; ``step`` follows the variable where it is advanced."""
+    return f"for ({of.kind} {of.variable} = {of.first}; {of.variable} < {of.last}; {of.variable}{step})"
 
 
 def operand(expression: str) -> str:

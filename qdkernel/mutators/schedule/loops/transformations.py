@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -135,23 +135,26 @@ def expand(source: str, outer: Loop, loops: list[Loop], rng: np.random.Generator
     """
     inner, variable = _one_of_several(outer, loops, rng), outer.variable
     kinds = _numbers_in(outer)
-    if inner is None or not kinds or any(re.search(rf"\b{each}\b", f"{inner.first} {inner.last}") for each in kinds):
+    if inner is None or not kinds or _bounds_name(inner, kinds):
         return None
-    size_name, start, end = f"TILE_{variable.upper()}", f"{variable}_tile", f"{variable}_end"
-    if any(re.search(rf"\b{each}\b", source) for each in (size_name, start, end, *(f"{name}s" for name in kinds))):
+    end = f"{variable}_end"
+    tiles = _tiles_of(outer, source, rng)
+    if tiles is None or _names(source, [end, *(f"{name}s" for name in kinds)]):
         return None
-    size, last = pick(_FIRST_TILES, rng), operand(outer.last)
-    names = {name: f"{name}s[{variable} - {start}]" for name in kinds}
-    tiles = loop(
-        f"for ({outer.kind} {start} = {outer.first}; {start} < {outer.last}; {start} += {size_name})",
-        f"const {outer.kind} {end} = {last} - {start} < {size_name} ? {last} : {start} + {size_name};",
-        *(f"{kind} {name}s[{size_name}];" for name, kind in kinds.items()),
-        *_apart(outer, inner, header_of(replace(outer, first=start, last=end)), names),
+    nest = loop(
+        tiles.header,
+        f"const {outer.kind} {end} = {tiles.end};",
+        *(f"{kind} {name}s[{tiles.name}];" for name, kind in kinds.items()),
+        *_apart(
+            outer,
+            inner,
+            header_of(replace(outer, first=tiles.start, last=end)),
+            {name: f"{name}s[{variable} - {tiles.start}]" for name in kinds},
+        ),
     )
-    constant = f"#define {size_name} {size} /* tune: {_TILES}; of a tile */"
     return Transformed(
-        with_constant(replaced(source, outer.node, tiles), constant),
-        f"the loop over {inner.variable} shared by {size} iterations over {variable}",
+        with_constant(replaced(source, outer.node, nest), tiles.constant),
+        f"the loop over {inner.variable} shared by {tiles.size} iterations over {variable}",
     )
 
 
@@ -167,16 +170,14 @@ def tile(source: str, outer: Loop, loops: list[Loop], rng: np.random.Generator) 
     inner = _perfect(outer, loops)
     if inner is None:
         return None
-    name, start = f"TILE_{inner.variable.upper()}", f"{inner.variable}_tile"
-    if name in source or start in source:
+    tiles = _tiles_of(inner, source, rng)
+    if tiles is None:
         return None
-    size, last = pick(_FIRST_TILES, rng), operand(inner.last)
-    within = replace(inner, first=start, last=f"({last} - {start} < {name} ? {last} : {start} + {name})")
-    tiles = f"for ({inner.kind} {start} = {inner.first}; {start} < {inner.last}; {start} += {name})"
-    nest = loop(tiles, loop(header_of(outer), loop(header_of(within), *statements_of(inner))))
-    constant = f"#define {name} {size} /* tune: {_TILES}; of a tile */"
+    within = replace(inner, first=tiles.start, last=f"({tiles.end})")
+    nest = loop(tiles.header, loop(header_of(outer), loop(header_of(within), *statements_of(inner))))
     return Transformed(
-        with_constant(replaced(source, outer.node, nest), constant), f"tiles of {size} along {inner.variable}"
+        with_constant(replaced(source, outer.node, nest), tiles.constant),
+        f"tiles of {tiles.size} along {inner.variable}",
     )
 
 
@@ -199,7 +200,7 @@ def unroll_and_jam(source: str, outer: Loop, loops: list[Loop], rng: np.random.G
         for step in range(factor)
         for block in as_one(statements_of(inner, {name: f"({name} + {step})"} if step else {}))
     ]
-    whole = f"for ({outer.kind} {name} = {outer.first}; {name} < {last} - {factor - 1}; {name} += {factor})"
+    whole = header_of(replace(outer, last=f"{last} - {factor - 1}"), f" += {factor}")
     count = last if first == "0" else f"({last} - {first})"
     rest = replace(outer, first=f"{'' if first == '0' else f'{first} + '}{count} / {factor} * {factor}")
     nest = [
@@ -224,6 +225,42 @@ TRANSFORMATIONS: tuple[Transformation, ...] = (
 )
 
 
+@dataclass(frozen=True)
+class _Tiles:
+    """A loop over the tiles of another one.
+
+    Attributes:
+        name: of the size of a tile.
+        size: its first value.
+        start: name of the variable, the first iteration of a tile.
+        header: the line of the loop.
+        end: expression behind the last iteration of a tile.
+    """
+
+    name: str
+    size: int
+    start: str
+    header: str
+    end: str
+
+    @property
+    def constant(self) -> str:
+        """The line that defines the size."""
+        return f"#define {self.name} {self.size} /* tune: {_TILES}; of a tile */"
+
+
+def _tiles_of(of: Loop, source: str, rng: np.random.Generator) -> _Tiles | None:
+    """The tiles of a loop; ``None`` when the source has their names already."""
+    name, start = f"TILE_{of.variable.upper()}", f"{of.variable}_tile"
+    if name in source or start in source:
+        return None
+    last = operand(of.last)
+    header = header_of(replace(of, variable=start), f" += {name}")
+    return _Tiles(
+        name, pick(_FIRST_TILES, rng), start, header, f"{last} - {start} < {name} ? {last} : {start} + {name}"
+    )
+
+
 def _perfect(outer: Loop, loops: list[Loop]) -> Loop | None:
     """The only statement of a loop where it is a loop whose bounds do not change, and they may change places.
 
@@ -232,7 +269,7 @@ def _perfect(outer: Loop, loops: list[Loop]) -> Loop | None:
     inner = next((each for each in loops if each.outer is outer and each.node == outer.only), None)
     if inner is None or outer.pragma or inner.pragma:
         return None
-    if _depends_on(inner, outer):
+    if _bounds_name(inner, [outer.variable]):
         return None
     return inner if dependences(outer).independent or dependences(inner).independent else None
 
@@ -240,13 +277,11 @@ def _perfect(outer: Loop, loops: list[Loop]) -> Loop | None:
 def _one_of_several(outer: Loop, loops: list[Loop], rng: np.random.Generator) -> Loop | None:
     """A loop among the statements of an independent one, whose bounds do not change."""
     children = children_of(outer)
-    inside = [each for each in loops if each.outer is outer and each.node in children and not _depends_on(each, outer)]
-    if (
-        outer.only is not None
-        or not inside
-        or outer.pragma
-        or any(each.type.startswith("preproc") for each in children)
-    ):
+    if outer.only is not None or outer.pragma or any(each.type.startswith("preproc") for each in children):
+        return None
+    inside = [each for each in loops if each.outer is outer and each.node in children]
+    inside = [each for each in inside if not _bounds_name(each, [outer.variable])]
+    if not inside:
         return None
     return pick(inside, rng) if dependences(outer).independent else None
 
@@ -286,9 +321,14 @@ def _numbers_in(of: Loop) -> dict[str, str]:
     return found
 
 
-def _depends_on(inner: Loop, outer: Loop) -> bool:
-    """Whether the bounds of the inner loop name the outer one's variable."""
-    return re.search(rf"\b{outer.variable}\b", f"{inner.first} {inner.last}") is not None
+def _bounds_name(of: Loop, variables: Iterable[str]) -> bool:
+    """Whether the bounds of a loop name one of the variables."""
+    return _names(f"{of.first} {of.last}", variables)
+
+
+def _names(code: str, words: Iterable[str]) -> bool:
+    """Whether one of the words occurs in the text of some C."""
+    return any(re.search(rf"\b{word}\b", code) for word in words)
 
 
 def _sums(found: Dependences) -> str:
