@@ -12,16 +12,16 @@ threads; the one with zeros put in, which takes long, with all only:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from qdkernel.core import Outcome, Problem, size_text
+from qdkernel.core import Problem, size_text
 from qdkernel.evaluators.measurement import new_generator, respelled_case, write_call
-from qdkernel.evaluators.pipeline.beyond.far_offsets import MEMORY_SHARE, verify_far_offsets
+from qdkernel.evaluators.pipeline.beyond.checking import MEMORY_SHARE, check_call
+from qdkernel.evaluators.pipeline.beyond.far_offsets import verify_far_offsets
 from qdkernel.evaluators.pipeline.beyond.zero_gap import FAR
-from qdkernel.evaluators.pipeline.builder import Stop, outcomes
 from qdkernel.evaluators.pipeline.context import EvaluationContext
 from qdkernel.evaluators.sandbox import (
     PAGE,
@@ -34,7 +34,6 @@ from qdkernel.evaluators.sandbox import (
 )
 from qdkernel.machine import free_bytes
 
-_DEADLINE_S = 60.0  # of a call: a naive kernel on one thread takes 20 s for 8 times the work of m = n = k = 1024
 _GROWTH = (1.25, 2.0)
 _SKINNY = 3
 _SMALL = (3, 40)  # extents of a call with long strides; from 3 on two strides below 2^31 reach beyond it
@@ -96,40 +95,26 @@ def _far(problem: Problem, rng: np.random.Generator) -> FarLayout | None:
 
 
 def _call(context: EvaluationContext, made: Path, layout: Layout, what: str) -> None:
-    inputs, outputs = MemoryFile("inputs", layout.input_bytes), MemoryFile("outputs", layout.output_bytes)
-    case = ", ".join(f"{name}={value}" for name, value in layout.case_in_child(layout.calls[0]).items())
-    try:
-        for threads in sorted({1, context.verify_threads[-1]}):
-            where = f", in {what} ({case}) with {threads} thread{'s' * (threads > 1)}"
-            error = _error(context, made, layout, (inputs, outputs), threads, where)
-            if not error <= 1.0:
-                raise Stop(Outcome.WRONG, f"the result is wrong{where}: {error:.3g} times the error allowed")
-    finally:
-        inputs.close()
-        outputs.close()
-
-
-def _error(
-    context: EvaluationContext,
-    made: Path,
-    layout: Layout,
-    files: tuple[MemoryFile, MemoryFile],
-    threads: int,
-    where: str,
-) -> float:
-    """The error of a call on fresh inputs, in units of what is allowed.
-
-    Raises:
-        Stop: it crashed or was late; the text ends with ``where``.
-    """
-    problem, call, (inputs, outputs) = context.problem, layout.calls[0], files
-    arrays = problem.make_inputs("uniform", call.case, new_generator())
-    write_call(layout, call, arrays, inputs, [outputs], new_generator())
-    secret = problem.sketch(call.case, arrays, new_generator())
-    with outcomes(lambda _: where), context.start(made, layout, inputs, outputs, threads) as child:
-        child.run(0, 1, _DEADLINE_S, freeze=True)
-    results = {
-        placed.argument.name: layout.view(outputs if placed.region is Region.OUTPUT else inputs, placed)
-        for placed in call.arrays
+    """Makes a call on fresh inputs with 1 and with all threads."""
+    problem, [call] = context.problem, layout.calls
+    case = ", ".join(f"{name}={value}" for name, value in layout.case_in_child(call).items())
+    where = {
+        threads: f", in {what} ({case}) with {threads} thread{'s' * (threads > 1)}"
+        for threads in sorted({1, context.verify_threads[-1]})
     }
-    return problem.sketch_error(call.case, results, secret, problem.error_limit)
+
+    def prepare(inputs: MemoryFile, outputs: MemoryFile) -> Callable[[], float]:
+        arrays = problem.make_inputs("uniform", call.case, new_generator())
+        write_call(layout, call, arrays, inputs, [outputs], new_generator())
+        secret = problem.sketch(call.case, arrays, new_generator())
+
+        def error() -> float:
+            results = {
+                placed.argument.name: layout.view(outputs if placed.region is Region.OUTPUT else inputs, placed)
+                for placed in call.arrays
+            }
+            return problem.sketch_error(call.case, results, secret, problem.error_limit)
+
+        return error
+
+    check_call(context, made, layout, where, prepare)

@@ -7,23 +7,21 @@ another one, e.g. memory of its own that grows with its arrays, and the failure 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from qdkernel.core import Arrays, Outcome
 from qdkernel.evaluators.measurement import new_generator
+from qdkernel.evaluators.pipeline.beyond.checking import MEMORY_SHARE, check_call
 from qdkernel.evaluators.pipeline.beyond.zero_gap import FAR, ZeroGap, find_zero_gap, longest_array
-from qdkernel.evaluators.pipeline.builder import Stop, outcomes
+from qdkernel.evaluators.pipeline.builder import Stop
 from qdkernel.evaluators.pipeline.context import EvaluationContext
 from qdkernel.evaluators.sandbox import MemoryFile, Region, ZeroGapLayout, poison
 from qdkernel.machine import free_bytes
 
-MEMORY_SHARE = 0.5
-"""Of the memory that is free, for one call."""
-
 _BELOW = 0.97  # of FAR: the length of arrays for which no offset needs more bits
-_DEADLINE_S = 60.0
 
 
 def verify_far_offsets(context: EvaluationContext, made: Path, rng: np.random.Generator) -> str:
@@ -64,19 +62,19 @@ def _call(context: EvaluationContext, made: Path, gap: ZeroGap, layout: ZeroGapL
     case = ", ".join(f"{name}={value}" for name, value in call.items())
     where = f", in a call with {longest_array(problem, call):.4g} elements in an array ({case})"
     secret = problem.sketch(gap.small, gap.arrays, new_generator())
-    inputs, outputs = MemoryFile("inputs", layout.input_bytes), MemoryFile("outputs", layout.output_bytes)
-    try:
+
+    def prepare(inputs: MemoryFile, outputs: MemoryFile) -> Callable[[], float]:
         _write(gap, layout, inputs, outputs)
-        threads = context.verify_threads[-1]
-        with outcomes(lambda _: where), context.start(made, layout, inputs, outputs, threads) as child:
-            child.run(0, 1, _DEADLINE_S, freeze=True)
-        results = _results(layout, inputs, outputs)
-    finally:
-        inputs.close()
-        outputs.close()
-    error = math.inf if results is None else problem.sketch_error(gap.small, results, secret, problem.error_limit)
-    if not error <= 1.0:
-        raise Stop(Outcome.WRONG, f"the result is wrong{where}: {error:.3g} times the error allowed")
+
+        def error() -> float:
+            results = _results(layout, inputs, outputs)
+            if results is None:
+                return math.inf
+            return problem.sketch_error(gap.small, results, secret, problem.error_limit)
+
+        return error
+
+    check_call(context, made, layout, {context.verify_threads[-1]: where}, prepare)
 
 
 def _write(gap: ZeroGap, layout: ZeroGapLayout, inputs: MemoryFile, outputs: MemoryFile) -> None:
