@@ -14,13 +14,13 @@ from qdkernel.evaluators.pipeline.spec import RaceChecks
 from qdkernel.evaluators.races import (
     NotWatched,
     RaceExecutable,
+    WatchedCalls,
     build_race_runner,
     compile_watched,
     find_race_runtime,
     lacking_race_runtime,
     watch_races,
 )
-from qdkernel.evaluators.sandbox import Layout, MemoryFile
 from qdkernel.evaluators.toolchain import CompileError, CompileLate
 
 _THREADS = 4  # more than a tile deals evenly; a race shows with two, but not in every split of the work
@@ -77,37 +77,34 @@ def _executable(context: EvaluationContext, builder: EvaluationBuilder, compiled
 
 def _watch_suite(context: EvaluationContext, builder: EvaluationBuilder, executable: RaceExecutable) -> int:
     """Watches the calls of the verification; returns how many."""
-    suite, calls = context.suite, len(context.suite.layout.calls)
+    suite, number = context.suite, len(context.suite.layout.calls)
     suite.reset()
-    _watch(context, builder, executable, suite.layout, calls, (suite.inputs, suite.outputs), _SUITE_S)
-    return calls
+    calls = WatchedCalls(suite.layout, number, suite.inputs, suite.outputs, _SUITE_S, _memory_mb(context))
+    _watch(builder, executable, calls)
+    return number
 
 
 def _watch_scored(context: EvaluationContext, builder: EvaluationBuilder, executable: RaceExecutable) -> int:
     """Watches one call at each scored size, for code that runs at large sizes only; returns how many."""
     buffers = context.timer.single_calls
-    calls = buffers.near.start
-    buffers.refresh(range(calls), ["challenger"], unchecked=calls)
-    files = buffers.inputs, buffers.outputs("challenger")
-    _watch(context, builder, executable, buffers.layout, calls, files, _SCORED_S)
-    return calls
+    number = buffers.near.start
+    buffers.refresh(range(number), ["challenger"], unchecked=number)
+    outputs = buffers.outputs("challenger")
+    calls = WatchedCalls(buffers.layout, number, buffers.inputs, outputs, _SCORED_S, _memory_mb(context))
+    _watch(builder, executable, calls)
+    return number
 
 
-def _watch(
-    context: EvaluationContext,
-    builder: EvaluationBuilder,
-    executable: RaceExecutable,
-    layout: Layout,
-    calls: int,
-    files: tuple[MemoryFile, MemoryFile],
-    timeout_s: float,
-) -> None:
-    """Watches the first calls of a layout, with its files for inputs and outputs.
+def _memory_mb(context: EvaluationContext) -> int:
+    return _MEMORY_FACTOR * context.spec.run.memory_mb
+
+
+def _watch(builder: EvaluationBuilder, executable: RaceExecutable, calls: WatchedCalls) -> None:
+    """Watches a run.
 
     Raises:
         Stop: two threads race.
         NotWatched: the run ended before the last call, for another reason.
     """
-    memory_mb = _MEMORY_FACTOR * context.spec.run.memory_mb
-    if race := watch_races(executable, layout, calls, *files, timeout_s, memory_mb):
+    if race := watch_races(executable, calls):
         raise Stop(Outcome.RACE, race.describe(builder.kernel.source))

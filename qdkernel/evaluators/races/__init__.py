@@ -8,7 +8,7 @@ from qdkernel.evaluators.races.runtime import (
     find_race_runtime,
     lacking_race_runtime,
 )
-from qdkernel.evaluators.races.watch import NotWatched, RaceExecutable, watch_races
+from qdkernel.evaluators.races.watch import NotWatched, RaceExecutable, WatchedCalls, watch_races
 
 __all__ = [
     "Access",
@@ -16,6 +16,7 @@ __all__ = [
     "Race",
     "RaceExecutable",
     "RaceRuntime",
+    "WatchedCalls",
     "build_race_runner",
     "compile_watched",
     "find_race_runtime",

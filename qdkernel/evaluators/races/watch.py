@@ -49,31 +49,35 @@ class RaceExecutable:
     layers: Layers
 
 
-def watch_races(
-    executable: RaceExecutable,
-    layout: Layout,
-    calls: int,
-    inputs: MemoryFile,
-    outputs: MemoryFile,
-    timeout_s: float,
-    memory_mb: int,
-) -> Race | None:
-    """Runs the first calls of a layout once; the first race, ``None`` when the run ended without one.
+@dataclass(frozen=True)
+class WatchedCalls:
+    """The calls of one watched run, and its limits.
 
-    Args:
-        executable: what to run.
+    Attributes:
         layout: of the calls.
-        calls: how many of them.
+        number: how many are made, from the first on.
         inputs: input file, mapped read-only in the child.
         outputs: output file; what the calls leave there is not looked at.
         timeout_s: wall-clock deadline of all calls, the start included.
         memory_mb: resident memory beside the data, MiB: the sanitizer's own part is several times the kernel's.
+    """
+
+    layout: Layout
+    number: int
+    inputs: MemoryFile
+    outputs: MemoryFile
+    timeout_s: float
+    memory_mb: int
+
+
+def watch_races(executable: RaceExecutable, calls: WatchedCalls) -> Race | None:
+    """Runs the calls once; the first race, ``None`` when the run ended without one.
 
     Raises:
         NotWatched: crashed, late, or out of memory; no evidence about races.
         ContainmentError: a layer that should contain it could not be put in force.
     """
-    status, report = _run(executable, layout, calls, inputs, outputs, timeout_s, memory_mb)
+    status, report = _run(executable, calls)
     if race := read_race(report):
         return race
     if status == 0:
@@ -86,22 +90,15 @@ def watch_races(
     raise NotWatched(own.partition(": ")[2] or fatal.strip("= ") or how)
 
 
-def _run(
-    executable: RaceExecutable,
-    layout: Layout,
-    calls: int,
-    inputs: MemoryFile,
-    outputs: MemoryFile,
-    timeout_s: float,
-    memory_mb: int,
-) -> tuple[int, str]:
+def _run(executable: RaceExecutable, calls: WatchedCalls) -> tuple[int, str]:
     """(exit status, what was written to standard error)."""
-    plan = MemoryFile("plan", len(layout.plan))
-    plan.bytes[: len(layout.plan)] = np.frombuffer(layout.plan, np.uint8)
-    fds = (inputs.read_only_fd(), outputs.fd, plan.read_only_fd())
-    cpu_s = int(timeout_s * executable.threads) + 1
+    encoded = calls.layout.plan
+    plan = MemoryFile("plan", len(encoded))
+    plan.bytes[: len(encoded)] = np.frombuffer(encoded, np.uint8)
+    fds = (calls.inputs.read_only_fd(), calls.outputs.fd, plan.read_only_fd())
+    cpu_s = int(calls.timeout_s * executable.threads) + 1
     command = [str(executable.runner), *map(str, fds), str(plan.num_bytes), str(os.getpid()), str(cpu_s)]
-    command += [str(int(executable.layers)), str(calls), str(executable.object), executable.symbol]
+    command += [str(int(executable.layers)), str(calls.number), str(executable.object), executable.symbol]
     command += [str(executable.runtime.openmp.parent)]
     read_end, write_end = os.pipe()
     try:
@@ -118,9 +115,9 @@ def _run(
         for fd in (fds[0], fds[2], write_end):
             os.close(fd)
         plan.close()
-    limit_bytes = (memory_mb << 20) + inputs.num_bytes + outputs.num_bytes
+    limit_bytes = (calls.memory_mb << 20) + calls.inputs.num_bytes + calls.outputs.num_bytes
     try:
-        report = _read_report(read_end, process.pid, timeout_s, limit_bytes)
+        report = _read_report(read_end, process.pid, calls.timeout_s, limit_bytes)
     finally:
         os.close(read_end)
         with contextlib.suppress(ProcessLookupError):

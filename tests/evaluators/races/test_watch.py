@@ -17,6 +17,7 @@ from qdkernel.evaluators.pipeline.races import races_wanted
 from qdkernel.evaluators.races import (
     NotWatched,
     RaceExecutable,
+    WatchedCalls,
     build_race_runner,
     compile_watched,
     find_race_runtime,
@@ -155,7 +156,8 @@ def run_once(
     layout = Layout(context.problem, [(case, BufferAlignment.FRONT)])
     inputs, outputs = MemoryFile("inputs", layout.input_bytes), MemoryFile("outputs", layout.output_bytes)
     try:
-        assert watch_races(executable, layout, 1, inputs, outputs, timeout_s, memory_mb) is None
+        calls = WatchedCalls(layout, 1, inputs, outputs, timeout_s, memory_mb)
+        assert watch_races(executable, calls) is None
         return float(layout.elements(outputs, layout.calls[0].arrays[-1])[0])
     finally:
         inputs.close()
