@@ -16,7 +16,7 @@ class MachineFacts:
     """The run's machine, peaks and baseline; what was not measured is empty or ``None``.
 
     Attributes:
-        problem: registry name.
+        problem: its name, or the path of its folder.
         dtype: ``float64`` or ``float32``.
         threads: OpenMP threads while scoring.
         accuracy: the rule by which results were judged, ``componentwise`` or ``normwise``.

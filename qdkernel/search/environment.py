@@ -114,7 +114,7 @@ class RunEnvironment:
         triads = {triad.threads: triad.best for triad in self.peaks.triads}
         speeds = zip(self.timing.sizes, self.timing.baseline_gflops, strict=True)
         return MachineRecord(
-            problem=self.problem.name,
+            problem=self.config.problem,
             dtype=self.problem.dtype.name,
             bandwidth_bound=self.problem.bandwidth_bound,
             threads=self.timing.threads,
@@ -303,7 +303,7 @@ def _spec(
     cache = "" if timing.inputs == "cold" else resolve_cache(problem, sizes, machine)
     baseline = config.baseline.library
     return EvaluationSpec(
-        problem=problem.name,
+        problem=config.problem,
         scratch=str(scratch.folder),
         compile=CompileSpec(
             config.compiler.command,

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from qdkernel.loading import load
 from tests.commands.command_line import run
 from tests.docs.pages import files_of
+from tests.evolving import QUICK, as_arguments
 
 
 @pytest.fixture
@@ -35,6 +38,22 @@ def test_the_example_of_the_page_is_ready_to_search(example: Path) -> None:
     assert done.stdout.endswith("row_dots: ready to search\n")
     for check in ("the seed row_dots_naive.c passes", "results depend on every input", "half of the digits fail"):
         assert f"ok    {check}" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_search_runs_on_it_and_its_elite_is_loaded_and_exported(example: Path, tmp_path: Path) -> None:
+    config, made = tmp_path / "row_dots.yaml", tmp_path / "run"
+    config.write_text("problem: ./row_dots\nbudget: {evaluations: 1}\n")
+    done = run("evolve", str(config), "--out", str(made), *as_arguments(QUICK))
+    assert done.returncode == 0, done.stderr
+    kernel = load(made)
+    x, d = np.ones((3, 4)), np.zeros(3)
+    kernel(x, x, d, alpha=0.5)
+    assert (d == 2.0).all()
+    done = run("export", str(made), "--to", "library", "--out", str(tmp_path / "library"))
+    assert done.returncode == 0, done.stderr
+    assert "called far beyond the scored sizes" in done.stderr
+    assert (tmp_path / "library" / "src" / "row_dots.c").exists()
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -15,9 +16,10 @@ import pytest
 
 from qdkernel.export import FORMATS, Format, Selection, open_source
 from qdkernel.mutators.llm.prompts import estimate_tokens
+from tests.export.compiled.made_runs import naive_run
 from tests.export.conformance import FormatConformance
 from tests.fake_runs import breed, new_run
-from tests.paths import CONFIGS
+from tests.paths import CONFIGS, ROOT
 
 FILES = {"jsonl": ".jsonl", "parquet": ".parquet", "t4": ".json"}
 PARQUET = ("parquet", "verl")
@@ -222,6 +224,16 @@ HARBOR_SCHEMA = exactly(
     environment=exactly(cpus=POSITIVE, memory_mb=POSITIVE, storage_mb=POSITIVE),
 )
 """What of Harbor's documented task.toml an export has; its own package reads it in tests/integrations."""
+
+
+def test_harbor_tasks_of_a_problem_that_is_a_folder_stay_in_the_export(tmp_path: Path) -> None:
+    own = tmp_path / "elsewhere" / "own"
+    shutil.copytree(ROOT / "qdkernel" / "problems" / "library" / "blas1" / "daxpy", own)
+    before = sorted(own.parent.rglob("*"))
+    out = export([naive_run(tmp_path / "runs", str(own))], "harbor", tmp_path / "harbor")
+    [task] = [path for path in out.iterdir() if path.is_dir()]
+    assert task.name.startswith("own-none-scalar-serial-none-")
+    assert sorted(own.parent.rglob("*")) == before
 
 
 def test_a_harbor_task_has_its_parts_and_its_solution_writes_the_elite(runs: list[Path], tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ class EvaluationSpec:
     """Everything needed to evaluate the kernels of a run.
 
     Attributes:
-        problem: registry name.
+        problem: its name, or the path of its folder.
         scratch: the run's scratch folder (see ``SharedScratch``).
         compile: how kernels are compiled.
         run: what a contained child may use.

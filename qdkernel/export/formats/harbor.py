@@ -15,6 +15,7 @@ from qdkernel.export.files import CARD, must_be_ours, write_file
 from qdkernel.export.record import ExportRecord
 from qdkernel.export.rows import joined, needed
 from qdkernel.export.select import chosen
+from qdkernel.problems import problem_label
 
 _DOCKERFILE = """FROM python:3.12-slim
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev
@@ -76,7 +77,7 @@ class HarborFormat:
 
 
 def _task_name(record: ExportRecord) -> str:
-    return f"{record.task}-{record.cell.replace('/', '-').replace('+', '-')}-{record.kernel_id[:8]}"
+    return f"{problem_label(record.task)}-{record.cell.replace('/', '-').replace('+', '-')}-{record.kernel_id[:8]}"
 
 
 def _write_task(task: Path, record: ExportRecord, source: Source) -> list[Path]:
