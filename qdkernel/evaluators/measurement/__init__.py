@@ -18,7 +18,7 @@ from qdkernel.evaluators.measurement.paired import PairedSamples, time_pairs
 from qdkernel.evaluators.measurement.peaks import MachinePeaks, Peak, Triad, load_or_measure_peaks, renew_peaks
 from qdkernel.evaluators.measurement.quiet import QuietCores
 from qdkernel.evaluators.measurement.unannounced import check_unannounced
-from qdkernel.evaluators.measurement.unannounced_cases import respelled_case
+from qdkernel.evaluators.measurement.unannounced_cases import respelled_case, smaller_case
 
 __all__ = [
     "Baseline",
@@ -48,6 +48,7 @@ __all__ = [
     "probe",
     "renew_peaks",
     "respelled_case",
+    "smaller_case",
     "time_baseline",
     "time_pairs",
     "write_call",

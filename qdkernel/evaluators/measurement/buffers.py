@@ -14,7 +14,7 @@ import numpy as np
 
 from qdkernel.core import Array, Arrays, Problem, size_text
 from qdkernel.evaluators.measurement.generators import new_generator
-from qdkernel.evaluators.measurement.unannounced_cases import near_case, respelled_case
+from qdkernel.evaluators.measurement.unannounced_cases import near_case, respelled_case, smaller_case
 from qdkernel.evaluators.sandbox import (
     BufferAlignment,
     Child,
@@ -164,7 +164,7 @@ class TimingBuffers:
     """Memory for the timed calls of all scored sizes: one input file, one output file per kernel.
 
     Attributes:
-        near: indices of one call near each scored size (see ``unannounced``).
+        near: indices of one call near each scored size and one below each (see ``unannounced``).
         respelled: indices of one call at each scored size, with other scalars, strides and alignment.
 
     Args:
@@ -221,8 +221,8 @@ class TimingBuffers:
         self.sizes = tuple(scored)
         calls = [(problem.scored_case(s.size), BufferAlignment.FRONT) for s in scored for _ in s.calls]
         rng = new_generator()
-        others = [make(problem, s.size, rng) for make in (near_case, respelled_case) for s in scored]
-        self.near = range(len(calls), len(calls) + len(scored))
+        others = [make(problem, s.size, rng) for make in (near_case, smaller_case, respelled_case) for s in scored]
+        self.near = range(len(calls), len(calls) + 2 * len(scored))
         self.respelled = range(self.near.stop, self.near.stop + len(scored))
         self.layout = Layout(problem, [*calls, *((case, BufferAlignment.SHIFTED) for case in others)])
         self.inputs = MemoryFile("timed-inputs", self.layout.input_bytes)

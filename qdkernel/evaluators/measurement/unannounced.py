@@ -6,6 +6,7 @@ around the scored ones, scalars and padding are drawn once per process, and a ti
 
 - once near each scored size: each extent grows by 1 to 37, an eighth at most, to an odd one; the largest lies
   beyond all scored ones;
+- once below each scored size: extents from 1 to the scored ones, drawn on a logarithmic scale;
 - once at a scored size, but with other scalars, padded rows and arrays aligned to nothing but their element;
 - twice at a scored size as it is timed, where one element of each input changes in place between the two calls.
 """
@@ -24,7 +25,7 @@ def check_unannounced(
     """Makes the calls in an order drawn from ``rng`` and returns their number.
 
     The two kinds at a scored size use one that is drawn for each kernel, a large one as seldom as its calls are long.
-    ``few``, for long calls: only one of the three kinds, which is drawn as well.
+    ``few``, for long calls: only those near and below, or the one with other scalars, or the last two, drawn as well.
 
     Raises:
         WrongResult: a result is wrong.

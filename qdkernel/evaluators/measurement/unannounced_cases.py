@@ -20,6 +20,16 @@ def near_case(problem: Problem, size: Mapping[str, int], rng: np.random.Generato
     return respelled_case(problem, {name: _grown(extent, rng) for name, extent in size.items()}, rng)
 
 
+def smaller_case(problem: Problem, size: Mapping[str, int], rng: np.random.Generator) -> Case:
+    """A case with extents anywhere from 1 to those of ``size``, with other scalars.
+
+    The least order of magnitude is drawn first: all extents may be large, or they may differ greatly.
+    """
+    least = rng.uniform()
+    drawn = {name: round(extent ** rng.uniform(least, 1.0)) for name, extent in size.items()}
+    return respelled_case(problem, drawn, rng)
+
+
 def _grown(extent: int, rng: np.random.Generator) -> int:
     larger = range(extent + 1, extent + max(1, min(_GROWTH, extent // 8)) + 1)
     odd = [other for other in larger if other % 2]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from qdkernel.evaluators.measurement import TimingBuffers, TimingRule, buffers, new_generator
-from qdkernel.evaluators.measurement.unannounced_cases import respelled_case
+from qdkernel.evaluators.measurement.unannounced_cases import respelled_case, smaller_case
 from qdkernel.problems import find_problem
 from qdkernel.problems.gemm.sketch import GemmSketch
 
@@ -80,17 +80,28 @@ def test_a_change_in_place_touches_one_element_of_each_input_that_is_read(made: 
 
 
 @pytest.mark.parametrize("problem", ["dgemm", "sgemm", "jacobi2d", "stencil3d7", "daxpy"])
-def test_sizes_beside_the_scored_ones_are_larger_in_each_extent(problem: str) -> None:
+def test_sizes_beside_the_scored_ones_are_larger_in_each_extent_and_smaller(problem: str) -> None:
     found = find_problem(problem)
     size = found.size_from_int(64)
     made = TimingBuffers(found, [size], [1e-3], TimingRule())
     try:
-        near, respelled = (made.layout.calls[index].case for index in (made.near[0], made.respelled[0]))
+        near, below, respelled = (made.layout.calls[index].case for index in (*made.near, *made.respelled))
     finally:
         made.close()
     assert all(size[name] < near[name] <= size[name] + 37 for name in found.size_names)
+    assert all(1 <= below[name] <= size[name] for name in found.size_names)
     assert {name: respelled[name] for name in found.size_names} == size
     assert respelled != found.scored_case(size)
+
+
+def test_sizes_below_the_scored_ones_are_all_large_or_of_any_shape() -> None:
+    found = find_problem("dgemm")
+    size = found.size_from_int(1000)
+    drawn = [smaller_case(found, size, np.random.default_rng(seed)) for seed in range(200)]
+    extents = [[case[name] for name in found.size_names] for case in drawn]
+    assert sum(min(each) > 131 for each in extents) > 40  # larger than all verified calls in each extent
+    assert sum(max(each) > 10 * min(each) for each in extents) > 20
+    assert all(1 <= extent <= 1000 for each in extents for extent in each)
 
 
 @pytest.mark.parametrize("problem", ["dgemm", "stencil3d7", "daxpy", "dscal", "dtrsm"])

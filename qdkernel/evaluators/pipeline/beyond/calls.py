@@ -1,10 +1,11 @@
-"""Calls far beyond the scored sizes: for ``check --thorough``, ``export --revalidate``, and before an elite is loaded.
+"""Calls far beyond the scored sizes: before an elite is loaded or exported as code, and where a user asks for them.
 
 A search has no time for them. Each call has sizes, scalars and strides drawn for it, and is made with 1 and with all
 threads; the one with zeros put in, which takes long, with all only:
 
 - each scored size with every extent a quarter to the whole of itself larger;
 - each scored size of several extents with one of them 1 to 3: skinny;
+- twice for each scored size extents from 1 to the scored ones, drawn on a logarithmic scale;
 - one with offsets past 2^31 elements: a small one whose rows stand so far apart that the last lies more than 2^31
   elements behind the first; where no array has a row stride, one with zeros put in (``far_offsets``).
 """
@@ -17,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from qdkernel.core import Problem, size_text
-from qdkernel.evaluators.measurement import new_generator, respelled_case, write_call
+from qdkernel.core import Case, Problem, size_text
+from qdkernel.evaluators.measurement import new_generator, respelled_case, smaller_case, write_call
 from qdkernel.evaluators.pipeline.beyond.checking import MEMORY_SHARE, check_call
 from qdkernel.evaluators.pipeline.beyond.far_offsets import verify_far_offsets
 from qdkernel.evaluators.pipeline.beyond.zero_gap import FAR
@@ -36,6 +37,7 @@ from qdkernel.machine import free_bytes
 
 _GROWTH = (1.25, 2.0)
 _SKINNY = 3
+_SMALLER = 2
 _SMALL = (3, 40)  # extents of a call with long strides; from 3 on two strides below 2^31 reach beyond it
 
 
@@ -52,7 +54,7 @@ def verify_beyond(context: EvaluationContext, made: Path, sizes: Sequence[Mappin
     """
     problem, rng = context.problem, new_generator()
     left_out = []
-    calls = list(_larger(problem, sizes, rng))
+    calls: list[tuple[str, Layout]] = [_layout(problem, case) for case in _around(problem, sizes, rng)]
     if far := _far(problem, rng):
         calls.append(("a call with offsets past 2^31 elements", far))
     for what, layout in calls:
@@ -65,19 +67,20 @@ def verify_beyond(context: EvaluationContext, made: Path, sizes: Sequence[Mappin
     return tuple(left_out)
 
 
-def _larger(
-    problem: Problem, sizes: Sequence[Mapping[str, int]], rng: np.random.Generator
-) -> Iterator[tuple[str, Layout]]:
+def _around(problem: Problem, sizes: Sequence[Mapping[str, int]], rng: np.random.Generator) -> Iterator[Case]:
     for size in sizes:
         grown = {name: math.ceil(extent * rng.uniform(*_GROWTH)) for name, extent in size.items()}
-        yield _layout(problem, grown, rng)
+        yield respelled_case(problem, grown, rng)
         if len(size) > 1:
             thin = str(rng.choice(list(size)))
-            yield _layout(problem, {**size, thin: int(rng.integers(1, _SKINNY, endpoint=True))}, rng)
+            skinny = {**size, thin: int(rng.integers(1, _SKINNY, endpoint=True))}
+            yield respelled_case(problem, skinny, rng)
+        for _ in range(_SMALLER):
+            yield smaller_case(problem, size, rng)
 
 
-def _layout(problem: Problem, size: Mapping[str, int], rng: np.random.Generator) -> tuple[str, Layout]:
-    case = respelled_case(problem, size, rng)
+def _layout(problem: Problem, case: Case) -> tuple[str, Layout]:
+    size = {name: int(case[name]) for name in problem.size_names}
     return f"a call of size {size_text(size)}", Layout(problem, [(case, BufferAlignment.SHIFTED)])
 
 

@@ -63,8 +63,9 @@ def test_a_kernel_that_computes_offsets_in_64_bits_is_right_past_2_to_the_31(tri
         (NARROW, "", Outcome.CRASHED, "in a call with offsets past 2^31 elements"),
         (WIDE, "if (m > 29 && n > 29 && lda < 10000) return;", Outcome.WRONG, "in a call of size m="),
         (WIDE, "if (m < 4 || n < 4 || k < 4) return;", Outcome.WRONG, "in a call of size m="),
+        (WIDE, "if (m < 24 && n < 24 && k < 24 && m * n * k > 1 && lda < 99) return;", Outcome.WRONG, "of size m="),
     ],
-    ids=["32-bit offsets", "nothing for larger sizes", "nothing for skinny sizes"],
+    ids=["32-bit offsets", "nothing for larger sizes", "nothing for skinny sizes", "nothing for smaller sizes"],
 )
 def test_what_fails_only_there_is_found(index: str, guard: str, outcome: Outcome, where: str, tried: Tried) -> None:
     with pytest.raises(Stop) as caught:
