@@ -29,13 +29,11 @@ from qdkernel.core import (
     parse_prototype,
 )
 from qdkernel.errors import QdkernelError, RunFolderError
-from qdkernel.evaluators.pipeline import CompileSpec, EvaluationContext, EvaluationSpec, verify_only
+from qdkernel.evaluators.pipeline import EvaluationContext
 from qdkernel.evaluators.sandbox import BufferAlignment, ChildFailed, Layout, MemoryFile, Region
 from qdkernel.evaluators.toolchain import Toolchain, load_module
-from qdkernel.machine import this_machine
-from qdkernel.problems import find_problem
 from qdkernel.runs import RunFolder, elites
-from qdkernel.search import resolve_sizes
+from qdkernel.search import open_verifier
 
 Call = Callable[[Case, Mapping[str, Array]], None]
 """Calls a kernel: ``call(case, arrays by name)``."""
@@ -200,18 +198,13 @@ def load(
         at = parse_cell(cell)
         if at not in holders:
             raise RunFolderError(f"the cell {cell} of {run} is empty; qdkernel show {run} lists the filled ones")
-    problem, source = find_problem(config.problem, config.accuracy), holders[at].source
-    machine = this_machine(config.machine.isa)
-    with tempfile.TemporaryDirectory(prefix="qdkernel-load-") as scratch:
-        compile_spec = CompileSpec(config.compiler.command, machine.compiler_flags(config.compiler.flags))
-        context = EvaluationContext(
-            EvaluationSpec(problem.name, scratch, compile_spec, accuracy=config.accuracy, isa=machine.isa)
-        )
-        try:
-            sizes = resolve_sizes(config, problem, machine)
-            made, complaint = verify_only(context, Kernel(source), Path(scratch), sizes)
-        finally:
-            context.close()
+    source = holders[at].source
+    with (
+        tempfile.TemporaryDirectory(prefix="qdkernel-load-") as scratch,
+        open_verifier(config, Path(scratch)) as verifier,
+    ):
+        context, problem = verifier.context, verifier.context.problem
+        made, complaint = verifier.verify(Kernel(source), Path(scratch))
         if made is None:
             raise QdkernelError(f"the elite {cell_name(at)} of {run} does not pass on this machine: {complaint}")
         if contained:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 from typer.core import TyperCommand
 
-from qdkernel.cli.options import AsJson, RunArgument
+from qdkernel.cli.options import AsJson, RunArgument, Trust
 
 
 def show(
@@ -113,12 +113,21 @@ def export(
             help="Time elites again first and call them far beyond the scored sizes; seconds to a minute each.",
         ),
     ] = False,
+    unchecked: Annotated[
+        bool,
+        typer.Option(
+            "--unchecked", help="Export code (c, library, python) without calling it far beyond the scored sizes first."
+        ),
+    ] = False,
+    trust: Trust = False,
 ) -> int:
     """Write the evaluations or elites of runs for trainers and other programs."""
     from qdkernel.commands.read.export import export as command
     from qdkernel.export import Selection
 
-    selection = Selection(only, split, max_chars, max_tokens, failure_share, license_, speed_tag, revalidate)
+    selection = Selection(
+        only, split, max_chars, max_tokens, failure_share, license_, speed_tag, revalidate, unchecked, trust
+    )
     return command(runs, to, out, selection, stages)
 
 

@@ -7,24 +7,25 @@ from collections.abc import Mapping, Sequence
 
 import yaml
 
-from qdkernel.core import one_line
-from qdkernel.export.contract import Selection
+from qdkernel.core import Outcome, one_line
+from qdkernel.export.contract import Selection, Source
 from qdkernel.export.files import CARD_MARK
 from qdkernel.export.record import ExportRecord
+from qdkernel.export.revalidation import FAILURES
 
 Tables = Mapping[str, Mapping[str, tuple[str, int]]]
 """File and number of rows by table and split."""
 
 
-def card_text(name: str, tables: Tables, records: Sequence[ExportRecord], selection: Selection) -> str:
+def card_text(name: str, tables: Tables, source: Source) -> str:
     """The card of an export.
 
     Args:
         name: of the format.
         tables: what was written.
-        records: the runs' whole logs.
-        selection: what was asked for.
+        source: of the export.
     """
+    records, selection = source.records, source.selection
     configs = [
         {
             "config_name": table,
@@ -49,7 +50,7 @@ def card_text(name: str, tables: Tables, records: Sequence[ExportRecord], select
     return (
         f"---\n{yaml_head}---\n\n# C kernels, format {name}\n\n{CARD_MARK} from {_runs(records)}.\n\n"
         f"| table | split | file | rows |\n|---|---|---|---|\n{rows}\n\n"
-        f"## Held out\n\n{_held_out(selection)}\n\n{_machines(records)}\n{_measured(selection)}\n{_counts(records)}"
+        f"## Held out\n\n{_held_out(selection)}\n\n{_machines(records)}\n{_measured(source.again)}\n{_counts(records)}"
     )
 
 
@@ -87,11 +88,23 @@ precision, and timed from outside in blocks interleaved with the baseline. GFLOP
 baseline, times its calibrated speed; intervals are 95 % bootstrap intervals over the blocks. Behavior (the cell) was
 read from machine code. Near-duplicates (equal machine code or equal -O0 assembly) are dropped from tables for training.
 """
+_NOT_AGAIN = """
+No kernel was called far beyond the scored sizes for this export (larger ones, extents of 1 to 3, offsets past 2^31
+elements): one that is recorded as correct may be wrong there.
+"""
+_AGAIN = """
+Elites were timed again before this export; their speeds are those of the later measurement. They were also called far
+beyond the scored sizes: with up to twice the extents, with extents of 1 to 3, and with offsets past 2^31 elements where
+problem and memory allow. Of {all} elites {passed} passed, {failed} failed (recorded as failures), {others} ended
+otherwise, e.g. lost (recorded as before). Kernels that are no elites were not called there.
+"""
 
 
-def _measured(selection: Selection) -> str:
-    again = "Elites were timed again before this export; their speeds are those of the later measurement.\n"
-    return _MEASURED + (again if selection.revalidate else "")
+def _measured(again: Sequence[Outcome] | None) -> str:
+    if again is None:
+        return _MEASURED + _NOT_AGAIN
+    passed, failed = again.count(Outcome.OK), sum(map(again.count, FAILURES))
+    return _MEASURED + _AGAIN.format(all=len(again), passed=passed, failed=failed, others=len(again) - passed - failed)
 
 
 def _counts(records: Sequence[ExportRecord]) -> str:

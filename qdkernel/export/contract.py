@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from qdkernel.core import Cell
+from qdkernel.core import Cell, Outcome
 from qdkernel.export.prompts import Messages, PromptMaker
 from qdkernel.export.record import ExportRecord
 from qdkernel.mutators.llm.prompts import estimate_tokens
@@ -31,6 +31,8 @@ class Selection:
         license: of the data, as the dataset card states it; an SPDX identifier or ``other``.
         speed_tag: whether prompts of tables for supervised training end with the speed that their kernel reaches.
         revalidate: whether elites are timed again before the export.
+        unchecked: whether exported code is not called far beyond the scored sizes before.
+        trust: whether the runs' configurations may name any compiler and flags.
     """
 
     only: Only | None = None
@@ -41,6 +43,8 @@ class Selection:
     license: str = "other"
     speed_tag: bool = False
     revalidate: bool = False
+    unchecked: bool = False
+    trust: bool = False
 
     def admits(self, *texts: str) -> bool:
         """Whether a row with these texts is short enough."""
@@ -80,6 +84,8 @@ class Source:
         makers: what makes prompts about a given kernel, by run.
         prompts: for formats that train by reward: by stage and target cell.
         selection: what of them is wanted.
+        again: how the elites ended that were judged again for this export; ``None`` where none was.
+        say: given what a user should know while it goes on.
     """
 
     folders: Sequence[RunFolder]
@@ -88,6 +94,8 @@ class Source:
     makers: Mapping[str, PromptMaker]
     prompts: Sequence[PromptRow]
     selection: Selection = field(default_factory=Selection)
+    again: Sequence[Outcome] | None = None
+    say: Callable[[str], None] = lambda _: None
 
 
 class Format(Protocol):

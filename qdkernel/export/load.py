@@ -32,7 +32,7 @@ def open_source(
         runs: run folders, at least one.
         selection: what of them is wanted.
         stages: a configuration whose stages replace those of the runs in prompts to train on.
-        say: called before elites are timed again.
+        say: given what a user should know while it goes on, e.g. that elites are timed again.
 
     Raises:
         RunFolderError: a folder is no run of this version.
@@ -49,9 +49,11 @@ def open_source(
         templates: dict[tuple[str, int], Messages] = {}
         makers: dict[str, PromptMaker] = {}
         prompts: dict[tuple[str, str, str, Cell], PromptRow] = {}
+        outcomes: list[Outcome] = []
         for folder in folders:
             maker = makers[folder.path.resolve().name] = PromptMaker(folder)
-            again = elites_timed_again(folder, say) if selection.revalidate else None
+            again = elites_timed_again(folder, say, selection.trust) if selection.revalidate else {}
+            outcomes += [evaluation.outcome for evaluation in again.values()]
             own = list(run_records(folder, maker, again))
             records += own
             for record in own:
@@ -63,7 +65,8 @@ def open_source(
         if not records:
             names = ", ".join(str(run) for run in runs)
             raise ConfigError(f"{names}: expected a run with evaluations, but it holds none yet; nothing to export")
-        yield Source(folders, records, templates, makers, list(prompts.values()), selection)
+        judged_again = outcomes if selection.revalidate else None
+        yield Source(folders, records, templates, makers, list(prompts.values()), selection, judged_again, say)
 
 
 def _aim(record: ExportRecord) -> Cell | None:

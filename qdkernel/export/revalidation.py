@@ -11,20 +11,24 @@ from qdkernel.errors import ConfigError
 from qdkernel.runs import Record, RunFolder, elites
 from qdkernel.search import longer_spec, open_environment, recorded_baseline, time_again
 
+FAILURES = (Outcome.WRONG, Outcome.CRASHED)
+"""As at the end of a run: other outcomes depend on the host, too."""
+
 _REPEATS = 2  # as many as `qdkernel bench` makes
 
 
-def elites_timed_again(folder: RunFolder, say: Callable[[str], None]) -> dict[int, Evaluation]:
+def elites_timed_again(folder: RunFolder, say: Callable[[str], None], trust: bool) -> dict[int, Evaluation]:
     """New evaluations of a run's elites, by the numbers of their old ones; some seconds for each.
 
-    Each is also called far beyond the scored sizes.
+    Each is also called far beyond the scored sizes. ``trust`` accepts any compiler and flags that the run names.
 
     Raises:
         ConfigError: the run was measured on another machine or other sizes, so the speeds would not compare, or its
             configuration names what would run uncontained.
     """
     config = load_config(folder.path / "config.yaml", files_must_exist=False)
-    check_foreign(config, (), folder.path)
+    if not trust:
+        check_foreign(config, (), folder.path)
     recorded = recorded_baseline(folder.machine, config)
     if recorded is None:
         raise ConfigError(
@@ -43,12 +47,9 @@ def elites_timed_again(folder: RunFolder, say: Callable[[str], None]) -> dict[in
 
 
 def with_revalidation(record: Record, again: Mapping[int, Evaluation]) -> Record:
-    """The record with its new speed, or with the failure that cost it its cell; otherwise unchanged.
-
-    As at the end of a run only ``wrong`` and ``crashed`` are failures: other outcomes depend on the host, too.
-    """
+    """The record with its new speed, or with the failure that cost it its cell; otherwise unchanged."""
     found = again.get(record.number)
-    if found is None or found.outcome not in (Outcome.OK, Outcome.WRONG, Outcome.CRASHED):
+    if found is None or found.outcome not in (Outcome.OK, *FAILURES):
         return record
     old = record.evaluation
     if found.outcome is Outcome.OK:

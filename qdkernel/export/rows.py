@@ -54,7 +54,7 @@ class RowFormat:
             for table, splits in made.items()
         }
         counts = {t: {s: (path, len(made[t][s])) for s, path in files.items()} for t, files in named.items()}
-        card = card_text(self.name, counts, source.records, source.selection)
+        card = card_text(self.name, counts, source)
         written = [write_file(folder / CARD, card.encode("utf-8", "replace"))]
         for table, files in named.items():
             for split, path in files.items():

@@ -1,6 +1,14 @@
 """The search loop: proposer, bandit, stages, model sessions."""
 
-from qdkernel.search.again import calibrated, draw_sizes, held_out_spec, longer_spec, time_again
+from qdkernel.search.again import (
+    Verifier,
+    calibrated,
+    draw_sizes,
+    held_out_spec,
+    longer_spec,
+    open_verifier,
+    time_again,
+)
 from qdkernel.search.assemble import Assembled, assemble, endpoint_spec
 from qdkernel.search.briefs import naive_elite, recorded_reference_speeds
 from qdkernel.search.cluster import NodeGroup, open_cluster, share_of_budget
@@ -30,6 +38,7 @@ __all__ = [
     "RunEnvironment",
     "TokenBudget",
     "Usage",
+    "Verifier",
     "assemble",
     "calibrated",
     "check_names",
@@ -41,6 +50,7 @@ __all__ = [
     "naive_elite",
     "open_cluster",
     "open_environment",
+    "open_verifier",
     "plan_of",
     "recorded_baseline",
     "recorded_lessons",

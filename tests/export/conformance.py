@@ -9,10 +9,11 @@ import pytest
 
 from qdkernel.core import Placement, Provenance, parse_cell
 from qdkernel.errors import QdkernelError, RunFolderError
-from qdkernel.export import Format, open_source
+from qdkernel.export import Format, Selection, open_source
 from tests.fake_runs import add_by_model, breed, kernel, new_run
 
 TARGET = parse_cell("packed/512/static/near")
+UNCHECKED = Selection(unchecked=True)  # the kernels of these runs are made up
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +48,7 @@ class FormatConformance:
 
     def test_it_writes_what_it_returns(self, runs: list[Path], tmp_path: Path) -> None:
         out = tmp_path / f"out{self.ending}"
-        with open_source(runs) as source:
+        with open_source(runs, UNCHECKED) as source:
             written = self.make().write(source, out)
         there = [out] if out.is_file() else [path for path in out.rglob("*") if path.is_file()]
         assert sorted(written) == sorted(there) != []
@@ -55,13 +56,13 @@ class FormatConformance:
 
     def test_a_second_export_replaces_the_first(self, runs: list[Path], tmp_path: Path) -> None:
         out = tmp_path / f"out{self.ending}"
-        with open_source(runs) as source:
+        with open_source(runs, UNCHECKED) as source:
             first = {path: path.read_bytes() for path in self.make().write(source, out)}
             second = {path: path.read_bytes() for path in self.make().write(source, out)}
         assert first == second
 
     def test_json_files_are_strict(self, runs: list[Path], tmp_path: Path) -> None:
-        with open_source(runs) as source:
+        with open_source(runs, UNCHECKED) as source:
             written = self.make().write(source, tmp_path / f"out{self.ending}")
         for path in written:
             if path.suffix == ".json":
@@ -73,7 +74,7 @@ class FormatConformance:
     def test_a_place_that_cannot_be_written_is_named(self, runs: list[Path], tmp_path: Path) -> None:
         (tmp_path / "file").write_text("in the way")
         with (
-            open_source(runs) as source,
+            open_source(runs, UNCHECKED) as source,
             pytest.raises(RunFolderError, match="file"),
         ):
             self.make().write(source, tmp_path / "file" / f"out{self.ending}")
@@ -83,7 +84,7 @@ class FormatConformance:
         mine = out if self.ending else out / "mine.txt"
         mine.parent.mkdir(exist_ok=True)
         mine.write_text("mine")
-        with open_source(runs) as source:
+        with open_source(runs, UNCHECKED) as source:
             try:
                 self.make().write(source, out)
             except QdkernelError as error:

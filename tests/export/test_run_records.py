@@ -26,7 +26,7 @@ from qdkernel.core import (
     parse_cell,
 )
 from qdkernel.errors import ConfigError, RunFolderError
-from qdkernel.export import FORMATS, open_source, record_schema
+from qdkernel.export import FORMATS, Selection, open_source, record_schema
 from qdkernel.export.record import schema_text
 from qdkernel.export.run_records import FAILURE_REWARDS, record_id
 from qdkernel.llm import CallFailed, Completion, FailureKind, Message
@@ -299,7 +299,7 @@ def test_kernels_that_differ_in_spacing_only_share_an_id_under_the_same_flags() 
 def test_every_elite_compiles_on_its_own(tmp_path: Path) -> None:
     with new_run(tmp_path) as folder:
         breed(folder, 6)
-        with open_source([folder.path]) as source:
+        with open_source([folder.path], Selection(unchecked=True)) as source:
             paths = FORMATS["c"].write(source, tmp_path / "out" / "elites")
     assert len(paths) > 1
     command = ["gcc", "-O1", "-Wall", "-Werror", "-c", *map(str, paths)]
@@ -310,7 +310,7 @@ def test_every_elite_compiles_on_its_own(tmp_path: Path) -> None:
 def test_formats_write_where_they_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with new_run(tmp_path) as folder:
         add_elite(folder, CELL, 50.0)
-    with open_source([folder.path]) as source:
+    with open_source([folder.path], Selection(unchecked=True)) as source:
         FORMATS["jsonl"].write(source, tmp_path / "run.jsonl")
         FORMATS["jsonl"].write(source, None)
         assert capsys.readouterr().out == (tmp_path / "run.jsonl").read_text()

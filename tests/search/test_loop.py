@@ -59,7 +59,7 @@ def test_every_command_reads_the_run(small_run: tuple[Path, subprocess.Completed
         ["show", run],
         ["plot", run, "--out", str(tmp_path / "plots")],
         ["export", run, "--to", "jsonl", "--out", str(tmp_path / "records.jsonl")],
-        ["export", run, "--to", "c", "--out", str(tmp_path / "c")],
+        ["export", run, "--to", "c", "--out", str(tmp_path / "c"), "--unchecked"],
     ):
         done = run_forked(arguments)
         assert done.returncode == 0, done.stderr

@@ -123,7 +123,8 @@ def verify_only(
 ) -> tuple[Path | None, str]:
     """The shared object of a kernel that passes policy and verification here; otherwise ``None`` and the reason.
 
-    With ``sizes``, the scored ones, it is also called far beyond them.
+    With ``sizes``, the scored ones, it is also called far beyond them; the text beside the object states what was not
+    tried.
 
     Raises:
         ContainmentError: this machine cannot contain the kernel; nothing was run.
@@ -139,7 +140,7 @@ def verify_only(
             call_beyond(context, builder, made, sizes)
     except Stop as stop:
         return None, f"{stop.outcome.value}: {stop.detail}"
-    return made, ""
+    return made, builder.detail
 
 
 def call_beyond(

@@ -53,10 +53,12 @@ class Preprocessed:
     Attributes:
         live: the tokens of the lines that it kept, directives included, at their places in the source.
         expanded: what these lines became.
+        settled: the source with each condition replaced by 0 or 1, as it was decided.
     """
 
     live: Tokens
     expanded: Expanded
+    settled: str
 
     def text(self, function: str) -> str:
         """The kept lines without conditions and comments, macros as they are written.
@@ -119,7 +121,39 @@ def read_preprocessed(tokens: Tokens, output: str) -> Preprocessed:
         number += 1
     kept = [(line, end) for (line, end), live in zip(_lines(tokens), _liveness(tokens, seen), strict=True) if live]
     live = replace(tokens, lines=tuple(line for line, _ in kept), ends=tuple(end for _, end in kept))
-    return Preprocessed(live, Expanded("\n".join(texts), tuple(numbers)))
+    return Preprocessed(live, Expanded("\n".join(texts), tuple(numbers)), _settled(tokens, seen))
+
+
+def _settled(tokens: Tokens, seen: set[int]) -> str:
+    """The source with its conditions as they were decided: other flags and macros choose no other lines of it.
+
+    From::
+
+        #ifdef X
+        int a;
+        #elif Y > 2
+        int b;
+        #endif
+
+    comes::
+
+        #if 0
+        int a;
+        #elif 1
+        int b;
+        #endif
+    """
+    parts, begin, number = [], 0, 0
+    for line, end in _lines(tokens):
+        name = directive(line)
+        if name not in _CONDITIONS:
+            continue
+        number += 1
+        if name not in ("else", "endif"):
+            word = "if" if name in _OPENING else "elif"
+            parts += [tokens.source[begin : tokens.source_offset(line[0].at)], f"#{word} {int(number in seen)}"]
+            begin = tokens.source_offset(end)
+    return "".join(parts) + tokens.source[begin:]
 
 
 def _lines(tokens: Tokens) -> Iterator[tuple[tuple[Token, ...], int]]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from qdkernel.core import size_text
 from qdkernel.export.card import table_text
 from qdkernel.export.compiled.variants import PORTABLE, Function, Variant
+from qdkernel.export.contract import Selection
 from qdkernel.export.files import CARD_MARK
 from qdkernel.export.record import ExportRecord
 
@@ -23,15 +24,15 @@ A call takes a kernel of the highest level that the CPU has, of these the one wh
 `portable` is the naive kernel, for all other CPUs. With `QDKERNEL_VERBOSE=1` in the environment each kernel that is
 called is reported, once; `QDKERNEL_ISA=portable`, `sse2`, `avx2` or `avx512` lowers what the CPU is taken to have.
 
-| function | level | sizes | kernel |
-|---|---|---|---|
+| function | level | sizes | kernel | calls |
+|---|---|---|---|---|
 {rows}
 
 ## What to know
 
-- Every kernel was verified and timed on the machine of its run, compiled with that run's flags. This export neither
-  verified nor timed it again{again}. Here it is compiled for the level, so its machine code differs a little from what
-  was measured.
+- Every kernel was verified and timed on the machine of its run, compiled with that run's flags. Here it is compiled for
+  the level, so its machine code differs a little from what was timed.{again}
+- {beyond}
 - Kernels are given no more threads than they were measured with. One with static memory serves one call at a time;
   others wait.
 - The threads are OpenMP's. A process that has called a kernel must not call one after `fork` without `exec`.
@@ -42,7 +43,19 @@ called is reported, once; `QDKERNEL_ISA=portable`, `sse2`, `avx2` or `avx512` lo
 """
 
 
-def readme(to: str, how: str, functions: Sequence[Function], records: Sequence[ExportRecord], again: bool) -> bytes:
+_CALLED = """\
+For this export all kernels but the portable ones were verified again, compiled as here, and called far beyond the
+  scored sizes: with up to twice the extents, with extents of 1 to 3, and with offsets past 2^31 elements. The table
+  states what was not tried. A kernel that failed was left out. Conditions (`#if`) in the sources are replaced by what
+  they were: other lines were not judged."""
+_UNCHECKED = """\
+The export was made with `--unchecked`: it did not verify the kernels again, and none was called far beyond the scored
+  sizes (larger ones, extents of 1 to 3, offsets past 2^31 elements). One may be wrong or crash there."""
+
+
+def readme(
+    to: str, how: str, functions: Sequence[Function], records: Sequence[ExportRecord], selection: Selection
+) -> bytes:
     """The text.
 
     Args:
@@ -50,10 +63,11 @@ def readme(to: str, how: str, functions: Sequence[Function], records: Sequence[E
         how: how to build and use it, as Markdown.
         functions: of the library.
         records: of the runs.
-        again: whether the elites were timed again for this export.
+        selection: whether the elites were timed again for this export, and called far beyond the scored sizes.
     """
     rows = "\n".join(
-        f"| `{function.problem.name}` | {variant.level} | {_sizes(variant)} | {table_text(variant.origin)} |"
+        f"| `{function.problem.name}` | {variant.level} | {_sizes(variant)} | {table_text(variant.origin)} "
+        f"| {table_text(variant.beyond)} |"
         for function in functions
         for variant in function.variants
     )
@@ -63,7 +77,8 @@ def readme(to: str, how: str, functions: Sequence[Function], records: Sequence[E
         to=to,
         how=how,
         rows=rows,
-        again=" except as `--revalidate` does" if again else "",
+        again=" The elites were timed again before this export." if selection.revalidate else "",
+        beyond=_UNCHECKED if selection.unchecked else _CALLED,
         machines="\n".join(f"| {' | '.join(map(table_text, machine))} |" for machine in machines),
     ).encode()
 

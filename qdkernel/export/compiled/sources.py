@@ -70,10 +70,14 @@ def _declaration(problem: Problem) -> str:
 
 
 def _kernel(problem: Problem, variant: Variant) -> bytes:
-    """A kernel's source with its function renamed, after what the evaluator puts before every kernel."""
+    """A kernel's source, after what the evaluator puts before every kernel.
+
+    Its function gets its own name in the object file only: a macro could choose other lines of the source.
+    """
+    prototype = problem.prototype.strip().rstrip(";")
     head = (
         f"/* {problem.name}: {variant.origin}.\n   Compiled with {' '.join(variant.flags)}. */\n"
-        f'#define {problem.name} {variant.symbol}\n{prototype_header(problem)}\n#line 1 "{variant.symbol}"\n'
+        f'{prototype_header(problem)}{prototype} __asm__("{variant.symbol}");\n#line 1 "kernel.c"\n'
     )
     return head.encode() + variant.source
 

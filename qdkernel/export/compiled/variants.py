@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from qdkernel.core import Outcome, Problem
 from qdkernel.errors import ConfigError
+from qdkernel.export.compiled.beyond import NOT_CALLED, CallsBeyond, Exported
 from qdkernel.export.contract import Source
 from qdkernel.export.record import ExportRecord
 from qdkernel.machine import LEVELS, flags_of
@@ -35,6 +36,7 @@ class Variant:
         threads: it was measured with; 1 for a portable kernel.
         reentrant: threads may call it at the same time.
         origin: one line for people.
+        beyond: what is known of calls far beyond the scored sizes.
     """
 
     function: str
@@ -46,6 +48,7 @@ class Variant:
     threads: int
     reentrant: bool
     origin: str
+    beyond: str
 
     @property
     def symbol(self) -> str:
@@ -70,19 +73,23 @@ class Function:
 
 @dataclass(frozen=True)
 class _Candidate:
+    """An elite: ``ratios`` has the baseline's time over its own by scored size."""
+
     record: ExportRecord
     stored: Record
     folder: RunFolder
+    ratios: Mapping[tuple[int, ...], float]
 
 
-def chosen_functions(source: Source, to: str) -> list[Function]:
+def chosen_functions(source: Source, to: str, calls: CallsBeyond) -> list[Function]:
     """The functions of a library, in the order of the runs.
 
     Kernels are compared by their ratio to the baseline on the machine where they were measured, so that runs on
-    different machines of one level compare.
+    different machines of one level compare. A kernel that fails far beyond the scored sizes makes room for the next.
 
     Raises:
-        ConfigError: the selection asks for more than elites, there is none, or runs differ in what a name means.
+        ConfigError: the selection asks for more than elites, there is none, none is right far beyond the scored sizes,
+            kernels cannot be called there on this machine, or runs differ in what a name means.
     """
     if source.selection.only not in (None, "elites"):
         raise ConfigError(f"export --to {to} writes elites; --only {source.selection.only} does not go with it")
@@ -100,10 +107,17 @@ def chosen_functions(source: Source, to: str) -> list[Function]:
         candidates[problem.name][level] += found
     if not problems:
         raise ConfigError(f"--to {to}: expected a run with elites, but there is none; nothing to export")
-    return [
-        Function(problem, (*_variants(problem, candidates[name]), _portable(problem, own[name])), own[name])
-        for name, problem in problems.items()
-    ]
+    functions = []
+    for name, problem in problems.items():
+        if variants := _variants(problem, candidates[name], calls):
+            functions.append(Function(problem, (*variants, _portable(problem, own[name])), own[name]))
+        else:
+            source.say(f"{name} is left out: none of its elites is right far beyond the scored sizes")
+    if not functions:
+        raise ConfigError(
+            f"--to {to}: none of the elites is right far beyond the scored sizes, so there is nothing to export"
+        )
+    return functions
 
 
 def _candidates(source: Source, folder: RunFolder) -> list[_Candidate]:
@@ -111,9 +125,9 @@ def _candidates(source: Source, folder: RunFolder) -> list[_Candidate]:
     stored = {record.number: record for record in elites(folder.evaluations.records()).values()}
     run = folder.path.resolve().name
     return [
-        _Candidate(record, stored[record.evaluation], folder)
+        _Candidate(record, stored[record.evaluation], folder, ratios)
         for record in source.records
-        if record.run == run and record.elite and record.outcome is Outcome.OK and _ratios(record)
+        if record.run == run and record.elite and record.outcome is Outcome.OK and (ratios := _ratios(record))
     ]
 
 
@@ -128,36 +142,49 @@ def _level(folder: RunFolder) -> str:
     return machine.isa or _LEVEL_OF_WIDTH[max(machine.simd_widths, default=128)]
 
 
-def _variants(problem: Problem, by_level: Mapping[str, Sequence[_Candidate]]) -> list[Variant]:
+def _variants(problem: Problem, by_level: Mapping[str, Sequence[_Candidate]], calls: CallsBeyond) -> list[Variant]:
     made = []
     for level in reversed(tuple(LEVELS)):
-        best: dict[tuple[int, ...], _Candidate] = {}
-        for candidate in by_level.get(level, ()):
-            for size, ratio in _ratios(candidate.record).items():
-                if size not in best or _ratios(best[size].record)[size] < ratio:
-                    best[size] = candidate
-        kernels = {candidate.record.kernel_id: candidate for candidate in best.values()}
-        for kernel_id, candidate in kernels.items():
-            sizes = [dict(zip(problem.size_names, s, strict=True)) for s, c in best.items() if c is candidate]
-            made.append(_variant(problem, level, f"{level}_{kernel_id[:12]}", candidate, sizes))
+        best = _fastest(by_level.get(level, ()), level, calls)
+        kernels = {candidate.record.kernel_id: (candidate, exported) for candidate, exported in best.values()}
+        for kernel_id, (candidate, exported) in kernels.items():
+            fastest_at = [size for size, (other, _) in best.items() if other.record.kernel_id == kernel_id]
+            sizes = [dict(zip(problem.size_names, size, strict=True)) for size in fastest_at]
+            made.append(_variant(problem, level, candidate, sizes, exported))
     return made
 
 
+def _fastest(
+    candidates: Sequence[_Candidate], level: str, calls: CallsBeyond
+) -> dict[tuple[int, ...], tuple[_Candidate, Exported]]:
+    """By size the fastest that is right far beyond the scored sizes."""
+    best = {}
+    for size in dict.fromkeys(size for candidate in candidates for size in candidate.ratios):
+        measured = [candidate for candidate in candidates if size in candidate.ratios]
+        for candidate in sorted(measured, key=lambda one: one.ratios[size], reverse=True):
+            exported = calls.exported(candidate.folder, candidate.stored, level)
+            if exported is not None:
+                best[size] = candidate, exported
+                break
+    return best
+
+
 def _variant(
-    problem: Problem, level: str, tag: str, candidate: _Candidate, sizes: Sequence[Mapping[str, int]]
+    problem: Problem, level: str, candidate: _Candidate, sizes: Sequence[Mapping[str, int]], exported: Exported
 ) -> Variant:
     record, facts = candidate.record, candidate.folder.facts
     reentrancy = candidate.stored.evaluation.evidence.get("re-entrancy", "")
     return Variant(
         function=problem.name,
-        tag=tag,
-        source=source_bytes(candidate.stored.proposal.kernel),
+        tag=f"{level}_{record.kernel_id[:12]}",
+        source=source_bytes(exported.kernel),
         level=level,
         flags=_flags(candidate.folder, level),
         sizes=tuple(sizes),
         threads=facts.threads,
         reentrant=reentrancy.startswith("yes"),
         origin=f"kernel {record.kernel_id[:12]}, {record.cell}, of run {_plain(record.run)}",
+        beyond=exported.beyond,
     )
 
 
@@ -174,6 +201,7 @@ def _portable(problem: Problem, is_own: bool) -> Variant:
         threads=1,
         reentrant=is_own,
         origin=f"the naive kernel {name}",
+        beyond=NOT_CALLED,
     )
 
 

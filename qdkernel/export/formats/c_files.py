@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from qdkernel.analysis import MAX_ANCESTORS, first_records, lineage, ratio_to_baseline
 from qdkernel.core import AXES, Cell, cell_name, printable, size_text, write_atomically
 from qdkernel.errors import ConfigError, RunFolderError
+from qdkernel.export.compiled import CallsBeyond, Exported
 from qdkernel.export.contract import Source
 from qdkernel.runs import MachineFacts, Record, RunFolder, elites, format_conditions, source_bytes
 
@@ -22,14 +24,20 @@ def file_name(cell: Cell) -> str:
     return cell_name(cell).replace("/", "-") + ".c"
 
 
-def elite_text(record: Record, ancestors: Sequence[Record], facts: MachineFacts) -> bytes:
+def elite_text(record: Record, ancestors: Sequence[Record], facts: MachineFacts, exported: Exported) -> bytes:
     """An elite's file: the header comment, the one include that the run's compiler adds by itself, the source."""
-    lines = [*_what(record, facts), *_behaviour(record), *_origin(record, ancestors), *_how_to_compile(record, facts)]
+    what = [*_what(record, facts), *_wrapped(f"beyond     {exported.beyond}", indent=11)]
+    lines = [*what, *_behaviour(record), *_origin(record, ancestors), *_how_to_compile(record, facts)]
     header = "\n".join(["/*", *(f" * {line}".rstrip() for line in lines), " */", "#include <stddef.h>", "", ""])
-    return header.encode("utf-8", "backslashreplace") + source_bytes(record.proposal.kernel)
+    return header.encode("utf-8", "backslashreplace") + source_bytes(exported.kernel)
 
 
-def write_elite_files(records: Iterable[Record], facts: MachineFacts, out_dir: Path) -> list[Path]:
+def write_elite_files(
+    records: Iterable[Record],
+    facts: MachineFacts,
+    out_dir: Path,
+    exported: Callable[[Record], Exported | None] = lambda record: Exported(record.proposal.kernel),
+) -> list[Path]:
     """Makes ``out_dir`` (created when missing) hold a run's elites, one C file per filled cell.
 
     Files there that are named after a cell without an elite are removed; a user's own files stay.
@@ -38,18 +46,23 @@ def write_elite_files(records: Iterable[Record], facts: MachineFacts, out_dir: P
         records: the run's whole log.
         facts: from ``machine.json``.
         out_dir: where to.
+        exported: an elite as it is written; one with ``None`` is left out.
 
     Raises:
+        ConfigError: all elites are left out.
         RunFolderError: the folder cannot be written.
     """
     records = list(records)
-    origins = first_records(records)
+    origins, held = first_records(records), elites(records)
+    kept = {cell: one for cell, record in held.items() if (one := exported(record)) is not None}
+    if held and not kept:
+        raise ConfigError("none of the elites is right far beyond the scored sizes, so there is nothing to export")
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
         written = []
-        for cell, record in elites(records).items():
+        for cell, one in kept.items():
             written.append(out_dir / file_name(cell))
-            write_atomically(written[-1], elite_text(record, lineage(record, origins), facts))
+            write_atomically(written[-1], elite_text(held[cell], lineage(held[cell], origins), facts, one))
         for stale in stale_files(out_dir, written):
             stale.unlink()
     except OSError as error:
@@ -154,9 +167,11 @@ class CFormat:
             raise ConfigError(f"export --to c writes elites; --only {source.selection.only} does not go with it")
         several = len(source.folders) > 1
         written: list[Path] = []
-        for folder in source.folders:
-            place = out / folder.path.resolve().name if several else out
-            written += write_elite_files(folder.evaluations.records(), folder.facts, place)
+        with CallsBeyond(source) as calls:
+            for folder in source.folders:
+                place = out / folder.path.resolve().name if several else out
+                exported = partial(calls.exported, folder, isa=folder.machine.machine.isa)
+                written += write_elite_files(folder.evaluations.records(), folder.facts, place, exported)
         return written
 
 

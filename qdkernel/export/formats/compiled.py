@@ -8,6 +8,7 @@ from pathlib import Path
 
 from qdkernel.errors import ConfigError
 from qdkernel.export.compiled import (
+    CallsBeyond,
     Files,
     Function,
     blas_files,
@@ -59,9 +60,10 @@ class CompiledFormat:
         """Writes the folder; see ``Format``."""
         if out is None:
             raise ConfigError(f"export --to {self.name} writes a folder of files; name it with --out")
-        functions = chosen_functions(source, self.name)
-        card = readme(self.name, self.how, functions, source.records, source.selection.revalidate)
         must_be_ours(out)
+        with CallsBeyond(source) as calls:
+            functions = chosen_functions(source, self.name, calls)
+        card = readme(self.name, self.how, functions, source.records, source.selection)
         return [write_file(out / path, content) for path, content in {CARD: card, **self.files(functions)}.items()]
 
 

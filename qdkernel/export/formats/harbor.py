@@ -68,7 +68,7 @@ class HarborFormat:
         elites = [one for one in chosen(source.records, source.selection.only or "elites") if one.outcome is Outcome.OK]
         if not elites:
             raise ConfigError("--to harbor: expected a run with elites, but there is none; nothing to export")
-        card = card_text(self.name, {}, source.records, source.selection)
+        card = card_text(self.name, {}, source)
         written = [write_file(folder / CARD, card.encode("utf-8", "replace"))]
         slowest_first = sorted(elites, key=lambda record: record.timing.gflops)
         for name, record in {_task_name(record): record for record in slowest_first}.items():

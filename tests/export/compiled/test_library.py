@@ -23,6 +23,7 @@ from tests.fake_runs import MACHINE
 from tests.paths import ROOT
 
 pytestmark = [pytest.mark.slow]
+UNCHECKED = Selection(unchecked=True)
 
 PROGRAM = """
 #include <qdkernel.h>
@@ -156,9 +157,12 @@ assert (c == 1).all()
 
 def test_the_readme_names_every_kernel_and_what_was_not_checked(installed: Installed) -> None:
     text = (installed.sources / "README.md").read_text()
-    assert "This export neither\n  verified nor timed it again." in text
+    assert "The export was made with `--unchecked`: it did not verify the kernels again, and none was called" in text
     assert "| `dgemm` | avx2 | m=48 n=48 k=48 | kernel " in text
-    assert "| `strsm` | portable | any | the naive kernel strsm\\_naive.c |" in text
+    assert (
+        "| `strsm` | portable | any | the naive kernel strsm\\_naive.c | not called far beyond the scored sizes |"
+        in text
+    )
 
 
 def test_a_problem_of_the_user_has_its_function_and_no_blas_symbols(tmp_path: Path) -> None:
@@ -168,7 +172,7 @@ def test_a_problem_of_the_user_has_its_function_and_no_blas_symbols(tmp_path: Pa
     for file in own.iterdir():
         (folder / file.name).write_bytes(file.read_bytes())
     path = naive_run(tmp_path / "runs", str(folder))
-    with open_source([path]) as source:
+    with open_source([path], UNCHECKED) as source:
         written = FORMATS["library"].write(source, tmp_path / "out")
     names = {str(path.relative_to(tmp_path / "out")) for path in written}
     assert {"src/daxpy.c", "kernels/daxpy_portable.c", "include/qdkernel.h"} < names
@@ -183,7 +187,7 @@ def test_a_problem_of_the_user_has_its_function_and_no_blas_symbols(tmp_path: Pa
         (
             {"compiler": {"command": "gcc", "version": "gcc 12", "flags": ["-O3", '-DA="\n)']}},
             None,
-            "expected compiler flags such as -O3",
+            "names what would run uncontained: compiler.flags",
         ),
     ],
 )
@@ -192,7 +196,7 @@ def test_what_cannot_become_a_library_is_told(
 ) -> None:
     path = made_run(tmp_path, "dgemm", [Elite("void dgemm(void) {}", {48: 1.0}, "none/scalar/serial/none")], **machine)
     with (
-        open_source([path], Selection(only=only)) as source,  # type: ignore[arg-type]
+        open_source([path], Selection(only=only, unchecked=True)) as source,  # type: ignore[arg-type]
         pytest.raises(ConfigError, match=message),
     ):
         FORMATS["library"].write(source, tmp_path / "out")
@@ -204,6 +208,6 @@ def test_a_name_of_a_run_cannot_leave_a_comment_or_a_string(tmp_path: Path) -> N
         tmp_path, "dgemm", [Elite("void dgemm(void);", {48: 1.0}, "none/scalar/serial/none")], **of_level("sse2")
     )
     odd = path.rename(path.with_name('x" evil;'))
-    with open_source([odd]) as source:
+    with open_source([odd], UNCHECKED) as source:
         FORMATS["library"].write(source, tmp_path / "out")
     assert all('x" evil' not in file.read_text() for file in (tmp_path / "out").rglob("*.[ch]"))
