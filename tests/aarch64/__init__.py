@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qdkernel.evaluators.behaviour import Observed, RuntimeFacts, read_counts
+from qdkernel.evaluators.behaviour import Observed, RuntimeFacts, helped_share, read_counts
 from qdkernel.evaluators.binary import Disassembly, SharedObject, disassemble, read_shared_object, scalable_bits
 from qdkernel.evaluators.toolchain import (
     FACTS_BYTES,
@@ -103,7 +103,7 @@ def observe(made: CrossCompiled, size: tuple[int, int, int]) -> Observed:
     counts = read_counts(rows, made.disassembly, disassemble(read_shared_object(path)))
     runtime = RuntimeFacts(**dict(zip(names, map(int, facts), strict=True)))
     m, n, k = size
-    return Observed(counts, runtime, 1.0, 1.0, 8 * (m * k + k * n + m * n), 8 * min(m * k, k * n))
+    return Observed(counts, runtime, 1.0, 1.0, 8 * (m * k + k * n + m * n), 8 * min(m * k, k * n), helped_share(rows))
 
 
 def _emulate(made: CrossCompiled, kernel: Path, size: tuple[int, int, int], traced_bytes: int) -> bytes:

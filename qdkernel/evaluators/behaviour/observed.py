@@ -65,6 +65,7 @@ class Observed:
         cpu_s: processor time that it used meanwhile, seconds.
         array_bytes: bytes of all arrays of the calls.
         operand_bytes: bytes of the smallest array that each call only reads, summed; 0 where there is none.
+        helped: share of all executed blocks that threads other than the busiest executed; see ``helped_share``.
     """
 
     counts: Mapping[int, tuple[int, ...]]
@@ -73,6 +74,7 @@ class Observed:
     cpu_s: float
     array_bytes: int
     operand_bytes: int
+    helped: float
 
     def ran(self, address: int) -> bool:
         """Whether a function was called."""
@@ -82,6 +84,18 @@ class Observed:
     def team(self) -> int:
         """Threads of the largest team, 1 without one."""
         return max(1, self.runtime.largest_team)
+
+
+def helped_share(rows: Array) -> float:
+    """The share of executed blocks, of all rows, that threads other than the busiest executed.
+
+    Args:
+        rows: the threads' counters, shape (threads, counters). The first row is that of the calling thread until it
+            takes part in a region; it then counts in one of the others, as every thread of a team.
+    """
+    blocks = rows.sum(axis=1, dtype=np.uint64).astype(np.float64)
+    total = float(blocks.sum())
+    return (total - float(blocks[0]) - float(blocks[1:].max())) / total if total else 0.0
 
 
 def read_counts(rows: Array, disassembly: Disassembly, counting: Disassembly) -> dict[int, tuple[int, ...]]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from qdkernel.evaluators.behaviour.atomic_counter import draws_share
+from qdkernel.evaluators.behaviour.busiest_loop import LEAST_SHARE
 from qdkernel.evaluators.behaviour.hot_loop import CallGraph
 from qdkernel.evaluators.behaviour.observed import Observed
 from qdkernel.evaluators.binary import Disassembly, Function
@@ -44,11 +45,11 @@ def threading_level(disassembly: Disassembly, graph: CallGraph) -> tuple[str, st
 def observed_threading(disassembly: Disassembly, graph: CallGraph, observed: Observed) -> tuple[str, str]:
     """Level of the threading axis as the runtime saw it, and why.
 
-    - ``serial``: no team had two threads.
+    - ``serial``: no team had two threads; or shares were fixed, and one thread executed more than 99 % of all blocks.
     - ``nested``: tasks for a team of several threads; a region of several threads inside another; or a body that ran
       and cuts its shares in two dimensions (see ``threading_level``).
     - ``dynamic``: loops or sections of which more shares than one each were dealt while threads ran; or a body that ran
-      and draws its shares from an atomic counter.
+      and draws its shares from an atomic counter. Which thread took them depends on the host, so it does not count.
     - ``static``: every other team.
     """
     seen, team = observed.runtime, f"a team of {observed.team}"
@@ -62,13 +63,19 @@ def observed_threading(disassembly: Disassembly, graph: CallGraph, observed: Obs
     if seen.nested:
         return "nested", f"{seen.nested} regions of several threads ran inside others"
     bodies = [function for function in _bodies(disassembly, graph) if observed.ran(function.address)]
-    if cut := _cut_in_two(graph, bodies):
+    alone = observed.helped < LEAST_SHARE
+    if (cut := _cut_in_two(graph, bodies)) and not alone:
         return "nested", f"{cut}, and it ran in {team}"
     if seen.shares > seen.dealt_loops:
         return "dynamic", f"{seen.shares} shares of {seen.dealt_loops} loops or groups of sections were dealt to {team}"
     for function in bodies:
         if draws_share(function):
             return "dynamic", f"{function.name} draws its shares from an atomic counter, and it ran in {team}"
+    if alone:
+        return (
+            "serial",
+            f"{seen.regions} regions ran in {team}, but one thread did {1 - observed.helped:.1%} of the work",
+        )
     return "static", f"{seen.regions} regions ran in {team}, with fixed shares"
 
 

@@ -1,6 +1,6 @@
 /* Tries: deals all rows as one dynamic share
-   Stopped by: the wrappers of the runtime: no more shares than loops
-   Expect: none/any/static/none */
+   Stopped by: the counters of each thread: one did all the work
+   Expect: none/any/serial/none */
 static void scale(int m, int n, double beta, double *C, int ldc)
 {
     for (int i = 0; i < m; i++)

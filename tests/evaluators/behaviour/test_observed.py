@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qdkernel.evaluators.behaviour.observed import Observed, RuntimeFacts, read_counts, repeats
+from qdkernel.evaluators.behaviour.observed import Observed, RuntimeFacts, helped_share, read_counts, repeats
 from qdkernel.evaluators.binary import Disassembly, disassemble, read_shared_object
 from qdkernel.evaluators.toolchain.counting import with_counters
 from tests.compiled import compile_c, dgemm
@@ -37,7 +37,20 @@ def copies(source: str, folder: Path) -> tuple[Disassembly, Disassembly, int]:
 
 
 def observed(counts: dict[int, tuple[int, ...]], team: int = 1) -> Observed:
-    return Observed(counts, RuntimeFacts(largest_team=team), 1.0, 1.0, 0, 0)
+    return Observed(counts, RuntimeFacts(largest_team=team), 1.0, 1.0, 0, 0, helped=0.5)
+
+
+@pytest.mark.parametrize(
+    ("blocks", "share"),
+    [
+        ((0, 30, 30, 0), 0.5),
+        ((100, 0, 0, 0), 0.0),
+        ((50, 49, 1, 0), 0.01),  # before and after its first region the calling thread counts in two rows
+        ((0, 0, 0, 0), 0.0),
+    ],
+)
+def test_what_the_busiest_thread_left_to_the_others(blocks: tuple[int, ...], share: float) -> None:
+    assert helped_share(np.array([[count, 0] for count in blocks], np.uint64)) == pytest.approx(share)
 
 
 def test_blocks_of_kernel_and_copy_are_matched_whatever_the_padding(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from qdkernel.core import AXES, Array, Behaviour, Cell, Outcome, Threading, cell_name
-from qdkernel.evaluators.behaviour import Observed, RuntimeFacts, describe_run, read_counts
+from qdkernel.evaluators.behaviour import Observed, RuntimeFacts, describe_run, helped_share, read_counts
 from qdkernel.evaluators.binary import Disassembly, SharedObject, disassemble, read_shared_object
 from qdkernel.evaluators.measurement import CpuPlacement, TimedProcess, checked_call
 from qdkernel.evaluators.pipeline.builder import EvaluationBuilder, Stop, outcomes
@@ -95,7 +95,8 @@ def _both(as_compiled: Behaviour, cell: Cell, observed: Observed) -> dict[str, s
 
 
 def _check_serial(cell: Cell, observed: Observed) -> None:
-    if cell.threading == Threading.SERIAL and observed.cpu_s > _SERIAL_CPU * observed.awake_s + _SERIAL_CPU_S:
+    without_team = cell.threading == Threading.SERIAL and observed.team < 2  # threads of a team wait busily
+    if without_team and observed.cpu_s > _SERIAL_CPU * observed.awake_s + _SERIAL_CPU_S:
         raise Stop(
             Outcome.IMPLAUSIBLE,
             f"no team of threads was started, and {1e3 * observed.cpu_s:.3g} ms of processor time were used in "
@@ -118,7 +119,8 @@ def _observe(context: EvaluationContext, compiled: Compiled) -> Observed:
         raise Stop(Outcome.POLICY_VIOLATION, f"how often its loops run cannot be counted: {error}") from None
     array_bytes, operand_bytes = _bytes(context)
     last = runs[-1]
-    return Observed(counts, last.runtime, last.awake_s, last.cpu_s, array_bytes, operand_bytes)
+    helped = helped_share(last.rows)
+    return Observed(counts, last.runtime, last.awake_s, last.cpu_s, array_bytes, operand_bytes, helped)
 
 
 @dataclass(frozen=True)
