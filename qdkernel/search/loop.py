@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from threadpoolctl import threadpool_limits
+
 from qdkernel.archives import CONTESTS, KernelArchive
 from qdkernel.backends import Backend, Done, make_backend
 from qdkernel.core import Evaluation, KernelId, Outcome, Placement, Proposal, RunStatus, StopReason
@@ -82,6 +84,11 @@ class Evolution:
 
     def run(self) -> StopReason:
         """Runs until a budget is spent, ``stop`` is called or no proposal is left; then times the elites again."""
+        # The model of speed has small matrices: threads of the BLAS would gain nothing, and spin between them.
+        with threadpool_limits(1, user_api="blas"):
+            return self._run()
+
+    def _run(self) -> StopReason:
         self._restore()
         config = self._environment.config
         evaluate, workers = self._environment.evaluate, self._environment.workers
