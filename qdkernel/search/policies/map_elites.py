@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
 from qdkernel.config import SelectionConfig
-from qdkernel.core import AXES, Array, Cell, cell_name, neighbours, parse_cell
+from qdkernel.core import Cell, cell_name, neighbours, parse_cell
 from qdkernel.mutators import Elite
 from qdkernel.search.policies.base import NO_CHOICE, Choice, Factor, Situation
+from qdkernel.search.policies.landscape import Landscape, by_speed
 
 
 class MapElites:
@@ -37,6 +37,7 @@ class MapElites:
         self._explore = options.explore
         self._improve = options.improve
         self._aimed: Counter[Cell] = Counter()
+        self._landscape = Landscape((), reachable)
 
     def observe(self, elite: Elite) -> None:
         """Ignores it: the archive is enough."""
@@ -46,16 +47,18 @@ class MapElites:
         elites, permitted, factor = situation.elites, situation.permitted, situation.parent_factor
         if not elites:
             return NO_CHOICE
+        if self._landscape.elites != (listed := list(elites.values())):
+            self._landscape = Landscape(listed, self._reachable)
         exploits = rng.random() < self._exploit
-        best = max(elites.values(), key=attrgetter("objective", "cell"))
+        best = self._landscape.best
         target = self._near(best.cell, situation, rng) if exploits else self._elsewhere(situation, rng)
         if target is None and permitted is not None:
             target = any_cell(permitted & self._reachable, rng)
         if target is None:
-            return Choice(best if exploits else _by_rank(list(elites.values()), rng, factor), None)
+            return Choice(best if exploits else _by_rank(self._landscape.ranked, rng, factor), None)
         self._aimed[target] += 1
         near = [elites[cell] for cell in (target, *neighbours(target)) if cell in elites]
-        return Choice(_by_rank(near or list(elites.values()), rng, factor), target)
+        return Choice(_by_rank(by_speed(near) or self._landscape.ranked, rng, factor), target)
 
     def to_json(self) -> dict[str, Any]:  # Any: JSON
         """How often each cell was aimed at."""
@@ -79,17 +82,15 @@ class MapElites:
         return self._weak_cell(situation, rng) if draw < self._explore + self._improve else None
 
     def _empty_neighbour(self, situation: Situation, rng: np.random.Generator) -> Cell | None:
-        elites, permitted = situation.elites, situation.permitted
-        near_cells = set[Cell]().union(*map(neighbours, elites)).difference(elites) & self._reachable
-        empty = sorted(near_cells if permitted is None else near_cells & permitted)
+        permitted = situation.permitted
+        empty = [cell for cell in self._landscape.frontier if permitted is None or cell in permitted]
         # Cells that were aimed at in vain may not exist in practice: each try makes the next less likely.
         return _weighted(empty, [situation.ceiling(cell) / (1 + self._aimed[cell]) ** 2 for cell in empty], rng)
 
     def _weak_cell(self, situation: Situation, rng: np.random.Generator) -> Cell | None:
-        elites, permitted = situation.elites, situation.permitted
-        cells = sorted(elites if permitted is None else permitted & elites.keys())
-        lacking = _shortfalls(elites)
-        weights = [situation.ceiling(cell) * (0.1 + float(lacking[cell])) / (1 + self._aimed[cell]) for cell in cells]
+        permitted, lacking = situation.permitted, self._landscape.shortfalls
+        cells = [cell for cell in lacking if permitted is None or cell in permitted]
+        weights = [situation.ceiling(cell) * (0.1 + lacking[cell]) / (1 + self._aimed[cell]) for cell in cells]
         return _weighted(cells, weights, rng)
 
 
@@ -99,25 +100,13 @@ def _weighted(cells: Sequence[Cell | None], weights: Sequence[float], rng: np.ra
     return cells[int(rng.choice(len(cells), p=np.array(weights) / total))] if total > 0 else None
 
 
-def _shortfalls(elites: Mapping[Cell, Elite]) -> Array:
-    """How far each cell's elite lies below the best of its neighbors, 0 to 1; an array with one dimension per axis."""
-    # The level added to each axis stays empty, so that neighbors do not wrap around.
-    held = np.zeros([len(axis.levels) + 1 for axis in AXES])
-    held[tuple(np.array(list(elites)).T)] = [elite.objective for elite in elites.values()]
-    shifted = [np.roll(held, step, axis) for axis in range(held.ndim) for step in (-1, 1)]
-    best = np.max(shifted, axis=0)
-    share: Array = np.divide(held, best, out=np.ones_like(held), where=best > 0)
-    return (1.0 - share).clip(min=0.0)
-
-
 def any_cell(cells: frozenset[Cell], rng: np.random.Generator) -> Cell | None:
     """One of the cells, each as likely as the others; ``None`` when there are none."""
     ordered = sorted(cells)
     return ordered[int(rng.integers(len(ordered)))] if ordered else None
 
 
-def _by_rank(elites: list[Elite], rng: np.random.Generator, factor: Factor) -> Elite:
+def _by_rank(ranked: Sequence[Elite], rng: np.random.Generator, factor: Factor) -> Elite:
     """One of them; weights fall off as 1 / rank, which no scale of objectives can distort, times the factor."""
-    ordered = sorted(elites, key=lambda elite: (-elite.objective, elite.cell))
-    weights = np.array([factor(elite.cell) for elite in ordered]) / np.arange(1, len(ordered) + 1)
-    return ordered[int(rng.choice(len(ordered), p=weights / weights.sum()))]
+    weights = np.array([factor(elite.cell) for elite in ranked]) / np.arange(1, len(ranked) + 1)
+    return ranked[int(rng.choice(len(ranked), p=weights / weights.sum()))]
