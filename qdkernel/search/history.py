@@ -48,6 +48,7 @@ class SearchHistory:
     _recent_failures: deque[RecentFailure] = field(default_factory=lambda: deque(maxlen=_RECENT_FAILURES))
     _sweeps: dict[str, Sweep] = field(default_factory=dict)
     _attempts: dict[KernelId, Attempt] = field(default_factory=dict)
+    _attempts_at: dict[Cell, dict[KernelId, Attempt]] = field(default_factory=dict)
     _last_plan: dict[str, StrategyResult] = field(default_factory=dict)
     _last_plan_number: int = 0
 
@@ -105,9 +106,7 @@ class SearchHistory:
 
     def attempts_at(self, cell: Cell | None) -> tuple[Attempt, ...]:
         """What was tried in a cell: aimed at it or measured in it; newest first."""
-        if cell is None:
-            return ()
-        return tuple(each for each in reversed(self._attempts.values()) if each.target == cell or each.cell == cell)
+        return tuple(reversed(self._attempts_at.get(cell, {}).values())) if cell is not None else ()
 
     def sweep_of(self, source: str) -> Sweep | None:
         """What became of a kernel under other values of its constants; ``None`` when none was tried."""
@@ -118,10 +117,12 @@ class SearchHistory:
         known = self._attempts.get(attempt.kernel_id)
         if known is not None and known.outcome is Outcome.OK:
             return  # the same kernel proposed once more
-        self._attempts.pop(attempt.kernel_id, None)
+        self._forget_attempt(attempt.kernel_id)
         self._attempts[attempt.kernel_id] = attempt
+        for cell in _cells_of(attempt):
+            self._attempts_at.setdefault(cell, {})[attempt.kernel_id] = attempt
         if len(self._attempts) > _ATTEMPTS:
-            del self._attempts[next(iter(self._attempts))]
+            self._forget_attempt(next(iter(self._attempts)))
         if proposal.operator != "program":
             return
         plan, strategy = proposal.notes["plan"], proposal.notes["strategy"]
@@ -130,6 +131,11 @@ class SearchHistory:
         if plan > self._last_plan_number:  # of an earlier session
             self.plans(plan, ())
         self._last_plan[strategy] = StrategyResult(strategy, attempt)
+
+    def _forget_attempt(self, kernel_id: KernelId) -> None:
+        attempt = self._attempts.pop(kernel_id, None)
+        for cell in _cells_of(attempt) if attempt else ():
+            del self._attempts_at[cell][kernel_id]
 
     def _note_sweep(self, proposal: Proposal, evaluation: Evaluation) -> None:
         knobs = tunables(proposal.kernel.source)
@@ -185,6 +191,10 @@ def _attempt(proposal: Proposal, evaluation: Evaluation, placed: bool) -> Attemp
         sampled_speed(evaluation.score.timings) if evaluation.score else None,
         placed,
     )
+
+
+def _cells_of(attempt: Attempt) -> set[Cell]:
+    return {cell for cell in (attempt.target, attempt.cell) if cell is not None}
 
 
 @lru_cache(maxsize=1024)  # the elites' sources, asked for with every brief
