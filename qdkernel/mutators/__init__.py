@@ -3,6 +3,8 @@
 from qdkernel.mutators.contract import (
     Attempt,
     Brief,
+    Draft,
+    Drafter,
     Elite,
     InFlight,
     Mutator,
@@ -10,6 +12,7 @@ from qdkernel.mutators.contract import (
     ReferenceSpeeds,
     StrategyResult,
     Sweep,
+    drafter_of,
 )
 from qdkernel.mutators.llm.prompts import MODEL_OPERATORS, ModelOperator
 from qdkernel.mutators.registry import (
@@ -33,6 +36,8 @@ __all__ = [
     "Attempt",
     "Brief",
     "BuiltInOperator",
+    "Draft",
+    "Drafter",
     "Elite",
     "InFlight",
     "ModelOperator",
@@ -42,5 +47,6 @@ __all__ = [
     "ReferenceSpeeds",
     "StrategyResult",
     "Sweep",
+    "drafter_of",
     "names_in_words",
 ]

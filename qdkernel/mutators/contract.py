@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol, TypeVar
+from typing import Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -226,6 +226,52 @@ class Mutator(Protocol):
 
         All randomness comes from ``rng``: the same brief and generator state give the same proposal.
         """
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A draw whose kernel is not printed yet: the search draws many, and prints the one that is evaluated.
+
+    Attributes:
+        key: equal for drafts of the same kernel.
+        genome: the choices that the kernel is printed from, as in the notes of its proposal; ``None`` for a kernel
+            without.
+        proposal: prints the kernel.
+    """
+
+    key: Hashable
+    genome: Notes | None
+    proposal: Callable[[], Proposal]
+
+    @classmethod
+    def of(cls, proposal: Proposal) -> Self:
+        """Of a kernel that is printed already."""
+        return cls(proposal.kernel.id, proposal.notes.get("genome"), lambda: proposal)
+
+
+@runtime_checkable
+class Drafter(Protocol):
+    """Draws without printing; a mutator that has this method as well is screened at less cost."""
+
+    def drafts(self, brief: Brief, count: int, rng: np.random.Generator) -> Sequence[Draft]:
+        """Up to ``count`` draws, fewer when this operator has less to offer for the brief.
+
+        Those known to be elites of the brief are left out. All randomness comes from ``rng``.
+        """
+
+
+def drafter_of(mutator: Mutator) -> Drafter:
+    """The mutator itself, or its proposals as drafts."""
+    return mutator if isinstance(mutator, Drafter) else _Proposing(mutator)
+
+
+@dataclass(frozen=True)
+class _Proposing:
+    mutator: Mutator
+
+    def drafts(self, brief: Brief, count: int, rng: np.random.Generator) -> Sequence[Draft]:
+        proposals = [self.mutator.propose(brief, rng) for _ in range(count)]
+        return [Draft.of(proposal) for proposal in proposals if proposal is not None]
 
 
 class Declared(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from qdkernel.core import (
     StopReason,
 )
 from qdkernel.evaluators.pipeline import Accept
-from qdkernel.mutators import Brief, Mutator
+from qdkernel.mutators import Brief, Draft, Drafter, drafter_of
 from qdkernel.runs import EventKind, RunFolder
 from qdkernel.search.agents import AgentSessions
 from qdkernel.search.briefs import BriefFactory
@@ -36,12 +36,12 @@ from qdkernel.search.stages import StageSchedule
 from qdkernel.search.state import AgentState, PolicyState, SearchState, load_state, stored
 from qdkernel.search.sweeps import Sweeps
 
-# Draws times workers, at most: 32 draws for up to 4 workers, one for more than 64. A draw takes 1.5 ms of this process,
-# and an evaluation 0.3 to 1 s of a worker: workers would wait for draws (benchmarks/cluster.py).
-_DRAWS_OF_WORKERS = 128
-# For up to 11 workers the model of speed is fitted to every evaluation, which takes 10 ms.
-_WORKERS_OF_FIT = 6
+# Draws times workers, at most: 32 draws for up to 8 workers, 4 for 64. A draw takes 0.2 ms of this process, screening
+# itself 2 ms of an evaluation, for which more than 64 workers leave no time (benchmarks/cluster.py).
+_DRAWS_OF_WORKERS = 256
+_SCREENED_WORKERS = 64
 _TRIES = 32  # draws, all of them of kernels seen before, after which an operator is taken to have nothing new
+_PRINTED = 10_000  # drafts that are known to be printed; others are printed once more to find out
 
 
 class Proposer:
@@ -86,17 +86,19 @@ class Proposer:
         self._session = session
         self._agent = agent
         self._rng = rng
-        self._screening = Screening(every=max(1, environment.workers // _WORKERS_OF_FIT))
+        self._screening = Screening()
         # The other policies are there to be compared with: nothing but their choice of parents decides.
-        most = max(1, _DRAWS_OF_WORKERS // environment.workers)
-        self._screened = min(config.selection.screened, most) if policy.name == MapElites.name else 1
+        screens = policy.name == MapElites.name and environment.workers <= _SCREENED_WORKERS
+        most = _DRAWS_OF_WORKERS // environment.workers if screens else 1
+        self._screened = min(config.selection.screened, most)
         self._sweeps = Sweeps(briefs, config.llm.sweep)
-        self._mutators: dict[Arm, Mutator] = {
-            Arm(mutator.name): environment.mutators[mutator.name]
+        self._drafters: dict[Arm, Drafter] = {
+            Arm(mutator.name): drafter_of(environment.mutators[mutator.name])
             for mutator in config.mutators
             if mutator.name in environment.mutators
         }
         self._seen: set[KernelId] = set()
+        self._printed: dict[Hashable, None] = {}  # the latest drafts that were; their kernels are among those seen
         self._first: Iterator[PendingProposal] = iter(())
 
     @property
@@ -110,7 +112,7 @@ class Proposer:
     def ending(self) -> StopReason:
         """No operator has anything to propose, or no model answers and there is no other operator."""
         unavailable = self._session is not None and not self._session.available
-        return StopReason.NO_MODEL if unavailable and not self._mutators else StopReason.EXHAUSTED
+        return StopReason.NO_MODEL if unavailable and not self._drafters else StopReason.EXHAUSTED
 
     def next(self) -> PendingProposal | None:
         """First what a killed session left, then the seeds, then sweeps, then what the bandit chooses."""
@@ -227,7 +229,7 @@ class Proposer:
         """What the bandit chooses among the built-in operators and the models' proposals that wait."""
         ready = self._session.ready_arms() if self._session else []
         agents = [Arm(AGENT)] if self._agent and self._agent.ready else []
-        arms = [*self._mutators, *ready, *agents]
+        arms = [*self._drafters, *ready, *agents]
         while arms:
             arm = self._plays.choose(arms, self._rng)
             if self._session and arm in ready:
@@ -244,18 +246,25 @@ class Proposer:
         return None
 
     def _propose(self, arm: Arm) -> PendingProposal | None:
-        """The best by screening of several kernels not seen before; ``None`` when the operator draws none."""
+        """The best by screening of several drafts of kernels not seen before; ``None`` when the operator draws none."""
         for _ in range(_TRIES):
             brief = self._briefs.brief()
             count = self._screened if self._screening.ready else 1
-            draws = [self._mutators[arm].propose(brief, self._rng) for _ in range(count)]
-            new = {each.kernel.id: each for each in draws if each is not None and each.kernel.id not in self._seen}
-            if new:
-                best = self._screening.best(list(new.values()), brief.target, self._history.elites)
-                return self._begin(best, arm, brief)
-            if brief.parent is None and not any(draws):
+            drafts = self._drafters[arm].drafts(brief, count, self._rng)
+            new = [draft for draft in drafts if draft.key not in self._printed]
+            for draft in self._screening.ranked(new, brief.target, self._history.elites):
+                proposal = self._print(draft)
+                if proposal.kernel.id not in self._seen:
+                    return self._begin(proposal, arm, brief)
+            if brief.parent is None and not drafts:
                 return None  # it needs a parent
         return None
+
+    def _print(self, draft: Draft) -> Proposal:
+        self._printed[draft.key] = None
+        if len(self._printed) > _PRINTED:
+            del self._printed[next(iter(self._printed))]
+        return draft.proposal()
 
     def _begin(self, proposal: Proposal, arm: Arm, brief: Brief) -> PendingProposal:
         parent = brief.parent.cell if brief.parent else None

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 from pydantic import TypeAdapter
 
-from qdkernel.core import Proposal, parse_cell
-from qdkernel.mutators import Brief, ModelOperator, Mutator
+from qdkernel.core import KernelId, Proposal, parse_cell
+from qdkernel.mutators import Brief, Draft, ModelOperator, Mutator, drafter_of
 from qdkernel.mutators.llm import Assignment
 from qdkernel.mutators.llm.prompts import PromptPool
 from tests.mutators.briefs import prompt_brief
@@ -46,6 +46,12 @@ class MutatorConformance:
                 if proposal is not None:
                     yield each, proposal
 
+    def drafts(self) -> Iterator[tuple[Brief, Draft]]:
+        """What it drafts for every parent and target, and the brief of each."""
+        for seed, each in enumerate(briefs(self.brief)):
+            for draft in drafter_of(self.mutator).drafts(each, 4, np.random.default_rng(seed)):
+                yield each, draft
+
     def test_it_has_something_to_propose_under_its_own_name(self) -> None:
         assert {proposal.operator for _, proposal in self.proposals()} == {self.mutator.name}
 
@@ -70,6 +76,19 @@ class MutatorConformance:
     def test_notes_are_json(self) -> None:
         for _, proposal in self.proposals():
             assert json.loads(json.dumps(proposal.notes)) == proposal.notes
+
+    def test_a_draft_has_the_genome_of_its_proposal_and_its_key_is_the_kernel_s_own(self) -> None:
+        kernels: dict[Hashable, KernelId] = {}
+        for each, draft in self.drafts():
+            proposal = draft.proposal()
+            assert (proposal.operator, proposal.target) == (self.mutator.name, each.target)
+            assert proposal.notes.get("genome") == draft.genome
+            assert kernels.setdefault(draft.key, proposal.kernel.id) == proposal.kernel.id
+        assert len(kernels) > 1
+
+    def test_the_same_generator_state_gives_the_same_drafts(self) -> None:
+        first, second = ([draft.proposal() for _, draft in self.drafts()] for _ in range(2))
+        assert first == second
 
     def test_neither_an_empty_archive_nor_a_missing_parent_is_an_error(self) -> None:
         for start in (replace(self.brief, elites={}), self.brief):

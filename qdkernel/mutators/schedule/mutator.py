@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Generic
+from typing import Any, Generic
 
 import numpy as np
 
 from qdkernel.core import Kernel, KernelId, Proposal
-from qdkernel.mutators.contract import Brief
+from qdkernel.mutators.contract import Brief, Draft, Elite
 from qdkernel.mutators.schedule.draw import pick
+from qdkernel.mutators.schedule.elite_genomes import TRIES, EliteGenomes, first_new
 from qdkernel.mutators.schedule.loops import transformed
-from qdkernel.mutators.schedule.registry import TEMPLATES, Templates, genome_of
+from qdkernel.mutators.schedule.registry import TEMPLATES, Templates
 from qdkernel.mutators.schedule.template import G, ScheduleTemplate
-
-_TRIES = 20  # draws before giving up on a kernel that the archive does not hold
 
 
 class ScheduleMutator:
@@ -27,26 +27,35 @@ class ScheduleMutator:
     name = "schedule"
 
     def __init__(self, templates: Templates = TEMPLATES) -> None:
-        self._templates = templates
+        self._genomes = {problem: EliteGenomes(template) for problem, template in templates.items()}
 
     def propose(self, brief: Brief, rng: np.random.Generator) -> Proposal | None:
         """A kernel not among the elites; ``None`` when every draw is known.
 
         For a problem without a template it is the parent with transformed loops; ``None`` without a parent.
         """
-        template = self._templates.get(brief.problem.name)
-        if template is None:
-            return transformed(self.name, brief, rng)
-        if brief.target is not None and not template.reaches(brief.target):
+        return first_new(self, brief, rng)
+
+    def drafts(self, brief: Brief, count: int, rng: np.random.Generator) -> Sequence[Draft]:
+        """Draws whose genome no elite has; transformed loops are printed."""
+        genomes = self._genomes.get(brief.problem.name)
+        if genomes is None:
+            made = [transformed(self.name, brief, rng) for _ in range(count)]
+            return [Draft.of(proposal) for proposal in made if proposal is not None]
+        if brief.target is not None and not genomes.template.reaches(brief.target):
             brief = replace(brief, target=None)  # no genome comes nearer than those that aim at nothing
-        known = {elite.kernel.id for elite in brief.elites.values()}
-        for _ in range(_TRIES):
-            draw = _draw(template, brief, rng)
-            kernel = Kernel(template.print(draw.genome))
-            if kernel.id not in known:
-                notes = {"genome": template.to_json(draw.genome)}
-                return Proposal(kernel, self.name, draw.idea, draw.parents, brief.target, notes)
-        return None
+        drawing = _Drawing.of(brief, genomes)
+        draws = [drawing.new(rng) for _ in range(count)]
+        return [self._draft(drawing, draw) for draw in draws if draw is not None]
+
+    def _draft(self, drawing: _Drawing[Any], draw: _Draw[Any]) -> Draft:  # Any: each template has its own genome
+        genome, target = drawing.template.to_json(draw.genome), drawing.brief.target
+
+        def proposal() -> Proposal:
+            kernel = Kernel(drawing.template.print(draw.genome))
+            return Proposal(kernel, self.name, draw.idea(), draw.parents, target, {"genome": genome})
+
+        return Draft(draw.genome, genome, proposal)
 
 
 @dataclass(frozen=True)
@@ -54,35 +63,67 @@ class _Draw(Generic[G]):
     """A genome, what is new about it, and the kernels it came from."""
 
     genome: G
-    idea: str
+    idea: Callable[[], str]
     parents: tuple[KernelId, ...] = ()
 
 
-def _draw(template: ScheduleTemplate[G], brief: Brief, rng: np.random.Generator) -> _Draw[G]:
-    parent = brief.parent
-    if all(genome_of(elite.notes, template) is None for elite in brief.elites.values()):
-        genome = template.fresh(brief, rng)
-        # The first kernels are the template's best guess wherever the target is: all others descend from them.
-        if brief.permitted is not None and template.cell_of(genome) not in brief.permitted:
-            genome = _aimed(template, genome, brief, rng)
-        return _Draw(genome, template.summary(genome))
-    before = genome_of(parent.notes, template) if parent is not None else None
-    # One draw in five starts over: a fresh genome finds fast kernels wherever the search no longer improves.
-    if parent is None or before is None or rng.random() < 0.2:
-        genome = _aimed(template, template.fresh(brief, rng), brief, rng)
-        return _Draw(genome, template.summary(genome))
-    mates = [each for each in brief.elites.values() if each is not parent and "genome" in each.notes]
-    if mates and rng.random() < 0.25:
-        mate = pick(mates, rng)
-        if (other := genome_of(mate.notes, template)) is not None:
-            genome = _aimed(template, template.cross(before, other, brief, rng), brief, rng)
-            idea = f"crossed with another elite: {template.difference(before, genome)}"
-            return _Draw(genome, idea, (parent.kernel.id, mate.kernel.id))
-    # Half of the time only what the target asks for, so that good neighbors spread unharmed.
-    moved = template.mutate(before, brief, rng) if brief.target is None or rng.random() < 0.5 else before
-    genome = _aimed(template, moved, brief, rng)
-    return _Draw(genome, template.difference(before, genome), (parent.kernel.id,))
+@dataclass(frozen=True)
+class _Drawing(Generic[G]):
+    """What the draws of a brief begin from.
 
+    Attributes:
+        template: of the genomes.
+        brief: whose target, if any, the template reaches.
+        known: the genomes of the elites.
+        before: the parent's genome; ``None`` when it has none.
+        mates: the other elites that have a genome, each with it.
+    """
 
-def _aimed(template: ScheduleTemplate[G], genome: G, brief: Brief, rng: np.random.Generator) -> G:
-    return genome if brief.target is None else template.towards(genome, brief.target, brief, rng)
+    template: ScheduleTemplate[G]
+    brief: Brief
+    known: Collection[G]
+    before: G | None
+    mates: Sequence[tuple[G, Elite]]
+
+    @classmethod
+    def of(cls, brief: Brief, genomes: EliteGenomes[G]) -> _Drawing[G]:
+        known, parent = genomes.among(brief.elites.values()), brief.parent
+        mates = [each for each in known.items() if each[1] is not parent]
+        before = genomes.of(parent) if parent is not None else None
+        return cls(genomes.template, brief, known, before, mates)
+
+    def new(self, rng: np.random.Generator) -> _Draw[G] | None:
+        """A draw whose genome no elite has; ``None`` when every draw is known."""
+        draws = (self._draw(rng) for _ in range(TRIES))
+        return next((draw for draw in draws if draw.genome not in self.known), None)
+
+    def _draw(self, rng: np.random.Generator) -> _Draw[G]:
+        template, brief, parent, before = self.template, self.brief, self.brief.parent, self.before
+        if not self.known:
+            genome = template.fresh(brief, rng)
+            # The first kernels are the template's best guess wherever the target is: all others descend from them.
+            if brief.permitted is not None and template.cell_of(genome) not in brief.permitted:
+                genome = self._aimed(genome, rng)
+            return self._fresh(genome)
+        # One draw in five starts over: a fresh genome finds fast kernels wherever the search no longer improves.
+        if parent is None or before is None or rng.random() < 0.2:
+            return self._fresh(self._aimed(template.fresh(brief, rng), rng))
+        if self.mates and rng.random() < 0.25:
+            other, mate = pick(self.mates, rng)
+            crossed = self._aimed(template.cross(before, other, brief, rng), rng)
+            return _Draw(
+                crossed,
+                lambda: f"crossed with another elite: {template.difference(before, crossed)}",
+                (parent.kernel.id, mate.kernel.id),
+            )
+        # Half of the time only what the target asks for, so that good neighbors spread unharmed.
+        moved = template.mutate(before, brief, rng) if brief.target is None or rng.random() < 0.5 else before
+        changed = self._aimed(moved, rng)
+        return _Draw(changed, lambda: template.difference(before, changed), (parent.kernel.id,))
+
+    def _fresh(self, genome: G) -> _Draw[G]:
+        return _Draw(genome, lambda: self.template.summary(genome))
+
+    def _aimed(self, genome: G, rng: np.random.Generator) -> G:
+        target = self.brief.target
+        return genome if target is None else self.template.towards(genome, target, self.brief, rng)

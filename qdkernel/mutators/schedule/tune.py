@@ -13,15 +13,16 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic
 
 import numpy as np
 
-from qdkernel.core import Kernel, Notes, Proposal
-from qdkernel.mutators.contract import Brief, Elite
-from qdkernel.mutators.schedule.registry import TEMPLATES, Templates, genome_of
+from qdkernel.core import Cell, Kernel, Notes, Proposal
+from qdkernel.mutators.contract import Brief, Draft, Elite
+from qdkernel.mutators.schedule.elite_genomes import TRIES, EliteGenomes, first_new
+from qdkernel.mutators.schedule.registry import TEMPLATES, Templates
 from qdkernel.mutators.schedule.template import G, ScheduleTemplate
 
 _LINE = re.compile(
@@ -31,7 +32,6 @@ _LINE = re.compile(
 )
 # At most 18 digits: Python refuses to read numbers of thousands.
 _RANGE = re.compile(r"(-?[0-9]{1,18})\s*\.\.\s*(-?[0-9]{1,18})(?:\s+step\s+([0-9]{1,18}))?")
-_TRIES = 20
 _MOST_CHOICES = 4096  # a longer range is a typing error, and would cost memory
 
 
@@ -92,31 +92,77 @@ class TuneMutator:
     name = "tune"
 
     def __init__(self, templates: Templates = TEMPLATES) -> None:
-        self._templates = templates
+        self._genomes = {problem: EliteGenomes(template) for problem, template in templates.items()}
 
     def propose(self, brief: Brief, rng: np.random.Generator) -> Proposal | None:
         """A kernel not among the elites; ``None`` without a parent, or when it declares nothing tunable."""
+        return first_new(self, brief, rng)
+
+    def drafts(self, brief: Brief, count: int, rng: np.random.Generator) -> Sequence[Draft]:
+        """Draws that no elite is known to be; those of a parent without a genome are printed."""
         if brief.parent is None:
-            return None
+            return ()
         knobs = tunables(brief.parent.kernel.source)
         if not knobs:
+            return ()
+        tuning = self._tuning(brief, brief.parent, knobs)
+        draws = [tuning.new(rng) for _ in range(count)]
+        return [draft for draft in draws if draft is not None]
+
+    def _tuning(self, brief: Brief, parent: Elite, knobs: Sequence[Tunable]) -> _Tuning[Any]:  # Any: a genome
+        elites, genomes = brief.elites.values(), self._genomes.get(brief.problem.name)
+        genome = genomes.of(parent) if genomes else None
+        if genomes and genome is not None and _gives(genomes.template.print, genome, parent.kernel.source):
+            return _Tuning(parent, brief.target, knobs, genomes.among(elites), genomes.template, genome)
+        return _Tuning(parent, brief.target, knobs, {elite.kernel.id for elite in (*elites, parent)})
+
+
+@dataclass(frozen=True)
+class _Tuning(Generic[G]):
+    """A parent whose constants are tuned.
+
+    While its source is what its genome prints, the genome moves along and is printed anew, so that declared ranges stay
+    right. A source that was edited since is edited in place, and the genome is dropped.
+
+    Attributes:
+        parent: the elite.
+        target: of the proposals.
+        knobs: its tunable constants.
+        known: keys of the drafts that are elites.
+        template: prints the genome; ``None`` to edit the source in place.
+        genome: the parent's; ``None`` to edit the source in place.
+    """
+
+    parent: Elite
+    target: Cell | None
+    knobs: Sequence[Tunable]
+    known: Collection[Hashable]
+    template: ScheduleTemplate[G] | None = None
+    genome: G | None = None
+
+    def new(self, rng: np.random.Generator) -> Draft | None:
+        """A draw that is not known; ``None`` when every draw is, or has values that the genome forbids."""
+        draws = (self._draft(_turn(self.knobs, rng)) for _ in range(TRIES))
+        return next((draft for draft in draws if draft is not None and draft.key not in self.known), None)
+
+    def _draft(self, values: Mapping[str, str]) -> Draft | None:
+        notes = {name: value for name, value in self.parent.notes.items() if name != "genome"}
+        if self.template is None or self.genome is None:
+            return Draft.of(self._proposal(with_values(self.parent.kernel.source, values), values, notes))
+        template, child = self.template, self.template.with_constants(self.genome, values)
+        if child is None or child == self.genome:
             return None
-        template = self._templates.get(brief.problem.name)
-        known = {elite.kernel.id for elite in brief.elites.values()} | {brief.parent.kernel.id}
-        for _ in range(_TRIES):
-            values = _turn(knobs, rng)
-            kept = _retuned(brief.parent, template, values)
-            if kept is None:
-                continue
-            kernel, notes = kept
-            if kernel.id not in known:
-                before = {knob.name: knob.value for knob in knobs}
-                idea = ", ".join(f"{name} {before[name]} -> {value}" for name, value in values.items())
-                return Proposal(kernel, self.name, f"tune {idea}", (brief.parent.kernel.id,), brief.target, notes)
-        return None
+        notes["genome"] = template.to_json(child)
+        return Draft(child, notes["genome"], lambda: self._proposal(template.print(child), values, notes))
+
+    def _proposal(self, source: str, values: Mapping[str, str], notes: Notes) -> Proposal:
+        before = {knob.name: knob.value for knob in self.knobs}
+        idea = ", ".join(f"{name} {before[name]} -> {value}" for name, value in values.items())
+        parents = (self.parent.kernel.id,)
+        return Proposal(Kernel(source), TuneMutator.name, f"tune {idea}", parents, self.target, notes)
 
 
-def _turn(knobs: tuple[Tunable, ...], rng: np.random.Generator) -> dict[str, str]:
+def _turn(knobs: Sequence[Tunable], rng: np.random.Generator) -> dict[str, str]:
     """New values for one constant, or for two in three draws out of ten."""
     count = min(len(knobs), 2 if rng.random() < 0.3 else 1)
     chosen = sorted(int(index) for index in rng.choice(len(knobs), size=count, replace=False))
@@ -132,26 +178,6 @@ def _step(knob: Tunable, rng: np.random.Generator) -> str:
     there = here + int(rng.choice((-4, -2, -1, 1, 2, 4)))
     there = min(max(there, 0), len(knob.choices) - 1)
     return knob.choices[there] if there != here else others[int(rng.integers(len(others)))]
-
-
-def _retuned(
-    parent: Elite,
-    template: ScheduleTemplate[Any] | None,
-    values: Mapping[str, str],  # Any: each has its own genome
-) -> tuple[Kernel, Notes] | None:
-    """The parent with new values and the notes that go with it; ``None`` for values its genome forbids.
-
-    While the source is what the genome prints, the genome moves along and is printed anew, so that declared ranges
-    stay right. A source that was edited since is edited in place and its genome is dropped.
-    """
-    notes = {name: value for name, value in parent.notes.items() if name != "genome"}
-    genome = genome_of(parent.notes, template) if template is not None else None
-    if template is None or genome is None or not _gives(template.print, genome, parent.kernel.source):
-        return Kernel(with_values(parent.kernel.source, values)), notes
-    child = template.with_constants(genome, values)
-    if child is None:
-        return None
-    return Kernel(template.print(child)), {**notes, "genome": template.to_json(child)}
 
 
 @functools.lru_cache(maxsize=1024)  # asked again whenever an elite is a parent

@@ -1,4 +1,4 @@
-"""Which of several proposals is evaluated: the one that is expected to add most to the archive.
+"""Which of several drafts is evaluated: the one that is expected to add most to the archive.
 
 Expected improvement over the elite of the cell that a proposal aims at, by a model of the objective: the acquisition of
 surrogate-assisted illumination (Gaier, Asteroth and Mouret 2018, arXiv 1806.05865; Kent and Branke 2020, arXiv
@@ -13,21 +13,17 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from qdkernel.core import Array, Cell, Evaluation, Proposal
-from qdkernel.mutators import Elite
-from qdkernel.search.surrogate import Surrogate
+from qdkernel.mutators import Draft, Elite
+from qdkernel.search.screening.surrogate import Surrogate
 
 _LEAST = 8  # observations; heuristic: fewer say little about a dozen choices
 
 
 class Screening:
-    """Learns from evaluations and ranks proposals that carry a genome.
+    """Learns from evaluations and ranks drafts that have a genome."""
 
-    Args:
-        every: so many evaluations are taken in together; see ``Surrogate``.
-    """
-
-    def __init__(self, every: int = 1) -> None:
-        self._surrogate = Surrogate(every)
+    def __init__(self) -> None:
+        self._surrogate = Surrogate()
 
     @property
     def ready(self) -> bool:
@@ -40,19 +36,19 @@ class Screening:
         if isinstance(genome, Mapping) and evaluation.objective:
             self._surrogate.add(genome, evaluation.objective)
 
-    def best(self, proposals: Sequence[Proposal], target: Cell | None, elites: Mapping[Cell, Elite]) -> Proposal:
-        """The proposal with the highest expected improvement, the first of several.
+    def ranked(self, drafts: Sequence[Draft], target: Cell | None, elites: Mapping[Cell, Elite]) -> Sequence[Draft]:
+        """The drafts by expected improvement, the highest first; as they come where there is none to rank them by.
 
         Args:
-            proposals: at least one.
+            drafts: those with a genome are ranked when all have one.
             target: the cell that they aim at; ``None`` to improve on the fastest kernel of all.
             elites: the archive by cell.
         """
-        if len(proposals) == 1 or not self.ready or not all("genome" in each.notes for each in proposals):
-            return proposals[0]
-        held = _held(target, elites)
-        means, deviations = self._surrogate.predict([proposal.notes["genome"] for proposal in proposals])
-        return proposals[int(np.argmax(expected_improvement(means, deviations, held)))]
+        genomes = [draft.genome for draft in drafts if draft.genome is not None]
+        if len(drafts) < 2 or not self.ready or len(genomes) < len(drafts):
+            return drafts
+        improvements = expected_improvement(*self._surrogate.predict(genomes), _held(target, elites))
+        return [drafts[index] for index in np.argsort(-improvements, kind="stable")]
 
 
 def _held(target: Cell | None, elites: Mapping[Cell, Elite]) -> float:

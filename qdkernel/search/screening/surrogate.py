@@ -1,175 +1,157 @@
 """A model of the objective over genomes: Gaussian process regression of the logarithm of GFLOP/s.
 
 Rasmussen and Williams 2006, "Gaussian Processes for Machine Learning", algorithm 2.1. The covariance of two genomes is
-``exp(-sum_f w_f d_f)``; ``d_f`` is their distance in feature ``f``: that of the logarithms for numbers, else 0 or 1.
-The weights ``w_f`` maximize the marginal likelihood, by coordinate ascent over a few values each.
+``exp(-sum_f w_f d_f)`` with their distances ``d_f``; see ``Points``. The weights ``w_f`` maximize the marginal
+likelihood, by coordinate ascent over a few values each.
 """
 
 from __future__ import annotations
 
 import math
-import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from qdkernel.core import Array
-
-Features = Mapping[str, Any]  # Any: JSON values
+from qdkernel.search.screening.features import Features, Genome, Points
 
 _WEIGHTS = (0.0, 0.03, 0.1, 0.3, 1.0)  # of a feature, from irrelevant to decisive
 _FIRST_WEIGHT = 0.1
 _NOISE = 1e-3  # variance of an observation as a share of the objective's: 3 % of its spread
 _REFIT = 16  # observations between two choices of the weights
 _FITTED = 128  # observations, the latest, by which weights are chosen
-_REMEMBERED = 256  # observations, the latest, that predict
+_TIE = 1e-9  # by which a likelihood must be higher to count: two features that always agree tie but for rounding
+_REMEMBERED = 256  # observations, the latest, that predict; up to the next choice of the weights also later ones
 
 
 class Surrogate:
     """Observations and what they predict; the same observations in the same order give the same predictions.
 
-    Args:
-        every: so many observations are taken in together, which costs less.
+    An observation costs a fraction of a millisecond, the choice of the weights some 20 ms.
     """
 
-    def __init__(self, every: int = 1) -> None:
-        self._every = every
-        self._rows: list[Mapping[str, float | str]] = []
+    def __init__(self) -> None:
+        self._features = Features()
+        self._weights = np.zeros(0)
+        self._points = Points(np.zeros((0, 0)), np.zeros((0, 0), int))
         self._logs: list[float] = []
-        self._weights: dict[str, float] = {}
-        self._chosen_at = 0
-        self._model: _Model | None = None
+        self._observed = 0
+        self._whitening = _Whitening(_REMEMBERED + _REFIT)
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return self._observed
 
-    def add(self, genome: Features, objective: float) -> None:
+    def add(self, genome: Genome, objective: float) -> None:
         """Takes in an observation; ``objective`` is positive."""
-        self._rows.append(_flat(genome))
-        self._logs.append(math.log(objective))
-        if len(self._rows) <= self._every or len(self._rows) % self._every == 0:
-            self._model = None
-        if len(self._rows) % (_REFIT * self._every) == 0:
+        self._features.learn(genome)
+        new = len(self._features) - len(self._weights)
+        self._weights = np.pad(self._weights, (0, new), constant_values=_FIRST_WEIGHT)
+        point = self._features.points([genome])
+        self._points, self._logs = self._points.and_then(point), [*self._logs, math.log(objective)]
+        self._observed += 1
+        if self._observed % _REFIT == 0:
             self._choose_weights()
+            self._points, self._logs = self._points.latest(_REMEMBERED), self._logs[-_REMEMBERED:]
+            self._whitening.start(self._points.covariance(self._points, self._weights))
+        else:
+            self._whitening.extend(point.covariance(self._points, self._weights)[0])
 
-    def predict(self, genomes: Sequence[Features]) -> tuple[Array, Array]:
+    def predict(self, genomes: Sequence[Genome]) -> tuple[Array, Array]:
         """Mean and standard deviation of the logarithm of each genome's objective.
 
         Raises:
             ValueError: nothing was observed yet.
         """
-        if not self._rows:
+        if not self._observed:
             raise ValueError("expected an observation before the first prediction")
-        if self._model is None:
-            known = len(self._rows) - len(self._rows) % self._every or len(self._rows)
-            latest = slice(max(0, known - _REMEMBERED), known)
-            self._model = _Model.of(self._rows[latest], self._logs[latest], self._weights)
-        return self._model.predict([_flat(genome) for genome in genomes])
+        logs, inverse = np.array(self._logs), self._whitening.inverse
+        mean, spread = float(logs.mean()), _spread(logs)
+        across = self._features.points(genomes).covariance(self._points, self._weights) @ inverse.T
+        variance = np.maximum(1.0 - (across**2).sum(axis=1), 1e-12)
+        return mean + spread * (across @ (inverse @ ((logs - mean) / spread))), spread * np.sqrt(variance)
 
     def _choose_weights(self) -> None:
-        rows, logs = self._rows[-_FITTED:], np.array(self._logs[-_FITTED:])
-        names = sorted({name for row in rows for name in row})
-        table, targets = _Table.of(rows, names), (logs - logs.mean()) / _spread(logs)
-        distances = np.array([table.distances(table, index) for index in range(len(names))])
-        weights = np.array([self._weights.get(name, _FIRST_WEIGHT) for name in names])
-        best = _log_likelihood(distances, weights, targets)
-        for index in range(len(names)):
-            for weight in _WEIGHTS:
-                tried = weights.copy()
-                tried[index] = weight
-                likelihood = _log_likelihood(distances, tried, targets)
-                if likelihood > best:
-                    best, weights = likelihood, tried
-        self._weights |= dict(zip(names, weights.tolist(), strict=True))
+        points, logs = self._points.latest(_FITTED), np.array(self._logs[-_FITTED:])
+        distances = np.array([points.distances(points, feature) for feature in range(len(self._features))])
+        targets = (logs - logs.mean()) / _spread(logs)
+        self._weights = _likelier(self._weights, self._features.by_name, distances, targets)
 
 
-@dataclass(frozen=True)
-class _Table:
-    """Rows by features: ``numbers``, 0 for other values, and ``codes`` of other values, the same for all numbers.
+class _Whitening:
+    """The inverse of the lower Cholesky factor of the covariance of noisy observations, which grows by one at a time.
 
-    So distances are those of points in a space with the 1-norm, and covariances are positive definite.
+    Args:
+        most: observations.
     """
 
-    numbers: Array
-    codes: Array
+    def __init__(self, most: int) -> None:
+        self._rows = np.zeros((most, most))
+        self._count = 0
 
-    @classmethod
-    def of(cls, rows: Sequence[Mapping[str, float | str]], names: Sequence[str]) -> _Table:
-        values = [[row.get(name, "") for name in names] for row in rows]
-        numbers = [[value if isinstance(value, float) else 0.0 for value in row] for row in values]
-        codes = [[zlib.crc32(value.encode()) if isinstance(value, str) else -1 for value in row] for row in values]
-        return cls(np.array(numbers), np.array(codes))
+    @property
+    def inverse(self) -> Array:
+        """Lower triangular, a row for each observation."""
+        return self._rows[: self._count, : self._count]
 
-    def distances(self, other: _Table, feature: int) -> Array:
-        """Of each row to each of the other's in one feature."""
-        apart = np.abs(self.numbers[:, None, feature] - other.numbers[None, :, feature])
-        differ = self.codes[:, None, feature] != other.codes[None, :, feature]
-        distances: Array = apart + differ
-        return distances
+    def start(self, covariance: Array) -> None:
+        """From the covariance of the first observations, without their noise."""
+        self._count = count = len(covariance)
+        factor = np.linalg.cholesky(covariance + _NOISE * np.eye(count))
+        self._rows[:count, :count] = np.tril(np.linalg.inv(factor))
 
-    def covariance(self, other: _Table, weights: Array) -> Array:
-        total = np.zeros((len(self.numbers), len(other.numbers)))
-        for feature in np.flatnonzero(weights):
-            total += weights[feature] * self.distances(other, int(feature))
-        return np.exp(-total)
+    def extend(self, covariances: Array) -> None:
+        """By an observation whose covariances with those before and with itself, without its noise, are given.
 
-
-@dataclass(frozen=True)
-class _Model:
-    """A fitted regression; ``inverse`` is that of the covariance's Cholesky factor."""
-
-    names: Sequence[str]
-    weights: Array
-    table: _Table
-    mean: float
-    spread: float
-    inverse: Array
-    alpha: Array
-
-    @classmethod
-    def of(
-        cls, rows: Sequence[Mapping[str, float | str]], logs: Sequence[float], weights: Mapping[str, float]
-    ) -> _Model:
-        names = sorted({name for row in rows for name in row})
-        vector = np.array([weights.get(name, _FIRST_WEIGHT) for name in names])
-        table, values = _Table.of(rows, names), np.array(logs)
-        mean, spread = float(values.mean()), _spread(values)
-        inverse = np.linalg.inv(_factor(table.covariance(table, vector)))
-        alpha = inverse.T @ (inverse @ ((values - mean) / spread))
-        return cls(names, vector, table, mean, spread, inverse, alpha)
-
-    def predict(self, rows: Sequence[Mapping[str, float | str]]) -> tuple[Array, Array]:
-        across = _Table.of(rows, self.names).covariance(self.table, self.weights)
-        variance = np.maximum(1.0 - ((across @ self.inverse.T) ** 2).sum(axis=1), 1e-12)
-        return self.mean + self.spread * (across @ self.alpha), self.spread * np.sqrt(variance)
+        A bordered Cholesky factor: Golub and Van Loan 2013, "Matrix Computations", section 4.2.
+        """
+        inverse, count = self.inverse, self._count
+        across = inverse @ covariances[:-1]
+        pivot = math.sqrt(max(covariances[-1] + _NOISE - float(across @ across), _NOISE))  # below it by rounding only
+        self._rows[count, :count] = -(across @ inverse) / pivot
+        self._rows[count, count] = 1 / pivot
+        self._count += 1
 
 
-def _flat(genome: Features, prefix: str = "") -> dict[str, float | str]:
-    """The choices of a genome by name: numbers as logarithms, everything else as text."""
-    found: dict[str, float | str] = {}
-    for name, value in genome.items():
-        if isinstance(value, Mapping):
-            found |= _flat(value, f"{prefix}{name}.")
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            found[prefix + name] = math.copysign(math.log2(1 + abs(value)), value)
-        else:
-            found[prefix + name] = str(value)
-    return found
+def _likelier(weights: Array, order: Iterable[int], distances: Array, targets: Array) -> Array:
+    """The weights after each was set in turn, in the given order, to the value that makes the targets likeliest.
+
+    Args:
+        weights: (features) to start from.
+        order: the features.
+        distances: (features, observations, observations) in each feature.
+        targets: (observations) with mean 0 and variance 1.
+    """
+    weights, exponent = weights.copy(), np.tensordot(weights, distances, 1)
+    best = _log_likelihoods(exponent[None], targets)[0]
+    for feature in order:
+        if not distances[feature].any():
+            continue
+        tried = np.array([weight for weight in _WEIGHTS if weight != weights[feature]])
+        exponents = exponent + (tried - weights[feature])[:, None, None] * distances[feature]
+        likelihoods = _log_likelihoods(exponents, targets)
+        top = int(np.argmax(likelihoods))
+        if likelihoods[top] > best + _TIE:
+            best, exponent, weights[feature] = likelihoods[top], exponents[top], tried[top]
+    return weights
+
+
+def _log_likelihoods(exponents: Array, targets: Array) -> Array:
+    """Rasmussen and Williams, eq. (2.30), without its constant, for each of several covariances ``exp(-exponents)``.
+
+    The targets are a last row of the matrix that is factorized: in the factor that row is ``L^-1 targets``. Its own
+    pivot is large enough to be positive, as no eigenvalue of the covariance is below the noise, and is not used.
+    """
+    count = len(targets)
+    bordered = np.empty((len(exponents), count + 1, count + 1))
+    np.exp(-exponents, out=bordered[:, :count, :count])
+    bordered[:, range(count), range(count)] += _NOISE
+    bordered[:, count, :count] = bordered[:, :count, count] = targets
+    bordered[:, count, count] = 1 + targets @ targets / _NOISE
+    factors = np.linalg.cholesky(bordered)
+    whitened, pivots = factors[:, count, :count], factors[:, range(count), range(count)]
+    likelihoods: Array = -0.5 * (whitened**2).sum(axis=1) - np.log(pivots).sum(axis=1)
+    return likelihoods
 
 
 def _spread(logs: Array) -> float:
     return float(logs.std()) or 1.0
-
-
-def _factor(covariance: Array) -> Array:
-    """The lower Cholesky factor of the covariance of noisy observations."""
-    return np.linalg.cholesky(covariance + _NOISE * np.eye(len(covariance)))
-
-
-def _log_likelihood(distances: Array, weights: Array, targets: Array) -> float:
-    """Rasmussen and Williams, eq. (2.30), without its constant."""
-    factor = _factor(np.exp(-np.tensordot(weights, distances, 1)))
-    whitened = np.linalg.solve(factor, targets)
-    return float(-0.5 * whitened @ whitened - np.log(np.diag(factor)).sum())

@@ -1,4 +1,4 @@
-"""Which of several proposals is evaluated."""
+"""Which of several drafts is evaluated."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from qdkernel.core import Cell, Evaluation, Outcome, Proposal
-from qdkernel.search.screening import Screening, expected_improvement
+from qdkernel.mutators import Draft
+from qdkernel.search.screening import Screening
+from qdkernel.search.screening.ranking import expected_improvement
 from tests.fake_runs import kernel, ok
 
 CELL = Cell(4, 3, 0, 0)
@@ -15,6 +17,10 @@ CELL = Cell(4, 3, 0, 0)
 def proposal(tile: int | None) -> Proposal:
     notes = {} if tile is None else {"genome": {"tile": tile}}
     return Proposal(kernel(f"tile {tile}"), "schedule", "an idea", notes=notes)
+
+
+def drafts(*tiles: int | None) -> list[Draft]:
+    return [Draft.of(proposal(tile)) for tile in tiles]
 
 
 def taught(*tiles: int) -> Screening:
@@ -26,10 +32,9 @@ def taught(*tiles: int) -> Screening:
     return made
 
 
-def test_the_proposal_that_is_expected_to_be_fastest_is_chosen_for_an_empty_cell() -> None:
-    screening = taught(1, 2, 3, 4, 5, 6, 7, 8)
-    proposals = [proposal(tile) for tile in (2, 7, 5)]
-    assert screening.best(proposals, CELL, {}) is proposals[1]
+def test_the_draft_that_is_expected_to_be_fastest_comes_first_for_an_empty_cell() -> None:
+    drawn = drafts(2, 7, 5)
+    assert taught(1, 2, 3, 4, 5, 6, 7, 8).ranked(drawn, CELL, {}) == [drawn[1], drawn[2], drawn[0]]
 
 
 def test_against_an_elite_a_chance_to_be_faster_counts_more_than_a_sure_tie() -> None:
@@ -37,17 +42,15 @@ def test_against_an_elite_a_chance_to_be_faster_counts_more_than_a_sure_tie() ->
     assert gains[1] > 100 * gains[0]
 
 
-def test_before_enough_was_measured_the_first_draw_is_taken() -> None:
-    screening = taught(8, 1)
-    proposals = [proposal(1), proposal(8)]
+def test_before_enough_was_measured_drafts_stay_in_their_order() -> None:
+    screening, drawn = taught(8, 1), drafts(1, 8)
     assert not screening.ready
-    assert screening.best(proposals, None, {}) is proposals[0]
+    assert screening.ranked(drawn, None, {}) == drawn
 
 
-def test_proposals_without_a_genome_are_taken_as_they_come() -> None:
-    screening = taught(1, 2, 3, 4, 5, 6, 7, 8)
-    proposals = [proposal(None), proposal(8)]
-    assert screening.best(proposals, None, {}) is proposals[0]
+def test_drafts_of_which_one_has_no_genome_stay_in_their_order() -> None:
+    drawn = drafts(None, 8)
+    assert taught(1, 2, 3, 4, 5, 6, 7, 8).ranked(drawn, None, {}) == drawn
 
 
 def test_kernels_that_failed_or_have_no_genome_teach_nothing() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from qdkernel.search.surrogate import Surrogate
+from qdkernel.search.screening.surrogate import Surrogate
+from tests.search.screening.textbook import Regression
 
 TILES, PACKINGS, COLORS = (1, 2, 4, 8, 16), ("none", "b", "ab"), ("red", "green", "blue")
 
@@ -76,16 +77,27 @@ def test_the_same_observations_give_the_same_predictions_whenever_it_was_asked()
     assert [each.tolist() for each in learned(60).predict(asked)] == [each.tolist() for each in other.predict(asked)]
 
 
-def test_observations_taken_in_together_count_when_their_group_is_full() -> None:
-    asked, often, seldom, whole = genomes(10, seed=2), Surrogate(every=8), Surrogate(every=8), Surrogate(every=8)
-    for number, genome in enumerate(genomes(45, seed=0)):
-        for model in (often, seldom, *([whole] if number < 40 else [])):
-            model.add(genome, speed(genome))
-        often.predict(asked)
-    expected = [each.tolist() for each in whole.predict(asked)]
-    assert [each.tolist() for each in often.predict(asked)] == expected
-    assert [each.tolist() for each in seldom.predict(asked)] == expected
-    assert [each.tolist() for each in learned(45).predict(asked)] != expected
+def test_predictions_are_those_of_the_textbook() -> None:
+    aheads = (None, {"near": 4}, {"near": 64, "far": "nta"}, {"near": 8, "far": "t1"})
+    mixed = [{**genome, "ahead": aheads[number % 4]} for number, genome in enumerate(genomes(50, seed=3))]
+    observed, asked = mixed[:40], mixed[40:]
+    model, textbook = Surrogate(), Regression()
+    for genome in observed:
+        model.add(genome, speed(genome))
+        textbook.add(genome, speed(genome))
+    assert set(textbook.weights.values()) == {0.0, 0.3}
+    for found, expected in zip(model.predict(asked), textbook.predict(asked), strict=True):
+        assert found == pytest.approx(expected, rel=1e-6)
+
+
+def test_of_many_observations_the_latest_predict() -> None:
+    model = Surrogate()
+    for _ in range(50):
+        model.add({"tile": 4}, 100.0)
+    for number in range(272):
+        model.add({"tile": 1 + number % 8}, 3.0)
+    means, _ = model.predict([{"tile": 4}])
+    assert np.exp(means) == pytest.approx([3.0])
 
 
 def test_it_cannot_predict_from_nothing() -> None:
