@@ -1,7 +1,8 @@
 """State that the main process of a run shares with its workers through small files in a scratch folder.
 
-Known hashes, incumbents and the objects of elites change with every evaluation. Each is a file that is written once or
-replaced whole, so workers read the latest state and tasks stay small.
+Known hashes, incumbents and the objects of elites change with every evaluation. Workers read the latest state, so tasks
+stay small. Sources and objects are files that are written once. Hashes and incumbents are lines of some hundred files:
+appending one takes a tenth of the time that creating a file takes.
 """
 
 from __future__ import annotations
@@ -76,26 +77,25 @@ class SharedScratch:
 
     def add_known(self, code: str, kernel_id: KernelId) -> None:
         """Records that a hash of source or machine code belongs to a kernel; the first one stays."""
-        with contextlib.suppress(FileExistsError), (self.folder / "known" / code).open("x") as file:
-            file.write(kernel_id)
+        _append(self._known_path(code), f"{code} {kernel_id}")
 
     def remove_known(self, code: str) -> None:
         """Drops a hash, e.g. of a kernel whose evaluation is no longer kept."""
-        (self.folder / "known" / code).unlink(missing_ok=True)
+        path = self._known_path(code)
+        left = [line for line in _lines(path) if not line.startswith(code)]
+        self._write(path, "".join(f"{line}\n" for line in left))
 
     def known(self, code: str) -> KernelId | None:
         """The kernel with this hash."""
-        try:
-            text = (self.folder / "known" / code).read_text()
-        except FileNotFoundError:
-            return None
-        return KernelId(text) if text else None  # empty while it is being written
+        lines = _lines(self._known_path(code))
+        return next((KernelId(line.split()[1]) for line in lines if line.startswith(code)), None)
 
     def set_incumbent(self, cell: Cell, kernel: Kernel, objective: float, bound: bool = False) -> None:
         """Puts a kernel into a cell."""
         before = self.incumbent(cell)
-        self._write(self.folder / "kernels" / f"{kernel.id}.c", kernel.source)
-        self._write(self._incumbent_path(cell), f"{kernel.id} {objective!r} {int(bound)}")
+        if not self.holds(kernel.id):
+            (self.folder / "kernels" / f"{kernel.id}.c").write_bytes(kernel.source.encode())
+        _append(self._incumbent_path(cell), f"{kernel.id} {objective!r} {int(bound)}")
         if before and before.kernel_id != kernel.id:
             self.forget(before.kernel_id)
 
@@ -107,11 +107,11 @@ class SharedScratch:
             self.forget(before.kernel_id)
 
     def incumbent(self, cell: Cell) -> Incumbent | None:
-        """The incumbent of a cell."""
-        try:
-            kernel_id, objective, bound = self._incumbent_path(cell).read_text().split()
-        except FileNotFoundError:
+        """The incumbent of a cell, the last that was put there."""
+        lines = _lines(self._incumbent_path(cell))
+        if not lines:
             return None
+        kernel_id, objective, bound = lines[-1].split()
         return Incumbent(KernelId(kernel_id), float(objective), bound == "1")
 
     def holds(self, kernel_id: KernelId) -> bool:
@@ -152,6 +152,9 @@ class SharedScratch:
         self.object_path(kernel_id).unlink(missing_ok=True)
         self.forget_stopped(kernel_id)
 
+    def _known_path(self, code: str) -> Path:
+        return self.folder / "known" / code[:2]  # some hundred files: a reader reads one
+
     def _incumbent_path(self, cell: Cell) -> Path:
         return self.folder / "incumbents" / "-".join(map(str, cell))
 
@@ -159,6 +162,22 @@ class SharedScratch:
         temporary = path.with_name(path.name + ".new")
         temporary.write_bytes(text.encode())
         temporary.replace(path)
+
+
+def _append(path: Path, line: str) -> None:
+    opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(opened, f"{line}\n".encode())
+    finally:
+        os.close(opened)
+
+
+def _lines(path: Path) -> list[str]:
+    """The lines of a file that end, as the last may be under way; none of a file that does not exist."""
+    try:
+        return path.read_text().split("\n")[:-1]
+    except FileNotFoundError:
+        return []
 
 
 def _sweep(parent: Path) -> None:
