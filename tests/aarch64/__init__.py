@@ -103,7 +103,9 @@ def observe(made: CrossCompiled, size: tuple[int, int, int]) -> Observed:
     counts = read_counts(rows, made.disassembly, disassemble(read_shared_object(path)))
     runtime = RuntimeFacts(**dict(zip(names, map(int, facts), strict=True)))
     m, n, k = size
-    return Observed(counts, runtime, 1.0, 1.0, 8 * (m * k + k * n + m * n), 8 * min(m * k, k * n), helped_share(rows))
+    return Observed(
+        counts, counts, runtime, 1.0, 1.0, 8 * (m * k + k * n + m * n), 8 * min(m * k, k * n), helped_share(rows)
+    )
 
 
 def _emulate(made: CrossCompiled, kernel: Path, size: tuple[int, int, int], traced_bytes: int) -> bytes:

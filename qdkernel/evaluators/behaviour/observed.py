@@ -60,6 +60,7 @@ class Observed:
 
     Attributes:
         counts: address of a function -> how often each of its basic blocks ran, by all threads.
+        team_counts: the same of the run with teams, which is another one where one thread is scored.
         runtime: what the runtime was asked for.
         awake_s: how long the child was awake for the calls, seconds.
         cpu_s: processor time that it used meanwhile, seconds.
@@ -69,6 +70,7 @@ class Observed:
     """
 
     counts: Mapping[int, tuple[int, ...]]
+    team_counts: Mapping[int, tuple[int, ...]]
     runtime: RuntimeFacts
     awake_s: float
     cpu_s: float

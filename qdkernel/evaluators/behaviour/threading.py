@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from qdkernel.evaluators.behaviour.atomic_counter import draws_share
 from qdkernel.evaluators.behaviour.busiest_loop import LEAST_SHARE
 from qdkernel.evaluators.behaviour.hot_loop import CallGraph
 from qdkernel.evaluators.behaviour.observed import Observed
+from qdkernel.evaluators.behaviour.team_work import Part, dealt_loops, given_bodies, whole, work_share
 from qdkernel.evaluators.binary import Disassembly, Function
 
 _DYNAMIC = re.compile(r"GOMP_\w*(?:dynamic|guided|runtime)\w*|GOMP_sections?\w*|GOMP_parallel_sections\w*")
+_REGION = re.compile(r"GOMP_parallel\w*")
 _TASK = re.compile(r"GOMP_task(?:loop)?(?:_ull)?")
 
 
@@ -46,11 +48,13 @@ def observed_threading(disassembly: Disassembly, graph: CallGraph, observed: Obs
     """Level of the threading axis as the runtime saw it, and why.
 
     - ``serial``: no team had two threads; or shares were fixed, and one thread executed more than 99 % of all blocks.
-    - ``nested``: tasks for a team of several threads; a region of several threads inside another; or a body that ran
-      and cuts its shares in two dimensions (see ``threading_level``).
-    - ``dynamic``: loops or sections of which more shares than one each were dealt while threads ran; or a body that ran
-      and draws its shares from an atomic counter. Which thread took them depends on the host, so it does not count.
+    - ``nested``: tasks for a team of several threads; a region of several threads inside another; or a body that cuts
+      its shares in two dimensions (see ``threading_level``).
+    - ``dynamic``: loops or sections of which more shares than one each were dealt while threads ran; or a body that
+      draws its shares from an atomic counter. Which thread took them depends on the host, so it does not count.
     - ``static``: every other team.
+
+    Tasks, inner regions, dealt loops and such bodies count from 1 % of all executed blocks, with what they call.
     """
     seen, team = observed.runtime, f"a team of {observed.team}"
     if observed.team < 2:
@@ -58,15 +62,21 @@ def observed_threading(disassembly: Disassembly, graph: CallGraph, observed: Obs
             "serial",
             f"{seen.regions} parallel regions ran, none with two threads" if seen.regions else "no team ran",
         )
-    if seen.tasks > 1:
+
+    def worked(parts: Iterable[Part]) -> bool:
+        return work_share(disassembly, graph, observed, parts) >= LEAST_SHARE
+
+    reachable = list(_reachable(disassembly, graph))
+    inside = _bodies(disassembly, graph)
+    if seen.tasks > 1 and worked(given_bodies(disassembly, reachable, _TASK)):
         return "nested", f"{seen.tasks} tasks were made for {team}"
-    if seen.nested:
+    if seen.nested and worked(given_bodies(disassembly, inside, _REGION)):
         return "nested", f"{seen.nested} regions of several threads ran inside others"
-    bodies = [function for function in _bodies(disassembly, graph) if observed.ran(function.address)]
+    bodies = [function for function in inside if worked([whole(function)])]
     alone = observed.helped < LEAST_SHARE
     if (cut := _cut_in_two(graph, bodies)) and not alone:
         return "nested", f"{cut}, and it ran in {team}"
-    if seen.shares > seen.dealt_loops:
+    if seen.shares > seen.dealt_loops and worked(dealt_loops(reachable)):
         return "dynamic", f"{seen.shares} shares of {seen.dealt_loops} loops or groups of sections were dealt to {team}"
     for function in bodies:
         if draws_share(function):

@@ -37,7 +37,7 @@ def copies(source: str, folder: Path) -> tuple[Disassembly, Disassembly, int]:
 
 
 def observed(counts: dict[int, tuple[int, ...]], team: int = 1) -> Observed:
-    return Observed(counts, RuntimeFacts(largest_team=team), 1.0, 1.0, 0, 0, helped=0.5)
+    return Observed(counts, counts, RuntimeFacts(largest_team=team), 1.0, 1.0, 0, 0, helped=0.5)
 
 
 @pytest.mark.parametrize(

@@ -114,13 +114,13 @@ def _observe(context: EvaluationContext, compiled: Compiled) -> Observed:
     threads = context.timer.spec.threads
     runs = [_run(context, compiled, path, counters, each) for each in sorted({threads, max(threads, _LEAST_THREADS)})]
     try:
-        counts = read_counts(runs[0].rows, compiled.disassembly, copy)
+        counts, *others = (read_counts(run.rows, compiled.disassembly, copy) for run in runs)
     except ValueError as error:
         raise Stop(Outcome.POLICY_VIOLATION, f"how often its loops run cannot be counted: {error}") from None
-    array_bytes, operand_bytes = _bytes(context)
     last = runs[-1]
-    helped = helped_share(last.rows)
-    return Observed(counts, last.runtime, last.awake_s, last.cpu_s, array_bytes, operand_bytes, helped)
+    return Observed(
+        counts, [counts, *others][-1], last.runtime, last.awake_s, last.cpu_s, *_bytes(context), helped_share(last.rows)
+    )
 
 
 @dataclass(frozen=True)
