@@ -20,7 +20,7 @@ from qdkernel.analysis import compare
 from qdkernel.config import check_foreign, load_config
 from qdkernel.core import Duel, Fault, Outcome, Placement, Proposal, Provenance, parse_cell
 from qdkernel.errors import QdkernelError
-from qdkernel.export import FORMATS, open_source, write_elites
+from qdkernel.export import FORMATS, Selection, open_source, write_elites
 from qdkernel.llm import CallFailed, FailureKind
 from qdkernel.reports import show_cell, show_diff, show_run
 from qdkernel.reports.run import view_text
@@ -255,8 +255,8 @@ def _report(path: Path, out: Path) -> None:
 
 
 def _export(path: Path, out: Path) -> None:
-    with open_source([path]) as source:
-        for name in ("jsonl", "trl-sft", "trl-dpo", "steps", "trajectories", "repairs", "t4", "harbor"):
+    with open_source([path], Selection(unchecked=True)) as source:
+        for name in ("jsonl", "trl-sft", "trl-dpo", "steps", "trajectories", "repairs", "t4", "harbor", "c", "library"):
             FORMATS[name].write(source, out / (name + {"jsonl": ".jsonl", "t4": ".json"}.get(name, "")))
 
 

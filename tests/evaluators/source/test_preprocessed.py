@@ -104,3 +104,21 @@ def test_kernels_that_the_text_alone_would_refuse_are_accepted(
     source = (CASES / "kernels" / f"{name}.c").read_text()
     assert refuse_source(source.encode(), "dgemm") is not None
     assert reason_for(context, source, tmp_path) is None
+
+
+def test_settled_conditions_choose_the_lines_that_were_compiled(context: EvaluationContext, tmp_path: Path) -> None:
+    source = dgemm(
+        "C[0] = A[0];",
+        "#if defined NDEBUG || \\\n    defined dgemm /* never\n   here */\nint a;\n# ifdef __GNUC__\nint b;\n#endif\n"
+        "#elif __GNUC__ > 2\n#ifndef X\nint c;\n#else\nint d;\n#endif\n#else\nint e;\n#endif\n",
+    )
+    preprocessed = context.preprocess(source, tmp_path)
+    assert preprocessed is not None
+    settled = (
+        "#if 0\nint a;\n#if 0\nint b;\n#endif\n#elif 1\n#if 1\nint c;\n#else\nint d;\n#endif\n#else\nint e;\n#endif\n"
+    )
+    assert settled in preprocessed.settled
+    again = context.preprocess(preprocessed.settled, tmp_path)
+    assert again is not None
+    assert again.expanded.text.split() == preprocessed.expanded.text.split()
+    assert again.settled == preprocessed.settled
