@@ -13,6 +13,7 @@ import numpy as np
 
 from qdkernel.core import Array, ArrayArgument, Case, InputFamily
 from qdkernel.errors import unknown
+from qdkernel.problems.slabs import by_slabs, num_shares
 
 Shape = tuple[int, ...]
 Fill = Callable[[np.dtype[Any], Shape, np.random.Generator], Array]
@@ -27,9 +28,19 @@ _LARGEST_INTEGER = 1 << 10  # sums of thousands of products by small integers ar
 
 def uniform(dtype: np.dtype[Any], shape: Shape, rng: np.random.Generator) -> Array:
     """Values in (-1, 1)."""
-    values: Array = np.asarray(rng.random(shape, dtype=dtype.type))
-    values *= 2
-    values -= 1
+    values = np.empty(shape, dtype)
+    flat = values.reshape(-1)
+    rngs = [rng]
+    for _ in range(1, num_shares(flat.size)):
+        rngs.append(np.random.Generator(np.random.SFC64(rng.integers(1 << 63, size=3))))
+
+    def fill(slab: slice, share: int) -> None:
+        part = flat[slab]
+        rngs[share].random(out=part, dtype=dtype.type)
+        part *= 2
+        part -= 1
+
+    by_slabs(flat.shape, fill)
     return values
 
 

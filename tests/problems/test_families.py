@@ -27,6 +27,15 @@ def test_a_family_fills_an_array_of_any_dimensions(name: str, dtype: np.dtype, s
         assert {"impulse": np.count_nonzero(values) == 1, "special": finite.size < values.size}.get(name, True)
 
 
+def test_a_large_array_is_the_same_whatever_thread_fills_which_half_and_its_halves_differ() -> None:
+    fill = FAMILIES["uniform"]
+    one, same, other = (fill(np.dtype(np.float64), (1000, 1001), np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert np.array_equal(one, same)
+    assert len(np.unique(np.concatenate((one.ravel(), other.ravel())))) > 0.999 * 2 * one.size
+    assert abs(one[:500].mean()) < 0.01
+    assert abs(one[500:].mean()) < 0.01
+
+
 def test_subnormal_values_lie_below_the_normal_range() -> None:
     values = FAMILIES["subnormal"](np.dtype(np.float32), (1000,), np.random.default_rng(1))
     assert 0 < np.abs(values).max() < np.finfo(np.float32).tiny

@@ -10,6 +10,7 @@ import numpy as np
 
 from qdkernel.core import Array, Case, InputFamily
 from qdkernel.problems.families import uniform
+from qdkernel.problems.slabs import by_slabs
 
 Matrices = tuple[Array, Array, Array]
 """A (m, k), B (k, n) and C (m, n)."""
@@ -69,20 +70,25 @@ def _uniform(dtype: np.dtype[Any], case: Case, rng: np.random.Generator) -> Matr
     a, b, c = _plain(dtype, case, rng)
     rows = np.ldexp(np.ones((len(a), 1), dtype), -rng.integers(0, _ROW_BITS + 1, (len(a), 1)))
     of_rows, of_terms, of_columns = (rng.integers(0, _GROUPS, size) for size in (*a.shape, b.shape[1]))
-    a *= rows
-    a *= _between(of_rows, of_terms, dtype)
-    b *= _between(of_terms, of_columns, dtype)
+    _scale(a, of_rows, of_terms, rows)
+    _scale(b, of_terms, of_columns)
     if case["beta"] != 0:
-        c *= rows
-        c *= _between(of_rows, of_columns, dtype)
+        _scale(c, of_rows, of_columns, rows)
     return a, b, c
 
 
-def _between(first: Array, second: Array, dtype: np.dtype[Any]) -> Array:
-    """1 where row and column belong to one group, else a small power of two."""
-    small = 0.5 ** int(_BETWEEN * np.finfo(dtype).nmant)
-    rows_of_groups = np.where(np.arange(_GROUPS)[:, np.newaxis] == second, 1.0, small).astype(dtype)
-    return np.take(rows_of_groups, first, axis=0)
+def _scale(matrix: Array, of_rows: Array, of_columns: Array, rows: Array | None = None) -> None:
+    """Multiplies by a small power of two where row and column are of two groups, and by the row's own factor."""
+    small = 0.5 ** int(_BETWEEN * np.finfo(matrix.dtype).nmant)
+    of_groups = np.where(np.arange(_GROUPS)[:, np.newaxis] == of_columns, 1.0, small).astype(matrix.dtype)
+
+    def scale(slab: slice, _: int) -> None:
+        part = matrix[slab]
+        part *= np.take(of_groups, of_rows[slab], axis=0)
+        if rows is not None:
+            part *= rows[slab]
+
+    by_slabs(matrix.shape, scale)
 
 
 def _integers(dtype: np.dtype[Any], case: Case, rng: np.random.Generator) -> Matrices:

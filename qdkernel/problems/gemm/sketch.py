@@ -36,13 +36,13 @@ from numpy.typing import NDArray
 
 from qdkernel.core import Array, Arrays, Case
 from qdkernel.problems.checks import DEVIATIONS, largest_ratio, random_weights
+from qdkernel.problems.slabs import by_slabs, num_shares
 
 Vector = NDArray[np.float64]
 
 _VECTORS = 2
 _ALLOWED = 0.25  # L as a share of the error limit: see above
 _BLOCK = 128  # columns summed in one chain; half the size costs a third more time
-_SLAB = 256  # rows converted at a time: 256 rows of 4096 float64 are 8 MB
 
 
 @dataclass(frozen=True)
@@ -112,9 +112,16 @@ def _row(row: int, alpha: float, beta: float, arrays: Arrays) -> tuple[Vector, V
     """(n,) one row of ``alpha A B + beta C`` and its magnitude, in float64."""
     value, magnitude = (np.zeros(arrays["C"].shape[1]) for _ in range(2))
     if alpha != 0:
-        a, b = arrays["A"][row].astype(np.float64), arrays["B"].astype(np.float64, copy=False)
-        value += alpha * np.einsum("k,kj->j", a, b)
-        magnitude += abs(alpha) * np.einsum("k,kj->j", np.abs(a), np.abs(b))
+        a, b = alpha * arrays["A"][row].astype(np.float64), arrays["B"]
+        sums = np.zeros((num_shares(b.size), 2, b.shape[1]))
+
+        def add(slab: slice, share: int) -> None:
+            part = b[slab].astype(np.float64, copy=False)
+            sums[share, 0] += np.einsum("k,kj->j", a[slab], part)
+            sums[share, 1] += np.einsum("k,kj->j", np.abs(a[slab]), np.abs(part))
+
+        by_slabs(b.shape, add)
+        value, magnitude = sums.sum(axis=0)
     if beta != 0:
         c = beta * arrays["C"][row].astype(np.float64)
         value += c
@@ -131,21 +138,27 @@ def _times(matrix: Array, vectors: Vector, absolute: bool = False) -> Vector:
     product = np.zeros((rows, len(vectors)))
     chains, rest = divmod(columns, _BLOCK)
     whole = columns - rest
-    for top in range(0, rows, _SLAB):
-        slab = matrix[top : top + _SLAB].astype(np.float64, copy=False)
+
+    def multiply(slab: slice, _: int) -> None:
+        part = matrix[slab].astype(np.float64, copy=False)
         if absolute:
-            slab = np.abs(slab)
-        blocks = slab[:, :whole].reshape(len(slab), chains, _BLOCK)
+            part = np.abs(part)
+        blocks = part[:, :whole].reshape(len(part), chains, _BLOCK)
         for index, vector in enumerate(vectors):
             sums = np.einsum("icj,cj->ic", blocks, vector[:whole].reshape(chains, _BLOCK)).sum(axis=1)
-            product[top : top + _SLAB, index] = sums + np.einsum("ij,j->i", slab[:, whole:], vector[whole:])
+            product[slab, index] = sums + np.einsum("ij,j->i", part[:, whole:], vector[whole:])
+
+    by_slabs(matrix.shape, multiply)
     return product
 
 
 def _row_norms(matrix: Array) -> Vector:
     """Euclidean norm of each row."""
     norms = np.empty(len(matrix))
-    for top in range(0, len(matrix), _SLAB):
-        slab = matrix[top : top + _SLAB].astype(np.float64, copy=False)
-        norms[top : top + _SLAB] = np.sqrt(np.einsum("ij,ij->i", slab, slab))
+
+    def add(slab: slice, _: int) -> None:
+        part = matrix[slab].astype(np.float64, copy=False)
+        norms[slab] = np.sqrt(np.einsum("ij,ij->i", part, part))
+
+    by_slabs(matrix.shape, add)
     return norms
