@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from qdkernel.core import Array, Arrays, Problem, size_text
+from qdkernel.evaluators.measurement.allocation import keep_freed_memory
 from qdkernel.evaluators.measurement.generators import new_generator
 from qdkernel.evaluators.measurement.unannounced_cases import near_case, respelled_case, smaller_case
 from qdkernel.evaluators.sandbox import (
@@ -189,6 +190,7 @@ class TimingBuffers:
         cache_bytes: float = math.inf,
     ) -> None:
         self.problem = problem
+        keep_freed_memory()
         # Made before a benchmark confines its thread to one core: fresh inputs come from two cores, between blocks.
         self._secret_rngs = tuple(new_generator() for _ in range(_INPUT_THREADS))
         self._hands = ThreadPoolExecutor(_INPUT_THREADS)
