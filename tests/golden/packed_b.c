@@ -25,7 +25,14 @@ static inline int min(int a, int b)
 static __attribute__((noipa)) void
 store_part(int rows, int cols, const double *from, double alpha, double beta, double *c, int ldc)
 {
-    for (int j = 0; j < cols; j++) {
+    const int whole = cols / LANES * LANES;
+    for (int r = 0; r < rows; r++)
+        for (int j = 0; j < whole; j += LANES) {
+            const vec sum = *(const vec *)(from + r * NR + j);
+            vec *out = (vec *)(c + (ptrdiff_t)r * ldc + j);
+            *out = beta == 0 ? alpha * sum : alpha * sum + beta * *out;
+        }
+    for (int j = whole; j < cols; j++) {
         double *out = c + j;
         for (int r = 0; r < rows; r++, out += ldc)
             *out = beta == 0 ? alpha * from[r * NR + j] : alpha * from[r * NR + j] + beta * *out;

@@ -48,7 +48,14 @@ static inline __attribute__((always_inline)) void transpose(vec *t)
 static __attribute__((noipa)) void
 store_part(int rows, int cols, const double *from, double alpha, double beta, double *c, int ldc)
 {
-    for (int j = 0; j < cols; j++) {
+    const int whole = cols / LANES * LANES;
+    for (int r = 0; r < rows; r++)
+        for (int j = 0; j < whole; j += LANES) {
+            const vec sum = *(const vec *)(from + r * NR + j);
+            vec *out = (vec *)(c + (ptrdiff_t)r * ldc + j);
+            *out = beta == 0 ? alpha * sum : alpha * sum + beta * *out;
+        }
+    for (int j = whole; j < cols; j++) {
         double *out = c + j;
         for (int r = 0; r < rows; r++, out += ldc)
             *out = beta == 0 ? alpha * from[r * NR + j] : alpha * from[r * NR + j] + beta * *out;
@@ -82,7 +89,7 @@ tile(const int rows, const int vectors, int kc, const double *restrict a, ptrdif
                 step(rows, vectors, sum, a + u * step_a, row_a, b + u * step_b);
     for (; p < kc; p++, a += step_a, b += step_b)
         step(rows, vectors, sum, a, row_a, b);
-    if (kept_cols < vectors * LANES) {
+    if (rows < MR || vectors < NV || kept_cols < vectors * LANES) {
         double whole[MR * NR]; /* the panels are padded, C is not */
 #pragma GCC unroll 16
         for (int r = 0; r < rows; r++)

@@ -144,6 +144,8 @@ def _partial_store(style: PrintContext) -> str:
     rows, missing = "rows", "kept_cols < vectors * LANES"
     if style.padded_panels:
         rows, missing = "kept_rows", f"kept_rows < rows || {missing}"
+    else:  # an update of its own in each edge would take the compiler a third longer
+        missing = f"rows < MR || vectors < NV || {missing}"
     return loop(
         f"if ({missing})",
         f"{style.real} whole[MR * NR]; /* the panels are padded, C is not */",
@@ -154,13 +156,28 @@ def _partial_store(style: PrintContext) -> str:
 
 
 def _store_part(style: PrintContext) -> str:
-    """The update of fewer columns, or rows, than a tile has; down the columns, or GCC would use wider vectors."""
-    real, element = style.real, "from[j * MR + r]" if style.genome.upright else "from[r * NR + j]"
+    """The update of fewer columns, or rows, than a tile has: whole vectors, then elements.
+
+    Elements come down the columns, or GCC would use wider vectors.
+    """
+    real, is_upright = style.real, style.genome.upright
+    element, begin = ("from[j * MR + r]", "int j = 0") if is_upright else ("from[r * NR + j]", "int j = whole")
     body = loop(
-        "for (int j = 0; j < cols; j++)",
+        f"for ({begin}; j < cols; j++)",
         f"{real} *out = c + j;",
         loop("for (int r = 0; r < rows; r++, out += ldc)", update("*out", element)),
     )
+    if not is_upright:
+        vectors = loop(
+            "for (int r = 0; r < rows; r++)",
+            loop(
+                "for (int j = 0; j < whole; j += LANES)",
+                "const vec sum = *(const vec *)(from + r * NR + j);",
+                "vec *out = (vec *)(c + (ptrdiff_t)r * ldc + j);",
+                update("*out", "sum"),
+            ),
+        )
+        body = f"const int whole = cols / LANES * LANES;\n{vectors}\n{body}"
     return f"""\
 /* Updates the part of a tile that C has. */
 static __attribute__((noipa)) void
