@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from qdkernel.problems.gemm import DGEMM, SGEMM
 from qdkernel.problems.stencil import JACOBI2D, STENCIL3D7
 
 __all__ = ["PROBLEMS", "find_problem", "is_folder", "problem_label"]
+
+_LABEL_LIMIT = 64  # characters; a file's name may have 255 bytes
 
 LIBRARY = Path(__file__).parent / "library"
 
@@ -81,8 +84,11 @@ def is_folder(name: str) -> bool:
 
 
 def problem_label(name: str) -> str:
-    """A word for a problem that is given by its name or by the path of its folder; for names of files."""
-    return Path(name).name
+    """A word for a problem that is given by its name or by the path of its folder; for names of files.
+
+    The name may come from somebody else's run folder: what may not be in any file's name becomes ``_``.
+    """
+    return re.sub(r"[^\w.-]", "_", Path(name).name)[:_LABEL_LIMIT]
 
 
 @functools.cache

@@ -50,6 +50,15 @@ def _of_usual_size(value: float) -> float:
     return value
 
 
+def _decodable(stored: str | bytes | None) -> str | bytes | None:
+    if isinstance(stored, bytes):
+        try:
+            stored.decode("utf-8", "surrogatepass")
+        except UnicodeDecodeError:
+            raise ValueError("expected text in UTF-8") from None
+    return stored
+
+
 JSON = BeforeValidator(_parsed)
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, AfterValidator(_of_usual_size)]
@@ -192,7 +201,7 @@ class CallRow(StoredRow):
     latency_s: Seconds | None
     failure_kind: FailureKind | None
     failure: str | None
-    reply: str | bytes | None
+    reply: Annotated[str | bytes | None, AfterValidator(_decodable)]
     request: Annotated[tuple[Message, ...], JSON]
 
 

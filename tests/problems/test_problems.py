@@ -10,13 +10,27 @@ import pytest
 
 from qdkernel.core import KernelBaseline, Problem
 from qdkernel.errors import UnknownName
-from qdkernel.problems import PROBLEMS, find_problem
+from qdkernel.problems import PROBLEMS, find_problem, problem_label
 from tests.problems.oracles import drawn_cases, honest_gemm, worst
 
 
 def test_an_unknown_problem_names_the_known_ones() -> None:
     with pytest.raises(UnknownName, match=r"no problem 'dgemmm'; did you mean 'dgemm'\? \(known: .*stencil3d7"):
         find_problem("dgemmm")
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("dgemm", "dgemm"),
+        ("examples/row-dots.v2/", "row-dots.v2"),
+        ("\x00", "_"),
+        ("a\n\u202e b", "a____b"),
+        ("x" * 300, "x" * 64),
+    ],
+)
+def test_a_label_of_a_problem_may_be_in_any_file_name(name: str, label: str) -> None:
+    assert problem_label(name) == label
 
 
 @pytest.mark.parametrize("problem", PROBLEMS.values(), ids=lambda p: p.name)

@@ -317,3 +317,18 @@ def test_kill_9_loses_no_reply_that_was_committed(tmp_path: Path) -> None:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert database.execute("PRAGMA foreign_key_check").fetchall() == []
     database.close()
+
+
+def test_a_reply_that_is_no_text_is_reported_with_its_place(tmp_path: Path) -> None:
+    with new_run(tmp_path) as folder:
+        number = folder.conversations.add(Assignment("edit", (), Expect.KERNEL, base=""), "big")
+        folder.conversations.answer_call(folder.conversations.add_call(number, 0, ()), REPLY)
+    database = sqlite3.connect(folder.path / "run.db")
+    database.execute("UPDATE model_calls SET reply = ?", (b"\xff\x00",))
+    database.commit()
+    database.close()
+    with (
+        RunFolder.open(folder.path) as reader,
+        pytest.raises(RunFolderError, match=r"model_calls.reply, row 1: .*expected text in UTF-8, got .* is damaged"),
+    ):
+        list(reader.conversations.all())
