@@ -25,7 +25,7 @@ def test_an_unknown_problem_names_the_known_ones() -> None:
         ("dgemm", "dgemm"),
         ("examples/row-dots.v2/", "row-dots.v2"),
         ("\x00", "_"),
-        ("a\n\u202e b", "a____b"),
+        ("a\n\u202e b", "a___b"),
         ("x" * 300, "x" * 64),
     ],
 )
