@@ -236,17 +236,19 @@ class Draft:
         key: equal for drafts of the same kernel.
         genome: the choices that the kernel is printed from, as in the notes of its proposal; ``None`` for a kernel
             without.
+        parents: of the proposal.
         proposal: prints the kernel.
     """
 
     key: Hashable
     genome: Notes | None
+    parents: tuple[KernelId, ...]
     proposal: Callable[[], Proposal]
 
     @classmethod
     def of(cls, proposal: Proposal) -> Self:
         """Of a kernel that is printed already."""
-        return cls(proposal.kernel.id, proposal.notes.get("genome"), lambda: proposal)
+        return cls(proposal.kernel.id, proposal.notes.get("genome"), proposal.parents, lambda: proposal)
 
 
 @runtime_checkable
@@ -258,6 +260,9 @@ class Drafter(Protocol):
 
         Those known to be elites of the brief are left out. All randomness comes from ``rng``.
         """
+
+    def further(self, draft: Draft, brief: Brief, count: int, rng: np.random.Generator) -> Sequence[Draft]:
+        """As ``drafts``, but starting from a draft of this operator for the same brief; none where it cannot."""
 
 
 def drafter_of(mutator: Mutator) -> Drafter:
@@ -272,6 +277,9 @@ class _Proposing:
     def drafts(self, brief: Brief, count: int, rng: np.random.Generator) -> Sequence[Draft]:
         proposals = [self.mutator.propose(brief, rng) for _ in range(count)]
         return [Draft.of(proposal) for proposal in proposals if proposal is not None]
+
+    def further(self, draft: Draft, brief: Brief, count: int, rng: np.random.Generator) -> Sequence[Draft]:
+        return ()
 
 
 class Declared(Protocol):

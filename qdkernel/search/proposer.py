@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -40,6 +40,7 @@ from qdkernel.search.sweeps import Sweeps
 # itself 2 ms of an evaluation, for which more than 64 workers leave no time (benchmarks/cluster.py).
 _DRAWS_OF_WORKERS = 256
 _SCREENED_WORKERS = 64
+_ROUNDS = 3  # of draws for a proposal without a target, for up to 8 workers; chosen by trials, see docs/search.md
 _TRIES = 32  # draws, all of them of kernels seen before, after which an operator is taken to have nothing new
 _PRINTED = 10_000  # drafts that are known to be printed; others are printed once more to find out
 
@@ -91,6 +92,7 @@ class Proposer:
         screens = policy.name == MapElites.name and environment.workers <= _SCREENED_WORKERS
         most = _DRAWS_OF_WORKERS // environment.workers if screens else 1
         self._screened = min(config.selection.screened, most)
+        self._rounds = _ROUNDS if 1 < config.selection.screened <= most else 1
         self._sweeps = Sweeps(briefs, config.llm.sweep)
         self._drafters: dict[Arm, Drafter] = {
             Arm(mutator.name): drafter_of(environment.mutators[mutator.name])
@@ -251,14 +253,30 @@ class Proposer:
             brief = self._briefs.brief()
             count = self._screened if self._screening.ready else 1
             drafts = self._drafters[arm].drafts(brief, count, self._rng)
-            new = [draft for draft in drafts if draft.key not in self._printed]
-            for draft in self._screening.ranked(new, brief.target, self._history.elites):
+            for draft in self._ranked(drafts, arm, brief):
                 proposal = self._print(draft)
                 if proposal.kernel.id not in self._seen:
                     return self._begin(proposal, arm, brief)
             if brief.parent is None and not drafts:
                 return None  # it needs a parent
         return None
+
+    def _ranked(self, drafts: Sequence[Draft], arm: Arm, brief: Brief) -> Sequence[Draft]:
+        """New drafts, the most promising first; without a target also some drawn further from the best, in rounds."""
+        ranked = self._rank(drafts, brief)
+        for _ in range(self._rounds - 1 if self._screening.ready and brief.target is None else 0):
+            if not ranked:
+                break
+            further = self._drafters[arm].further(ranked[0], brief, self._screened, self._rng)
+            ranked = self._rank([*ranked, *further], brief)
+        return ranked
+
+    def _rank(self, drafts: Sequence[Draft], brief: Brief) -> Sequence[Draft]:
+        new: dict[Hashable, Draft] = {}
+        for draft in drafts:
+            if draft.key not in self._printed:
+                new.setdefault(draft.key, draft)
+        return self._screening.ranked(list(new.values()), brief.target, self._history.elites)
 
     def _print(self, draft: Draft) -> Proposal:
         self._printed[draft.key] = None

@@ -47,9 +47,12 @@ class MutatorConformance:
                     yield each, proposal
 
     def drafts(self) -> Iterator[tuple[Brief, Draft]]:
-        """What it drafts for every parent and target, and the brief of each."""
+        """What it drafts for every parent and target, and further from the first draft, and the brief of each."""
+        drafter = drafter_of(self.mutator)
         for seed, each in enumerate(briefs(self.brief)):
-            for draft in drafter_of(self.mutator).drafts(each, 4, np.random.default_rng(seed)):
+            rng = np.random.default_rng(seed)
+            drawn = drafter.drafts(each, 4, rng)
+            for draft in (*drawn, *(drafter.further(drawn[0], each, 2, rng) if drawn else ())):
                 yield each, draft
 
     def test_it_has_something_to_propose_under_its_own_name(self) -> None:
@@ -82,7 +85,8 @@ class MutatorConformance:
         for each, draft in self.drafts():
             proposal = draft.proposal()
             assert (proposal.operator, proposal.target) == (self.mutator.name, each.target)
-            assert proposal.notes.get("genome") == draft.genome
+            assert (proposal.notes.get("genome"), proposal.parents) == (draft.genome, draft.parents)
+            assert set(draft.parents) <= {elite.kernel.id for elite in each.elites.values()}
             assert kernels.setdefault(draft.key, proposal.kernel.id) == proposal.kernel.id
         assert len(kernels) > 1
 

@@ -109,6 +109,10 @@ class TuneMutator:
         draws = [tuning.new(rng) for _ in range(count)]
         return [draft for draft in draws if draft is not None]
 
+    def further(self, draft: Draft, brief: Brief, count: int, rng: np.random.Generator) -> Sequence[Draft]:
+        """None: which constants a draft would declare is known when it is printed."""
+        return ()
+
     def _tuning(self, brief: Brief, parent: Elite, knobs: Sequence[Tunable]) -> _Tuning[Any]:  # Any: a genome
         elites, genomes = brief.elites.values(), self._genomes.get(brief.problem.name)
         genome = genomes.of(parent) if genomes else None
@@ -153,7 +157,8 @@ class _Tuning(Generic[G]):
         if child is None or child == self.genome:
             return None
         notes["genome"] = template.to_json(child)
-        return Draft(child, notes["genome"], lambda: self._proposal(template.print(child), values, notes))
+        parents = (self.parent.kernel.id,)
+        return Draft(child, notes["genome"], parents, lambda: self._proposal(template.print(child), values, notes))
 
     def _proposal(self, source: str, values: Mapping[str, str], notes: Notes) -> Proposal:
         before = {knob.name: knob.value for knob in self.knobs}

@@ -123,7 +123,7 @@ def test_aiming_at_its_own_cell_changes_nothing() -> None:
 
 @pytest.mark.parametrize(("threads", "name"), [("rows", "mc"), ("columns", "nc")])
 def test_fitted_tiles_give_every_thread_the_same_share(threads: str, name: str) -> None:
-    setting = TuningContext(8, WIDTHS, True, 2, ASSUMED_CACHES, 1024, 1024, 1024)
+    setting = TuningContext(8, WIDTHS, True, 2, ASSUMED_CACHES, 1024, 1024, 1024, aimed=True)
     for seed in range(30):
         genome = fitted(Genome(threads=threads), setting, np.random.default_rng(seed))
         blocks = -(-1024 // getattr(genome, name))

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from qdkernel.core import Proposal, parse_cell
-from qdkernel.mutators import MUTATORS, Elite
+from qdkernel.core import Kernel, Proposal, parse_cell
+from qdkernel.mutators import MUTATORS, Draft, Elite
 from qdkernel.mutators.schedule import TEMPLATES, ScheduleMutator, genome_of
 from qdkernel.mutators.schedule.gemm import Genome, print_gemm, repaired
 from qdkernel.mutators.schedule.gemm.genome import cell_of
@@ -90,6 +90,24 @@ def test_a_kernel_that_the_archive_holds_is_not_proposed_again() -> None:
     held = {(1, 0, 0, index): elite(made.kernel.source) for index, made in enumerate(first)}
     again = [proposal(seed, parent=NAIVE, others=held) for seed in range(20)]
     assert not {made.kernel.id for made in first} & {made.kernel.id for made in again}
+
+
+def test_further_drafts_change_the_draft_and_are_described_beside_the_parent() -> None:
+    parent = scheduled(Genome())
+    start = Genome(blocking="register", width=256, small=0)
+    draft = Draft(repaired(start, 8), start.to_json(), (parent.kernel.id,), lambda: proposal(0))
+    drawn = ScheduleMutator().further(draft, brief(parent=parent), 40, np.random.default_rng(0))
+    changed = [each for each in drawn if each.parents == (parent.kernel.id,)]
+    assert len(changed) > 20
+    blockings = [each.genome["blocking"] for each in changed if each.genome is not None]
+    assert blockings.count("register") > 0.7 * len(changed)
+    idea = GEMM.difference(repaired(Genome(), 8), changed[0].key)
+    assert changed[0].proposal().idea == idea
+
+
+def test_loops_that_are_transformed_are_not_drawn_further() -> None:
+    made = Draft.of(Proposal(Kernel("void fft(void) {}"), "schedule", "an idea"))
+    assert ScheduleMutator().further(made, brief("fft", NAIVE), 4, np.random.default_rng(0)) == ()
 
 
 def test_the_same_generator_state_gives_the_same_proposal() -> None:

@@ -28,7 +28,7 @@ from qdkernel.mutators.schedule.gemm.genome import (
     repaired,
     tile_units,
 )
-from qdkernel.mutators.schedule.gemm.model import Cache, caches_of, panels, register_tiles, shares
+from qdkernel.mutators.schedule.gemm.model import TALLEST, WIDEST, Cache, caches_of, panels, register_tiles, shares
 
 Item = TypeVar("Item")
 
@@ -49,6 +49,7 @@ class TuningContext:
         m: rows of C.
         n: columns of C.
         k: the inner dimension.
+        aimed: whether the kernel is to fill a cell, not to beat the fastest of all.
     """
 
     element_bytes: int
@@ -59,6 +60,7 @@ class TuningContext:
     m: int
     n: int
     k: int
+    aimed: bool
 
 
 def context_of(brief: Brief, element_bytes: int) -> TuningContext:
@@ -69,7 +71,7 @@ def context_of(brief: Brief, element_bytes: int) -> TuningContext:
     # A level with 256-bit vectors has it (x86-64-v3), and so has every 64-bit ARM.
     fused = 256 in widths or machine.arch in ("aarch64", "arm64")
     caches = caches_of(machine.caches, machine.cache_ways)
-    return TuningContext(element_bytes, widths, fused, brief.threads, caches, **extent)
+    return TuningContext(element_bytes, widths, fused, brief.threads, caches, **extent, aimed=brief.target is not None)
 
 
 def fresh(context: TuningContext, rng: np.random.Generator) -> Genome:
@@ -224,6 +226,9 @@ def mutated(genome: Genome, context: TuningContext, rng: np.random.Generator) ->
 
 
 def _move_tile(genome: Genome, context: TuningContext, rng: np.random.Generator) -> Genome:
+    if not context.aimed and rng.random() < 0.5:  # the fastest tile may be one that the model ranks low
+        tile = {"rows": pick(range(1, TALLEST + 1), rng), "vectors": pick(range(1, WIDEST + 1), rng)}
+        return fitted(changed(genome, tile), context, rng)
     if rng.random() < 0.5:
         rows, vectors = pick(_shapes(genome.width, context, in_place=rng.random() < 0.5), rng)
         return fitted(replace(genome, rows=rows, vectors=vectors), context, rng)
