@@ -112,7 +112,7 @@ def test_the_near_elite_has_what_the_target_asks_for_and_is_shown_with_its_sourc
 
 
 def test_setbacks_are_one_line_each_with_the_first_error_only() -> None:
-    text = user(compose_edit(prompt_brief(), SECTIONS, rng()))
+    text = user(compose_edit(prompt_brief(prompt_tokens=8000), SECTIONS, rng()))
     failures = text.partition("## Recent failures, newest first\n")[2].partition("\n\n")[0].splitlines()
     assert failures[0] == (
         "- does not compile: unroll the depth of the panels by four"
