@@ -141,12 +141,13 @@ def cell_of(genome: Genome) -> Cell:
     return Cell(
         BLOCKINGS.index(genome.blocking),
         WIDTHS.index(genome.width),
-        _threading_level(genome),
+        threading_level(genome),
         near + 2 * far,
     )
 
 
-def _threading_level(genome: Genome) -> int:
+def threading_level(genome: Genome) -> int:
+    """The level of the archive's threading axis that the genome aims at."""
     if genome.threads == "serial":
         return Threading.SERIAL.value
     if genome.threads == "grid":

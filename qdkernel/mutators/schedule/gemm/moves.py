@@ -26,6 +26,7 @@ from qdkernel.mutators.schedule.gemm.genome import (
     Prefetch,
     cell_of,
     repaired,
+    threading_level,
     tile_units,
 )
 from qdkernel.mutators.schedule.gemm.model import TALLEST, WIDEST, Cache, caches_of, panels, register_tiles, shares
@@ -188,6 +189,8 @@ def towards(genome: Genome, target: Cell, context: TuningContext, rng: np.random
 
 
 def _towards_threading(genome: Genome, level: int, rng: np.random.Generator) -> Genome:
+    if threading_level(genome) == level:
+        return genome
     if level in (Threading.SERIAL, Threading.NESTED):
         return replace(genome, threads="serial" if level == Threading.SERIAL else "grid")
     threads = genome.threads if genome.threads in ("rows", "columns") else pick(("rows", "columns"), rng)
