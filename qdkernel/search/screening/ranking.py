@@ -16,6 +16,9 @@ from qdkernel.core import Array, Cell, Evaluation, Proposal
 from qdkernel.mutators import Draft, Elite
 from qdkernel.search.screening.surrogate import Surrogate
 
+# Improvements that differ by less, as a share of the speed, are equal: those of genomes that differ in an irrelevant
+# feature alone differ by the rounding errors of the BLAS, and the same seed has to propose the same on any machine.
+_EQUAL = 1e-7
 _LEAST = 8  # observations; heuristic: fewer say little about a dozen choices
 
 
@@ -47,8 +50,10 @@ class Screening:
         genomes = [draft.genome for draft in drafts if draft.genome is not None]
         if len(drafts) < 2 or not self.ready or len(genomes) < len(drafts):
             return drafts
-        improvements = expected_improvement(*self._surrogate.predict(genomes), _held(target, elites))
-        return [drafts[index] for index in np.argsort(-improvements, kind="stable")]
+        held = _held(target, elites)
+        improvements = expected_improvement(*self._surrogate.predict(genomes), held)
+        steps = np.round(improvements / (_EQUAL * max(held, float(improvements.max()))))
+        return [drafts[index] for index in np.argsort(-steps, kind="stable")]
 
 
 def _held(target: Cell | None, elites: Mapping[Cell, Elite]) -> float:

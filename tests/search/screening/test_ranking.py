@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from qdkernel.core import Cell, Evaluation, Outcome, Proposal
-from qdkernel.mutators import Draft
+from qdkernel.mutators import Draft, Elite
 from qdkernel.search.screening import Screening
 from qdkernel.search.screening.ranking import expected_improvement
+from qdkernel.search.screening.surrogate import Surrogate
 from tests.fake_runs import kernel, ok
 
 CELL = Cell(4, 3, 0, 0)
@@ -30,6 +31,10 @@ def taught(*tiles: int) -> Screening:
         each = proposal(tile)
         made.observe(each, ok(each.kernel, CELL, float(tile)))
     return made
+
+
+def elite(objective: float) -> Elite:
+    return Elite(kernel("held"), CELL, objective, "seed", "", {})
 
 
 def test_the_draft_that_is_expected_to_be_fastest_comes_first_for_an_empty_cell() -> None:
@@ -69,3 +74,12 @@ def test_expected_improvement_agrees_with_sampling() -> None:
     for held in (0.0, 0.5, 1.5):
         sampled = np.maximum(0.0, samples - held).mean(axis=0)
         assert expected_improvement(means, deviations, held) == pytest.approx(sampled, abs=0.01)
+
+
+def test_drafts_that_differ_by_rounding_errors_stay_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    means = np.log([5.0, 5.0 * (1 + 1e-12), 7.0, 7.0 * (1 + 1e-12)])
+    monkeypatch.setattr(Surrogate, "predict", lambda self, genomes: (means, np.full(4, 0.1)))
+    drawn = drafts(1, 2, 3, 4)
+    for elites in ({}, {CELL: elite(6.0)}):
+        ranked = taught(1, 2, 3, 4, 5, 6, 7, 8).ranked(drawn, CELL, elites)
+        assert ranked == [drawn[2], drawn[3], drawn[0], drawn[1]]
