@@ -186,10 +186,17 @@ def leftovers(before: set[str], mains: Collection[int]) -> list[str]:
     return found
 
 
+REFERENCE = "qd_reference"  # the function of a contained reference, in the command of its child
+
+
 def kernel_processes() -> list[psutil.Process]:
-    """Children that contain kernels, of this process's cache: runs beside the tests may use another one."""
-    runners = (p for p in psutil.process_iter(["name", "status", "cmdline"]) if p.info["name"] == "runner")
-    return [p for p in runners if any(str(cache_dir()) in part for part in p.info["cmdline"] or ())]
+    """Children that contain kernels, of this process's cache: runs beside the tests may use another one.
+
+    A child that contains a reference stays, stopped, for as long as its problem is known to the process.
+    """
+    found = psutil.process_iter(["name", "status", "cmdline"])
+    runners = {p: p.info["cmdline"] or [] for p in found if p.info["name"] == "runner"}
+    return [p for p, command in runners.items() if str(cache_dir()) in " ".join(command) and REFERENCE not in command]
 
 
 def present(mains: Collection[int] = ()) -> set[str]:

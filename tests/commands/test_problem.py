@@ -11,6 +11,7 @@ from qdkernel.loading import load
 from tests.commands.command_line import run
 from tests.docs.pages import files_of
 from tests.evolving import QUICK, as_arguments
+from tests.load import kernel_processes
 
 
 @pytest.fixture
@@ -50,6 +51,7 @@ def test_a_search_runs_on_it_and_its_elite_is_loaded_and_exported(example: Path,
     x, d = np.ones((3, 4)), np.zeros(3)
     kernel(x, x, d, alpha=0.5)
     assert (d == 2.0).all()
+    assert kernel_processes() == []
     done = run("export", str(made), "--to", "library", "--out", str(tmp_path / "library"))
     assert done.returncode == 0, done.stderr
     assert "called far beyond the scored sizes" in done.stderr
