@@ -21,9 +21,6 @@ from qdkernel.backends.base import ATTEMPTS, Result, Task, WorkerKilled
 
 # A worker's own numpy must not use other cores during a benchmark.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS"), "1")
-# Fresh inputs are as large as those before. glibc's malloc (mallopt(3)) gives large arrays back to the system, and the
-# page faults of the next ones took half of the time of making them (measured, 9 MB to 96 MB).
-_KEPT_MEMORY = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 34)}
 
 
 class WorkerPool(Generic[Task, Result]):
@@ -108,7 +105,7 @@ class WorkerPool(Generic[Task, Result]):
                 timeout=None,
                 initializer=_enter_worker,
                 initargs=(os.getpid(),),
-                env=_ONE_THREAD | _KEPT_MEMORY,
+                env=_ONE_THREAD,
             )
         return self._executor
 
