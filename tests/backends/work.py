@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import time
 from pathlib import Path
@@ -43,11 +42,3 @@ def hold(megabytes: int) -> int:
     _held.append(b"x" * (megabytes << 20))
     time.sleep(1.05)
     return os.getpid()
-
-
-def faults_of_fresh_arrays(num_bytes: int) -> int:
-    """Page faults of the last of three arrays that are filled and freed."""
-    for _ in range(3):
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-        bytearray(num_bytes)[::4096] = bytes(num_bytes // 4096)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
