@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 
 from qdkernel.machine import Machine, machine_class
+from qdkernel.runs.stored_rows import Positive
 
 
 class _Part(BaseModel):
@@ -18,7 +19,7 @@ class SizeSpeed(_Part):
     """GFLOP/s at one scored size."""
 
     size: Mapping[str, PositiveInt]
-    gflops: PositiveFloat
+    gflops: Positive
 
 
 class PeaksRecord(_Part):
@@ -29,8 +30,8 @@ class PeaksRecord(_Part):
         triad_gbytes_per_s: GB/s of the best triad by number of threads.
     """
 
-    peak_gflops: Mapping[str, Mapping[PositiveInt, Mapping[str, PositiveFloat]]]
-    triad_gbytes_per_s: Mapping[PositiveInt, PositiveFloat]
+    peak_gflops: Mapping[str, Mapping[PositiveInt, Mapping[str, Positive]]]
+    triad_gbytes_per_s: Mapping[PositiveInt, Positive]
 
 
 class CompilerRecord(_Part):

@@ -33,3 +33,10 @@ def test_every_mistake_is_named_with_its_place_and_what_came() -> None:
 def test_a_file_cut_short_is_refused() -> None:
     with pytest.raises(ValueError, match=r"the file: Invalid JSON: EOF while parsing"):
         read_machine_record(write_machine_record(RECORD)[:100])
+
+
+@pytest.mark.parametrize("speed", ["1e999", 1e300, 1e-300, 0.0, -1.0])
+def test_a_speed_that_no_machine_has_is_refused(speed: float | str) -> None:
+    peaks = {**MACHINE["peaks"], "triad_gbytes_per_s": {"2": speed}}
+    with pytest.raises(ValueError, match=r"peaks.triad_gbytes_per_s.2: .*expected a positive number, got"):
+        read_machine_record(json.dumps({**MACHINE, "peaks": peaks}))
