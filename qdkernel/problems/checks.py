@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qdkernel.core import Array, Arrays, Case, Expected
+from qdkernel.problems.slabs import slabs
 
 DEVIATIONS = 8.0
 """Standard deviations that a randomly weighted sum of errors may reach: more have a probability of 2.5e-14.
@@ -64,7 +65,7 @@ def comparison(reference: Reference, own_error: float = 0.0, elementwise: bool =
 
     def sketch_error(case: Case, arrays: Arrays, before: Arrays, limit: float) -> float:
         worst = 0.0
-        for part in _parts(arrays) if elementwise else [...]:
+        for part in _parts(next(iter(arrays.values()))) if elementwise else [...]:
             expected = reference(case, {name: array[part] for name, array in before.items()})
             errors = (_error(arrays[name][part], answer, limit + own_error) for name, answer in expected.items())
             worst = max(worst, *errors)
@@ -73,20 +74,17 @@ def comparison(reference: Reference, own_error: float = 0.0, elementwise: bool =
     return sketch, sketch_error
 
 
-def _parts(arrays: Arrays) -> list[slice]:
+def _parts(array: Array) -> Iterator[slice]:
     """Slices of the outermost dimension, of some 256 KiB of doubles."""
-    shape = next(iter(arrays.values())).shape
-    step = max(1, _PART_ELEMENTS // max(1, math.prod(shape[1:])))
-    return [slice(first, first + step) for first in range(0, shape[0], step)]
+    return slabs(range(len(array)), math.prod(array.shape[1:]), _PART_ELEMENTS)
 
 
 def _error(result: Array, expected: Expected, limit: float) -> float:
     """Largest error in units of ``limit * eps * magnitude``; integers, NaN and infinities must be equal."""
     value, magnitude = np.atleast_1d(expected.value), np.atleast_1d(expected.magnitude)
     result = np.atleast_1d(result)
-    step = max(1, _PART_ELEMENTS // max(1, math.prod(result.shape[1:])))
-    parts = (slice(first, first + step) for first in range(0, len(result), step))
-    return max((_error_of_part(result[part], value[part], magnitude[part], limit) for part in parts), default=0.0)
+    errors = (_error_of_part(result[part], value[part], magnitude[part], limit) for part in _parts(result))
+    return max(errors, default=0.0)
 
 
 def _error_of_part(result: Array, value: Array, magnitude: Array, limit: float) -> float:
