@@ -114,12 +114,12 @@ def _observe(context: EvaluationContext, compiled: Compiled) -> Observed:
     threads = context.timer.spec.threads
     runs = [_run(context, compiled, path, counters, each) for each in sorted({threads, max(threads, _LEAST_THREADS)})]
     try:
-        counts, *others = (read_counts(run.rows, compiled.disassembly, copy) for run in runs)
+        counts = [read_counts(run.rows, compiled.disassembly, copy) for run in runs]
     except ValueError as error:
         raise Stop(Outcome.POLICY_VIOLATION, f"how often its loops run cannot be counted: {error}") from None
     last = runs[-1]
     return Observed(
-        counts, [counts, *others][-1], last.runtime, last.awake_s, last.cpu_s, *_bytes(context), helped_share(last.rows)
+        counts[0], counts[-1], last.runtime, last.awake_s, last.cpu_s, *_bytes(context), helped_share(last.rows)
     )
 
 
